@@ -1,0 +1,1 @@
+"""What people publish: records, metrics, evaluation, reports."""

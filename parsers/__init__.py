@@ -1,0 +1,1 @@
+"""Text -> typed values. No I/O, linear time, never raises on model text."""

@@ -1,0 +1,1 @@
+"""Typed values -> scores. Pure, deterministic, picklable, no I/O."""

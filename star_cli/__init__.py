@@ -1,0 +1,1 @@
+"""The ``star`` command: parse arguments, call the library, print. Nothing else."""
