@@ -31,9 +31,9 @@ class Field(NamedTuple):
     values_by: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class RecordFormat:
-    """A record's fields and the forms in which it may be written.
+    """A record's fields and the forms in which it may be written. Compares by identity: caches are keyed by it.
 
     Attributes:
         fields: in the order of the parsed tuple.

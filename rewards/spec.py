@@ -134,12 +134,12 @@ class TieredSpec:
         known = [each.name for each in fields(self)]
         for name in changes:
             if name not in known:
-                raise ConfigError(f"unknown reward option {name!r}{_nearest(name, known)}")
+                raise ConfigError(f"unknown reward option {name!r}{nearest(name, known)}")
         if isinstance(tiers := changes.get("tiers"), Mapping):
             by_part = dict(zip(self.parts, self.table, strict=True))
             unknown = [key for key in tiers if isinstance(key, str) and key not in by_part]
             if unknown:
-                raise ConfigError(f"unknown tier {unknown[0]!r}{_nearest(unknown[0], list(by_part))}")
+                raise ConfigError(f"unknown tier {unknown[0]!r}{nearest(unknown[0], list(by_part))}")
             changes["tiers"] = {by_part.get(key, key): value for key, value in tiers.items()}
             if all(isinstance(key, str) for key in tiers):
                 changes["tiers"] = self.tiers | changes["tiers"]
@@ -156,7 +156,8 @@ def _part(key: Key, all_fields: Key) -> str:
     return "object" if key == ("index",) else key[-1]
 
 
-def _nearest(name: str, known: list[str]) -> str:
+def nearest(name: str, known: list[str]) -> str:
+    """Return ``" (did you mean 'x'?)"``, or the whole list where nothing is near."""
     from difflib import get_close_matches  # noqa: PLC0415
 
     close = get_close_matches(str(name), known, n=1)
@@ -209,5 +210,5 @@ def preset_spec(spec: TieredSpec, preset: str, **overrides: Any) -> TieredSpec:
         ConfigError: for an unknown preset or option.
     """
     if preset not in PRESETS:
-        raise ConfigError(f"unknown preset {preset!r}{_nearest(preset, list(PRESETS))}")
+        raise ConfigError(f"unknown preset {preset!r}{nearest(preset, list(PRESETS))}")
     return PRESETS[preset](spec).change(**overrides)
