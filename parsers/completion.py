@@ -25,7 +25,10 @@ _ANSWERS = [f"{head}<answer>{text}" for head in _HEADS for text in ("", "a")]
 # Each fault of the envelope: what to tell people, and completions that have it.
 _FAULTS: dict[str, tuple[str, list[str]]] = {
     "empty": ("the completion is empty", [""]),
-    "no_think": ("there is no </think>: the reasoning is missing or was cut off", ["a", "<answer>a</answer>"]),
+    "no_think": (
+        "there is no </think>: the reasoning is missing or was cut off",
+        ["a", "<answer>a</answer>"],
+    ),
     "unclosed_think": ("<think> is never closed", ["<think>", "<think>a"]),
     "text_before_think": ("there is text before <think>", ["a<think>"]),
     "nested_think": ("<think> is opened again inside the reasoning", ["<think><think>", "<think>a<think>"]),
@@ -66,9 +69,7 @@ def _outline() -> tuple[Callable[[str], ParseTree], Namer]:
     return lark.parse, Namer(lark, {code: examples for code, (_, examples) in _FAULTS.items()})
 
 
-def parse_completion(
-    text: str, *, mode: Mode = "strict", think_prefilled: Prefilled = "auto"
-) -> Completion:
+def parse_completion(text: str, *, mode: Mode = "strict", think_prefilled: Prefilled = "auto") -> Completion:
     """Split a completion into its reasoning and its answer, in linear time. Never raises on any text.
 
     Args:

@@ -137,7 +137,8 @@ def _grammar_text(record_format: RecordFormat, terminals: Mapping[str, Terminal]
 def _literal_tokens(literal: str) -> list[str]:
     """Return the lark tokens of the text between two fields: words in any case, and single characters."""
     return [
-        f'"{token}"i' if token[0].isalpha() else f'"{token}"' for token in re.findall(r"[A-Za-z_]+|[^\sA-Za-z_]", literal)
+        f'"{token}"i' if token[0].isalpha() else f'"{token}"'
+        for token in re.findall(r"[A-Za-z_]+|[^\sA-Za-z_]", literal)
     ]
 
 
@@ -171,7 +172,10 @@ def _examples(record_format: RecordFormat) -> dict[str, list[str]]:
     found |= {f"{what}_{field.name}": [] for what in ("unknown", "missing") for field in others}
     found |= {"unclosed_bracket": [], "trailing_text": [], "missing_separator": []}
     for branch in record_format.branches():
-        sample = {field.name: (branch[field.name] or ("7" if field.kind == "integer" else "x",))[0] for field in record_format.fields}
+        sample = {
+            field.name: (branch[field.name] or ("7" if field.kind == "integer" else "x",))[0]
+            for field in record_format.fields
+        }
         if others and others[0].kind == "closed":
             found[f"missing_{first.name}"].append(sample[others[0].name])
         for form in record_format.forms:
@@ -202,4 +206,6 @@ def _add_examples(
     whole = written + tail
     found["unclosed_bracket"] += [written] if tail else []
     found["trailing_text"] += [f"{whole} $"] + ([] if open_ended and not tail else [f"{whole} zzz"])
-    found["missing_separator"] += [] if open_ended and not tail else [f"{whole} {record_format.forms[0].format(**sample)}"]
+    found["missing_separator"] += (
+        [] if open_ended and not tail else [f"{whole} {record_format.forms[0].format(**sample)}"]
+    )

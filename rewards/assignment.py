@@ -36,7 +36,9 @@ def count_by_assignment(spec: TieredSpec, predicted: Sequence[Record], true: Seq
     return np.bincount(best, minlength=none + 1)[:none].tolist()
 
 
-def _levels(spec: TieredSpec, predicted: Sequence[Record], true: Sequence[Record]) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
+def _levels(
+    spec: TieredSpec, predicted: Sequence[Record], true: Sequence[Record]
+) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
     """Return the best tier of each pair as its place in the table, (predicted, true); its length where none agrees.
 
     The best is the tier that earns most; of several, the first in the table.

@@ -79,7 +79,11 @@ class TieredSpec:
         table = self.table or tuple(self.tiers)
         best_first = sorted(table, key=lambda key: (-len(key), [order[name] for name in key]))
         object.__setattr__(self, "table", tuple(tuple(sorted(key, key=order.__getitem__)) for key in best_first))
-        object.__setattr__(self, "tiers", {tuple(sorted(key, key=order.__getitem__)): float(v) for key, v in self.tiers.items()})
+        object.__setattr__(
+            self,
+            "tiers",
+            {tuple(sorted(key, key=order.__getitem__)): float(v) for key, v in self.tiers.items()},
+        )
         if self.table[:1] != (tuple(self.fields),):
             raise ConfigError(f"one tier must hold all fields {self.fields}: that is the exact match")
         for key, value in self.tiers.items():
@@ -89,7 +93,9 @@ class TieredSpec:
                 raise ConfigError(f"tier {key} pays {value}; a tier pays a finite number >= 0")
         for name in ("incorrect_penalty", "underprediction_penalty"):
             if not 0 <= getattr(self, name) < float("inf"):
-                raise ConfigError(f"{name} is {getattr(self, name)}; a penalty is a finite number >= 0 (it is subtracted)")
+                raise ConfigError(
+                    f"{name} is {getattr(self, name)}; a penalty is a finite number >= 0 (it is subtracted)"
+                )
         for name, choices in _CHOICES.items():
             if getattr(self, name) not in choices:
                 raise ConfigError(f"{name} is {getattr(self, name)!r}; it is one of {', '.join(map(repr, choices))}")
