@@ -1,8 +1,8 @@
 """One-file alias for working directories that hold a ``rewards.py`` of their own.
 
-``from star_r1 import tvr_reward`` works wherever it is written, also inside that ``rewards.py``: where the name `rewards`
-or `parsers` belongs to somebody else's file, this project's packages are loaded from beside this module, and the name is
-left to its owner.
+``from star_r1 import tvr_reward`` works wherever it is written, also inside that ``rewards.py``: where the name
+`rewards` or `parsers` belongs to somebody else's file, this project's packages are loaded from beside this module, and
+the name is left to its owner.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ def _foreign() -> dict[str, ModuleType | None]:
 def _load_beside(foreign: dict[str, ModuleType | None]) -> ModuleType:
     """Load our packages although *foreign* names hide them, then give the names back.
 
-    Every module is loaded now: ``rewards.spec`` is found by later imports inside the package because it is loaded, while
-    the bare name `rewards` means the other file again.
+    Every module is loaded now: later imports inside the packages find ``rewards.spec`` because it is loaded, while the
+    bare name `rewards` means the other file again.
     """
     for name in foreign:
         sys.modules.pop(name, None)

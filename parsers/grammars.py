@@ -56,6 +56,12 @@ class Namer:
         return self._codes.get(place) or self._codes.get(place[:2], "malformed")
 
 
+def error_offset(error: UnexpectedInput, text: str) -> int:
+    """Return the character of *text* at which the parse failed; its length where more was expected."""
+    at_end = getattr(getattr(error, "token", None), "type", None) == "$END"
+    return len(text) if at_end or error.pos_in_stream is None else error.pos_in_stream
+
+
 def _failure(lark: Lark, example: str) -> UnexpectedInput:
     from lark.exceptions import UnexpectedInput  # noqa: PLC0415
 

@@ -8,7 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from parsers.formats import fold, template_parts
-from parsers.grammars import Namer, build
+from parsers.grammars import Namer, build, error_offset
 from parsers.values import Fault
 
 if TYPE_CHECKING:
@@ -66,10 +66,8 @@ class RecordGrammar:
     def _fault(self, text: str, error: UnexpectedInput) -> Fault:
         code = self.namer.code(error)
         token: Any = getattr(error, "token", "")
-        at_end = getattr(token, "type", None) == "$END"
         expected = [self.terminals[name] for name in sorted(getattr(error, "expected", ())) if name in self.terminals]
-        offset = len(text) if at_end else error.pos_in_stream
-        return Fault(code, self._message(code, str(token), expected), offset)
+        return Fault(code, self._message(code, str(token), expected), error_offset(error, text))
 
     def _message(self, code: str, word: str, expected: list[Terminal]) -> str:
         kind, _, name = code.partition("_")

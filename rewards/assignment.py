@@ -33,7 +33,8 @@ def count_by_assignment(spec: TieredSpec, predicted: Sequence[Record], true: Seq
     else:
         rows, columns = linear_sum_assignment(rank[levels], maximize=True)
         best = levels[rows, columns]
-    return np.bincount(best, minlength=none + 1)[:none].tolist()
+    counts: list[int] = np.bincount(best, minlength=none + 1)[:none].tolist()
+    return counts
 
 
 def _levels(

@@ -40,8 +40,8 @@ class TieredSpec:
             broken by most exact matches, then most at each next tier of the table. ``"literal"``: every prediction
             takes its best tier, however often (a plain sum over predictions, as the formula is printed).
         incorrect: a prediction below this tier is incorrect: ``"not_exact"``, ``"not_<part>"``, or ``"no_tier"``.
-        conflicts: ``"last"``: of several predictions for one cell (all fields but the last), only the last ones, as many
-            as the cell has true records and at least one, can earn; earlier ones are incorrect. ``"each"``: all can.
+        conflicts: ``"last"``: of several predictions for one cell (all fields but the last), only the last ones, as
+            many as the cell has true records and at least one, can earn; earlier ones are incorrect. ``"each"``: all.
         scale: ``"n_gt"`` divides every part by the number of true records (at least 1).
         table: all tiers, paid or not, the best first; by default the keys of *tiers*. A preset that drops a tier keeps
             it here, so that parts and tie-breaks stay those of the full table.
@@ -205,8 +205,8 @@ PRESETS: Mapping[str, Callable[[TieredSpec], TieredSpec]] = {
     "count_difference": lambda spec: spec.change(incorrect_penalty=0.0, count="difference"),
     "naive_binary": lambda spec: spec.change(rule="binary"),
 }
-"""Named changes of a spec. ``paper`` is the literal reading of the printed formula; ``calibrated`` is in step with NDiff
-(a guess beyond the true number pays only above one half); the others are the paper's ablations (its Table 3)."""
+"""Named changes of a spec. ``paper`` is the literal reading of the printed formula; ``calibrated`` is in step with
+NDiff (a guess beyond the true number pays only above one half); the others are the paper's ablations (its Table 3)."""
 
 
 def preset_spec(spec: TieredSpec, preset: str, **overrides: Any) -> TieredSpec:
