@@ -104,7 +104,7 @@ def pay(spec: TieredSpec, counts: Counts) -> dict[str, Floats]:
         if spec.counts_as_correct(level):
             right = right + matched
     # `0.0 -` rather than a unary minus: there is no -0.0 in a reward.
-    parts["incorrect"] = 0.0 - spec.incorrect_penalty * (n_pred - right)
+    parts["incorrect"] = 0.0 - spec.incorrect_penalty * (n_pred - right).astype(np.float64)
     short = np.maximum(n_gt - n_pred, 0)
     if spec.count == "difference":
         short = np.abs(n_pred - n_gt) + (short if spec.also_underprediction else 0)
