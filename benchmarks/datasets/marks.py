@@ -153,7 +153,10 @@ def _listed(
     key = f"{kind}_list"
     if record.get(key) is None:
         return []
-    boxes = fields.list_of(list, record, key, where)[0]
+    lists = fields.list_of(list, record, key, where)
+    if len(lists) != 1:
+        raise fields.wrong(key, where, "a list of marks in a list", lists)
+    boxes = lists[0]
     if index is None or len(index) < len(boxes):
         raise fields.wrong(f"{kind}_img_idx", where, f"an image for each of {len(boxes)} marks", index)
     labels = [f"object{place}" for place in range(len(boxes))]

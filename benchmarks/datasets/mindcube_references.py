@@ -59,8 +59,8 @@ def from_meta(setting: str, meta: Any, images: Sequence[str]) -> References | No
     the centre and the object beyond; four images of other names are front, left, back, right. *around*: every
     image shows the whole row.
 
-    >>> from_meta("rotation", ["window", "door"], ["a.jpg", "b.jpg"]) == (frozenset({"window"}),
-    frozenset({"door"})) True
+    >>> from_meta("rotation", ["window", "door"], ["a.jpg", "b.jpg"])
+    (frozenset({'window'}), frozenset({'door'}))
     """
     try:
         if setting == "rotation":

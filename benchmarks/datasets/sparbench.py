@@ -60,11 +60,9 @@ def _sample(row: dict[str, Any], where: str, images: tuple[Image, ...]) -> Sampl
     if task not in TASKS:
         raise fields.wrong("task", where, f"one of SPAR-Bench's twenty ({', '.join(TASKS[:2])}, ...)", task)
     options = read_options(question) if task in CHOICE else None
-    answer = (
-        fields.letter(row, "answer", where, options=options)
-        if task in CHOICE
-        else fields.text(row, "answer", where)
-    )
+    answer = fields.text(row, "answer", where).strip()
+    if task in CHOICE and answer.lower() not in {"yes", "no"}:
+        answer = fields.letter(row, "answer", where, options=options)
     item_id = str(fields.field(row, "id", where))
     return Sample(
         id=item_id,
