@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
-from parsers.grammars import Namer, build
+from parsers.grammars import Namer, build, error_offset
 from parsers.values import Completion, Fault
 
 if TYPE_CHECKING:
@@ -25,7 +25,10 @@ _ANSWERS = [f"{head}<answer>{text}" for head in _HEADS for text in ("", "a")]
 # Each fault of the envelope: what to tell people, and completions that have it.
 _FAULTS: dict[str, tuple[str, list[str]]] = {
     "empty": ("the completion is empty", [""]),
-    "no_think": ("there is no </think>: the reasoning is missing or was cut off", ["a", "<answer>a</answer>"]),
+    "no_think": (
+        "there is no </think>: the reasoning is missing or was cut off",
+        ["a", "<answer>a</answer>"],
+    ),
     "unclosed_think": ("<think> is never closed", ["<think>", "<think>a"]),
     "text_before_think": ("there is text before <think>", ["a<think>"]),
     "nested_think": ("<think> is opened again inside the reasoning", ["<think><think>", "<think>a<think>"]),
@@ -66,9 +69,7 @@ def _outline() -> tuple[Callable[[str], ParseTree], Namer]:
     return lark.parse, Namer(lark, {code: examples for code, (_, examples) in _FAULTS.items()})
 
 
-def parse_completion(
-    text: str, *, mode: Mode = "strict", think_prefilled: Prefilled = "auto"
-) -> Completion:
+def parse_completion(text: str, *, mode: Mode = "strict", think_prefilled: Prefilled = "auto") -> Completion:
     """Split a completion into its reasoning and its answer, in linear time. Never raises on any text.
 
     Args:
@@ -101,11 +102,11 @@ def _read_strict(text: str) -> Completion:
     from lark.exceptions import UnexpectedInput  # noqa: PLC0415  lazy, as in `grammars.build`
 
     try:
-        think, answer = _strict()(text).children
+        think, answer = map(str, _strict()(text).children)
     except UnexpectedInput:
         return Completion(None, None, _name_fault(text))
-    reasoning, opened = _reasoning(str(think))
-    return Completion(reasoning, str(answer)[len("<answer>") : answer.rindex("</answer>")], None, not opened)
+    reasoning, opened = _reasoning(think)
+    return Completion(reasoning, answer[len("<answer>") : answer.rindex("</answer>")], None, not opened)
 
 
 def _reasoning(think: str) -> tuple[str, bool]:
@@ -134,21 +135,19 @@ def _name_fault(text: str) -> Fault:
         parse(text)
     except UnexpectedInput as error:
         code = namer.code(error)
-        at_end = getattr(error, "token", None) is not None and error.token.type == "$END"
-        offset = 0 if code == "no_think" else len(text) if at_end else error.pos_in_stream
-        return Fault(code, _FAULTS[code][0], offset)
-    raise AssertionError("completion.lark: `strict` and `outline` disagree")  # the tests compare them
+        return Fault(code, _FAULTS[code][0], 0 if code == "no_think" else error_offset(error, text))
+    raise AssertionError("completion.lark: `strict` and `outline` disagree")  # pragma: no cover  the tests compare them
 
 
 def _read_lenient(text: str, fault: Fault, think_prefilled: Prefilled) -> Completion:
     from lark.exceptions import UnexpectedInput  # noqa: PLC0415
 
     try:
-        think, _, answer, *_ = _lenient()(text).children
+        think, _, answer, *_ = cast("list[str | None]", _lenient()(text).children)
     except UnexpectedInput:
         return Completion(None, None, fault)
     if think is None:
         # Without </think>, a prefilled opener leaves everything inside the reasoning.
         return Completion(None, None if think_prefilled is True else str(answer or ""), fault)
-    reasoning, opened = _reasoning(str(think))
+    reasoning, opened = _reasoning(think)
     return Completion(reasoning, str(answer or ""), fault, not opened)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -13,7 +13,12 @@ if TYPE_CHECKING:
 
 
 def build(
-    grammar: str, start: str, *, more: str = "", lexer: str = "contextual", transformer: Transformer | None = None
+    grammar: str,
+    start: str,
+    *,
+    more: str = "",
+    lexer: str = "contextual",
+    transformer: Transformer[Any, Any] | None = None,
 ) -> Lark:
     """Build the LALR parser of one rule of ``parsers/<grammar>.lark``.
 
@@ -26,10 +31,8 @@ def build(
     """
     from lark import Lark  # noqa: PLC0415  lark takes 70 ms to import, and `import rewards` should not pay for it
 
-    text = files(__package__).joinpath(f"{grammar}.lark").read_text(encoding="utf-8")
-    return Lark(
-        text + more, parser="lalr", start=start, lexer=lexer, transformer=transformer, maybe_placeholders=True
-    )
+    text = Path(__file__).with_name(f"{grammar}.lark").read_text(encoding="utf-8")
+    return Lark(text + more, parser="lalr", start=start, lexer=lexer, transformer=transformer, maybe_placeholders=True)
 
 
 class Namer:
@@ -51,6 +54,12 @@ class Namer:
         """Return the label of the examples that fail as *error* does; ``"malformed"`` if none does."""
         place = _place(error)
         return self._codes.get(place) or self._codes.get(place[:2], "malformed")
+
+
+def error_offset(error: UnexpectedInput, text: str) -> int:
+    """Return the character of *text* at which the parse failed; its length where more was expected."""
+    at_end = getattr(getattr(error, "token", None), "type", None) == "$END"
+    return len(text) if at_end or error.pos_in_stream is None else error.pos_in_stream
 
 
 def _failure(lark: Lark, example: str) -> UnexpectedInput:

@@ -8,7 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from parsers.formats import fold, template_parts
-from parsers.grammars import Namer, build
+from parsers.grammars import Namer, build, error_offset
 from parsers.values import Fault
 
 if TYPE_CHECKING:
@@ -66,10 +66,8 @@ class RecordGrammar:
     def _fault(self, text: str, error: UnexpectedInput) -> Fault:
         code = self.namer.code(error)
         token: Any = getattr(error, "token", "")
-        at_end = getattr(token, "type", None) == "$END"
         expected = [self.terminals[name] for name in sorted(getattr(error, "expected", ())) if name in self.terminals]
-        offset = len(text) if at_end else error.pos_in_stream
-        return Fault(code, self._message(code, str(token), expected), offset)
+        return Fault(code, self._message(code, str(token), expected), error_offset(error, text))
 
     def _message(self, code: str, word: str, expected: list[Terminal]) -> str:
         kind, _, name = code.partition("_")
@@ -137,7 +135,8 @@ def _grammar_text(record_format: RecordFormat, terminals: Mapping[str, Terminal]
 def _literal_tokens(literal: str) -> list[str]:
     """Return the lark tokens of the text between two fields: words in any case, and single characters."""
     return [
-        f'"{token}"i' if token[0].isalpha() else f'"{token}"' for token in re.findall(r"[A-Za-z_]+|[^\sA-Za-z_]", literal)
+        f'"{token}"i' if token[0].isalpha() else f'"{token}"'
+        for token in re.findall(r"[A-Za-z_]+|[^\sA-Za-z_]", literal)
     ]
 
 
@@ -171,7 +170,10 @@ def _examples(record_format: RecordFormat) -> dict[str, list[str]]:
     found |= {f"{what}_{field.name}": [] for what in ("unknown", "missing") for field in others}
     found |= {"unclosed_bracket": [], "trailing_text": [], "missing_separator": []}
     for branch in record_format.branches():
-        sample = {field.name: (branch[field.name] or ("7" if field.kind == "integer" else "x",))[0] for field in record_format.fields}
+        sample = {
+            field.name: (branch[field.name] or ("7" if field.kind == "integer" else "x",))[0]
+            for field in record_format.fields
+        }
         if others and others[0].kind == "closed":
             found[f"missing_{first.name}"].append(sample[others[0].name])
         for form in record_format.forms:
@@ -202,4 +204,6 @@ def _add_examples(
     whole = written + tail
     found["unclosed_bracket"] += [written] if tail else []
     found["trailing_text"] += [f"{whole} $"] + ([] if open_ended and not tail else [f"{whole} zzz"])
-    found["missing_separator"] += [] if open_ended and not tail else [f"{whole} {record_format.forms[0].format(**sample)}"]
+    found["missing_separator"] += (
+        [] if open_ended and not tail else [f"{whole} {record_format.forms[0].format(**sample)}"]
+    )

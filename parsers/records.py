@@ -63,9 +63,11 @@ def _cut(text: str) -> list[tuple[str | None, int]]:
     end = start
     pieces: list[tuple[str | None, int]] = []
     for token in _pieces()(stripped):
-        if token is not None:
-            end = start + token.end_pos
-        pieces.append((None, end) if token is None else (str(token), start + token.start_pos))
+        if token is None:
+            pieces.append((None, end))
+        else:
+            pieces.append((str(token), start + (token.start_pos or 0)))
+            end = start + (token.end_pos or 0)
     return pieces
 
 

@@ -16,9 +16,9 @@ def parse_transformations(text: str, *, record_format: RecordFormat = TVR) -> Re
     """Parse the changes that an answer names, in linear time. Never raises on any text.
 
     Accepted are the canonical ``2.color.cyan``, ``(2, color, cyan)``, ``[2, "color", "cyan"]`` and
-    ``change_color(2, 'cyan')``, in any case and with quotes, ``colour`` and ``grey``, and JSON lists of these. One comma
-    or semicolon, or a run of newlines, or both together, separates them. Empty text, white space and ``none`` are the
-    empty list.
+    ``change_color(2, 'cyan')``, in any case and with quotes, ``colour`` and ``grey``, and JSON lists of these. One
+    comma or semicolon, or a run of newlines, or both together, separates them. Empty text, white space and ``none`` are
+    the empty list.
 
     Args:
         text: the answer, at most 64,000 characters.

@@ -26,7 +26,7 @@ class Fault(NamedTuple):
 class Transformation(NamedTuple):
     """One change of one object: ``2.color.cyan``. ``index`` is 0-based."""
 
-    index: int
+    index: int  # type: ignore[assignment]  # the field hides tuple.index, which nobody needs on a triplet
     attribute: str
     value: str
 

@@ -33,10 +33,13 @@ def count_by_assignment(spec: TieredSpec, predicted: Sequence[Record], true: Seq
     else:
         rows, columns = linear_sum_assignment(rank[levels], maximize=True)
         best = levels[rows, columns]
-    return np.bincount(best, minlength=none + 1)[:none].tolist()
+    counts: list[int] = np.bincount(best, minlength=none + 1)[:none].tolist()
+    return counts
 
 
-def _levels(spec: TieredSpec, predicted: Sequence[Record], true: Sequence[Record]) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
+def _levels(
+    spec: TieredSpec, predicted: Sequence[Record], true: Sequence[Record]
+) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
     """Return the best tier of each pair as its place in the table, (predicted, true); its length where none agrees.
 
     The best is the tier that earns most; of several, the first in the table.

@@ -11,7 +11,7 @@ from rewards.spec import nearest
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuestionSpec:
-    """R_total = answer_weight · R_ans + reference_weight · R_ref + format_weight · R_format (STAR-R1; its weights are 1, 1, 0).
+    """R_total = answer_weight · R_ans + reference_weight · R_ref + format_weight · R_format (STAR-R1: 1, 1, 0).
 
     Attributes:
         answer_weight: of R_ans in [0, 1].

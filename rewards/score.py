@@ -97,7 +97,9 @@ def resolve(task: str | Task, preset: str = "default", **overrides: Any) -> tupl
     if isinstance(found.spec, TieredSpec):
         return found, preset_spec(found.spec, preset, **overrides)
     if preset not in ("default", "paper"):
-        raise ConfigError(f"preset {preset!r} is for list tasks; {found.name!r} has 'default' and 'paper', which are the same")
+        raise ConfigError(
+            f"preset {preset!r} is for list tasks; {found.name!r} has 'default' and 'paper', which are the same"
+        )
     return found, found.spec.change(**overrides)
 
 
@@ -181,6 +183,13 @@ def score_completion(
     )[0]
 
 
+def answer_text(answer: Any) -> str | None:
+    """Return a parsed answer as people write it: ``"2.color.cyan, 0.shape.cube"``; None where there is none."""
+    if answer is None:
+        return None
+    return ", ".join(map(str, answer.items)) if isinstance(answer, Records) else str(answer)
+
+
 class Reading(NamedTuple):
     """The completions of a list task, parsed; each of length (rows,)."""
 
@@ -258,9 +267,7 @@ def _sum(parts: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
     return total
 
 
-def _unit(
-    accuracy: NDArray[np.float64], best: NDArray[np.float64], correct: NDArray[np.bool_]
-) -> NDArray[np.float64]:
+def _unit(accuracy: NDArray[np.float64], best: NDArray[np.float64], correct: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Return accuracy / best within [0, 1]; where nothing can be earned, whether the answer is right."""
     ratio = np.divide(accuracy, best, out=correct.astype(np.float64), where=best > 0)
     return np.clip(ratio, 0.0, 1.0)

@@ -40,8 +40,8 @@ class TieredSpec:
             broken by most exact matches, then most at each next tier of the table. ``"literal"``: every prediction
             takes its best tier, however often (a plain sum over predictions, as the formula is printed).
         incorrect: a prediction below this tier is incorrect: ``"not_exact"``, ``"not_<part>"``, or ``"no_tier"``.
-        conflicts: ``"last"``: of several predictions for one cell (all fields but the last), only the last ones, as many
-            as the cell has true records and at least one, can earn; earlier ones are incorrect. ``"each"``: all can.
+        conflicts: ``"last"``: of several predictions for one cell (all fields but the last), only the last ones, as
+            many as the cell has true records and at least one, can earn; earlier ones are incorrect. ``"each"``: all.
         scale: ``"n_gt"`` divides every part by the number of true records (at least 1).
         table: all tiers, paid or not, the best first; by default the keys of *tiers*. A preset that drops a tier keeps
             it here, so that parts and tie-breaks stay those of the full table.
@@ -79,7 +79,11 @@ class TieredSpec:
         table = self.table or tuple(self.tiers)
         best_first = sorted(table, key=lambda key: (-len(key), [order[name] for name in key]))
         object.__setattr__(self, "table", tuple(tuple(sorted(key, key=order.__getitem__)) for key in best_first))
-        object.__setattr__(self, "tiers", {tuple(sorted(key, key=order.__getitem__)): float(v) for key, v in self.tiers.items()})
+        object.__setattr__(
+            self,
+            "tiers",
+            {tuple(sorted(key, key=order.__getitem__)): float(v) for key, v in self.tiers.items()},
+        )
         if self.table[:1] != (tuple(self.fields),):
             raise ConfigError(f"one tier must hold all fields {self.fields}: that is the exact match")
         for key, value in self.tiers.items():
@@ -89,7 +93,9 @@ class TieredSpec:
                 raise ConfigError(f"tier {key} pays {value}; a tier pays a finite number >= 0")
         for name in ("incorrect_penalty", "underprediction_penalty"):
             if not 0 <= getattr(self, name) < float("inf"):
-                raise ConfigError(f"{name} is {getattr(self, name)}; a penalty is a finite number >= 0 (it is subtracted)")
+                raise ConfigError(
+                    f"{name} is {getattr(self, name)}; a penalty is a finite number >= 0 (it is subtracted)"
+                )
         for name, choices in _CHOICES.items():
             if getattr(self, name) not in choices:
                 raise ConfigError(f"{name} is {getattr(self, name)!r}; it is one of {', '.join(map(repr, choices))}")
@@ -199,8 +205,8 @@ PRESETS: Mapping[str, Callable[[TieredSpec], TieredSpec]] = {
     "count_difference": lambda spec: spec.change(incorrect_penalty=0.0, count="difference"),
     "naive_binary": lambda spec: spec.change(rule="binary"),
 }
-"""Named changes of a spec. ``paper`` is the literal reading of the printed formula; ``calibrated`` is in step with NDiff
-(a guess beyond the true number pays only above one half); the others are the paper's ablations (its Table 3)."""
+"""Named changes of a spec. ``paper`` is the literal reading of the printed formula; ``calibrated`` is in step with
+NDiff (a guess beyond the true number pays only above one half); the others are the paper's ablations (its Table 3)."""
 
 
 def preset_spec(spec: TieredSpec, preset: str, **overrides: Any) -> TieredSpec:

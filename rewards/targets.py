@@ -124,5 +124,7 @@ def _explain(found: Record, at: int, record_format: RecordFormat) -> Record:
             close = get_close_matches(str(value).lower(), allowed, n=1)
             hint = f"did you mean {close[0]!r}?" if close else f"one of {', '.join(allowed)}"
             means = str(values[field.by]) if field.by else field.name
-            raise DataError(f"target[{at}].{field.name} {value!r} is not {'an' if means[0] in 'aeiou' else 'a'} {means} ({hint})")
+            raise DataError(
+                f"target[{at}].{field.name} {value!r} is not {'an' if means[0] in 'aeiou' else 'a'} {means} ({hint})"
+            )
     raise DataError(f"target[{at}] {found!r} is not of the form {record_format.forms[0]}")

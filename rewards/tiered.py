@@ -9,6 +9,7 @@ that a spec can ask for then follows from the counts, so matching and paying are
 from __future__ import annotations
 
 from collections import Counter
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from rewards.spec import TieredSpec
 
     Array = NDArray[np.int64]
+    Floats = NDArray[np.float64]
 
 Record = tuple[int | str, ...]
 
@@ -87,14 +89,14 @@ def _row_counter(spec: TieredSpec) -> Callable[[TieredSpec, Sequence[Record], Se
     return count_by_assignment
 
 
-def pay(spec: TieredSpec, counts: Counts) -> dict[str, NDArray[np.float64]]:
+def pay(spec: TieredSpec, counts: Counts) -> dict[str, Floats]:
     """Return the parts of R_acc, each (rows,): one for each tier of the table, ``incorrect``, ``underprediction``."""
     n_pred, n_gt = counts.n_pred, counts.n_gt
-    zero = np.zeros(len(n_gt))
-    parts = {part: zero for part in (*spec.parts, "incorrect", "underprediction")}
+    zero: Floats = np.zeros(len(n_gt))
+    parts: dict[str, Floats] = dict.fromkeys((*spec.parts, "incorrect", "underprediction"), zero)
     if spec.rule == "binary":
         return parts | {"exact": counts.same.astype(np.float64)}
-    right = np.zeros(len(n_gt), dtype=np.int64)
+    right = np.zeros_like(n_pred)
     for level in range(len(spec.table)):
         matched = counts.matched[:, level]
         if (paid := spec.paid_as(level)) is not None:
@@ -102,23 +104,22 @@ def pay(spec: TieredSpec, counts: Counts) -> dict[str, NDArray[np.float64]]:
         if spec.counts_as_correct(level):
             right = right + matched
     # `0.0 -` rather than a unary minus: there is no -0.0 in a reward.
-    parts["incorrect"] = 0.0 - spec.incorrect_penalty * (n_pred - right)
-    shortfall = np.maximum(n_gt - n_pred, 0)
+    parts["incorrect"] = 0.0 - spec.incorrect_penalty * (n_pred - right).astype(np.float64)
+    short = np.maximum(n_gt - n_pred, 0)
     if spec.count == "difference":
-        short = np.abs(n_pred - n_gt) + (shortfall if spec.also_underprediction else 0)
-    else:
-        short = shortfall
+        short = np.abs(n_pred - n_gt) + (short if spec.also_underprediction else 0)
     parts["underprediction"] = 0.0 - spec.underprediction_penalty * short
     if spec.scale == "n_gt":
-        parts = {part: value / np.maximum(n_gt, 1) for part, value in parts.items()}
+        return {part: value / np.maximum(n_gt, 1.0) for part, value in parts.items()}
     return parts
 
 
-def maximum(spec: TieredSpec, n_gt: NDArray[np.int64]) -> NDArray[np.float64]:
+def maximum(spec: TieredSpec, n_gt: NDArray[np.int64]) -> Floats:
     """Return R_acc of the exact answer, (rows,)."""
     if spec.rule == "binary":
         return np.ones(len(n_gt))
-    return np.full(len(n_gt), spec.value(0)) * (np.minimum(n_gt, 1) if spec.scale == "n_gt" else n_gt)
+    each: Floats = np.minimum(n_gt, 1.0) if spec.scale == "n_gt" else n_gt.astype(np.float64)
+    return spec.value(0) * each
 
 
 def eligible(spec: TieredSpec, predicted: Sequence[Record], true: Sequence[Record]) -> Sequence[Record]:
@@ -156,7 +157,7 @@ def _count_row(spec: TieredSpec, predicted: Sequence[Record], true: Sequence[Rec
             reached.append(sum(key in wanted for key in keys))
         else:
             reached.append(sum((Counter(keys) & wanted).values()))
-    return [reached[0], *(deep - deeper for deeper, deep in zip(reached, reached[1:], strict=False))]
+    return [reached[0], *(deep - deeper for deeper, deep in pairwise(reached))]
 
 
 def _count_batch(
@@ -183,14 +184,14 @@ def _count_batch(
 
 
 def _codes(table: dict[Record, int], positions: Sequence[int]) -> NDArray[np.int64]:
-    """Return for each record in *table* a number < len(table) that two records share iff they agree at *positions*."""
+    """Return for each record of *table* a number below its length, shared iff two records agree at *positions*."""
     found: dict[Record, int] = {}
     keys: Iterator[Record] = (tuple([record[at] for at in positions]) for record in table)
     return np.fromiter((found.setdefault(key, len(found)) for key in keys), dtype=np.int64, count=len(table))
 
 
 def _tally(predicted: Array, true: Array) -> tuple[Array, Array, Array, Array]:
-    """Return the distinct keys, the place of each predicted key among them, and how often each is predicted and true."""
+    """Return the distinct keys, where each predicted key is among them, and how often each is predicted and true."""
     keys, place = np.unique(np.concatenate([predicted, true]), return_inverse=True)
     n_predicted = np.bincount(place[: len(predicted)], minlength=len(keys))
     n_true = np.bincount(place[len(predicted) :], minlength=len(keys))

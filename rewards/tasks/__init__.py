@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from parsers.formats import Field, RecordFormat
 from parsers.values import Transformation
@@ -14,8 +13,7 @@ from rewards.errors import ConfigError
 from rewards.questions import QuestionSpec
 from rewards.spec import TieredSpec
 
-if TYPE_CHECKING:
-    from importlib.resources.abc import Traversable
+_HERE = Path(__file__).parent
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,7 +42,7 @@ class Task:
 
 def task_names() -> list[str]:
     """Return the names of the declared tasks."""
-    return sorted(entry.name.removesuffix(".yaml") for entry in files(__package__).iterdir() if entry.name.endswith(".yaml"))
+    return sorted(entry.name.removesuffix(".yaml") for entry in _HERE.iterdir() if entry.name.endswith(".yaml"))
 
 
 @cache
@@ -55,14 +53,14 @@ def load_task(name: str) -> Task:
         ConfigError: if there is no such task, or its file is wrong.
     """
     if name in task_names():
-        return _read(files(__package__).joinpath(f"{name}.yaml"))
+        return _read(_HERE.joinpath(f"{name}.yaml"))
     path = Path(name)
     if path.suffix in (".yaml", ".yml") and path.is_file():
         return _read(path)
     raise ConfigError(f"unknown task {name!r}; it is one of {', '.join(task_names())}, or the path of a YAML file")
 
 
-def _read(source: Traversable) -> Task:
+def _read(source: Path) -> Task:
     import yaml  # noqa: PLC0415  `import rewards` should not pay for it
 
     try:
