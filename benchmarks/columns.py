@@ -20,9 +20,7 @@ def column(row: Mapping[str, Any], name: str) -> Any:
     'B'
     """
     if name not in row:
-        raise DataError(
-            f"column {name!r} is missing; the row has {', '.join(map(repr, row)) or 'no columns'}"
-        )
+        raise DataError(f"column {name!r} is missing; the row has {', '.join(map(repr, row)) or 'no columns'}")
     return row[name]
 
 

@@ -22,6 +22,4 @@ def need(module: str, *, package: str, purpose: str) -> Any:
     try:
         return import_module(module)
     except ImportError as error:
-        raise ConfigError(
-            f"{purpose} needs {package}, which is not installed: pip install {package}"
-        ) from error
+        raise ConfigError(f"{purpose} needs {package}, which is not installed: pip install {package}") from error

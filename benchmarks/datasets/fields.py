@@ -19,9 +19,7 @@ def field(record: Mapping[str, Any], key: str, where: str) -> Any:
     """
     if record.get(key) is None:
         has = ", ".join(map(str, record))
-        raise DataError(
-            f"{where}: key {key!r} is {'null' if key in record else 'missing'}; the record has {has}"
-        )
+        raise DataError(f"{where}: key {key!r} is {'null' if key in record else 'missing'}; the record has {has}")
     return record[key]
 
 

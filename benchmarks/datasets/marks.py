@@ -139,9 +139,7 @@ def _image_index(record: Mapping[str, Any], kind: str, n_images: int, where: str
         return None
     written = record[key]
     index = written[0] if isinstance(written, list) and written and isinstance(written[0], list) else written
-    if not isinstance(index, list) or not all(
-        type(place) is int and 0 <= place < n_images for place in index
-    ):
+    if not isinstance(index, list) or not all(type(place) is int and 0 <= place < n_images for place in index):
         raise fields.wrong(key, where, f"a list of image numbers from 0 to {n_images - 1}", written)
     return index
 
@@ -171,9 +169,7 @@ def _listed(
 def _numbers(value: Any, kind: str, key: str, where: str) -> tuple[float, ...]:
     inner = value[0] if isinstance(value, list) and value and isinstance(value[0], list) else value
     length = 2 if kind == "point" else 4
-    expected = (
-        "[x, y]" if kind == "point" else "[left, top, right, bottom] with left <= right and top <= bottom"
-    )
+    expected = "[x, y]" if kind == "point" else "[left, top, right, bottom] with left <= right and top <= bottom"
     if not isinstance(inner, list) or len(inner) != length or not all(_is_coordinate(x) for x in inner):
         raise fields.wrong(key, where, f"{expected}, from 0 to 1000", value)
     if kind == "bbox" and (inner[0] > inner[2] or inner[1] > inner[3]):
@@ -183,10 +179,7 @@ def _numbers(value: Any, kind: str, key: str, where: str) -> tuple[float, ...]:
 
 def _is_coordinate(value: Any) -> bool:
     return (
-        isinstance(value, int | float)
-        and not isinstance(value, bool)
-        and math.isfinite(value)
-        and 0 <= value <= 1000
+        isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and 0 <= value <= 1000
     )
 
 
@@ -208,13 +201,9 @@ def marked_names(question: str) -> dict[str, str]:
     return names
 
 
-def references(
-    marks: Iterable[Mark], names: Mapping[str, str], n_images: int
-) -> tuple[frozenset[str], ...] | None:
+def references(marks: Iterable[Mark], names: Mapping[str, str], n_images: int) -> tuple[frozenset[str], ...] | None:
     """Return for each image the names of the objects that are marked in it; None where no name is known."""
-    named = [
-        (mark.image, names[mark.colour]) for mark in marks if mark.label is None and mark.colour in names
-    ]
+    named = [(mark.image, names[mark.colour]) for mark in marks if mark.label is None and mark.colour in names]
     if not named:
         return None
     return tuple(frozenset(name for image, name in named if image == place) for place in range(n_images))

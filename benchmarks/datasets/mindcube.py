@@ -38,9 +38,7 @@ def read(path: Path, *, image_root: Path | None = None, check_images: bool = Tru
     (file,) = files_in(path, (".jsonl",))
     for where, record in json_lines(file):
         names = fields.list_of(str, record, "images", where)
-        yield _sample(
-            record, names, where, image_paths(names, file, where, root=image_root, check=check_images)
-        )
+        yield _sample(record, names, where, image_paths(names, file, where, root=image_root, check=check_images))
 
 
 def _sample(record: dict[str, Any], names: list[str], where: str, images: tuple[Path, ...]) -> Sample:

@@ -64,11 +64,7 @@ def from_meta(setting: str, meta: Any, images: Sequence[str]) -> References | No
     """
     try:
         if setting == "rotation":
-            return (
-                tuple(_names([name]) for name in meta)
-                if all(isinstance(name, str) for name in meta)
-                else None
-            )
+            return tuple(_names([name]) for name in meta) if all(isinstance(name, str) for name in meta) else None
         if setting == "among":
             return tuple(_names([meta[0][0], meta[0][_BEYOND[side]]]) for side in _sides(images))
         if setting == "around":

@@ -41,16 +41,12 @@ def read(path: Path) -> Iterator[Sample]:
 
 
 def _from_parquet(row: dict[str, Any], where: str) -> Sample:
-    images = [
-        item["bytes"] if isinstance(item, dict) else item for item in fields.field(row, "images", where)
-    ]
+    images = [item["bytes"] if isinstance(item, dict) else item for item in fields.field(row, "images", where)]
     for place, image in enumerate(images):
         if not isinstance(image, bytes):
             raise fields.wrong(f"images[{place}]", where, "the bytes of an image", image)
     extra = {"thought": row.get("thought")}
-    return _sample(
-        row, where, str(fields.field(row, "id", where)), "question_type", images=tuple(images), extra=extra
-    )
+    return _sample(row, where, str(fields.field(row, "id", where)), "question_type", images=tuple(images), extra=extra)
 
 
 def _from_table(row: dict[str, Any], where: str) -> Sample:

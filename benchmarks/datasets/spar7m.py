@@ -46,11 +46,7 @@ def read(
             names = fields.list_of(str, record, "image", where)
             paths = image_paths(names, file, where, root=image_root, check=check_images)
             marks = marks_of(record, len(names), where)
-            images = (
-                tuple(_marked(image, number, marks) for number, image in enumerate(paths))
-                if draw_marks
-                else paths
-            )
+            images = tuple(_marked(image, number, marks) for number, image in enumerate(paths)) if draw_marks else paths
             yield _sample(record, where, _form(file), images, marks)
 
 

@@ -36,9 +36,7 @@ def read(path: Path, *, image_root: Path | None = None, check_images: bool = Tru
         else:
             for where, row in json_lines(file):
                 names = fields.list_of(str, row, "image", where)
-                yield _sample(
-                    row, where, image_paths(names, file, where, root=image_root, check=check_images)
-                )
+                yield _sample(row, where, image_paths(names, file, where, root=image_root, check=check_images))
 
 
 def _files(path: Path) -> list[Path]:

@@ -80,13 +80,9 @@ def _samples(
     start = _camera(first, "center", "states[0]", where)
     item_id = str(fields.field(record, "idx", where))
     visible = [place for place, thing in enumerate(first["objects"]) if _is_visible(thing)]
-    wanted = (
-        [view for view, camera in CAMERAS.items() if camera in last["images"]] if views is None else views
-    )
+    wanted = [view for view, camera in CAMERAS.items() if camera in last["images"]] if views is None else views
     if not wanted:
-        raise fields.wrong(
-            "states[-1].images", where, f"images of {', '.join(CAMERAS.values())}", last["images"]
-        )
+        raise fields.wrong("states[-1].images", where, f"images of {', '.join(CAMERAS.values())}", last["images"])
     for view in wanted:
         end = _camera(last, view, "states[-1]", where)
         yield Sample(
@@ -127,11 +123,7 @@ def _state(record: dict[str, Any], place: int, where: str) -> dict[str, Any]:
 
 
 def _is_place(position: Any) -> bool:
-    return (
-        isinstance(position, list)
-        and len(position) == 2
-        and all(isinstance(x, int | float) for x in position)
-    )
+    return isinstance(position, list) and len(position) == 2 and all(isinstance(x, int | float) for x in position)
 
 
 def _steps(record: dict[str, Any], n_objects: int, where: str) -> tuple[dict[str, Any], ...]:

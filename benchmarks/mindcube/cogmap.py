@@ -144,9 +144,7 @@ def _no_match() -> dict[str, Any]:
     }
 
 
-def _best_orientation(
-    drawn: Mapping[Any, Place], true: Mapping[Any, Place], names: AbstractSet[Any]
-) -> dict[str, Any]:
+def _best_orientation(drawn: Mapping[Any, Place], true: Mapping[Any, Place], names: AbstractSet[Any]) -> dict[str, Any]:
     """Return the similarities in the orientation with the highest overall similarity; above 0, or nothing."""
     wanted = relations(true, names)
     best: dict[str, Any] = {"overall_similarity": 0.0}
@@ -185,9 +183,7 @@ def _facing(drawn: Mapping[Any, Place], true: Mapping[Any, Place], names: Abstra
 def _isomorphic(found: Relations, wanted: Relations) -> bool:
     return all(
         first in found
-        and all(
-            second in found[first] and found[first][second] == relation for second, relation in others.items()
-        )
+        and all(second in found[first] and found[first][second] == relation for second, relation in others.items())
         for first, others in wanted.items()
     )
 

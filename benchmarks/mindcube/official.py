@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 _LETTER_AND_STOP = re.compile(r"[A-E](?=\.)")
 _TAGGED = re.compile(r"<Answer>([^<]*)")
 _IN_TAG = tuple(
-    re.compile(pattern)
-    for pattern in (r"[Mm]y answer is ([A-E])", r"[Tt]he answer is ([A-E])", r"\b([A-E])\b")
+    re.compile(pattern) for pattern in (r"[Mm]y answer is ([A-E])", r"[Tt]he answer is ([A-E])", r"\b([A-E])\b")
 )
 # The upstream patterns that need "X." are left out: the first rule has taken every text that holds one.
 _IN_TEXT = tuple(
@@ -76,9 +75,7 @@ def _lowest_line(text: str) -> str | None:
 def lmms_type(item_id: str) -> str:
     """Return lmms-eval's type, by the id's exact first part: ``ROTATION_1``, ``translation_1`` are other."""
     first = item_id.split("_", 1)[0]
-    return {"among": "among", "rotation": "rotation", "around": "around", "aroundnew": "around"}.get(
-        first, "other"
-    )
+    return {"among": "among", "rotation": "rotation", "around": "around", "aroundnew": "around"}.get(first, "other")
 
 
 def score_row(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -125,9 +122,7 @@ def _basic(rows: list[Mapping[str, Any]]) -> dict[str, Any]:
     for name in (*SEARCH_ORDER, "other"):
         hits = [bool(row["correct"]) for row in rows if row["setting"] == name and row["gt_answer"]]
         settings[name] = {**_counts(hits), "include_in_overall": name not in OUTSIDE_OVERALL}
-    counted = [
-        bool(row["correct"]) for row in rows if row["setting"] not in OUTSIDE_OVERALL and row["gt_answer"]
-    ]
+    counted = [bool(row["correct"]) for row in rows if row["setting"] not in OUTSIDE_OVERALL and row["gt_answer"]]
     return {**_counts(counted), "unfiltered_total": len(rows), "settings": settings}
 
 

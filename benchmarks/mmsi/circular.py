@@ -38,9 +38,7 @@ def rotations(options: Mapping[str, str], answer: str) -> list[tuple[dict[str, s
     ]
 
 
-def circular_accuracy(
-    rows: Iterable[Mapping[str, Any]], *, correct: str = "correct"
-) -> dict[str, dict[str, Any]]:
+def circular_accuracy(rows: Iterable[Mapping[str, Any]], *, correct: str = "correct") -> dict[str, dict[str, Any]]:
     """Return circular and plain accuracy, overall and by type.
 
     Args:

@@ -8,12 +8,13 @@ by the model's value instead of the true one and is left out of the mean of its 
 
 from __future__ import annotations
 
+import math
 import re
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.columns import column, mean, text_column
-from benchmarks.sparbench.accuracy import mean_relative_accuracy
 from benchmarks.sparbench.tasks import AXES, CHOICE, HIGH, LEVELS, LOW, MIDDLE, NUMERIC, TASKS, VIEW_CHANGE
+from rewards.answers import mra
 from rewards.errors import DataError
 
 if TYPE_CHECKING:
@@ -78,15 +79,22 @@ def match_number(prediction: str, answer: str, *, last: bool) -> float:
     (0.7, 1.0)
     """
     try:
-        numbers = [
-            float(piece) if "." in piece else float(int(piece)) for piece in _NUMBER.findall(prediction)
-        ]
+        numbers = [float(piece) if "." in piece else float(int(piece)) for piece in _NUMBER.findall(prediction)]
         truth = float(answer)
     except (ValueError, OverflowError):  # an integer of thousands of digits, or a truth that is no number
         return 0.0
     if last:
-        return mean_relative_accuracy((numbers or [-1.0])[-1], truth)
-    return mean_relative_accuracy(numbers[0], truth) if numbers else 0.0
+        return relative_accuracy((numbers or [-1.0])[-1], truth)
+    return relative_accuracy(numbers[0], truth) if numbers else 0.0
+
+
+def relative_accuracy(value: float, truth: float) -> float:
+    """Return the mean relative accuracy of a number; 0 where the truth is not finite (a move may be ``nan``).
+
+    >>> relative_accuracy(1.1, 1.0), relative_accuracy(1.0, float("inf"))
+    (0.9, 0.0)
+    """
+    return mra(value, truth) if math.isfinite(truth) else 0.0
 
 
 def match_view_change(prediction: str, answer: str) -> float:
@@ -99,9 +107,7 @@ def match_view_change(prediction: str, answer: str) -> float:
         said, true = _axes(prediction), _axes(answer)
     except (ValueError, OverflowError):
         return 0.0
-    return sum(mean_relative_accuracy(right, guess) for guess, right in zip(said, true, strict=True)) / len(
-        AXES
-    )
+    return sum(relative_accuracy(right, guess) for guess, right in zip(said, true, strict=True)) / len(AXES)
 
 
 def _axes(text: str) -> list[float]:
@@ -137,8 +143,6 @@ def aggregate(rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
         "lmms_eval_upstream": {
             "returned": overall * 100.0,
             "output": table | lowered,
-            "per_metric_functions": {
-                f"sparbench_aggregate_{name}": functions[name] for name in sorted(functions)
-            },
+            "per_metric_functions": {f"sparbench_aggregate_{name}": functions[name] for name in sorted(functions)},
         },
     }

@@ -20,9 +20,7 @@ def agrees(ours, theirs):
     """Equal keys, types and values; floats to 1e-6."""
     if isinstance(theirs, dict):
         return (
-            isinstance(ours, dict)
-            and ours.keys() == theirs.keys()
-            and all(agrees(ours[k], theirs[k]) for k in theirs)
+            isinstance(ours, dict) and ours.keys() == theirs.keys() and all(agrees(ours[k], theirs[k]) for k in theirs)
         )
     if isinstance(theirs, float):
         return isinstance(ours, float) and abs(ours - theirs) < 1e-6

@@ -107,9 +107,7 @@ def test_packed_trance_names_what_is_missing(packed, tmp_path):
         list(load("tvr", packed, split="train"))
     with h5py.File(packed, "r+") as data:
         del data["test/image/img_000000-fin.L.png"]
-    with pytest.raises(
-        DataError, match=r"data.h5:test/data/0: image 'img_000000-fin.L.png' is not in the file"
-    ):
+    with pytest.raises(DataError, match=r"data.h5:test/data/0: image 'img_000000-fin.L.png' is not in the file"):
         list(load("tvr", packed))
     with h5py.File(packed, "r+") as data:
         del data["test/data/0"]
@@ -205,9 +203,7 @@ def test_mindcube_references_by_view():
 def test_the_whole_row_of_four_is_seen_from_every_side():
     row = [{"name": name, "position": [x, 5]} for name, x in zip("abcd", (3, 4, 5, 6), strict=True)]
     cameras = [([5, 6], "up"), ([2, 5], "right"), ([7, 5], "left"), ([5, 4], "down")]
-    views = [
-        {"name": f"View {k}", "position": at, "facing": facing} for k, (at, facing) in enumerate(cameras)
-    ]
+    views = [{"name": f"View {k}", "position": at, "facing": facing} for k, (at, facing) in enumerate(cameras)]
     assert from_map({"objects": row, "views": views}) == (set("abcd"),) * 4
 
 
@@ -520,17 +516,13 @@ def test_an_unknown_name_is_answered_with_the_nearest():
 def test_a_folder_must_be_unambiguous(tmp_path):
     with pytest.raises(ConfigError, match=r"expected \.jsonl files in this folder, found none"):
         list(load("mindcube", tmp_path))
-    with pytest.raises(
-        ConfigError, match=r"2 files could be meant \(prompts/MindCube_tiny_raw_qa.jsonl, raw/"
-    ):
+    with pytest.raises(ConfigError, match=r"2 files could be meant \(prompts/MindCube_tiny_raw_qa.jsonl, raw/"):
         list(load("mindcube", DATA / "mindcube"))
 
 
 def test_a_hub_id_offline_says_how_to_download(monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    with pytest.raises(
-        ConfigError, match="HF_HUB_OFFLINE is set; download it with `hf download RunsenXu/MMSI-Bench"
-    ):
+    with pytest.raises(ConfigError, match="HF_HUB_OFFLINE is set; download it with `hf download RunsenXu/MMSI-Bench"):
         load("mmsi", "RunsenXu/MMSI-Bench")
     with pytest.raises(ConfigError, match="no such file or folder"):
         load("mmsi", "/nowhere/at/all.tsv")

@@ -2,11 +2,11 @@ import copy
 import json
 
 import pytest
-from choice_golden import disagreements, rows
+from choice_golden import aggregate, agrees, disagreements, rows, scored
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.mindcube import cogmap
+from benchmarks.mindcube import cogmap, cogmap_table
 from benchmarks.mindcube.cogmap_format import is_valid
 from benchmarks.mindcube.cogmap_text import extract_map
 from rewards.errors import DataError
@@ -38,6 +38,18 @@ def test_every_golden_row_agrees():
     assert len(golden) == 600
     assert sum(row["float_noise_sensitive"] for row in golden) == 39
     assert disagreements("mindcube_cogmap", cogmap.score_row) == []
+
+
+def test_the_table_of_the_official_evaluator_agrees():
+    table = cogmap_table.aggregate(scored("mindcube_cogmap", cogmap.score_row))
+    assert agrees(table, aggregate("mindcube_cogmap"))
+
+
+def test_the_table_leaves_translation_out_and_holds_no_nan():
+    row = cogmap.score_row({"response": "{}", "grounded_cogmap": "{}"})
+    table = cogmap_table.aggregate([{"id": "translation_1", **row}])
+    assert (table["total"], table["unfiltered_total"], table["settings"]["translation"]["total"]) == (0, 1, 1)
+    assert table["cogmap_similarity"]["valid_accuracy"] == 0.0
 
 
 def test_exact_integer_rotations_would_not_agree(monkeypatch):

@@ -4,7 +4,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.sparbench import official
-from benchmarks.sparbench.accuracy import mean_relative_accuracy
 from benchmarks.sparbench.tasks import CHOICE, HIGH, LOW, MIDDLE, NUMERIC, TASKS
 from rewards.errors import DataError
 
@@ -97,7 +96,7 @@ def test_quirks_of_numbers(prediction, answer, single, several):
     [(1.1, 1, 0.9), (1.05, 1, 1.0), (1.5, 1, 0.1), (1.6, 1, 0.0), (0.2, 0, 0.6)],
 )
 def test_thresholds_of_the_relative_accuracy(value, truth, expected):
-    assert mean_relative_accuracy(value, truth) == pytest.approx(expected)
+    assert official.relative_accuracy(value, truth) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(
@@ -135,15 +134,11 @@ def test_the_middle_mean_leaves_view_changes_out_but_overall_does_not():
 
 
 def test_an_unknown_task_is_named():
-    with pytest.raises(
-        DataError, match="task 'depth' is not one of SPAR-Bench's twenty: depth_prediction_oc"
-    ):
+    with pytest.raises(DataError, match="task 'depth' is not one of SPAR-Bench's twenty: depth_prediction_oc"):
         score("depth", "1", "1")
 
 
-@given(
-    st.sampled_from(TASKS), PREDICTIONS, st.sampled_from(["A", "1.5", "0", "move_up:1,rotate_left:3", "x"])
-)
+@given(st.sampled_from(TASKS), PREDICTIONS, st.sampled_from(["A", "1.5", "0", "move_up:1,rotate_left:3", "x"]))
 def test_any_text_scores_between_zero_and_one(task, prediction, answer):
     assert 0.0 <= score(task, prediction, answer) <= 1.0
 
@@ -151,7 +146,7 @@ def test_any_text_scores_between_zero_and_one(task, prediction, answer):
 @given(st.floats(1e-3, 1e3), st.floats(0, 1e3), st.floats(0, 1e3))
 def test_relative_accuracy_falls_with_distance(truth, near, far):
     near, far = sorted((near, far))
-    assert mean_relative_accuracy(truth + near, truth) >= mean_relative_accuracy(truth + far, truth)
+    assert official.relative_accuracy(truth + near, truth) >= official.relative_accuracy(truth + far, truth)
 
 
 @pytest.mark.parametrize("text", ["1" * 10**6, "^" * 10**6, "1.5 " * 10**5, "move_up:1," * 10**5])
