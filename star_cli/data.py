@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from star_cli.data_filter import filter_rows
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -16,6 +18,9 @@ if TYPE_CHECKING:
 @click.group()
 def data() -> None:
     """Make training data and look at it."""
+
+
+data.add_command(filter_rows)
 
 
 def _names(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple[str, ...]:
