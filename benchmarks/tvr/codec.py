@@ -193,7 +193,8 @@ def encode_steps(answers: Iterable[Any]) -> Steps:
     Args:
         answers: one for each row: a list of transformations, each ``{"obj_idx", "attr", "val"}``,
             ``{"index", "attribute", "value"}`` or a triple; a parsed `Transformations`, whose invalid pieces
-            are unreadable steps; None, which is an empty list. Anything else is one unreadable step.
+            are unreadable steps; None, which is an empty list. Anything else is one unreadable step. An index
+            or a number of steps may be any number equal to it (2.0).
 
     >>> steps = encode_steps([[(2, "color", "cyan"), {"obj_idx": 9, "attr": "position", "val": ["left", 1]}],
     ...                       None, [(-1, "color", "cyan"), (10, "color", "cyan"), "nonsense"]])

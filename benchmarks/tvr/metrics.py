@@ -54,8 +54,8 @@ def measures(stats: RowStats) -> dict[str, Measure]:
     * ``color``, ``shape``, ``size``, ``material`` (and ``position``): over the rows whose reference changes
       that attribute, the share in which it ends right on all objects. The paper names these four accuracies
       and does not define them; this is our decision.
-    * ``TAcc``: share of rows that are correct. ``Diff``, ``NDiff``: mean ``dist`` and ``norm_dist``. That these
-      are TVR's acc, AD and AND is inferred from the names.
+    * ``TAcc``: share of rows that are correct. ``Diff``, ``NDiff``: mean ``dist`` and ``norm_dist``. That
+      these are TVR's acc, AD and AND is inferred from the names.
     * ``TAcc/1-3`` ... ``TAcc/9-10``: TAcc of the rows with so many objects visible at first.
     * ``loose_acc``: share with the right final state, however reached. ``order_error``: of those, the share
       that is not correct (EO of the TVR paper, (LAcc - Acc) / LAcc).

@@ -122,9 +122,9 @@ def row_stats(rows: Sequence[Row], *, where: Callable[[int], str] = "row {}".for
         DataError: a column is missing, or a scene or a reference is wrong. A prediction never raises.
     """
     for i, row in enumerate(rows):
-        if "prediction" not in row or not ("transformations" in row or "target" in row):
-            raise DataError(f"{where(i)}: no column prediction, or no column transformations (or target)")
-    targets = [row["transformations"] if "transformations" in row else row["target"] for row in rows]
+        if "prediction" not in row or row.get(_target_key(row)) is None:
+            raise DataError(f"{where(i)}: no prediction, or no transformations (or target)")
+    targets = [row[_target_key(row)] for row in rows]
     allowed = _allowed(rows, where)
     predicted = encode_steps([row["prediction"] for row in rows]).restrict(allowed)
     true = encode_steps(targets).restrict(allowed)
@@ -170,14 +170,21 @@ def faults(rows: Sequence[Row], *, where: Callable[[int], str] = "row {}".format
 def _allowed(rows: Sequence[Row], where: Callable[[int], str]) -> Bools:
     """Which attributes may change in each row, ``(n, 5)``."""
     masks: dict[tuple[str, ...], list[bool]] = {}
-    names = [tuple(row.get("attributes") or COLUMNS) for row in rows]
-    for i, given in enumerate(names):
-        if given not in masks:
-            unknown = [name for name in given if name not in COLUMNS]
+    rules = []
+    for i, row in enumerate(rows):
+        given = row.get("attributes")
+        names = COLUMNS if given is None else tuple(map(str, given if isinstance(given, list) else [given]))
+        if names not in masks:
+            unknown = [name for name in names if name not in COLUMNS]
             if unknown:
                 raise DataError(f"{where(i)}: attributes: {unknown[0]!r} is not one of {', '.join(COLUMNS)}")
-            masks[given] = [name in given for name in COLUMNS]
-    return np.array([masks[given] for given in names], dtype=bool).reshape(-1, len(COLUMNS))
+            masks[names] = [name in names for name in COLUMNS]
+        rules.append(masks[names])
+    return np.array(rules, dtype=bool).reshape(-1, len(COLUMNS))
+
+
+def _target_key(row: Row) -> str:
+    return "transformations" if "transformations" in row else "target"
 
 
 def _refuse(batch: _Batch, wrong: Bools) -> None:
@@ -186,12 +193,12 @@ def _refuse(batch: _Batch, wrong: Bools) -> None:
         return
     at = int(wrong.argmax())
     row = int(batch.true.rows[at])
-    pieces = batch.targets[row]
+    pieces, place = batch.targets[row], at - int(batch.true.starts[row])
+    name = f"{batch.where(row)}: {_target_key(batch.rows[row])}"
     if not isinstance(pieces, (list, tuple)):
-        raise DataError(f"{batch.where(row)}: transformations: {pieces!r} is not a list of transformations")
-    place = at - int(batch.true.starts[row])
-    reason = step_fault(pieces[place]) or f": {pieces[place]!r} is not possible in this row"
-    raise DataError(f"{batch.where(row)}: transformations[{place}]{reason}")
+        raise DataError(f"{name} {pieces!r} is not a list of transformations")
+    reason = step_fault(pieces[place]) or f" {pieces[place]!r} is not possible in this scene or task"
+    raise DataError(f"{name}[{place}]{reason}")
 
 
 def _outcome(batch: _Batch) -> _Outcome:
@@ -244,6 +251,9 @@ def _by_triples(batch: _Batch) -> _Outcome:
     n, predicted = len(batch.rows), batch.predicted
     equal, wrong_cells = compare_triples(predicted, batch.true, batch.targets)
     counts = [row.get("n_visible") for row in batch.rows]
+    for i, count in enumerate(counts):
+        if count is not None and not isinstance(count, (int, np.integer)):
+            raise DataError(f"{batch.where(i)}: n_visible {count!r} is not a whole number")
     return _Outcome(
         wrong_cells=wrong_cells,
         correct=equal,
