@@ -112,7 +112,7 @@ def sample(values: npt.ArrayLike, clusters: Clusters | None = None) -> Sample:
         sizes = np.bincount(codes).astype(np.float64)
     largest = float(np.abs(sums).max())
     if 0 < largest < inf:
-        sums = np.round(sums, 11 - floor(log10(largest)))
+        sums = np.round(sums, min(11 - floor(log10(largest)), 300))  # 10**300 is about the largest factor
     kinds, copies = np.unique(sums + 1j * sizes, return_counts=True)  # complex numbers sort by both parts
     return Sample(kinds.real, kinds.imag, copies, float(x.mean()))
 
