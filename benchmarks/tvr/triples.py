@@ -41,9 +41,8 @@ def compare_triples(predicted: Steps, true: Steps, targets: Sequence[Any]) -> tu
     """
     n = len(true.starts) - 1
     readable = predicted.pairs != UNREADABLE
-    said = _keys(predicted)[readable]
-    said = _accept_options(said, targets)
     wanted = _keys(true)
+    said = _accept_options(_keys(predicted)[readable], wanted, targets)
     equal = np.bincount(predicted.rows[~readable], minlength=n) == 0
     equal[np.setxor1d(said, wanted) // _TRIPLES] = False
     said, wanted = _last_written(said), _last_written(wanted)
@@ -72,17 +71,20 @@ def _last_written(keys: Keys) -> Keys:
     return backwards[first]
 
 
-def _accept_options(said: Keys, targets: Iterable[Any]) -> Keys:
-    """Replace predicted moves by the true move whose options hold them."""
-    accepted: dict[int, int] = {}
+def _accept_options(said: Keys, wanted: Keys, targets: Iterable[Any]) -> Keys:
+    """Replace predicted moves by the true move whose options hold them; a true move itself stays."""
+    owners, answers = [], []
     for row, target in enumerate(targets):
-        for item in target or ():
+        for item in target:
             options = item.get("options") if isinstance(item, dict) else None
             if options and len(options) > 1:
-                steps = encode_steps([[item, *({**item, "val": option} for option in options)]])
-                own, *others = (row * _TRIPLES + _keys(steps)).tolist()
-                for other in others:
-                    accepted.setdefault(other, own)
-    if not accepted:
+                owners.append(row)
+                answers.append([item, *({**item, "val": option} for option in options)])
+    if not answers:
         return said
+    steps = encode_steps(answers)
+    keys = _keys(steps) + (np.array(owners) - np.arange(len(owners)))[steps.rows] * _TRIPLES
+    own = keys[steps.starts[:-1]][steps.rows]
+    others = (steps.pairs != UNREADABLE) & ~np.isin(keys, wanted)
+    accepted = dict(zip(keys[others].tolist(), own[others].tolist(), strict=True))
     return np.array([accepted.get(key, key) for key in said.tolist()], dtype=np.int64)

@@ -42,18 +42,18 @@ def test_bootstrap_agrees_with_scipy(values, method, scipy_name):
     assert ours.high == pytest.approx(theirs.high, abs=0.03 * width)
 
 
-def test_bca_formula_on_given_resamples():
-    """With the very same resampled means the bounds are scipy's own computation, step by step."""
+@pytest.mark.parametrize("codes", [np.arange(30), np.arange(30) ** 2 // 40], ids=["rows", "uneven clusters"])
+def test_bca_formula_on_given_resamples(codes):
+    """With the very same resampled means, the textbook's steps one by one."""
     x = draw(30, 4)
-    data = sample(x)
-    means = resampled_means(data, 5000, 7)
+    means = resampled_means(sample(x, codes), 5000, 7)
     z0 = stats.norm.ppf(np.mean(means < x.mean()))
-    left = np.array([np.delete(x, k).mean() for k in range(len(x))])
+    left = np.array([x[codes != code].mean() for code in np.unique(codes)])
     gap = left.mean() - left
     a = (gap**3).sum() / (6 * (gap**2).sum() ** 1.5)
     z = stats.norm.ppf([0.05, 0.95])
     tails = stats.norm.cdf(z0 + (z0 + z) / (1 - a * (z0 + z)))
-    ours = bootstrap_interval(x, method="bca", resamples=5000, level=0.9, seed=7)
+    ours = bootstrap_interval(x, clusters=codes, method="bca", resamples=5000, level=0.9, seed=7)
     assert ours[1:3] == pytest.approx(np.quantile(means, tails), rel=1e-9)
 
 

@@ -105,6 +105,17 @@ def test_options_of_a_true_move_are_accepted():
     assert not other_object["correct"]
 
 
+def test_a_move_that_is_true_itself_is_not_taken_for_an_option_of_another():
+    ways = [["left", 2], ["front", 2], ["up", 9]]
+    out = {"obj_idx": 3, "attr": "position", "val": ["left", 2], "options": ways}
+    both = [out, (3, "position", "front.2")]
+    nothing = {"target": [(0, "size", "small")], "prediction": []}
+    _, score = score_rows(
+        [nothing, {"target": both, "prediction": [(3, "position", "left.2"), (3, "position", "front.2")]}]
+    )
+    assert (score["correct"], score["dist"]) == (True, 0)
+
+
 def test_rows_with_and_without_a_scene_may_be_mixed(golden_rows):
     some = golden_rows[::100]
     lists = [{key: row[key] for key in ("transformations", "prediction", "attributes")} for row in some]
