@@ -78,7 +78,7 @@ def filter_rows(
         raise click.UsageError("--min-reference-score is about chains, --pass-rate about prompts: filter twice")
     aside = dropped or out.with_suffix(f".dropped{out.suffix}")
     refuse_existing(out, aside, overwrite=overwrite)
-    with counted("rows", hidden=as_json) as on_progress:
+    with counted(hidden=as_json) as (on_progress, _):
         if pass_rate is None:
             tally = filter_chains(
                 file,

@@ -1,39 +1,31 @@
-"""A line on standard error that says how far a run is, and how long it will still take."""
+"""The progress bar of commands that count: so many done, of so many where that is known."""
 
 from __future__ import annotations
 
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from star_cli.progress import progress_bar
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from trainers.data.training_rows import OnProgress
+
 
 @contextmanager
-def counted(what: str, *, total: int | None = None, hidden: bool = False) -> Iterator[Callable[..., None]]:
-    """Show a count, with the time left where the total is known, on standard error if that is a terminal.
+def counted(*, hidden: bool) -> Iterator[tuple[OnProgress, Callable[[str], None]]]:
+    """Show a count, with rate and time left, on standard error if that is a terminal.
 
     Yields:
-        What takes the number done, and the total where it becomes known only then.
+        What takes the number done and the total (None where it is unknown), and what prints a line to standard error.
     """
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
+    from benchmarks.files.scoring import Progress
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    console = Console(stderr=True)
-    with Progress(
-        *columns, TimeRemainingColumn(), console=console, transient=True, disable=hidden or not console.is_terminal
-    ) as bar:
-        task = bar.add_task(what, total=total)
+    with progress_bar(hidden=hidden) as (advance, print_line):
 
-        def advance(done: int, of: int | None = None) -> None:
-            bar.update(task, completed=done, total=total if of is None else of)
+        def count(done: int, total: int | None) -> None:
+            if advance is not None:
+                advance(Progress(done, share=done / total if total else None))
 
-        yield advance
+        yield count, print_line

@@ -14,14 +14,14 @@ from parsers.steps import parse_steps
 from parsers.values import Records
 from rewards.errors import DataError
 from rewards.references import score_references
-from trainers.data.layout import read_lines
 from trainers.data.lines import json_line, whole_file
-from trainers.data.training_rows import completion_of, gold_of, image_files, rebased, score_row
+from trainers.data.training_rows import completion_of, gold_of, image_files, read_rows, rebased, score_row
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from parsers.steps import Steps
+    from trainers.data.training_rows import OnProgress
 
 RULES: Final = {
     "row": "the line is a row with a completion and gold",
@@ -125,7 +125,7 @@ def filter_chains(
     task: str | None = None,
     min_reference_score: float | None = None,
     relation_weight: float = 0.0,
-    on_progress: Callable[[int], None] | None = None,
+    on_progress: OnProgress | None = None,
 ) -> Tally:
     """Divide a file of chains into those to keep and those to drop, in their order.
 
@@ -136,7 +136,7 @@ def filter_chains(
     """
     counts: Counter[str] = Counter()
     with whole_file(kept) as good, whole_file(dropped) as bad:
-        for number, (where, row) in enumerate(read_lines(source), start=1):
+        for number, (where, row) in enumerate(read_rows(source), start=1):
             if isinstance(row, DataError):
                 drop: Drop | None = Drop("row", str(row))
                 record: dict[str, Any] = {}
@@ -151,5 +151,5 @@ def filter_chains(
                 bad.write(json_line({**rebased(record, source.parent, dropped.parent), "dropped": drop._asdict()}))
             counts[drop.rule if drop else "kept"] += 1
             if on_progress is not None:
-                on_progress(number)
+                on_progress(number, None)
     return Tally(counts.total(), counts["kept"], {rule: counts[rule] for rule in RULES if counts[rule]})

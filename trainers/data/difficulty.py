@@ -8,16 +8,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rewards.errors import DataError
 from trainers.data.chain_filter import Tally
-from trainers.data.layout import read_lines
 from trainers.data.lines import json_line, whole_file
-from trainers.data.training_rows import COMPLETIONS, completion_of, rebased, score_row
+from trainers.data.training_rows import COMPLETIONS, completion_of, read_rows, rebased, score_row
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
     from typing import TextIO
 
-    from trainers.data.training_rows import Row
+    from trainers.data.training_rows import OnProgress, Row
 
 RULES: Final = {
     "row": "the line is a row with a completion and gold, or with `correct`",
@@ -44,7 +43,7 @@ def filter_prompts(
     low: float,
     high: float,
     task: str | None = None,
-    on_progress: Callable[[int], None] | None = None,
+    on_progress: OnProgress | None = None,
 ) -> Tally:
     """Keep the prompts of which a share in [low, high] of the samples is right.
 
@@ -84,12 +83,12 @@ def filter_prompts(
 
 
 def _gather(
-    source: Path, groups: dict[str, _Group], task: str | None, on_progress: Callable[[int], None] | None
+    source: Path, groups: dict[str, _Group], task: str | None, on_progress: OnProgress | None
 ) -> Iterator[DataError]:
     """Count the samples of each prompt; yield what is wrong with lines."""
-    for number, (where, row) in enumerate(read_lines(source), start=1):
+    for number, (where, row) in enumerate(read_rows(source), start=1):
         if on_progress is not None:
-            on_progress(number)
+            on_progress(number, None)
         if isinstance(row, DataError):
             yield row
             continue

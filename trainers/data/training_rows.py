@@ -11,24 +11,39 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
+from benchmarks.files.rows import BadRow, read_chunks
 from rewards.errors import DataError
 from rewards.functions import TARGET_COLUMNS
 from rewards.messages import completion_text
 from rewards.score import score_completion
 from rewards.tasks import task_names
-from trainers.data.layout import METADATA, read_lines
+from trainers.data.layout import METADATA
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from rewards.score import Score
 
     Row = dict[str, Any]
+    OnProgress = Callable[[int, int | None], None]  # takes the number done and, where it is known, the total
 
 IMAGES: Final = ("images_file_names", "images")
 COMPLETIONS: Final = ("completion", "response", "output", "prediction")
 GOLD: Final = ("options", "references", "relations")
+
+
+def read_rows(path: Path) -> Iterator[tuple[str, Row | DataError]]:
+    """Yield ``file:line`` and the row, or what is wrong with it, of JSON Lines, gzip of that, or Parquet.
+
+    Raises:
+        DataError: the file cannot be opened.
+        ConfigError: it is Parquet and pyarrow is not installed.
+    """
+    for chunk in read_chunks(str(path)):
+        for at, row in enumerate(chunk.rows):
+            where = chunk.place(at)
+            yield where, DataError(f"{where}: {row.message}") if isinstance(row, BadRow) else row
 
 
 def read_training_rows(path: Path) -> Iterator[tuple[str, Row | DataError]]:
@@ -40,7 +55,7 @@ def read_training_rows(path: Path) -> Iterator[tuple[str, Row | DataError]]:
         DataError: there is no such file.
     """
     file = rows_file(path)
-    for where, row in read_lines(file):
+    for where, row in read_rows(file):
         if isinstance(row, DataError):
             yield where, row
             continue

@@ -132,18 +132,26 @@ def read(path):
 
 def test_filtering_divides_a_file_and_loses_nothing(chains, tmp_path):
     seen = []
-    tally = filter_chains(chains, tmp_path / "kept.jsonl", tmp_path / "dropped.jsonl", on_progress=seen.append)
+    tally = filter_chains(
+        chains,
+        tmp_path / "kept.jsonl",
+        tmp_path / "dropped.jsonl",
+        on_progress=lambda done, total: seen.append((done, total)),
+    )
     assert tally == (6, 2, {"row": 3, "wrong": 1})
-    assert seen == [1, 2, 3, 4, 5, 6]
+    assert seen == [(n, None) for n in range(1, 7)]
     kept, dropped = read(tmp_path / "kept.jsonl"), read(tmp_path / "dropped.jsonl")
     assert [row["id"] for row in kept] == ["a", "c"]
     assert kept[0] == question(id="a", images_file_names=["in/a.png", "in/b.png"])  # they lie where they lay
     assert [row["dropped"]["rule"] for row in dropped] == ["row", "wrong", "row", "row"]
-    assert dropped[0]["dropped"]["message"].startswith(f"{chains}:2: no JSON")
+    assert dropped[0]["dropped"]["message"].startswith(f"{chains}:2: broken JSON")
     assert dropped[1] == question(
         id="b", answer="A", images_file_names=["in/a.png", "in/b.png"], dropped=dropped[1]["dropped"]
     )
-    assert dropped[3]["dropped"]["message"] == f"{chains}:6: a list or value, not a record"
+    assert (
+        dropped[3]["dropped"]["message"]
+        == f"{chains}:6: a row is a JSON object, and this is a list; convert a JSON array with: jq -c '.[]' FILE"
+    )
     assert filter_chains(tmp_path / "kept.jsonl", tmp_path / "again.jsonl", tmp_path / "none.jsonl") == (2, 2, {})
     assert read(tmp_path / "again.jsonl") == kept
 

@@ -1,0 +1,52 @@
+"""A folder of images under the names of their contents, so that an image that many rows show is there once."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rewards.errors import DataError
+from trainers.data.layout import write_whole
+
+if TYPE_CHECKING:
+    from benchmarks.sample import Image
+
+_MAGIC = ((b"\x89PNG", ".png"), (b"\xff\xd8", ".jpg"), (b"RIFF", ".webp"), (b"GIF8", ".gif"), (b"BM", ".bmp"))
+
+
+def store_image(image: Image, folder: Path) -> str:
+    """Put an image into a folder and return its name there; a file is linked where the disk allows, else copied.
+
+    Raises:
+        DataError: the file cannot be read, or is of no known kind.
+    """
+    try:
+        content = image if isinstance(image, bytes) else image.read_bytes()
+    except OSError as error:
+        raise DataError(f"image: {image}: {error.strerror}") from error
+    suffix = next((suffix for magic, suffix in _MAGIC if content.startswith(magic)), None)
+    if suffix is None:
+        name = f"{len(content)} bytes" if isinstance(image, bytes) else image
+        raise DataError(f"image: {name}: neither PNG nor JPEG, WebP, GIF or BMP")
+    target = folder / (hashlib.blake2b(content, digest_size=12).hexdigest() + suffix)
+    if target.exists():
+        return target.name
+    if isinstance(image, Path):
+        _link(image.resolve(), target)
+    else:
+        write_whole(target, content)
+    return target.name
+
+
+def _link(image: Path, target: Path) -> None:
+    try:
+        os.link(image, target)
+    except FileExistsError:
+        return
+    except OSError:  # another disk, or one without links
+        partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
+        shutil.copyfile(image, partial)
+        partial.replace(target)
