@@ -11,7 +11,26 @@ from hypothesis import strategies as st
 from parsers.choice import Choice, parse_choice, parse_yes_no
 
 CASES = Path(__file__).parents[1] / "cases"
-PIECES = ["A", "b", "C", ".", ")", "(", " ", "\n", ",", "or", "and", "**", "`", "\\boxed{", "}", "Answer:", "the", "not"]
+PIECES = [
+    "A",
+    "b",
+    "C",
+    ".",
+    ")",
+    "(",
+    " ",
+    "\n",
+    ",",
+    "or",
+    "and",
+    "**",
+    "`",
+    "\\boxed{",
+    "}",
+    "Answer:",
+    "the",
+    "not",
+]
 PIECES += ["option", "is", "wrong", "left", "right", "U.S.A.", "'", "$", "_", "é", "\u2028", "\ud800", "\x00", "→", "-"]
 TEXTS = st.text() | st.lists(st.sampled_from(PIECES)).map("".join) | st.lists(st.sampled_from(PIECES)).map(" ".join)
 OPTIONS = ["left", "right", "left, front", "on the left", "A", "", "no"]
@@ -52,13 +71,21 @@ def test_yes_no_gives_one_of_them_or_a_fault(text):
     assert (found.letter in ("yes", "no")) == (found.fault is None)
 
 
-@given(st.sampled_from("ABCDEF"), st.sampled_from("ABCDEF"), st.sampled_from([" or ", ", ", "/", " and ", "\n", " or maybe "]))
+@given(
+    st.sampled_from("ABCDEF"),
+    st.sampled_from("ABCDEF"),
+    st.sampled_from([" or ", ", ", "/", " and ", "\n", " or maybe "]),
+)
 def test_two_letters_are_no_answer(one, other, between):
     found = parse_choice(f"{one}{between}{other}.")
     assert found.letter == (one if one == other else None)
 
 
-@given(st.sampled_from("ABCDEF"), st.text(st.sampled_from(" \n\t")), st.sampled_from(["{}", "({})", "**{}**", "`{}`", "{}."]))
+@given(
+    st.sampled_from("ABCDEF"),
+    st.text(st.sampled_from(" \n\t")),
+    st.sampled_from(["{}", "({})", "**{}**", "`{}`", "{}."]),
+)
 def test_wrapping_changes_nothing(letter, space, form):
     assert parse_choice(space + form.format(letter) + space) == Choice(letter)
     assert parse_choice(space + form.format(letter.lower()) + space) == Choice(letter)
@@ -67,7 +94,9 @@ def test_wrapping_changes_nothing(letter, space, form):
 WORDS = ["left", "right", "front", "behind", "chair", "sofa", "1.5", "meters", "turn", "90", "degrees", "no"]
 
 
-@given(st.lists(st.lists(st.sampled_from(WORDS), min_size=1, max_size=4).map(tuple), min_size=2, max_size=6, unique=True))
+@given(
+    st.lists(st.lists(st.sampled_from(WORDS), min_size=1, max_size=4).map(tuple), min_size=2, max_size=6, unique=True)
+)
 def test_an_options_own_text_chooses_it(options):
     texts = [" ".join(words) for words in options]
     for letter, other, text in zip(ascii_uppercase, ascii_uppercase[1:], texts, strict=False):

@@ -14,12 +14,115 @@ from parsers.references import parse_references
 
 GROWTH, MOST = 16, 64
 
-REFERENCES = ["[", "]", "[]", "[a", "[a,", "[,", "[a,b,c", "[a,b,c]", "[a][", "[ ,", "[1,2]", "[[a,b,c],", "a", "a ", "\n", " "]
-REFERENCES += ["View 1:", "View 1 ", "View ", "V", "I", "view 1\n", "**", "#", "# ", "# a\n", "- 1. ", "\n- 1. ", "A:\n", "step "]
-REFERENCES += ["A b c ", "\na a a a ", "mapping ", "mapping:\n", "1", "View 1 (", "*View 1*", "_", ":", "：", "a:", "\nA a", "[a,b,c]\n"]
-ANSWERS = ["A", "A ", "A.", "A,", "(", "(A", "(A)", "((", "*", "**A", "`", "\\", "\\boxed{", "A or ", "or ", "not ", "the ", "the correct "]
-ANSWERS += ["option ", "answer is ", "answer:", "A\n", "\n", " ", "A. b ", "no, ", "yes ", "A.B.", "A'", "é", "-", "A (", "b, ", "option A "]
-NUMBERS = ["1", "1 ", "1,", ",000", "1,000", " 000", "1.", ".", ".1", "-", "1-", "1e", "1e1", "10^", "10^1 ", "×10^1", "/1", "1/1", "m", " m"]
+REFERENCES = [
+    "[",
+    "]",
+    "[]",
+    "[a",
+    "[a,",
+    "[,",
+    "[a,b,c",
+    "[a,b,c]",
+    "[a][",
+    "[ ,",
+    "[1,2]",
+    "[[a,b,c],",
+    "a",
+    "a ",
+    "\n",
+    " ",
+]
+REFERENCES += [
+    "View 1:",
+    "View 1 ",
+    "View ",
+    "V",
+    "I",
+    "view 1\n",
+    "**",
+    "#",
+    "# ",
+    "# a\n",
+    "- 1. ",
+    "\n- 1. ",
+    "A:\n",
+    "step ",
+]
+REFERENCES += [
+    "A b c ",
+    "\na a a a ",
+    "mapping ",
+    "mapping:\n",
+    "1",
+    "View 1 (",
+    "*View 1*",
+    "_",
+    ":",
+    "：",
+    "a:",
+    "\nA a",
+    "[a,b,c]\n",
+]
+ANSWERS = [
+    "A",
+    "A ",
+    "A.",
+    "A,",
+    "(",
+    "(A",
+    "(A)",
+    "((",
+    "*",
+    "**A",
+    "`",
+    "\\",
+    "\\boxed{",
+    "A or ",
+    "or ",
+    "not ",
+    "the ",
+    "the correct ",
+]
+ANSWERS += [
+    "option ",
+    "answer is ",
+    "answer:",
+    "A\n",
+    "\n",
+    " ",
+    "A. b ",
+    "no, ",
+    "yes ",
+    "A.B.",
+    "A'",
+    "é",
+    "-",
+    "A (",
+    "b, ",
+    "option A ",
+]
+NUMBERS = [
+    "1",
+    "1 ",
+    "1,",
+    ",000",
+    "1,000",
+    " 000",
+    "1.",
+    ".",
+    ".1",
+    "-",
+    "1-",
+    "1e",
+    "1e1",
+    "10^",
+    "10^1 ",
+    "×10^1",
+    "/1",
+    "1/1",
+    "m",
+    " m",
+]
 NUMBERS += ["a", "a.", "a-", "a1", "1a", "٣", "_", "{", "1 m ", "\\text{", "in ", "meters", "1 in "]
 
 

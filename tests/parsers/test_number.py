@@ -14,11 +14,43 @@ CASES = [
     json.loads(line)
     for line in (Path(__file__).parents[1] / "cases" / "number.jsonl").read_text(encoding="utf-8").splitlines()
 ]
-PIECES = ["1", "2.5", "1,200", "1 200", "-", "−", ".", ",", " ", "e", "e5", "10", "^", "{", "}", "×", "/", "0", " m", "cm", "in"]
+PIECES = [
+    "1",
+    "2.5",
+    "1,200",
+    "1 200",
+    "-",
+    "−",
+    ".",
+    ",",
+    " ",
+    "e",
+    "e5",
+    "10",
+    "^",
+    "{",
+    "}",
+    "×",
+    "/",
+    "0",
+    " m",
+    "cm",
+    "in",
+]
 PIECES += ["about", "to", "°", "\\text{", "٣", "½", "³", "\n", "nan", "inf", "_", "x", "9" * 400, "\ud800", "\x00", "'"]
 TEXTS = st.text() | st.text("0123456789.,-+−eE^/× m") | st.lists(st.sampled_from(PIECES)).map("".join)
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
-UNITS = {"m": 1, "meter": 1, "metres": 1, "cm": 0.01, "mm": 0.001, "km": 1000, "ft": 0.3048, "inches": 0.0254, "yd": 0.9144}
+UNITS = {
+    "m": 1,
+    "meter": 1,
+    "metres": 1,
+    "cm": 0.01,
+    "mm": 0.001,
+    "km": 1000,
+    "ft": 0.3048,
+    "inches": 0.0254,
+    "yd": 0.9144,
+}
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: repr(case["text"]))
@@ -73,7 +105,9 @@ def test_what_does_not_convert_is_none():
     assert Number(1.0, "degrees").in_unit("m") is None
     assert Number(1.0, "m²").in_unit("m") is None
     assert Number(None).in_unit("m") is None
-    assert Number(1.0).in_unit("m") == Number(1.0, "m").in_unit(None) == Number(1.0, "furlong").in_unit("Furlong") == 1.0
+    assert (
+        Number(1.0).in_unit("m") == Number(1.0, "m").in_unit(None) == Number(1.0, "furlong").in_unit("Furlong") == 1.0
+    )
 
 
 def test_an_answer_has_a_greatest_length():

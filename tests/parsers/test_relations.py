@@ -8,7 +8,18 @@ from parsers.relations import VIEWER, cells, inverse, normalise_name, normalise_
 from parsers.values import Relation
 
 NAMES = {
-    "sofa": ["sofa", "Sofa", "the sofa", "A sofa", " sofas ", "SOFAS.", "'sofa'", "the the sofa", "**sofa**", '"Sofas"'],
+    "sofa": [
+        "sofa",
+        "Sofa",
+        "the sofa",
+        "A sofa",
+        " sofas ",
+        "SOFAS.",
+        "'sofa'",
+        "the the sofa",
+        "**sofa**",
+        '"Sofas"',
+    ],
     "display shelf": ["display shelves", "Display-Shelf", "the display_shelves", "display  shelf"],
     "box": ["box", "boxes"],
     "glass": ["glass", "glasses"],
@@ -37,7 +48,16 @@ NAMES = {
     "": ["", " ", ".", "''", "***", "_"],
 }
 RELATIONS = {
-    "left": ["left", "LEFT", "left of", "to the left of", "on the left side", "at the left-hand side of", "is left of", "leftward"],
+    "left": [
+        "left",
+        "LEFT",
+        "left of",
+        "to the left of",
+        "on the left side",
+        "at the left-hand side of",
+        "is left of",
+        "leftward",
+    ],
     "right": ["right", "to its right", "directly right of"],
     "front": ["front", "in front of", "in-front-of", "ahead", "front side"],
     "behind": ["behind", "back", "at the back of", "in back of", "rear"],
@@ -49,7 +69,14 @@ RELATIONS = {
     "farther": ["farther", "further from"],
     "inside": ["inside", "in", "within", "inside of"],
     "contains": ["contains", "containing"],
-    "front-left": ["front-left", "front left", "left front", "in front and to the left of", "left and in front of", "front_left"],
+    "front-left": [
+        "front-left",
+        "front left",
+        "left front",
+        "in front and to the left of",
+        "left and in front of",
+        "front_left",
+    ],
     "above-behind-right": ["right behind above", "above, behind and right of"],
     "left-far": ["far left"],
     "leaning against": ["leaning against", "Leaning  AGAINST."],
@@ -62,7 +89,13 @@ RELATIONS = {
     "": ["", " ", "?!"],
 }
 INVERSES = {"left": "right", "front": "behind", "above": "below", "closer": "farther", "inside": "contains"}
-INVERSES |= {"near": "near", "far": "far", "outside": "outside", "front-left": "behind-right", "above-left": "below-right"}
+INVERSES |= {
+    "near": "near",
+    "far": "far",
+    "outside": "outside",
+    "front-left": "behind-right",
+    "above-left": "below-right",
+}
 KNOWN = st.sampled_from([relation for relation in RELATIONS if inverse(relation) is not None] + ["outside"])
 OBJECTS = st.sampled_from(["sofa", "ball", "lamp", "door"])
 
