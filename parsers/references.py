@@ -27,8 +27,8 @@ class References:
     Attributes:
         relations: the triplets of each view that is written, in the order written, repeats included; names and
             relations are normalised. Under None, those that stand in no view.
-        invalid: one fault for each bracket that is no triplet: ``part_count``, ``empty_part``, ``unclosed``,
-            ``placeholder`` (the words of the prompt).
+        invalid: one fault for each bracket that is no triplet: ``part_count``, ``empty_part``, ``placeholder`` (the
+            words of the prompt), ``unclosed`` (one for a run of these).
         notes: what is odd but kept: ``outside_view``, ``self_relation``, ``contradiction``.
         fault: ``empty`` or ``too_long`` where nothing could be read, else None.
     """
@@ -123,7 +123,7 @@ _EMPTY_PART = Fault("empty_part", "a part of the triplet is empty")
 
 def _malformed(token: Any) -> Fault:
     if token.type == "UNCLOSED":
-        return Fault("unclosed", "the bracket is never closed")
+        return Fault("unclosed", "a bracket is not closed on its line")
     count = len(_parts(token))
     return _EMPTY_PART if count == 3 else Fault("part_count", f"a triplet has 3 parts, this has {count}")
 

@@ -1,7 +1,7 @@
 """The parsers of questions take time in proportion to the text, on adversarial families too.
 
 A family is timed at one size and at sixteen times that size. Linear work takes 16 times as long and quadratic work 256
-times; anything below 64 passes, so that a busy machine fails no test.
+times; anything below 64 in any of four tries passes, so that a busy machine fails no test.
 """
 
 import time
@@ -126,34 +126,36 @@ NUMBERS = [
 NUMBERS += ["a", "a.", "a-", "a1", "1a", "٣", "_", "{", "1 m ", "\\text{", "in ", "meters", "1 in "]
 
 
-def seconds(parse, text):
+def work(parse, text):
+    """Processor time, which other programs on the machine do not lengthen much."""
     best = float("inf")
     for _ in range(3):
-        start = time.perf_counter()
+        start = time.process_time()
         parse(text)
-        best = min(best, time.perf_counter() - start)
+        best = min(best, time.process_time() - start)
     return best
 
 
-def growth(parse, piece, size, tail):
+def is_linear(parse, piece, size, tail):
     repeats = size // len(piece)
     parse(piece)  # builds the grammar
-    return seconds(parse, piece * GROWTH * repeats + tail) / seconds(parse, piece * repeats + tail)
+    tries = (work(parse, piece * GROWTH * repeats + tail) / work(parse, piece * repeats + tail) for _ in range(4))
+    return any(growth < MOST for growth in tries)
 
 
 @pytest.mark.parametrize("piece", REFERENCES, ids=repr)
 def test_references(piece):
-    assert growth(parse_references, piece, 2_000, "") < MOST
-    assert growth(parse_references, piece, 2_000, "View 1 [a, b]") < MOST
+    assert is_linear(parse_references, piece, 2_000, "")
+    assert is_linear(parse_references, piece, 2_000, "View 1 [a, b]")
 
 
 @pytest.mark.parametrize("piece", ANSWERS, ids=repr)
 def test_choices(piece):
     options = ["left", "no, no, no, no, no", "b, b, b, b, b"]
-    assert growth(lambda text: parse_choice(text, options=options), piece, 1_000, "(B)") < MOST
-    assert growth(parse_yes_no, piece, 1_000, "yes") < MOST
+    assert is_linear(lambda text: parse_choice(text, options=options), piece, 1_000, "(B)")
+    assert is_linear(parse_yes_no, piece, 1_000, "yes")
 
 
 @pytest.mark.parametrize("piece", NUMBERS, ids=repr)
 def test_numbers(piece):
-    assert growth(parse_number, piece, 1_000, " 1 m") < MOST
+    assert is_linear(parse_number, piece, 1_000, " 1 m")
