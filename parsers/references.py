@@ -148,4 +148,4 @@ def _odd(view: int | None, triplets: Iterable[tuple[int, Relation]]) -> Iterator
 
 @cache
 def _parser() -> Callable[[str], Any]:
-    return build("references", "start", lexer="basic").parse
+    return build("references", "start").parse
