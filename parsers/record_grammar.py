@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from parsers.formats import Field, RecordFormat
 
+_SHOWN = 40  # characters of a word that a message repeats
+
 
 @dataclass(frozen=True, slots=True)
 class Terminal:
@@ -67,7 +69,8 @@ class RecordGrammar:
         code = self.namer.code(error)
         token: Any = getattr(error, "token", "")
         expected = [self.terminals[name] for name in sorted(getattr(error, "expected", ())) if name in self.terminals]
-        return Fault(code, self._message(code, str(token), expected), error_offset(error, text))
+        word = str(token) if len(token) <= _SHOWN else f"{token[:_SHOWN]}..."
+        return Fault(code, self._message(code, word, expected), error_offset(error, text))
 
     def _message(self, code: str, word: str, expected: list[Terminal]) -> str:
         kind, _, name = code.partition("_")
@@ -156,7 +159,8 @@ def _spelling_pattern(folded: str) -> str:
     words = folded.split("-")
     if len(words) == 1:
         return words[0]
-    return r"""(?:\[\s*["']?)?""" + r"""[\s._,"'-]+""".join(words) + r"""(?:\s*\])?"""
+    run = r"""[\s._,"'-]+""".join(words)
+    return rf"""\[[\s"']*{run}[\s"']*\]|{run}"""
 
 
 def _examples(record_format: RecordFormat) -> dict[str, list[str]]:
