@@ -245,7 +245,8 @@ def score_readings(reading: Reading, gold: Sequence[Sequence[Record]], spec: Tie
     parts = {"format": well_formed, **accuracy}
     correct = counts.same
     if spec.multiset:
-        correct = np.array([set(a.items) == set(g) for a, g in zip(answers, gold, strict=True)], dtype=np.bool_)
+        sets = [not a.invalid and set(a.items) == set(g) for a, g in zip(answers, gold, strict=True)]
+        correct = np.array(sets, dtype=np.bool_) & np.array(answered, dtype=np.bool_)
     return BatchScore(
         total=_sum(parts),
         parts=parts,
