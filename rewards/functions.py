@@ -70,7 +70,7 @@ class TaskReward:
         task, _ = resolve(self.task, self.preset, **self.overrides)
         check_reading(self.mode, self.think_prefilled)
         unknown = [part for part in self.pays or () if part not in task.parts]
-        if unknown or self.pays == ():
+        if unknown or (self.pays is not None and not self.pays):
             wrong = f"has no part {unknown[0]!r}" if unknown else "is to pay for nothing"
             raise ConfigError(f"task {task.name!r} {wrong}; its parts are {', '.join(task.parts)}")
 
