@@ -169,8 +169,9 @@ def _examples(record_format: RecordFormat) -> dict[str, list[str]]:
     Where two faults share a parser state, the first one also names what no example shows.
     """
     first, *others = record_format.fields
-    found: dict[str, list[str]] = {"not_a_record": ["zzz", "$"], "empty_piece": [""]}
-    found |= {f"unknown_{first.name}": ["-1", "7" * 12], f"missing_{first.name}": []}
+    word, number = ([], []) if first.kind == "open" else (["zzz"], ["7" * 12])
+    found: dict[str, list[str]] = {"not_a_record": [*word, "$"], "empty_piece": [""]}
+    found |= {f"unknown_{first.name}": ["-1", *number], f"missing_{first.name}": []}
     found |= {f"{what}_{field.name}": [] for what in ("unknown", "missing") for field in others}
     found |= {"unclosed_bracket": [], "trailing_text": [], "missing_separator": []}
     for branch in record_format.branches():
