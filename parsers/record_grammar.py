@@ -78,7 +78,7 @@ class RecordGrammar:
             means = expected[0].means if expected else name
             return f"{word!r} is not {'an' if means[0] in 'aeiou' else 'a'} {means}{_suggestion(word, expected)}"
         return {
-            "empty_piece": "there is nothing between two separators",
+            "empty_piece": "there is nothing here",
             "missing_separator": f"a separator is missing before {word!r}",
             "trailing_text": f"{word!r} follows where nothing should",
             "unclosed_bracket": "a bracket is not closed",
