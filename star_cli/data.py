@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from star_cli.data_filter import filter_rows
+from star_cli.data_prepare import prepare
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,7 +21,8 @@ def data() -> None:
     """Make training data and look at it."""
 
 
-data.add_command(filter_rows)
+for _command in (prepare, filter_rows):
+    data.add_command(_command)
 
 
 def _names(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple[str, ...]:
@@ -41,9 +43,7 @@ def _size(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple[int
 
 @data.command()
 @click.argument("directory", type=click.Path(path_type=Path, file_okay=False), metavar="DIR")
-@click.option(
-    "--count", type=click.IntRange(min=1), default=1000, show_default=True, help="Number of scenes."
-)
+@click.option("--count", type=click.IntRange(min=1), default=1000, show_default=True, help="Number of scenes.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @click.option(
     "--images",
@@ -53,12 +53,8 @@ def _size(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple[int
     help="The renderer, if images are wanted.",
 )
 @click.option("--size", callback=_size, default="128", show_default=True, help="Pixels: 128, or 320x240.")
-@click.option(
-    "--views", callback=_names, default="center,left,right", show_default=True, help="Of the final images."
-)
-@click.option(
-    "--workers", type=click.IntRange(min=1), default=1, show_default=True, metavar="N", help="Processes."
-)
+@click.option("--views", callback=_names, default="center,left,right", show_default=True, help="Of the final images.")
+@click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, metavar="N", help="Processes.")
 @click.option(
     "--attributes",
     callback=_names,
@@ -67,9 +63,7 @@ def _size(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple[int
     help="What changes; `position` can be added.",
 )
 @click.option("--repeats", is_flag=True, help="An attribute of an object may change twice, as in TRANCE.")
-@click.option(
-    "--start", type=click.IntRange(min=0), default=0, show_default=True, help="Number of the first scene."
-)
+@click.option("--start", type=click.IntRange(min=0), default=0, show_default=True, help="Number of the first scene.")
 def generate(directory: Path, workers: int, attributes: tuple[str, ...], **options: Any) -> None:
     """Generate TVR scenes, with or without images, into DIR.
 

@@ -26,11 +26,10 @@ def store_image(image: Image, folder: Path) -> str:
     try:
         content = image if isinstance(image, bytes) else image.read_bytes()
     except OSError as error:
-        raise DataError(f"image: {image}: {error.strerror}") from error
+        raise DataError(f"image: {image_label(image)}: {error.strerror}") from error
     suffix = next((suffix for magic, suffix in _MAGIC if content.startswith(magic)), None)
     if suffix is None:
-        name = f"{len(content)} bytes" if isinstance(image, bytes) else image
-        raise DataError(f"image: {name}: neither PNG nor JPEG, WebP, GIF or BMP")
+        raise DataError(f"image: {image_label(image)}: neither PNG nor JPEG, WebP, GIF or BMP")
     target = folder / (hashlib.blake2b(content, digest_size=12).hexdigest() + suffix)
     if target.exists():
         return target.name
@@ -39,6 +38,11 @@ def store_image(image: Image, folder: Path) -> str:
     else:
         write_whole(target, content)
     return target.name
+
+
+def image_label(image: Image) -> str:
+    """Return how messages name an image: its path, or its size where it has none."""
+    return f"{len(image)} bytes" if isinstance(image, bytes) else str(image)
 
 
 def _link(image: Path, target: Path) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.datasets import load
 from benchmarks.extras import need
 from rewards.errors import DataError
+from trainers.data.image_store import image_label
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -57,9 +58,10 @@ def image_hash(image: Image) -> bytes:
     try:
         with pil.open(io.BytesIO(image) if isinstance(image, bytes) else image) as opened:
             pixels = opened.convert("RGB")
+    except FileNotFoundError as error:
+        raise DataError(f"image: {image_label(image)} is not there") from error
     except (OSError, ValueError) as error:
-        name = f"{len(image)} bytes" if isinstance(image, bytes) else image
-        raise DataError(f"image: {name}: no image that can be read ({error})") from error
+        raise DataError(f"image: {image_label(image)}: no image that can be read ({error})") from error
     digest = hashlib.blake2b(f"{pixels.width}x{pixels.height}".encode(), digest_size=16)
     digest.update(pixels.tobytes())
     return digest.digest()

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import partial
 from multiprocessing import get_context
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from benchmarks.datasets import load
@@ -28,6 +27,7 @@ from trainers.data.sampling import count, divide_groups, draw, quotas
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
+    from pathlib import Path
 
     from benchmarks.datasets.files import OnError
     from benchmarks.sample import Sample
@@ -94,16 +94,18 @@ class Settings:
 
 @dataclass(slots=True)
 class Run:
-    """What a preparation reports while it goes on.
+    """How a preparation is run, and what it leaves out.
 
     Attributes:
-        dropped: reason -> samples that were left out for it.
         on_error: takes what is wrong with a record or an image.
         on_progress: takes the number done and the total.
+        workers: processes that work with images.
+        dropped: reason -> samples that were left out for it.
     """
 
     on_error: OnError
     on_progress: OnProgress
+    workers: int = 1
     dropped: Counter[str] = field(default_factory=Counter)
 
     def drop(self, reason: str, error: DataError | None = None) -> None:
@@ -144,16 +146,16 @@ def prepare(
         raise ConfigError(f"{out} is there already; name another folder")
     if not out.absolute().parent.is_dir():
         raise ConfigError(f"{out}: there is no folder {out.parent}")
-    run = Run(on_error or _ignore, on_progress or _ignore)
+    run = Run(on_error or _ignore, on_progress or _ignore, workers)
     tests = read_test_sets(settings.tests, on_sample=lambda done: run.on_progress(done, None))
-    chosen = _choose(settings, tests, run, workers)
+    chosen = _choose(settings, tests, run)
     rows = {part: [prepared_row(sample, settings.name) for sample in chosen[part]] for part in PARTS}
     choice = choose_relation_weight(rows, settings.relation_weight)
     partial_out = out.with_name(f".{out.name}.partial")
     shutil.rmtree(partial_out, ignore_errors=True)
     try:
         for part in PARTS:
-            rows[part] = _write(partial_out / part, rows[part], chosen[part], choice.weight, run, workers)
+            rows[part] = _write(partial_out / part, rows[part], chosen[part], choice.weight, run)
         card = write_card(partial_out, settings, rows, choice, dropped=run.dropped, tests=tests)
         partial_out.rename(out)
     finally:
@@ -165,7 +167,7 @@ def _ignore(*_: Any) -> None:
     pass
 
 
-def _choose(settings: Settings, tests: TestSet, run: Run, workers: int) -> dict[str, list[Sample]]:
+def _choose(settings: Settings, tests: TestSet, run: Run) -> dict[str, list[Sample]]:
     """Return the samples of each part, all of them usable."""
     sizes = count(_usable(settings, tests, run))
     if not sizes:
@@ -184,7 +186,7 @@ def _choose(settings: Settings, tests: TestSet, run: Run, workers: int) -> dict[
         lambda sample: "sft" if sample.group in sft else "rl",
         settings.seed,
     )
-    return _accept(drawn, wanted, tests, run, workers)
+    return _accept(drawn, wanted, tests, run)
 
 
 def _usable(settings: Settings, tests: TestSet, run: Run) -> Iterator[Sample]:
@@ -221,16 +223,14 @@ def _accept(
     wanted: dict[tuple[str, str], int],
     tests: TestSet,
     run: Run,
-    workers: int,
 ) -> dict[str, list[Sample]]:
     """Take of each part and category as many samples as wanted whose images are there and in no test set."""
     chosen: dict[str, list[Sample]] = {part: [] for part in PARTS}
     taken: set[bytes] = set()  # images of SFT, which RL must not show again
     keys = sorted(drawn, key=lambda key: (PARTS.index(key[0]), key[1]))
-    candidates = [sample for key in keys for sample in drawn[key]]
-    hashes = _mapped(_fingerprint, candidates, workers)
-    for number, (key, sample) in enumerate(((key, sample) for key in keys for sample in drawn[key]), start=1):
-        found = next(hashes)
+    candidates = [(key, sample) for key in keys for sample in drawn[key]]
+    hashes = _mapped(_fingerprint, [sample for _, sample in candidates], run.workers)
+    for number, ((key, sample), found) in enumerate(zip(candidates, hashes, strict=True), start=1):
         run.on_progress(number, len(candidates))
         if wanted[key] == 0:
             continue
@@ -250,20 +250,15 @@ def _accept(
 def _fingerprint(sample: Sample) -> tuple[bytes, ...] | DataError:
     """Return the hashes of a sample's images, without marks, or what is wrong with one of them."""
     try:
-        for image in sample.images:
-            if isinstance(image, Path) and not image.is_file():
-                raise DataError(f"image: {image} is not there")
         return tuple(image_hash(image) for image in sample.images)
     except DataError as error:
         return DataError(f"{sample.place}: {error}")
 
 
-def _write(
-    folder: Path, rows: Sequence[Row], samples: Sequence[Sample], relation_weight: float, run: Run, workers: int
-) -> list[Row]:
+def _write(folder: Path, rows: Sequence[Row], samples: Sequence[Sample], relation_weight: float, run: Run) -> list[Row]:
     """Write one part and return its rows. A sample whose images cannot be drawn is left out."""
     (folder / IMAGES).mkdir(parents=True)
-    stored = _mapped(partial(stored_images, folder=folder / IMAGES), samples, workers)
+    stored = _mapped(partial(stored_images, folder=folder / IMAGES), samples, run.workers)
     written = []
     with whole_file(folder / METADATA) as file:
         for number, (row, names) in enumerate(zip(rows, stored, strict=True), start=1):

@@ -84,7 +84,8 @@ def _best(rows: Rows, names: Sequence[Collection[str]], relation_weight: float) 
     if not rows:
         return None
     reward = TaskReward("multiview", pays=("reference",), overrides={"relation_weight": relation_weight})
-    columns = {name: [row.get(name) for row in rows] for name in ("target", "options", "references", "relations")}
+    gold = ("target", "options", "references", "relations")
+    columns: dict[str, Any] = {name: [row.get(name) for row in rows] for name in gold}
     means = []
     for guess in _GUESSES if relation_weight else _GUESSES[:1]:
         completions = [

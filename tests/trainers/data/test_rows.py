@@ -22,8 +22,7 @@ CENTER, LEFT, RIGHT = (np.array(place) for place in CAMERA_PLACES)
 
 def bodies(*places):
     things = [
-        {"color": "red", "shape": "sphere", "size": "small", "material": "rubber", "position": list(p)}
-        for p in places
+        {"color": "red", "shape": "sphere", "size": "small", "material": "rubber", "position": list(p)} for p in places
     ]
     return bodies_of(encode_scene(things), np.zeros(10))
 
