@@ -174,10 +174,10 @@ def _values(column: str, rows: Rows) -> list[Any]:
 
 
 def _refuse_difference(role: str, found: Sequence[str], rows: Mapping[str, Mapping[str, Any]], path: str) -> None:
-    first = _values(found[0], rows.values())
-    for other in found[1:]:
-        for place, one, two in zip(rows, first, _values(other, rows.values()), strict=True):
-            if unwrap(one) != unwrap(two):
+    first, *others = ([None if each is MISSING else unwrap(each) for each in _values(n, rows.values())] for n in found)
+    for other, values in zip(found[1:], others, strict=True):
+        for place, one, two in zip(rows, first, values, strict=True):
+            if one != two:
                 raise ConfigError(
                     f"{path}: {found[0]!r} and {other!r} could both be the {role}, and they differ ({place}); "
                     f"say which it is: --map {role}={found[0]} or --map {role}={other}"

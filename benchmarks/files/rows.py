@@ -226,7 +226,7 @@ def _decode_row(text: bytes) -> dict[str, Any] | BadRow:
     try:
         value = _decode(text)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        value = _decode_patiently(text)
+        value = _decode_patiently(text.rstrip())
     if isinstance(value, dict | BadRow):
         return value
     hint = "; convert a JSON array with: jq -c '.[]' FILE" if isinstance(value, list) else ""
