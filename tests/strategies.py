@@ -53,11 +53,22 @@ def mutated(draw: st.DrawFn, texts: st.SearchStrategy[str], pieces: tuple[str, .
 @st.composite
 def vocabularies(draw: st.DrawFn) -> RecordFormat:
     """A format of its own: a number, a closed field and the vocabulary of a last one for each of its values."""
-    words = draw(st.lists(st.from_regex(r"[a-y]{2,7}(-[a-y0-9]{1,4})?", fullmatch=True), min_size=4, max_size=9, unique_by=lambda word: word.split("-")[0]))
+    words = draw(
+        st.lists(
+            st.from_regex(r"[a-y]{2,7}(-[a-y0-9]{1,4})?", fullmatch=True),
+            min_size=4,
+            max_size=9,
+            unique_by=lambda word: word.split("-")[0],
+        )
+    )
     keys, values = words[:2], words[2:]
     split = draw(st.integers(1, len(values) - 1))
     by = ((keys[0], tuple(values[:split])), (keys[1], tuple(values[split:])))
-    fields = (Field("index", "integer"), Field("kind", "closed", tuple(keys)), Field("value", "closed", by="kind", values_by=by))
+    fields = (
+        Field("index", "integer"),
+        Field("kind", "closed", tuple(keys)),
+        Field("value", "closed", by="kind", values_by=by),
+    )
     forms = ("{index}.{kind}.{value}", "({index}, {kind}, {value})", "{kind} of {index} is {value}")
     return RecordFormat(fields, tuple(draw(st.permutations(forms))))
 
@@ -79,7 +90,14 @@ def records(record_format: RecordFormat = TVR, indices: int = 10) -> st.SearchSt
 
 def near_records(indices: int = 3) -> st.SearchStrategy[tuple[int, str, str]]:
     """Records of a tiny world, where every degree of agreement and conflict is common."""
-    pairs = (("color", "red"), ("color", "blue"), ("color", "cyan"), ("shape", "cube"), ("shape", "sphere"), ("size", "small"))
+    pairs = (
+        ("color", "red"),
+        ("color", "blue"),
+        ("color", "cyan"),
+        ("shape", "cube"),
+        ("shape", "sphere"),
+        ("size", "small"),
+    )
     return st.builds(lambda index, pair: TVR.make((index, *pair)), st.integers(0, indices - 1), st.sampled_from(pairs))
 
 
@@ -102,7 +120,9 @@ def _word(draw: st.DrawFn, word: str, record_format: RecordFormat, quote: str) -
         word = draw(st.sampled_from(record_format.spellings(word)))
         word = draw(st.sampled_from([word, word.upper(), word.title()]))
         if "-" in word or "." in word:
-            word = draw(st.sampled_from([word, word.replace("-", "_"), word.replace("-", " "), word.replace(".", ", ")]))
+            word = draw(
+                st.sampled_from([word, word.replace("-", "_"), word.replace("-", " "), word.replace(".", ", ")])
+            )
     return f"{quote}{word}{quote}"
 
 
@@ -142,7 +162,9 @@ def answers(draw: st.DrawFn, record_format: RecordFormat = TVR, max_size: int = 
 def completions(draw: st.DrawFn, answer: str, *, prefilled: bool | None = None) -> str:
     """A well-formed completion that gives *answer*, with or without the opening tag."""
     space = st.sampled_from(["", " ", "\n", "\n\n", "\u3000", "\x1c"])
-    prose = st.sampled_from(["", "a", "It turned blue.\n2 < 3, so", "Perhaps <answer>0.size.small</answer>?", "<b>x</b>", "\u0662"])
+    prose = st.sampled_from(
+        ["", "a", "It turned blue.\n2 < 3, so", "Perhaps <answer>0.size.small</answer>?", "<b>x</b>", "\u0662"]
+    )
     opener = "" if (draw(st.booleans()) if prefilled is None else prefilled) else draw(space) + "<think>"
     return f"{opener}{draw(prose)}</think>{draw(space)}<answer>{answer}</answer>{draw(space)}"
 
@@ -186,7 +208,12 @@ def specs(draw: st.DrawFn, nested: bool | None = None) -> TieredSpec:
     fields = ("index", "attribute", "value")
     chain = draw(st.booleans()) if nested is None else nested
     if chain:
-        keys = [fields, *draw(st.sampled_from([(), (fields[:2],), (fields[:1],), (fields[:2], fields[:1]), (fields[1:], fields[1:2])]))]
+        keys = [
+            fields,
+            *draw(
+                st.sampled_from([(), (fields[:2],), (fields[:1],), (fields[:2], fields[:1]), (fields[1:], fields[1:2])])
+            ),
+        ]
         values = sorted((draw(_VALUES) for _ in keys), reverse=True)
     else:
         smaller = [key for size in (2, 1) for key in combinations(fields, size)]

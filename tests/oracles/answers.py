@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from parsers.formats import RecordFormat
 
+
 def _bracketed(text: str, at: int, end: int, *, in_list: bool) -> int:
     """Return where the bracket at *at* has been closed, or *at* itself if it is not kept together."""
     if text[at] == "(":

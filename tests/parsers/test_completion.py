@@ -83,7 +83,9 @@ def test_never_raises_and_never_answers_from_reasoning(text, think_prefilled):
     assert found.prefilled <= ("<think>" not in text and "</think>" in text)
 
 
-@given(answers().flatmap(lambda answer: st.tuples(st.just(answer[0]), completions(answer[0], prefilled=True))), PREFILLED)
+@given(
+    answers().flatmap(lambda answer: st.tuples(st.just(answer[0]), completions(answer[0], prefilled=True))), PREFILLED
+)
 def test_a_missing_opener(pair, think_prefilled):
     """It is taken as prefilled, or a fault where the caller says that the template does not write it."""
     answer, text = pair
@@ -96,7 +98,9 @@ def test_a_missing_opener(pair, think_prefilled):
         assert (found.fault, found.answer, found.prefilled) == (None, answer, True)
 
 
-@given(answers().flatmap(lambda answer: st.tuples(st.just(answer[0]), completions(answer[0], prefilled=False))), PREFILLED)
+@given(
+    answers().flatmap(lambda answer: st.tuples(st.just(answer[0]), completions(answer[0], prefilled=False))), PREFILLED
+)
 def test_a_written_opener(pair, think_prefilled):
     """It is a fault only where the caller says that the template wrote it already."""
     answer, text = pair

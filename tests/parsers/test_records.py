@@ -78,7 +78,9 @@ def test_a_format_of_its_own_reads_what_it_writes(drawn):
         assert parse_record(data.draw(written(item, record_format)), record_format) == item
 
 
-@given(FORMATS.flatmap(lambda each: st.tuples(st.just(each), st.lists(records(each), min_size=1, max_size=5))), st.data())
+@given(
+    FORMATS.flatmap(lambda each: st.tuples(st.just(each), st.lists(records(each), min_size=1, max_size=5))), st.data()
+)
 def test_json_lists(drawn, data):
     """Triplets, moves as [direction, step], dotted strings, calls: as JSON, on one line or on many."""
     record_format, items = drawn
@@ -159,7 +161,20 @@ def test_caches_are_bounded_and_hold_no_long_text():
 
 
 @settings(max_examples=10)
-@given(st.permutations(["2.color.cyna", "3.texture.red", "2.size", "color.red", "2.color.red x", "(2, color, red", "-1.size.small", "$"]))
+@given(
+    st.permutations(
+        [
+            "2.color.cyna",
+            "3.texture.red",
+            "2.size",
+            "color.red",
+            "2.color.red x",
+            "(2, color, red",
+            "-1.size.small",
+            "$",
+        ]
+    )
+)
 def test_faults_do_not_depend_on_earlier_calls(order):
     module._cached.cache_clear()
     module._cached_record.cache_clear()
