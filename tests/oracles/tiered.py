@@ -35,7 +35,7 @@ def best_tier(spec: TieredSpec, predicted: Record, true: Record) -> int | None:
 
 def can_earn(spec: TieredSpec, predicted: Sequence[Record], true: Sequence[Record]) -> list[Record]:
     """Return the predictions that no later ones for the same cell take the place of."""
-    if spec.conflicts == "each":
+    if spec.conflicts == "each" or len(spec.fields) == 1:
         return list(predicted)
     kept = []
     for number, record in enumerate(predicted):

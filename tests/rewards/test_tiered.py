@@ -252,5 +252,7 @@ def test_counts_do_not_see_each_other():
 def test_records_need_not_be_tvr():
     spec = TieredSpec(fields=("name",), tiers={("name",): 2.0})
     assert spec.nested
-    assert r_acc([("a",), ("b",), ("a",)], [("a",), ("c",)], spec) == 2.0 - 2.0
+    assert r_acc([("a",), ("b",), ("c",)], [("a",), ("c",)], spec) == 4.0 - 1.0
+    assert r_acc([("a",), ("b",)], [("a",)], spec) == 2.0 - 1.0  # names of things do not take each other's place
+    assert count_matches(spec, [[("a",), ("b",)]] * 60, [0] * 60, [[("a",)]] * 60).matched.tolist() == [[1]] * 60
     assert r_acc([("a",), ("a",)], [("a",)], spec) == 1.0
