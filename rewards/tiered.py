@@ -77,7 +77,7 @@ def count_matches(
         matched,
         n_valid + np.where(n_valid > 0, n_invalid, 0),
         _lengths(targets),
-        np.array(same, dtype=np.bool_) & (n_invalid == 0) & (True if answered is None else np.asarray(answered)),
+        np.array(same, dtype=np.bool_) & (n_invalid == 0) & (True if answered is None else np.asarray(answered, dtype=np.bool_)),
     )
 
 
@@ -124,7 +124,7 @@ def maximum(spec: TieredSpec, n_gt: NDArray[np.int64]) -> Floats:
 
 def eligible(spec: TieredSpec, predicted: Sequence[Record], true: Sequence[Record]) -> Sequence[Record]:
     """Return the predictions that can earn under the conflict rule, in their order."""
-    if spec.conflicts == "each" or len(predicted) < 2:
+    if not spec.has_cells or len(predicted) < 2:
         return predicted
     left = Counter(record[:-1] for record in true)
     kept: list[Record] = []
@@ -170,7 +170,7 @@ def _count_batch(
     rows, width = len(targets), max(len(table), 1)
     predicted_row = np.repeat(np.arange(rows) * width, _lengths(predictions))
     true_row = np.repeat(np.arange(rows) * width, _lengths(targets))
-    if spec.conflicts == "last":
+    if spec.has_cells:
         cell = _codes(table, range(len(spec.fields) - 1))
         keep = _last_of_cell(predicted_row + cell[predicted], true_row + cell[true])
         predicted, predicted_row = predicted[keep], predicted_row[keep]
