@@ -105,8 +105,14 @@ class TieredSpec:
 
     @property
     def parts(self) -> tuple[str, ...]:
-        """Names of the tiers of the table, best first: ``("exact", "attribute", "object")`` of TVR."""
-        return tuple(_part(key, self.fields) for key in self.table)
+        """Names of the tiers of the table, best first: ``("exact", "attribute", "object")`` of TVR.
+
+        A tier is named by its last field; tiers that share it, by all of their fields: ``"source_label"``.
+        """
+        short = [_part(key, self.fields) for key in self.table]
+        return tuple(
+            name if short.count(name) == 1 else "_".join(key) for name, key in zip(short, self.table, strict=True)
+        )
 
     def paid_as(self, level: int) -> int | None:
         """Return the level whose tier a match at *level* is paid as: itself or the best paid one within it."""

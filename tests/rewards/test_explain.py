@@ -196,3 +196,9 @@ def test_errors():
         explain_completion(answer("B"), "2.color.cyan", matchin="literal")
     with pytest.raises(DataError, match="not a color"):
         explain_completion(answer("B"), "2.color.cyna")
+
+
+def test_tiers_that_end_in_the_same_field_have_names_of_their_own():
+    assert GRAPH.parts == ("exact", "target", "source_label", "label")
+    (only,) = explain(GRAPH, [(1, "color", "a")], [(1, "size", "a")]).predictions
+    assert (only.tier, only.earned) == ("source_label", 2.5)
