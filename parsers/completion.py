@@ -5,10 +5,11 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Literal, cast
 
-from parsers.grammars import Namer, build, error_offset
+from parsers.grammars import Namer, build, error_offset, terminal
 from parsers.values import Completion, Fault
 
 if TYPE_CHECKING:
+    import re
     from collections.abc import Callable
 
     from lark.tree import ParseTree
@@ -54,8 +55,8 @@ _FAULTS: dict[str, tuple[str, list[str]]] = {
 
 
 @cache
-def _strict() -> Callable[[str], ParseTree]:
-    return build("completion", "strict", lexer="basic").parse
+def _strict() -> Callable[[str], re.Match[str] | None]:
+    return terminal("completion", "strict").fullmatch
 
 
 @cache
@@ -99,19 +100,16 @@ def parse_completion(text: str, *, mode: Mode = "strict", think_prefilled: Prefi
 
 
 def _read_strict(text: str) -> Completion:
-    from lark.exceptions import UnexpectedInput  # noqa: PLC0415  lazy, as in `grammars.build`
-
-    try:
-        think, answer = map(str, _strict()(text).children)
-    except UnexpectedInput:
+    if _strict()(text) is None:
         return Completion(None, None, _name_fault(text))
-    reasoning, opened = _reasoning(think)
-    return Completion(reasoning, answer[len("<answer>") : answer.rindex("</answer>")], None, not opened)
+    end = text.index("</think>")
+    answer = text[text.index("<answer>", end) + len("<answer>") : text.rindex("</answer>")]
+    think, opened = _reasoning(text[:end])
+    return Completion(think, answer, None, not opened)
 
 
-def _reasoning(think: str) -> tuple[str, bool]:
-    """Return the text between the tags of ``[<think>]...</think>`` and whether it had an opener."""
-    body = think[: think.rindex("</think>")]
+def _reasoning(body: str) -> tuple[str, bool]:
+    """Return what ``[<think>]...`` holds and whether it begins with the opener."""
     head, opener, tail = body.partition("<think>")
     return (tail, True) if opener and not head.strip() else (body, False)
 
@@ -149,5 +147,5 @@ def _read_lenient(text: str, fault: Fault, think_prefilled: Prefilled) -> Comple
     if think is None:
         # Without </think>, a prefilled opener leaves everything inside the reasoning.
         return Completion(None, None if think_prefilled is True else str(answer or ""), fault)
-    reasoning, opened = _reasoning(think)
+    reasoning, opened = _reasoning(think.removesuffix("</think>"))
     return Completion(reasoning, str(answer or ""), fault, not opened)

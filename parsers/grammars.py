@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,27 +13,26 @@ if TYPE_CHECKING:
     from lark.exceptions import UnexpectedInput
 
 
-def build(
-    grammar: str,
-    start: str,
-    *,
-    more: str = "",
-    lexer: str = "contextual",
-    transformer: Transformer[Any, Any] | None = None,
-) -> Lark:
+def build(grammar: str, start: str, *, more: str = "", transformer: Transformer[Any, Any] | None = None) -> Lark:
     """Build the LALR parser of one rule of ``parsers/<grammar>.lark``.
 
     Args:
         grammar: name of the file.
         start: the rule. One parser a rule keeps the terminals of other rules out of error messages.
         more: grammar text that is filled in from a declaration.
-        lexer: ``"contextual"``, or ``"basic"`` where every terminal is told apart without context (faster).
         transformer: what is done with each rule's children while parsing.
     """
     from lark import Lark  # noqa: PLC0415  lark takes 70 ms to import, and `import rewards` should not pay for it
 
     text = Path(__file__).with_name(f"{grammar}.lark").read_text(encoding="utf-8")
-    return Lark(text + more, parser="lalr", start=start, lexer=lexer, transformer=transformer, maybe_placeholders=True)
+    return Lark(text + more, parser="lalr", start=start, transformer=transformer, maybe_placeholders=True)
+
+
+def terminal(grammar: str, start: str) -> re.Pattern[str]:
+    """Return the one terminal of a rule that has no other: for a regular language, matching it is parsing."""
+    lark = build(grammar, start)
+    (only,) = lark.terminals
+    return re.compile(only.pattern.to_regexp())
 
 
 class Namer:
