@@ -1,4 +1,4 @@
-"""Why a completion of a question earns what it earns: its answer, and the objects named, true and missing in each view."""
+"""Why a completion of a question earns what it earns: its answer, and each view's objects, named, true and missing."""
 
 from __future__ import annotations
 
