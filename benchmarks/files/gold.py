@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import msgspec
 
-from benchmarks.columns import MISSING, Columns, find_columns
-from benchmarks.rows import BadRow, read_chunks
+from benchmarks.files.columns import MISSING, Columns, find_columns
+from benchmarks.files.rows import BadRow, read_chunks
 from rewards.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from benchmarks.rows import Chunk
+    from benchmarks.files.rows import Chunk
 
 On = Literal["id", "prompt"]
 
@@ -59,7 +59,7 @@ def read_gold(path: str, on: On, *, mapping: Mapping[str, str] | None = None) ->
     """Read a file of gold whole.
 
     Args:
-        path: any file that `benchmarks.rows.read_chunks` reads, with a column for the key and one for the target.
+        path: any file that `benchmarks.files.rows.read_chunks` reads, with a column for the key and one for the target.
         on: ``"id"`` or ``"prompt"``.
         mapping: role -> column, where the names are not the known ones.
 
