@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from benchmarks.blocks import read_block
-from benchmarks.columns import MISSING, Columns, find_columns
-from benchmarks.gold import join_key
-from benchmarks.rows import BadRow, read_chunks
+from benchmarks.files.blocks import read_block
+from benchmarks.files.columns import MISSING, Columns, find_columns
+from benchmarks.files.gold import join_key
+from benchmarks.files.rows import BadRow, read_chunks
 from rewards.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from benchmarks.gold import Gold
-    from benchmarks.rows import Chunk
+    from benchmarks.files.gold import Gold
+    from benchmarks.files.rows import Chunk
 
 
 class Row(NamedTuple):

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from benchmarks.gold import read_gold
-from benchmarks.lookup import find_rows
+from benchmarks.files.gold import read_gold
+from benchmarks.files.lookup import find_rows
 from rewards import DataError
 
 ROWS = [
