@@ -106,13 +106,16 @@ class Columns:
         return list(dict.fromkeys(name for column in self.roles.values() for name in (column, column.split(".")[0])))
 
 
-def find_columns(chunk: Chunk, *, needed: Sequence[str], mapping: Mapping[str, str] | None = None) -> Columns:
+def find_columns(
+    chunk: Chunk, *, needed: Sequence[str], mapping: Mapping[str, str] | None = None, joined_on: str | None = None
+) -> Columns:
     """Say which column is what, from the first rows of a file.
 
     Args:
         chunk: rows, of which at least one could be read.
         needed: roles that the file must have.
         mapping: role -> column, where the user says so.
+        joined_on: a role that two files have; *mapping* counts for the one that has such a column.
 
     Raises:
         DataError: if a needed column is not there; it names the columns that are.
@@ -120,7 +123,7 @@ def find_columns(chunk: Chunk, *, needed: Sequence[str], mapping: Mapping[str, s
     """
     names = column_names(chunk)
     rows = {chunk.place(at): row for at, row in enumerate(chunk.rows) if not isinstance(row, BadRow)}
-    mapping = _checked(mapping or {}, names, rows.values(), chunk.path)
+    mapping = _checked(mapping or {}, names, rows.values(), chunk.path, joined_on)
     dialect = next((each for each in DIALECTS if all(set(signs) & set(names) for signs in each.signs)), None)
     roles: dict[str, str] = {}
     for role, known in ROLES.items():
@@ -136,7 +139,11 @@ def find_columns(chunk: Chunk, *, needed: Sequence[str], mapping: Mapping[str, s
     return Columns(roles, dialect.name if dialect else None)
 
 
-def _checked(mapping: Mapping[str, str], names: Sequence[str], rows: Rows, path: str) -> Mapping[str, str]:
+def _checked(
+    mapping: Mapping[str, str], names: Sequence[str], rows: Rows, path: str, joined_on: str | None
+) -> Mapping[str, str]:
+    if joined_on is not None and joined_on in mapping and not _candidates((mapping[joined_on],), rows):
+        mapping = {role: column for role, column in mapping.items() if role != joined_on}
     for role, column in mapping.items():
         if role not in ROLES:
             raise ConfigError(f"--map {role}={column}: {role!r} is none of {', '.join(ROLES)}")

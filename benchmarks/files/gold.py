@@ -70,7 +70,9 @@ def read_gold(path: str, on: On, *, mapping: Mapping[str, str] | None = None) ->
     rows: dict[str, GoldRow] = {}
     columns = Columns({})
     for chunk in read_chunks(path):
-        columns = columns if rows else find_columns(_checked(chunk), needed=(on, "target"), mapping=mapping)
+        columns = (
+            columns if rows else find_columns(_checked(chunk), needed=(on, "target"), mapping=mapping, joined_on=on)
+        )
         _add(rows, _checked(chunk), columns, on)
     if not rows:
         raise DataError(f"{path}: there are no rows")

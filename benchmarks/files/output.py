@@ -9,6 +9,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import msgspec
 
+from benchmarks.extras import need
 from benchmarks.files.rows import is_stream, read_chunks
 from rewards.errors import ConfigError, DataError
 
@@ -22,7 +23,10 @@ _encode_lines = msgspec.json.Encoder(enc_hook=str).encode_lines
 
 def fingerprint(files: Sequence[str], options: Mapping[str, Any]) -> dict[str, Any]:
     """Return what must be the same when a run is resumed: the files by size and time of change, and the options."""
-    stats = {path: Path(path).stat() for path in files if not is_stream(path)}
+    try:
+        stats = {path: Path(path).stat() for path in files if not is_stream(path)}
+    except OSError as error:
+        raise DataError(f"{error.filename}: {error.strerror}") from error
     inputs = {path: [stat.st_size, stat.st_mtime_ns] for path, stat in stats.items()}
     plain: dict[str, Any] = json.loads(
         msgspec.json.encode({"files": list(files), "inputs": inputs, **options}, enc_hook=str)
@@ -72,7 +76,7 @@ class Output:
         if self.path.suffix not in (".jsonl", ".parquet"):
             raise ConfigError(f"{self.path}: --out ends in .jsonl or .parquet")
         if self.path.suffix == ".parquet":
-            _import_arrow(self.path)
+            _import_parquet(self.path)
         if not self.path.parent.is_dir():
             raise ConfigError(f"{self.path}: there is no folder {self.path.parent}")
         if overwrite and resume:
@@ -145,20 +149,16 @@ def _write_whole(path: Path, content: bytes) -> None:
     new.replace(path)
 
 
-def _import_arrow(path: Path) -> Any:
-    try:
-        import pyarrow as pa  # noqa: PLC0415  an extra, and slow to import
-        import pyarrow.parquet  # noqa: PLC0415
-    except ImportError as error:
-        raise ConfigError(f"{path}: writing Parquet needs pyarrow: pip install 'star-r1[scale]'") from error
-    return pa
+def _import_parquet(path: Path) -> list[Any]:
+    package, purpose = "'star-r1[scale]'", f"{path}: writing Parquet"
+    return [need(module, package=package, purpose=purpose) for module in ("pyarrow", "pyarrow.parquet")]
 
 
 def _convert(source: Path, target: Path, schema: Schema) -> None:
     """Convert JSON Lines to Parquet, a chunk at a time."""
-    pa = _import_arrow(target)
+    pa, parquet = _import_parquet(target)
     types = pa.schema(_arrow_fields(pa, schema))
-    with pa.parquet.ParquetWriter(target, types) as writer:
+    with parquet.ParquetWriter(target, types) as writer:
         for chunk in read_chunks(str(source)):
             rows = [_typed(row, schema) for row in chunk.rows]
             writer.write_table(pa.Table.from_pylist(rows, schema=types))

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from rewards.errors import ConfigError, DataError
+from benchmarks.extras import need
+from rewards.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -276,11 +277,10 @@ def _entries(table: dict[str, Any]) -> Sequence[dict[str, Any] | BadRow]:
 
 
 def _parquet_chunks(path: str, start: Position, names: Sequence[str] | None) -> Iterator[Chunk]:
-    try:
-        import pyarrow as pa  # noqa: PLC0415  an extra, and slow to import
-        from pyarrow import parquet  # noqa: PLC0415
-    except ImportError as error:
-        raise ConfigError(f"{path}: reading Parquet needs pyarrow: pip install 'star-r1[scale]'") from error
+    arrow, parquet = (
+        need(module, package="'star-r1[scale]'", purpose=f"{path}: reading Parquet")
+        for module in ("pyarrow", "pyarrow.parquet")
+    )
     try:
         with parquet.ParquetFile(path, buffer_size=BLOCK, pre_buffer=False) as file:
             total, after = file.metadata.num_rows, 0
@@ -289,5 +289,5 @@ def _parquet_chunks(path: str, start: Position, names: Sequence[str] | None) -> 
                 if before >= start.offset and batch.num_rows:
                     end = Position(after, after)
                     yield Chunk(path, batch.to_pylist(), range(before + 1, after + 1), None, end, after / total)
-    except (pa.ArrowException, OSError) as error:
+    except (arrow.ArrowException, OSError) as error:
         raise DataError(f"{path}: not a readable Parquet file: {' '.join(str(error).split())}") from error

@@ -6,6 +6,7 @@ What a score is, and what is added up, is the caller's: rewards (`benchmarks.rol
 from __future__ import annotations
 
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -45,9 +46,6 @@ class Tally(Protocol):
 
     def save(self) -> dict[str, Any]:
         """Make what was added so far last, and return the rest of the state, as JSON takes it."""
-
-    def load(self, state: dict[str, Any]) -> None:
-        """Go on from a saved state."""
 
 
 class Progress(NamedTuple):
@@ -90,7 +88,8 @@ def score_files(
         needed: roles that the files must have columns for.
         mapping: role -> column, where the user says so.
         gold: where the gold comes from, if not from the files.
-        output: where to write a row for each row; it also says where to go on.
+        output: where to write a row for each row. Its ``state`` says where to go on, and ``state["tally"]`` is what
+            *tally* must have been made from.
         limit: rows to score at most.
         strict_input: whether to stop at the first row that cannot be scored.
         on_error: called with ``file:line: what is wrong`` for each row that cannot be scored.
@@ -101,14 +100,15 @@ def score_files(
         DataError: for files without the needed columns or without rows, and with *strict_input* for a bad row.
         ConfigError: for an ambiguous column or a wrong *mapping*.
     """
-    columns = {path: _locate(path, needed, mapping) for path in files if not is_stream(path)}
-    done, start_file, start = _restore(output, tally)
+    find = partial(find_columns, needed=needed, mapping=mapping, joined_on=None if gold is None else gold.on)
+    columns = {path: _locate(path, find) for path in files if not is_stream(path)}
+    done, start_file, start = _restore(output)
     saved = time.monotonic()
     for number, path in enumerate(files[start_file:], start_file):
         first = start if number == start_file else START
         for chunk in _read(path, first, columns.get(path), None if limit is None else limit - done.rows):
             if columns.get(path) is None and not all(isinstance(row, BadRow) for row in chunk.rows):
-                columns[path] = find_columns(chunk, needed=needed, mapping=mapping)
+                columns[path] = find(chunk)
             errors = _score_chunk(
                 chunk, columns.get(path), score_block=score_block, tally=tally, gold=gold, output=output
             )
@@ -128,12 +128,11 @@ def score_files(
     return done
 
 
-def _locate(path: str, needed: Sequence[str], mapping: Mapping[str, str] | None) -> Columns | None:
+def _locate(path: str, find: Callable[[Chunk], Columns]) -> Columns | None:
     """Find the columns of a file before anything is scored; None where no row can be read."""
-    for chunk in read_chunks(path):
-        if not all(isinstance(row, BadRow) for row in chunk.rows):
-            return find_columns(chunk, needed=needed, mapping=mapping)
-    return None
+    readable = (chunk for chunk in read_chunks(path) if not all(isinstance(row, BadRow) for row in chunk.rows))
+    chunk = next(readable, None)
+    return None if chunk is None else find(chunk)
 
 
 def _read(path: str, start: Position, columns: Columns | None, limit: int | None) -> Iterator[Chunk]:
@@ -199,10 +198,9 @@ def _state(done: Progress, file: int, end: Position, tally: Tally) -> dict[str, 
     return {"progress": done._asdict(), "file": file, "end": end, "tally": tally.save()}
 
 
-def _restore(output: Output | None, tally: Tally) -> tuple[Progress, int, Position]:
+def _restore(output: Output | None) -> tuple[Progress, int, Position]:
     if output is None or output.state is None:
         return Progress(), 0, START
     state = output.state
-    tally.load(state["tally"])
     progress = Progress(**{**state["progress"], "dialects": tuple(state["progress"]["dialects"])})
     return progress, state["file"], Position(*state["end"])

@@ -1,7 +1,7 @@
 """A few numbers for each row, kept on disk: however long a file, its groups are compared within bounded memory.
 
-The rows of a group need not stand together in a file, and how they rank is only known when all of them are there. So each
-row leaves a small record here, and at the end the records are read back in parts, each of which holds whole groups.
+The rows of a group need not stand together in a file, and how they rank is only known when all of them are there. So
+each row leaves a small record here. At the end the records are read back in parts, each of which holds whole groups.
 """
 
 from __future__ import annotations
