@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _MARKS = {"ok": ("ok", "green"), "note": ("note", "yellow"), "wrong": ("WRONG", "bold red")}
 
 
-@click.command()
+@click.command(short_help="Look for what is in the way.")
 @click.option(
     "--model",
     type=click.Path(exists=True, file_okay=False, path_type=Path),

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import click
 
+from star_cli.reward_options import reward_options, reward_settings
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from parsers.completion import Mode
+    from parsers.completion import Mode, Prefilled
     from rewards.explain import Explanation
     from rewards.explain_questions import QuestionExplanation
     from rewards.tasks import Task
@@ -51,24 +54,30 @@ class Explained(NamedTuple):
     other: tuple[str, Explanation] | None = None
 
 
-@click.command()
-@click.argument("file", required=False)
+_HELP = """\
+Show why a completion earns what it earns: a row of FILE, named by --id or --line, or, with --target, standard input.
+
+Shows the first fault of the completion's form with a caret under its place, every prediction with the true one it was
+matched with, what it earned and was charged, what is missing, and the sum; and the same under preset paper where that
+differs. Of questions: R_ans, and R_ref with the objects named, true and missing in each view.
+
+\b
+Examples:
+  star explain predictions.jsonl --id 17
+  star explain predictions.jsonl --line 3 --json
+  echo '<think>b</think><answer>2.color.cyna</answer>' | star explain --target 2.color.cyan
+"""
+
+
+@click.command(help=_HELP, short_help="Show why a completion earns what it earns.")
+@click.argument("file", required=False, type=click.Path(exists=True, allow_dash=True, dir_okay=False))
 @click.option("--id", "row_id", metavar="ID", help="The row with this id (or FILE:LINE).")
-@click.option("--line", type=click.IntRange(1), help="The row on this line.")
+@click.option("--line", type=click.IntRange(1), metavar="N", help="The row on this line.")
 @click.option("--target", help="The true answer, for a completion on standard input: '2.color.cyan'.")
 @click.option("--references", metavar="JSON", help="With --target, of questions: the true names of each view.")
-@click.option("--task", default="tvr", show_default=True, help="A task's name, or its YAML file.")
-@click.option("--preset", default="default", show_default=True, help="A named change of the task's reward.")
-@click.option("--matching", type=click.Choice(["one_to_one", "literal"]), help="Change the preset's matching.")
-@click.option("--conflicts", type=click.Choice(["last", "each"]), help="Change the preset's conflict rule.")
-@click.option("--mode", type=click.Choice(["strict", "lenient"]), default="strict", show_default=True)
-@click.option("--map", "mapping", multiple=True, metavar="ROLE=COLUMN", help="Say which column is what.")
-@click.option("--targets", metavar="FILE", help="A file with the gold, if FILE has none.")
-@click.option(
-    "--on", type=click.Choice(["id", "prompt"]), default="id", show_default=True, help="What joins --targets."
-)
+@reward_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@click.option("--no-color", is_flag=True, help="Print without colours (NO_COLOR does the same).")
+@click.option("--no-color", is_flag=True, help="Print plain text (as NO_COLOR does).")
 def explain(
     *,
     file: str | None,
@@ -76,42 +85,19 @@ def explain(
     line: int | None,
     target: str | None,
     references: str | None,
-    task: str,
-    preset: str,
-    matching: str | None,
-    conflicts: str | None,
-    mode: Mode,
-    mapping: tuple[str, ...],
+    mapping: dict[str, str],
     targets: str | None,
     on: Literal["id", "prompt"],
     as_json: bool,
     no_color: bool,
+    **options: Any,
 ) -> None:
-    r"""Show why a completion earns what it earns.
-
-    Shows the first fault of the completion's form with a caret under its place, every prediction with the true one it
-    was matched with, what it earned and was charged, what is missing, and the sum; and the same under preset paper
-    where that differs. Of questions: R_ans, and R_ref with the objects named, true and missing in each view.
-
-    \b
-    Examples:
-      star explain predictions.jsonl --id 17
-      star explain predictions.jsonl --line 3 --json
-      echo '<think>b</think><answer>2.color.cyna</answer>' | star explain --target 2.color.cyan
-    """
-    from rewards.errors import ConfigError, DataError
-
-    try:
-        if target is not None:
-            case = _from_input(file, row_id, line, target, references)
-        else:
-            case = _from_file(file, row_id, line, mapping=_mapping(mapping), targets=targets, on=on)
-        overrides = {name: value for name, value in (("matching", matching), ("conflicts", conflicts)) if value}
-        explained = _explain(case, task, preset, mode, overrides)
-    except ConfigError as error:
-        raise click.UsageError(str(error)) from error
-    except DataError as error:
-        raise click.ClickException(str(error)) from error
+    """Explain one completion; `_HELP` is what users read."""
+    if target is not None:
+        case = _from_input(file, row_id, line, target, references)
+    else:
+        case = _from_file(file, row_id, line, mapping=mapping, targets=targets, on=on)
+    explained = _explain(case, **reward_settings(**options))
     if as_json:
         from star_cli.explanation_json import as_data
 
@@ -153,29 +139,29 @@ def _from_file(
     return Case(first.place, first.values["completion"], labels, tuple(row.place for row in rest))
 
 
-def _mapping(given: tuple[str, ...]) -> dict[str, str]:
-    pairs = [each.partition("=") for each in given]
-    for role, equals, column in pairs:
-        if not (role and equals and column):
-            raise click.UsageError(f"--map {role}{equals}{column}: write ROLE=COLUMN, e.g. completion=output")
-    return {role: column for role, _, column in pairs}
-
-
-def _explain(case: Case, task: str, preset: str, mode: Mode, overrides: Mapping[str, Any]) -> Explained:
+def _explain(
+    case: Case, *, task: str, preset: str, mode: Mode, think_prefilled: Prefilled, overrides: Mapping[str, Any]
+) -> Explained:
     from rewards.explain import explain_completion
+    from rewards.explain_questions import explain_question
     from rewards.questions import QuestionSpec
     from rewards.score import resolve
 
     found, spec = resolve(task, preset, **overrides)
+    explain_one = partial(explain_completion, case.completion, task=found, mode=mode, think_prefilled=think_prefilled)
     if isinstance(spec, QuestionSpec):
-        from rewards.explain_questions import explain_question
-
-        return Explained(
-            found, preset, mode, explain_question(case.completion, **case.gold, task=found, preset=preset, mode=mode)
+        question = explain_question(
+            case.completion,
+            **case.gold,
+            task=found,
+            preset=preset,
+            mode=mode,
+            think_prefilled=think_prefilled,
+            **overrides,
         )
-    target = case.gold["target"]
-    shown = explain_completion(case.completion, target, task=found, preset=preset, mode=mode, **overrides)
+        return Explained(found, preset, mode, question)
+    shown = explain_one(case.gold["target"], preset=preset, **overrides)
     compared = "default" if preset == "paper" else "paper"
-    other = explain_completion(case.completion, target, task=found, preset=compared, mode=mode)
+    other = explain_one(case.gold["target"], preset=compared)
     same = other.predictions == shown.predictions and other.parts == shown.parts
     return Explained(found, preset, mode, shown, None if same else (compared, other))

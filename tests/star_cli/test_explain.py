@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from rewards import score_completion
-from star_cli.explain import explain
+from star_cli.main import star
 
 GOLD = "2.color.cyan, 0.shape.sphere, 3.color.red, 1.size.small"
 ROWS = [
@@ -21,7 +21,7 @@ ROWS = [
 
 
 def run(*args, stdin=None, code=0):
-    result = CliRunner().invoke(explain, args, input=stdin, env={"COLUMNS": "100", "NO_COLOR": "1"})
+    result = CliRunner().invoke(star, ["explain", *args], input=stdin, env={"COLUMNS": "100", "NO_COLOR": "1"})
     assert result.exit_code == code, result.output
     return result.output
 
@@ -160,13 +160,14 @@ def test_text_of_a_model_cannot_steer_the_terminal():
     ("args", "code", "message"),
     [
         ((), 2, "give a FILE"),
+        (("nowhere.jsonl", "--id", "a"), 2, "does not exist"),
         (("FILE",), 2, "say which row"),
         (("FILE", "--id", "a", "--line", "1"), 2, "say which row"),
         (("FILE", "--id", "a", "--target", "2.color.cyan"), 2, "not with a row of a file"),
         (("FILE", "--id", "zzz"), 1, "there is no row with the id 'zzz'"),
         (("FILE", "--id", "a", "--preset", "defalt"), 2, "did you mean 'default'"),
         (("FILE", "--id", "a", "--task", "tv"), 2, "unknown task 'tv'"),
-        (("FILE", "--id", "a", "--map", "completion"), 2, "write ROLE=COLUMN"),
+        (("FILE", "--id", "a", "--map", "completion"), 2, "not of the form NAME=VALUE"),
         (("FILE", "--id", "a", "--map", "completion=outptu"), 2, "there is no column 'outptu'"),
         (("--target", "2.color.cyna"), 1, "not a color"),
         (("--target", "B", "--task", "multiview", "--matching", "literal"), 2, "unknown reward option 'matching'"),
