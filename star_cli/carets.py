@@ -9,6 +9,9 @@ from rich.cells import cell_len
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+_WIDEST = 10
+"""Columns of the longest escape, ``\\U0001f600``: a character that is pointed at is shown whole."""
+
 _ESCAPES = {"\n": r"\n", "\t": r"\t", "\r": r"\r"}
 
 
@@ -31,7 +34,7 @@ def point_at(text: str, offset: int, *, width: int = 78) -> tuple[str, str]:
     room = max(width, 20) - 3  # an ellipsis at either end, and the caret behind the end of the text
     behind, ahead = reversed(text[max(0, offset - room) : offset]), text[offset : offset + room]
     before = _fit(behind, room)
-    after = _fit(ahead, max(room // 3, room - _cells(before)))
+    after = _fit(ahead, max(room // 3, _WIDEST, room - _cells(before)))
     before = _fit(before, room - _cells(after))
     left = "…" if len(before) < offset else ""
     right = "…" if len(after) < len(text) - offset else ""

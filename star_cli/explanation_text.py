@@ -117,8 +117,8 @@ def _remark(prediction: Prediction) -> str:
 
 def _sum(explanation: Explanation | QuestionExplanation) -> Text:
     score = explanation.score
-    terms = " + ".join(f"{part} {value:g}" for part, value in explanation.parts.items())
-    text = Text(f"{terms} = ").append(f"{score.total:g}", style="bold")
+    terms = " + ".join(f"{part} {value:g}" for part, value in explanation.parts.items() if value)
+    text = Text(f"{terms or 'nothing earned, nothing charged'} = ").append(f"{score.total:g}", style="bold")
     if isinstance(explanation, Explanation) and explanation.divisor != 1:
         text.append(f"\n(the lines' sums are divided by {explanation.divisor:g}, the number of true changes)")
     return text.append(f"\n{'correct' if score.correct else 'not correct'}, unit {score.unit:.3g}")

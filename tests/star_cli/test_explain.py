@@ -47,7 +47,7 @@ def test_table_of_payments(path):
     assert ["(no valid piece)", "-", "-", "0", "-1", "unknown_value"] in rows
     assert "missing: 1.size.small" in output
     total = score_completion(ROWS[1]["completion"], GOLD).total
-    assert f"format 1 + exact 5 + attribute 1.5 + object 0.5 + incorrect -3 + underprediction 0 = {total:g}" in output
+    assert f"format 1 + exact 5 + attribute 1.5 + object 0.5 + incorrect -3 = {total:g}" in output
     assert f"1 more with this id: {path}:3" in output
     assert "under preset" not in output
 
