@@ -97,12 +97,15 @@ def pay(spec: TieredSpec, counts: Counts) -> dict[str, Floats]:
     if spec.rule == "binary":
         return parts | {"exact": counts.same.astype(np.float64)}
     right = np.zeros_like(n_pred)
+    paid_matches = np.zeros_like(counts.matched)
     for level in range(len(spec.table)):
         matched = counts.matched[:, level]
         if (paid := spec.paid_as(level)) is not None:
-            parts[spec.parts[paid]] = parts[spec.parts[paid]] + spec.tiers[spec.table[paid]] * matched
+            paid_matches[:, paid] += matched
         if spec.counts_as_correct(level):
             right = right + matched
+    for tier, part, matches in zip(spec.table, spec.parts, paid_matches.T, strict=True):
+        parts[part] = spec.tiers.get(tier, 0.0) * matches.astype(np.float64)
     # `0.0 -` rather than a unary minus: there is no -0.0 in a reward.
     parts["incorrect"] = 0.0 - spec.incorrect_penalty * (n_pred - right).astype(np.float64)
     short = np.maximum(n_gt - n_pred, 0)
