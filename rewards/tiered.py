@@ -77,7 +77,9 @@ def count_matches(
         matched,
         n_valid + np.where(n_valid > 0, n_invalid, 0),
         _lengths(targets),
-        np.array(same, dtype=np.bool_) & (n_invalid == 0) & (True if answered is None else np.asarray(answered, dtype=np.bool_)),
+        np.array(same, dtype=np.bool_)
+        & (n_invalid == 0)
+        & (True if answered is None else np.asarray(answered, dtype=np.bool_)),
     )
 
 

@@ -31,9 +31,14 @@ FORMS = {
     "no parts": {"role": "assistant", "content": []},
     "a part without text": {"content": [{"type": "text"}]},
     "a part whose text is None": {"content": [{"type": "text", "text": None}]},
-    "a message without content after one with": [{"role": "user", "content": "A"}, {"role": "assistant", "tool_calls": []}],
+    "a message without content after one with": [
+        {"role": "user", "content": "A"},
+        {"role": "assistant", "tool_calls": []},
+    ],
 }
-OTHERS = {"parts in order": "<think></think>"} | dict.fromkeys([name for name in FORMS if name.split()[0] in ("no", "calls")], "")
+OTHERS = {"parts in order": "<think></think>"} | dict.fromkeys(
+    [name for name in FORMS if name.split()[0] in ("no", "calls")], ""
+)
 OTHERS |= {"a part without text": "", "a part whose text is None": "", "a message without content after one with": ""}
 
 

@@ -59,7 +59,9 @@ def test_any_text_gets_a_score(text, true, preset, mode, scale):
     assert list(score.parts) == PARTS
     assert sum(score.parts.values()) == score.total
     assert all(type(value) is float and math.isfinite(value) for value in score.parts.values())
-    assert not any(value == 0 and math.copysign(1, value) < 0 for value in [score.total, score.unit, *score.parts.values()])
+    assert not any(
+        value == 0 and math.copysign(1, value) < 0 for value in [score.total, score.unit, *score.parts.values()]
+    )
     assert score.parts["format"] in (0.0, 1.0)
     assert all(score.parts[part] >= 0 for part in ("exact", "attribute", "object"))
     assert max(score.parts["incorrect"], score.parts["underprediction"]) <= 0
@@ -102,7 +104,10 @@ def test_faulty_tags_are_an_empty_answer_without_the_format_point(predicted, jun
     text = ", ".join([*map(str, predicted), *["?"] * junk])
     broken = score_completion(f"<answer>{text}</answer>", true, preset=preset)
     empty = score_completion(GOOD.format("none"), true, preset=preset)
-    assert dict(broken.parts) == dict(empty.parts) | {"format": 0.0, "exact": 0.0 if preset == "naive_binary" else empty.parts["exact"]}
+    assert dict(broken.parts) == dict(empty.parts) | {
+        "format": 0.0,
+        "exact": 0.0 if preset == "naive_binary" else empty.parts["exact"],
+    }
     assert broken.answer is None
     assert not broken.correct
 
@@ -120,7 +125,9 @@ def test_each_invalid_piece_is_one_incorrect_prediction(predicted, junk, true):
     """Like a record that agrees with nothing at all."""
     invalid = score_completion(GOOD.format(", ".join([*map(str, predicted), *["x"] * junk])), true)
     false = [(90 + number, "color", "red") for number in range(junk)]
-    foreign = score_completion(GOOD.format(", ".join([*map(str, predicted), *(f"{i}.{a}.{v}" for i, a, v in false)])), true)
+    foreign = score_completion(
+        GOOD.format(", ".join([*map(str, predicted), *(f"{i}.{a}.{v}" for i, a, v in false)])), true
+    )
     assert dict(invalid.parts) == dict(foreign.parts)
     assert not invalid.correct
 
@@ -141,7 +148,17 @@ def sample(rows):
     import random
 
     rng = random.Random(11)
-    pieces = ["2.color.cyan", "0.shape.cube", "2.color.red", "1.size.small", "0.shape.sphere", "3.texture.red", "2.size", "", "?"]
+    pieces = [
+        "2.color.cyan",
+        "0.shape.cube",
+        "2.color.red",
+        "1.size.small",
+        "0.shape.sphere",
+        "3.texture.red",
+        "2.size",
+        "",
+        "?",
+    ]
     texts, gold = [], []
     for _ in range(rows):
         answer = ", ".join(rng.choice(pieces) for _ in range(rng.randrange(6)))
@@ -150,13 +167,17 @@ def sample(rows):
             at = rng.randrange(len(text))
             text = text[:at] + rng.choice([*TAGS, "", " ", "a"]) + text[at + rng.randrange(12) :]
         texts.append(text)
-        gold.append([pair for pair in ("2.color.cyan", "0.shape.cube", "1.size.small", "2.color.red") if rng.random() < 0.5])
+        gold.append(
+            [pair for pair in ("2.color.cyan", "0.shape.cube", "1.size.small", "2.color.red") if rng.random() < 0.5]
+        )
     return texts, gold
 
 
 def same(left, right):
     assert left.total.tolist() == right.total.tolist()
-    assert {part: values.tolist() for part, values in left.parts.items()} == {part: values.tolist() for part, values in right.parts.items()}
+    assert {part: values.tolist() for part, values in left.parts.items()} == {
+        part: values.tolist() for part, values in right.parts.items()
+    }
     for name in ("correct", "unit", "prefilled", "n_pred"):
         assert getattr(left, name).tolist() == getattr(right, name).tolist()
     assert list(left.answers) == list(right.answers)
@@ -170,7 +191,9 @@ def test_any_split_of_a_batch_gives_the_same(sizes, preset, scale):
     whole = score_batch(texts, gold, preset=preset, scale=scale, mode="lenient")
     start = 0
     for size in [*sizes, 200]:
-        part = score_batch(texts[start : start + size], gold[start : start + size], preset=preset, scale=scale, mode="lenient")
+        part = score_batch(
+            texts[start : start + size], gold[start : start + size], preset=preset, scale=scale, mode="lenient"
+        )
         for number, score in enumerate(part):
             assert score == whole[start + number]
         start = min(start + size, 200)
@@ -230,7 +253,9 @@ def test_any_hash_seed_gives_the_same():
     seen = set()
     for seed in ("0", "1", "4242"):
         environment = os.environ | {"PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT)}
-        done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, cwd=ROOT, check=False)
+        done = subprocess.run(
+            [sys.executable, "-c", program], env=environment, capture_output=True, text=True, cwd=ROOT, check=False
+        )
         assert done.returncode == 0, done.stderr
         seen.add(done.stdout)
     assert len(seen) == 1
@@ -248,7 +273,10 @@ def test_any_hash_seed_gives_the_same():
         ({"mode": "Strict"}, r"^mode is 'Strict'; it is 'strict' or 'lenient'$"),
         ({"think_prefilled": "yes"}, r"^think_prefilled is 'yes'; it is True, False or 'auto'$"),
         ({"think_prefilled": None}, "^think_prefilled is None"),
-        ({"task": "multiview", "preset": "calibrated"}, r"^preset 'calibrated' is for list tasks; 'multiview' has 'default' and 'paper'"),
+        (
+            {"task": "multiview", "preset": "calibrated"},
+            r"^preset 'calibrated' is for list tasks; 'multiview' has 'default' and 'paper'",
+        ),
         ({"task": "multiview", "matching": "literal"}, "unknown reward option 'matching'"),
     ],
 )
@@ -293,7 +321,14 @@ def test_resolve():
 def test_a_spec_that_is_no_chain_scores_too():
     tiers = {("index", "attribute", "value"): 5.0, ("attribute", "value"): 2.0, ("index",): 1.0}
     score = score_completion(GOOD.format("3.color.cyan, 2.size.small"), "2.color.cyan", tiers=tiers, table=())
-    assert dict(score.parts) == {"format": 1, "exact": 0, "value": 2, "object": 0, "incorrect": -2, "underprediction": 0}
+    assert dict(score.parts) == {
+        "format": 1,
+        "exact": 0,
+        "value": 2,
+        "object": 0,
+        "incorrect": -2,
+        "underprediction": 0,
+    }
     assert isinstance(resolve("tvr", tiers=tiers, table=())[1], TieredSpec)
 
 
@@ -307,7 +342,10 @@ def test_questions_go_elsewhere():
 
 def test_answers_as_people_write_them():
     assert answer_text(None) is None
-    assert answer_text(score_completion(GOOD.format("(2, colour, CYAN)\n0.shape.cube, x"), []).answer) == "2.color.cyan, 0.shape.cube"
+    assert (
+        answer_text(score_completion(GOOD.format("(2, colour, CYAN)\n0.shape.cube, x"), []).answer)
+        == "2.color.cyan, 0.shape.cube"
+    )
     assert answer_text(score_completion(GOOD.format("none"), []).answer) == ""
     assert answer_text("B") == "B"
     assert answer_text(1.5) == "1.5"

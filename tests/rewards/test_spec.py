@@ -29,7 +29,12 @@ def test_tvr_is_the_papers():
 CHANGES = {
     "default": {},
     "paper": {"matching": "literal", "conflicts": "each"},
-    "calibrated": {"tiers": {FULL: 5.0}, "incorrect": "not_attribute", "incorrect_penalty": 5.0, "underprediction_penalty": 5.0},
+    "calibrated": {
+        "tiers": {FULL: 5.0},
+        "incorrect": "not_attribute",
+        "incorrect_penalty": 5.0,
+        "underprediction_penalty": 5.0,
+    },
     "no_object_tier": {"tiers": {FULL: 5.0, PAIR: 1.5}},
     "no_attribute_tier": {"tiers": {FULL: 5.0, INDEX: 0.5}},
     "no_underprediction_penalty": {"underprediction_penalty": 0.0},
@@ -50,7 +55,9 @@ def test_preset_changes_only_what_it_says(preset):
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_every_override_applies_to_every_preset(preset):
-    spec = preset_spec(TVR, preset, matching="literal", incorrect="no_tier", conflicts="each", scale="n_gt", incorrect_penalty=3)
+    spec = preset_spec(
+        TVR, preset, matching="literal", incorrect="no_tier", conflicts="each", scale="n_gt", incorrect_penalty=3
+    )
     assert (spec.matching, spec.incorrect, spec.conflicts, spec.scale) == ("literal", "no_tier", "each", "n_gt")
     assert spec.incorrect_penalty == 3
 
@@ -64,26 +71,43 @@ def test_presets_know_other_specs():
     )
     assert preset_spec(one, "calibrated").incorrect == "not_exact"
     for preset, part in (("no_object_tier", "object"), ("no_attribute_tier", "attribute")):
-        with pytest.raises(ConfigError, match=f"^this preset drops the tier '{part}', and the task's tiers are exact, name$"):
+        with pytest.raises(
+            ConfigError, match=f"^this preset drops the tier '{part}', and the task's tiers are exact, name$"
+        ):
             preset_spec(two, preset)
 
 
 WRONG = {
-    "unknown field": ({"tiers": {FULL: 5.0, ("colour",): 1.0}}, r"tier \('colour',\) must be a tuple of some of the fields"),
-    "a tier that is text": ({"tiers": {FULL: 5.0, "index": 1.0}}, r"tier 'index' must be a tuple of some of the fields"),
+    "unknown field": (
+        {"tiers": {FULL: 5.0, ("colour",): 1.0}},
+        r"tier \('colour',\) must be a tuple of some of the fields",
+    ),
+    "a tier that is text": (
+        {"tiers": {FULL: 5.0, "index": 1.0}},
+        r"tier 'index' must be a tuple of some of the fields",
+    ),
     "an empty tier": ({"tiers": {FULL: 5.0, (): 1.0}}, r"tier \(\) must be a tuple"),
     "a wrong table": ({"table": (FULL, "index")}, r"tier 'index' must be a tuple"),
     "no exact tier": ({"tiers": {PAIR: 5.0}}, r"one tier must hold all fields .*: that is the exact match"),
     "no tiers": ({"tiers": {}}, "one tier must hold all fields"),
     "a field twice": ({"tiers": {FULL: 5.0, ("index", "index"): 1.0}}, "a tier or a field of it stands twice"),
     "a tier twice": ({"tiers": {FULL: 5.0, PAIR: 1.0, PAIR[::-1]: 2.0}}, "a tier or a field of it stands twice"),
-    "a tier twice in the table": ({"tiers": {FULL: 5.0}, "table": (FULL, INDEX, INDEX)}, "a tier or a field of it stands twice"),
+    "a tier twice in the table": (
+        {"tiers": {FULL: 5.0}, "table": (FULL, INDEX, INDEX)},
+        "a tier or a field of it stands twice",
+    ),
     "a tier outside the table": ({"table": (FULL, PAIR)}, r"tier \('index',\) is not in the table"),
     "a negative tier": ({"tiers": {FULL: -5.0}}, r"tier .* pays -5\.0; a tier pays a finite number >= 0"),
     "an infinite tier": ({"tiers": {FULL: INF}}, "pays inf"),
     "a tier that is no number": ({"tiers": {FULL: NAN}}, "pays nan"),
-    "a negative penalty": ({"incorrect_penalty": -1.0}, r"incorrect_penalty is -1\.0; a penalty is a finite number >= 0"),
-    "an infinite penalty": ({"underprediction_penalty": INF}, "underprediction_penalty is inf; a penalty is a finite number"),
+    "a negative penalty": (
+        {"incorrect_penalty": -1.0},
+        r"incorrect_penalty is -1\.0; a penalty is a finite number >= 0",
+    ),
+    "an infinite penalty": (
+        {"underprediction_penalty": INF},
+        "underprediction_penalty is inf; a penalty is a finite number",
+    ),
     "a penalty that is no number": ({"incorrect_penalty": NAN}, "incorrect_penalty is nan"),
     "matching": ({"matching": "greedy"}, r"^matching is 'greedy'; it is one of 'one_to_one', 'literal'$"),
     "conflicts": ({"conflicts": "first"}, r"^conflicts is 'first'; it is one of 'last', 'each'$"),
@@ -91,7 +115,10 @@ WRONG = {
     "miss_table": ({"miss_table": "all"}, r"^miss_table is 'all'; it is one of 'reduced', 'full'$"),
     "count": ({"count": "ratio"}, r"^count is 'ratio'; it is one of 'shortfall', 'difference'$"),
     "rule": ({"rule": "soft"}, r"^rule is 'soft'; it is one of 'tiered', 'binary'$"),
-    "incorrect": ({"incorrect": "not_obj"}, r"^incorrect is 'not_obj'; it is one of not_exact, not_attribute, not_object, no_tier$"),
+    "incorrect": (
+        {"incorrect": "not_obj"},
+        r"^incorrect is 'not_obj'; it is one of not_exact, not_attribute, not_object, no_tier$",
+    ),
 }
 
 
@@ -102,7 +129,9 @@ def test_wrong_specs_are_refused(name):
         TieredSpec(**({"fields": FULL, "tiers": dict(TVR.tiers)} | options))
 
 
-@pytest.mark.parametrize(("field", "value"), [("incorrect_penalty", 0), ("underprediction_penalty", 0.0), ("incorrect_penalty", 1e9)])
+@pytest.mark.parametrize(
+    ("field", "value"), [("incorrect_penalty", 0), ("underprediction_penalty", 0.0), ("incorrect_penalty", 1e9)]
+)
 def test_bounds_are_allowed(field, value):
     assert getattr(TVR.change(**{field: value}), field) == value
     assert TVR.change(tiers={"object": 0}).tiers[INDEX] == 0.0

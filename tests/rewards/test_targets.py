@@ -30,7 +30,10 @@ FORMS = {
     "strings in tags": ["<answer>2.color.cyan</answer>", "0.shape.cube"],
     "mappings": TRANCES_OWN,
     "other names": [{"object": 2, "attribute": "color", "value": "cyan"}, {"id": 0, "attr": "shape", "val": "cube"}],
-    "our names first": [{"index": 2, "id": 7, "attr": "color", "val": "cyan"}, {"index": 0, "attr": "shape", "val": "cube"}],
+    "our names first": [
+        {"index": 2, "id": 7, "attr": "color", "val": "cyan"},
+        {"index": 0, "attr": "shape", "val": "cube"},
+    ],
     "mixed": [TRANCES_OWN[0], "0.shape.cube"],
     "other spellings": [(2, "Colour", "CYAN"), (0, " shape ", "'cube'")],
     "numbers as text": [("2", "color", "cyan"), ("00", "shape", "cube")],
@@ -59,7 +62,15 @@ def test_form(name):
     assert all(type(index) is int for index, *_ in found)
 
 
-@pytest.mark.parametrize("form", [[MOVE], "4.position.front_left.2", [(4, "position", ["front-left", 2])], [{"obj_idx": 4, "attr": "position", "val": ["front-left", 2]}]])
+@pytest.mark.parametrize(
+    "form",
+    [
+        [MOVE],
+        "4.position.front_left.2",
+        [(4, "position", ["front-left", 2])],
+        [{"obj_idx": 4, "attr": "position", "val": ["front-left", 2]}],
+    ],
+)
 def test_moves(form):
     assert read_target(form, TRANCE) == (MOVE,)
 
@@ -145,11 +156,19 @@ def test_a_record_that_no_field_explains():
         read_target([("a", "blue")], open_format)
 
 
-@given(FORMATS.flatmap(lambda each: st.tuples(st.just(each), st.lists(records(each), unique=True, max_size=6))), st.data())
+@given(
+    FORMATS.flatmap(lambda each: st.tuples(st.just(each), st.lists(records(each), unique=True, max_size=6))), st.data()
+)
 def test_every_form_of_any_records(drawn, data):
     record_format, items = drawn
     maps = [{"obj_idx": i, "attr": a, "val": v} for i, a, v in items]
-    forms = [items, [list(item) for item in items], maps, json.dumps(maps), [record_format.render(item) for item in items]]
+    forms = [
+        items,
+        [list(item) for item in items],
+        maps,
+        json.dumps(maps),
+        [record_format.render(item) for item in items],
+    ]
     forms += [", ".join(map(record_format.render, items)), json.dumps([list(item) for item in items], indent=1)]
     assert read_target(data.draw(st.sampled_from(forms)), record_format) == tuple(items)
 
@@ -166,7 +185,10 @@ def test_whatever_the_answers_parser_accepts(drawn):
 
 JUNK = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | hostile_answers() | st.sampled_from(["color", "red", 2]),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(["obj_idx", "attr", "val", "x"]), inner, max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.sampled_from(["obj_idx", "attr", "val", "x"]), inner, max_size=4)
+    ),
     max_leaves=12,
 )
 

@@ -48,7 +48,11 @@ def test_declared_formats_and_rewards_are_those_of_the_code(name, record_format)
     declared = task.record_format
     check_format(declared)
     assert (task.name, task.kind, task.spec) == (name, "records", SPEC)
-    assert (declared.fields, declared.forms, declared.synonyms) == (record_format.fields, record_format.forms, record_format.synonyms)
+    assert (declared.fields, declared.forms, declared.synonyms) == (
+        record_format.fields,
+        record_format.forms,
+        record_format.synonyms,
+    )
     assert type(declared.make((1, "color", "red"))) is Transformation
     assert task.parts == ("format", "exact", "attribute", "object", "incorrect", "underprediction")
     assert load_task(name) is task
@@ -72,9 +76,19 @@ def test_a_task_of_the_users_own(tmp_path):
     assert task.record_format.synonyms == (("yeah", "yes"),)
     answer = "<think></think><answer>a b -> c: YEAH, (b, c, no), d -> e: maybe</answer>"
     score = score_completion(answer, "a b -> c: yes\nb -> c: 2", task=str(tmp_path / "task.yaml"))
-    assert dict(score.parts) == {"format": 1, "exact": 5, "target": 2, "label": 0, "incorrect": -1, "underprediction": 0}
+    assert dict(score.parts) == {
+        "format": 1,
+        "exact": 5,
+        "target": 2,
+        "label": 0,
+        "incorrect": -1,
+        "underprediction": 0,
+    }
     assert score.answer.items == (("a b", "c", "yes"), ("b", "c", "no"))
-    assert score.fault.message == "'maybe' is not a label (did you mean 'yeah'?)" or "is not a label" in score.fault.message
+    assert (
+        score.fault.message == "'maybe' is not a label (did you mean 'yeah'?)"
+        or "is not a label" in score.fault.message
+    )
 
 
 @pytest.mark.parametrize("kind", ["open", "integer"])
@@ -157,4 +171,6 @@ def test_a_file_of_other_bytes(tmp_path):
 def test_unknown_tasks(name):
     with pytest.raises(ConfigError) as caught:
         load_task(name)
-    assert str(caught.value) == f"unknown task {name!r}; it is one of multiview, trance, tvr, or the path of a YAML file"
+    assert (
+        str(caught.value) == f"unknown task {name!r}; it is one of multiview, trance, tvr, or the path of a YAML file"
+    )

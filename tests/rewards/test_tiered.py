@@ -40,7 +40,9 @@ def test_parts_agree_with_brute_force(spec, predicted, invalid, true):
     expected = oracle.parts(spec, predicted, invalid, true)
     assert found == pytest.approx(expected, abs=1e-12)
     assert list(found) == [*spec.parts, "incorrect", "underprediction"]
-    assert all(math.isfinite(value) and math.copysign(1, value + 0.0) == math.copysign(1, value) for value in found.values())
+    assert all(
+        math.isfinite(value) and math.copysign(1, value + 0.0) == math.copysign(1, value) for value in found.values()
+    )
     assert all(value >= 0 for part, value in found.items() if part in spec.parts)
     assert found["incorrect"] <= 0
     assert found["underprediction"] <= 0
@@ -244,7 +246,11 @@ def test_a_tier_dropped_from_the_middle_is_paid_as_the_next():
 
 def test_counts_do_not_see_each_other():
     """A record of another row, with the same key, is another row's."""
-    rows = [([(0, "color", "red")], [(0, "color", "red")]), ([], [(0, "color", "red")]), ([(0, "color", "red")], [])] * 40
+    rows = [
+        ([(0, "color", "red")], [(0, "color", "red")]),
+        ([], [(0, "color", "red")]),
+        ([(0, "color", "red")], []),
+    ] * 40
     counts = count_matches(TVR, [p for p, _ in rows], [0] * 120, [t for _, t in rows])
     assert counts.matched.tolist() == [[1, 0, 0], [0, 0, 0], [0, 0, 0]] * 40
 
