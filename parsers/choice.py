@@ -119,9 +119,7 @@ def _by_letter(reading: _Reading, letters: Collection[str], phrases: _Phrases) -
             return Choice(None, Fault("ambiguous", f"both {letter} and {other} are named", place))
     if letter not in letters:
         known = ", ".join(letters)
-        return Choice(
-            None, Fault("unknown_letter", f"there is no option {letter} (options: {known})", offset)
-        )
+        return Choice(None, Fault("unknown_letter", f"there is no option {letter} (options: {known})", offset))
     for run in reading.runs:
         first, options = next(_named(run, phrases), (0, frozenset(letter)))
         if first == 0 and letter not in options:

@@ -124,9 +124,7 @@ def _quantity(tree: ParseTree) -> Number:
             sign = -1.0 if kind == "TEN_TO_THE" and token[0] in "-−–" else 1.0
             value *= sign * _float("1e" + token.replace("**", "^").rpartition("^")[2].strip("{} \t\r\n"))
     if not math.isfinite(value):
-        return Number(
-            None, None, Fault("out_of_range", "the number is not finite", tree.children[0].start_pos)
-        )
+        return Number(None, None, Fault("out_of_range", "the number is not finite", tree.children[0].start_pos))
     return Number(value, unit)
 
 

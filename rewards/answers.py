@@ -118,25 +118,15 @@ def score_answer(
     AnswerScore(value=0.9, correct=False, answer=1.1, fault=None)
     """
     if not isinstance(target, str | Real | np.bool_):
-        raise DataError(
-            f"the true answer {target!r} is a {type(target).__name__}, expected text, a number or a bool"
-        )
+        raise DataError(f"the true answer {target!r} is a {type(target).__name__}, expected text, a number or a bool")
     match kind or infer_kind(target, options=options):
         case "choice":
             # Only a true letter beyond F says that more than six options exist.
             gold = parse_choice(str(target), options=options, letters=ascii_uppercase)
-            letters = (
-                max("ABCDEF", ascii_uppercase[: ord(gold.letter or "A") - 64], key=len)
-                if options is None
-                else ""
-            )
+            letters = max("ABCDEF", ascii_uppercase[: ord(gold.letter or "A") - 64], key=len) if options is None else ""
             return _score_choice(parse_choice(answer_text, options=options, letters=letters), gold, target)
         case "yes_no":
-            said = (
-                {True: "yes", False: "no"}[bool(target)]
-                if isinstance(target, bool | np.bool_)
-                else str(target)
-            )
+            said = {True: "yes", False: "no"}[bool(target)] if isinstance(target, bool | np.bool_) else str(target)
             return _score_choice(parse_yes_no(answer_text), parse_yes_no(said), target)
         case "number":
             gold_text = target if isinstance(target, str) else repr(float(target))

@@ -4,7 +4,7 @@ They are TRL reward functions as they stand, and plain callables anywhere else. 
 or messages) and dataset columns by name, each with one entry a row:
 
 - the gold, under the first of `TARGET_COLUMNS` that is there;
-- of questions, ``references`` (true names per view) and ``options`` (texts of the options);
+- of questions, ``references`` (true names per view), ``relations`` (true triplets per view) and ``options`` (texts);
 - ``id``, for the completions table.
 
 Other columns are not looked at. Settings are those of `TaskReward`, as keywords that are not lists.
@@ -98,6 +98,7 @@ class TaskReward:
         """
         targets = _column(columns, _target_name(columns), len(completions))
         references = _column(columns, "references", len(completions))
+        relations = _column(columns, "relations", len(completions))
         options = _column(columns, "options", len(completions))
         needed = references if self.pays == ("reference",) else targets
         rows = [row for row in range(len(completions)) if targets[row] is not None and needed[row] is not None]
@@ -109,6 +110,7 @@ class TaskReward:
             mode=self.mode,
             think_prefilled=self.think_prefilled,
             references=[references[row] for row in rows],
+            relations=[relations[row] for row in rows],
             options=[options[row] for row in rows],
             **self.overrides,
         )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from parsers.references import parse_references
-from rewards.answers import score_answer
+from rewards.answers import AnswerScore, score_answer
 from rewards.errors import ConfigError, DataError
 from rewards.references import score_references
 from rewards.score import BatchScore
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from parsers.values import Completion
-    from rewards.answers import AnswerScore
     from rewards.questions import QuestionSpec
 
 
@@ -26,34 +25,40 @@ def score_questions(
     spec: QuestionSpec,
     *,
     references: Sequence[Any] | None = None,
+    relations: Sequence[Any] | None = None,
     options: Sequence[Any] | None = None,
 ) -> BatchScore:
     """Score questions about several views: R_total = R_ans + R_ref (+ R_format), STAR-R1.
 
     Broken tags leave nothing to score: the answer counts as not given and the references as not named. A row without
-    reference labels has R_ref = 0.
+    reference labels has R_ref = 0. The other arguments are those of `rewards.score.score_batch`.
 
     Raises:
         DataError: for gold that is wrong; its ``row`` says where.
     """
-    rows = len(targets)
-    for name, column in (("references", references), ("options", options)):
-        if column is not None and len(column) != rows:
-            raise ConfigError(f"there are {rows} targets and {len(column)} {name}")
-    answers = [
-        _answer(row, envelopes[row], targets[row], None if options is None else options[row]) for row in range(rows)
-    ]
-    truths = [None] * rows if references is None else references
-    named = [_references(row, envelopes[row], truths[row], spec) for row in range(rows)]
+    gold = zip(
+        *(
+            _column(name, values, len(targets))
+            for name, values in (("options", options), ("references", references), ("relations", relations))
+        ),
+        strict=True,
+    )
+    answers, named, labelled = [], [], []
+    for row, (envelope, target, (choices, names, triplets)) in enumerate(zip(envelopes, targets, gold, strict=True)):
+        try:
+            answers.append(_answer(envelope, target, choices))
+            named.append(_references(envelope, names, triplets, spec.relation_weight))
+        except DataError as error:
+            raise DataError(f"row {row}: {error}", row=row) from error
+        labelled.append(names is not None)
     parts = {
         "format": spec.format_weight * np.array([each.fault is None for each in envelopes], dtype=np.float64),
         "answer": spec.answer_weight * np.array([each.value for each in answers], dtype=np.float64),
         "reference": spec.reference_weight * np.array(named, dtype=np.float64),
     }
-    labelled = np.array([truth is not None for truth in truths], dtype=np.float64)
-    best = spec.answer_weight + spec.reference_weight * labelled
-    earned = parts["answer"] + parts["reference"]
     correct = np.array([each.correct for each in answers], dtype=np.bool_)
+    best = spec.answer_weight + spec.reference_weight * np.array(labelled, dtype=np.float64)
+    earned = parts["answer"] + parts["reference"]
     return BatchScore(
         total=parts["format"] + parts["answer"] + parts["reference"],
         parts=parts,
@@ -66,19 +71,24 @@ def score_questions(
     )
 
 
-def _answer(row: int, envelope: Completion, target: Any, options: Any) -> AnswerScore:
-    try:
-        return score_answer(envelope.answer, target, options=options)
-    except DataError as error:
-        raise DataError(f"row {row}: {error}", row=row) from error
+def _column(name: str, values: Sequence[Any] | None, rows: int) -> Sequence[Any]:
+    if values is None:
+        return [None] * rows
+    if len(values) != rows:
+        raise ConfigError(f"there are {rows} targets and {len(values)} {name}")
+    return values
 
 
-def _references(row: int, envelope: Completion, truth: Any, spec: QuestionSpec) -> float:
-    if truth is None:
+def _answer(envelope: Completion, target: Any, options: Any) -> AnswerScore:
+    # An answer that is missing still has its gold checked: a file's fault must not hide behind a model's.
+    scored = score_answer(envelope.answer or "", target, options=options)
+    return scored if envelope.answer is not None else AnswerScore(0.0, correct=False, answer=None)
+
+
+def _references(envelope: Completion, names: Any, triplets: Any, relation_weight: float) -> float:
+    if names is None:
         return 0.0
-    named = parse_references(envelope.think if envelope.answer is not None and envelope.think else "")
-    try:
-        score = score_references(named, truth, relation_weight=spec.relation_weight)
-    except DataError as error:
-        raise DataError(f"row {row}: {error}", row=row) from error
-    return score.value if envelope.answer is not None else 0.0
+    answered = envelope.answer is not None and envelope.think is not None
+    parsed = parse_references(envelope.think if answered and envelope.think else "")
+    score = score_references(parsed, names, relations=triplets, relation_weight=relation_weight)
+    return score.value if answered else 0.0

@@ -40,10 +40,7 @@ def score_references(
     parsed: References,
     truth: Mapping[Any, Collection[str]] | Sequence[Collection[str]] | str,
     *,
-    relations: Mapping[Any, Collection[Sequence[str]]]
-    | Sequence[Collection[Sequence[str]]]
-    | str
-    | None = None,
+    relations: Mapping[Any, Collection[Sequence[str]]] | Sequence[Collection[Sequence[str]]] | str | None = None,
     relation_weight: float = 0.0,
 ) -> ReferenceScore:
     """Score the references that a reasoning names.
@@ -82,9 +79,7 @@ def score_references(
     facts = {} if relations is None else reference_facts(relations)
     per_view_relations = {}
     if relations is not None:
-        per_view_relations = {
-            view: _relation_f1(parsed, view, facts.get(view, frozenset())) for view in true_names
-        }
+        per_view_relations = {view: _relation_f1(parsed, view, facts.get(view, frozenset())) for view in true_names}
     value = (1 - relation_weight) * _mean(per_view)
     if relation_weight:
         value += relation_weight * _mean(per_view_relations)
@@ -133,9 +128,7 @@ def reference_names(truth: Any) -> dict[int, frozenset[str]]:
     views = _by_view(truth, "references")
     if not views:
         raise DataError("references: there is no view")
-    return {
-        view: frozenset(_name(name, view) for name in _items(names, view)) for view, names in views.items()
-    }
+    return {view: frozenset(_name(name, view) for name in _items(names, view)) for view, names in views.items()}
 
 
 def reference_facts(relations: Any) -> dict[int, frozenset[Fact]]:
@@ -146,9 +139,7 @@ def reference_facts(relations: Any) -> dict[int, frozenset[Fact]]:
     """
     facts: dict[int, frozenset[Fact]] = {}
     for view, triplets in _by_view(relations, "relations").items():
-        facts[view] = frozenset(
-            fact for triplet in _items(triplets, view) for fact in cells(_relation(triplet, view))
-        )
+        facts[view] = frozenset(fact for triplet in _items(triplets, view) for fact in cells(_relation(triplet, view)))
         if len({cell for cell, _ in facts[view]}) < len(facts[view]):
             raise DataError(f"relations, view {view}: triplets contradict each other: {triplets!r}")
     return facts

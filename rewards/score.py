@@ -112,6 +112,7 @@ def score_batch(
     mode: Mode = "strict",
     think_prefilled: Prefilled = "auto",
     references: Sequence[Any] | None = None,
+    relations: Sequence[Any] | None = None,
     options: Sequence[Any] | None = None,
     **overrides: Any,
 ) -> BatchScore:
@@ -126,6 +127,7 @@ def score_batch(
         mode: see `parsers.completion.parse_completion`.
         think_prefilled: likewise.
         references: of questions, for each row the true reference names per view, or None where a row has none.
+        relations: of questions, for each row the true triplets per view; needed where ``relation_weight`` is set.
         options: of questions, for each row the texts of the options, or None.
         **overrides: fields of `TieredSpec` (or `QuestionSpec`) to change on top of the preset.
 
@@ -144,7 +146,7 @@ def score_batch(
     if isinstance(spec, QuestionSpec):
         from rewards.question_score import score_questions  # noqa: PLC0415  only questions need its grammars
 
-        return score_questions(envelopes, targets, spec, references=references, options=options)
+        return score_questions(envelopes, targets, spec, references=references, relations=relations, options=options)
     assert found.record_format is not None
     gold = read_targets(targets, found.record_format)
     return score_readings(read_records(envelopes, found.record_format), gold, spec)
@@ -159,6 +161,7 @@ def score_completion(
     mode: Mode = "strict",
     think_prefilled: Prefilled = "auto",
     references: Any = None,
+    relations: Any = None,
     options: Any = None,
     **overrides: Any,
 ) -> Score:
@@ -178,6 +181,7 @@ def score_completion(
         mode=mode,
         think_prefilled=think_prefilled,
         references=None if references is None else [references],
+        relations=None if relations is None else [relations],
         options=None if options is None else [options],
         **overrides,
     )[0]
