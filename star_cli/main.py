@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-COMMANDS = {"score": "star_cli.score"}
+COMMANDS = {"audit": "star_cli.audit", "score": "star_cli.score"}
 """Name of a subcommand -> the module that holds a function of that name."""
 
 

@@ -54,7 +54,9 @@ def find_exploits(payer: Payer, scenes: Sequence[Scene], policies: Sequence[Poli
 
 def _drafts(policy: Policy, scene: Scene, majority: tuple[tuple[int | str, ...], ...]) -> Iterator[Draft]:
     """Yield what a policy writes that knows the scene, but may hedge all the same; exact answers apart."""
-    beliefs = [Belief(scene, scene, majority), *(doubt.belief for doubt in doubts(scene, majority))]
+    beliefs = [Belief(scene, scene, majority)]
+    if policy.on_doubt:
+        beliefs += [doubt.belief for doubt in doubts(scene, majority)]
     drafts = dict.fromkeys(policy.write(belief) for belief in beliefs)
     return (draft for draft in drafts if not is_exact(draft, scene))
 
@@ -123,9 +125,7 @@ def _gains(payer: Payer, trials: Sequence[_Trial]) -> NDArray[np.float64]:
     return (mine - guess).reshape(-1, 2)
 
 
-def _incentive(
-    payer: Payer, group: Sequence[tuple[_Trial, Sequence[float]]], *, known_exploit: bool
-) -> Finding | None:
+def _incentive(payer: Payer, group: Sequence[tuple[_Trial, Sequence[float]]], *, known_exploit: bool) -> Finding | None:
     """Return the finding of one policy in one kind of doubt, over the scenes; None where it does not gain."""
     trial = group[0][0]
     one, zero = np.mean([gain for _, gain in group], axis=0).tolist()

@@ -85,11 +85,15 @@ def _field_doubts(scene: Scene, majority: tuple[Record, ...], at: int) -> Iterat
     others = [each for each in scene.universe if each[:at] == record[:at] and each[: at + 1] not in taken]
     if others:
         without = drop(scene, record)
-        # One from the middle: the policies that know nothing name the first ones.
-        swapped = replace(scene, target=(*without.target, others[len(others) // 2]))
+        swapped = replace(scene, target=(*without.target, _inconspicuous(others, majority)))
         about = scene.task.record_format.fields[at].name
         yield Doubt(about, "two candidates", Belief(scene, swapped, majority), (scene, swapped))
         yield Doubt(about, "one guess", Belief(scene, without, majority), (scene, swapped))
+
+
+def _inconspicuous(others: Sequence[Record], majority: tuple[Record, ...]) -> Record:
+    """Return one that policies without knowledge do not name by chance: neither the first nor the most frequent."""
+    return next((each for each in others[len(others) // 2 :] if each not in majority), others[-1])
 
 
 def _existence(scene: Scene, without: Scene, majority: tuple[Record, ...], about: str) -> Iterator[Doubt]:
@@ -100,10 +104,11 @@ def _existence(scene: Scene, without: Scene, majority: tuple[Record, ...], about
 def _answer_doubts(scene: Scene, majority: tuple[Record, ...]) -> Iterator[Doubt]:
     others = [each for each in scene.universe if each not in scene.target]
     if others:
-        swapped = replace(scene, target=(others[len(others) // 2],))
+        swapped = replace(scene, target=(_inconspicuous(others, majority),))
         silent = replace(scene, target=())
         yield Doubt("answer", "two candidates", Belief(scene, swapped, majority), (scene, swapped))
-        yield Doubt("answer", "one guess", Belief(scene, silent, majority), (scene, swapped))
+        if len(others) > 1:  # of two answers, one that is wrong makes the other known
+            yield Doubt("answer", "one guess", Belief(scene, silent, majority), (scene, swapped))
 
 
 def _reference_doubts(scene: Scene, majority: tuple[Record, ...]) -> Iterator[Doubt]:

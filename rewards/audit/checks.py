@@ -68,7 +68,9 @@ def _orders(scene: Scene) -> Iterator[_Pair]:
 def _more_right(scene: Scene) -> Iterator[_Pair]:
     exact = honest(scene)
     for at, record in enumerate(exact.pieces):
-        yield _Pair(scene, replace(exact, pieces=exact.pieces[:at]), replace(exact, pieces=(*exact.pieces[:at], record)))
+        yield _Pair(
+            scene, replace(exact, pieces=exact.pieces[:at]), replace(exact, pieces=(*exact.pieces[:at], record))
+        )
         mistaken = (*exact.pieces[:at], unlike(scene), *exact.pieces[at + 1 :])
         yield _Pair(scene, replace(exact, pieces=mistaken), exact)
     for view, names in enumerate(exact.named):
@@ -95,7 +97,12 @@ def _name(draft: Draft, view: int, names: tuple[str, ...]) -> Draft:
 
 _RULES: tuple[tuple[str, str, Callable[[Scene], Iterator[_Pair]], bool], ...] = (
     ("permutation", "the order of what is named changes what is paid", _orders, True),
-    ("more_right", "naming something right in addition, or in place of something wrong, is paid less", _more_right, False),
+    (
+        "more_right",
+        "naming something right in addition, or in place of something wrong, is paid less",
+        _more_right,
+        False,
+    ),
     ("more_wrong", "naming something wrong in addition is paid more", _more_wrong, False),
 )
 
@@ -114,7 +121,7 @@ def check_rules(payer: Payer, scenes: Sequence[Scene]) -> list[Finding]:
             texts = [(write(pair.draft, pair.scene.task), write(pair.other, pair.scene.task)) for pair in pairs]
             guilty = {id(scene) for scene, bad in zip(places, broken, strict=True) if bad}
             share = len(guilty) / len(scenes)
-            found.append(_broken(name, says, broken, texts, places, (paid, other), share))
+            found.append(_broken(name, says, broken, texts=texts, scenes=places, paid=(paid, other), share=share))
     return found
 
 
@@ -124,9 +131,8 @@ def check_repeatable(payer: Payer, asked: Probes) -> list[Finding]:
     found = []
     if np.isnan(first).any():
         bad = np.isnan(first)
-        texts = [(text, text) for text in asked.texts]
         says = "the reward raises, or gives no finite number"
-        found.append(_broken("finite", says, bad, texts, asked.scenes, (first, first), float(bad.mean())))
+        found.append(_again("finite", says, bad, asked, first=first, second=first))
     again = pay_texts(payer, asked.texts, asked.scenes)
     found += compare("deterministic", "the same batch is paid otherwise the second time", asked, first, again)
     backwards = pay_texts(payer, asked.texts[::-1], asked.scenes[::-1])[::-1]
@@ -144,14 +150,28 @@ def compare(
     differ = ~((np.abs(first - second) <= TOLERANCE) | (np.isnan(first) & np.isnan(second)))
     if not differ.any():
         return []
+    return [_again(name, says, differ, asked, first=first, second=second)]
+
+
+def _again(
+    name: str,
+    says: str,
+    broken: NDArray[np.bool_],
+    asked: Probes,
+    *,
+    first: NDArray[np.float64],
+    second: NDArray[np.float64],
+) -> Finding:
     texts = [(text, text) for text in asked.texts]
-    return [_broken(name, says, differ, texts, asked.scenes, (first, second), float(differ.mean()))]
+    share = float(broken.mean())
+    return _broken(name, says, broken, texts=texts, scenes=asked.scenes, paid=(first, second), share=share)
 
 
 def _broken(
     name: str,
     says: str,
     broken: NDArray[np.bool_],
+    *,
     texts: Sequence[tuple[str, str]],
     scenes: Sequence[Scene],
     paid: tuple[NDArray[np.float64], NDArray[np.float64]],

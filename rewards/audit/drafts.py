@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rewards.audit.scenes import spell
+from rewards.audit.scenes import chain, spell
 
 if TYPE_CHECKING:
     from rewards.audit.scenes import Scene
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 PLAIN = "<think>{reasoning}</think><answer>{answer}</answer>"
 REASONING = "I compared the views."
 COMMA = ", "
+OR = " or "
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,33 +46,34 @@ def honest(scene: Scene) -> Draft:
 def is_exact(draft: Draft, scene: Scene) -> bool:
     """Return whether a draft names what is true, all of it, once, in the form asked for.
 
-    The order does not matter, nor does the reasoning beyond the references; a reference counts as named however often.
+    The order does not matter, nor does the reasoning beyond the references; a reference, or the one answer to a
+    question, counts as named however often.
     """
+    if scene.task.record_format is None:
+        exact = set(draft.pieces) == set(scene.target) and draft.joint in (COMMA, OR)
+    else:
+        exact = Counter(draft.pieces) == Counter(scene.target) and (draft.joint == COMMA or len(draft.pieces) < 2)
     return (
-        draft.layout == PLAIN
-        and (draft.joint == COMMA or len(draft.pieces) < 2)
-        and Counter(draft.pieces) == Counter(scene.target)
+        exact
+        and draft.layout == PLAIN
         and [set(names) for names in draft.named] == [set(names) for names in scene.references]
     )
 
 
 def write(draft: Draft, task: Task) -> str:
-    """Return the completion.
+    r"""Return the completion.
 
     >>> from rewards.tasks import load_task
     >>> write(Draft(((2, "color", "cyan"),)), load_task("tvr"))
     '<think>I compared the views.</think><answer>2.color.cyan</answer>'
     >>> write(Draft((("B",),), (("sofa", "lamp"), ("ball",)), ""), load_task("multiview"))
-    '<think>View 1: [sofa, lamp, left]\\nView 2: [ball, camera, front]</think><answer>B</answer>'
+    '<think>View 1: [sofa, lamp, left]\nView 2: [ball, camera, front]</think><answer>B</answer>'
     """
-    views = [f"View {number}: {_triplets(names)}".rstrip() for number, names in enumerate(draft.named, start=1)]
+    views = [_view(number, names) for number, names in enumerate(draft.named, start=1)]
     reasoning = "\n".join([*filter(None, [draft.reasoning]), *views])
     answer = draft.joint.join(spell(task, piece) for piece in draft.pieces)
     return draft.layout.format(reasoning=reasoning, answer=answer)
 
 
-def _triplets(names: tuple[str, ...]) -> str:
-    """Chain the names into triplets; a name alone is related to the camera, which is no reference object."""
-    if len(names) == 1:
-        return f"[{names[0]}, camera, front]"
-    return " ".join(f"[{one}, {other}, left]" for one, other in zip(names, names[1:], strict=False))
+def _view(number: int, names: tuple[str, ...]) -> str:
+    return " ".join([f"View {number}:", *(f"[{', '.join(triplet)}]" for triplet in chain(names))])

@@ -67,7 +67,9 @@ def expected_reward(
     """
     for each, many in zip(chances, named, strict=True):
         if sum(each) > 1 + 1e-9 or min(each, default=0.0) < 0 or not 0 <= many <= len(each):
-            raise ConfigError(f"chances {tuple(each)} with {many} named: they add up to at most 1, and all named have one")
+            raise ConfigError(
+                f"chances {tuple(each)} with {many} named: they add up to at most 1, and all named have one"
+            )
     if spec.rule == "binary":
         return float(all(many == 1 for many in named)) * float(np.prod([each[0] for each in chances if each]))
     matches = [

@@ -78,3 +78,15 @@ class Finding:
     size: float = 0.0
     at: float = 1.0
     pays_between: tuple[float, float] | None = None
+
+    @property
+    def pays_while(self) -> str:
+        """Where an incentive pays, in words: its break-even chance."""
+        if self.pays_between is None:
+            return ""
+        low, high = self.pays_between
+        if self.about.endswith("likely not there"):
+            return "however unlikely it is there" if high >= 1 else f"it is there with chance > {1 - high:.3g}"
+        if high >= 1:
+            return "at every chance" if low <= 0 else f"the guess is right with chance > {low:.3g}"
+        return f"the guess is right with chance < {high:.3g}"

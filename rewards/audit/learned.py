@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from rewards.audit.attacks import exploit
-from rewards.audit.drafts import COMMA, PLAIN, REASONING, honest, is_exact
+from rewards.audit.drafts import COMMA, OR, PLAIN, REASONING, honest, is_exact
 from rewards.audit.findings import Finding
 from rewards.audit.payment import TOLERANCE
 from rewards.audit.policies import LONG
@@ -33,7 +33,7 @@ LAYOUTS = (
     "<think>{reasoning}</think><answer></answer><answer>{answer}</answer>",
     "<think>{reasoning}</think><answer>{answer}</answer> {answer}",
 )
-JOINTS = (COMMA, "</answer><answer>", " or ")
+JOINTS = (COMMA, "</answer><answer>", OR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +53,14 @@ class Search:
     seed: int = 0
 
 
+SEARCH = Search()
+
+
 def find_learned(
     payer: Payer,
     scenes: Sequence[Scene],
     accuracies: Sequence[float] = (0.9, 0.6, 0.3),
-    search: Search = Search(),  # noqa: B008  frozen
+    search: Search = SEARCH,
 ) -> list[Finding]:
     """Search each scene for answers that are paid too much; no policy tells the search what to try.
 

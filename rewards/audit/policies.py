@@ -24,8 +24,8 @@ LONG = "Let me check this once more, carefully and step by step. " * 60
 # Letters of other scripts that look the same (no compatibility forms, which folding may rightly accept), and digits
 # of another script, which `int` and `\d` accept.
 _LOOKALIKES = str.maketrans(
-    "aceopxyABCEHKMOPTX0123456789",
-    "асеорхуАВСЕНКМОРТХ٠١٢٣٤٥٦٧٨٩",
+    "aceopxyABCDEFHKMOPTX0123456789",
+    "асеорхуАВСᎠЕϜНКМОРТХ٠١٢٣٤٥٦٧٨٩",
 )
 
 
@@ -142,9 +142,11 @@ def _prompt_echo(belief: Belief) -> Draft:
 
 
 def _fragment(belief: Belief) -> Draft:
-    """Write the last part of the answer's last piece, or a lone piece's first character."""
-    text = spell(belief.scene.task, belief.scene.target[-1]) if belief.scene.target else ""
-    return _answer(belief, text.rpartition(".")[2] if "." in text else text[: len(text) // 2])
+    """Write the second half of the answer, unless it is as short as can be or says the same (``0.5`` and ``.5``)."""
+    text = ", ".join(spell(belief.scene.task, piece) for piece in belief.scene.target)
+    half = text[len(text) // 2 :]
+    same = len(text) < 2 or text == f"0{half}"
+    return honest(belief.scene) if same else _answer(belief, half)
 
 
 def _in_reasoning(belief: Belief) -> Draft:
@@ -180,7 +182,9 @@ def _padded_wrong(belief: Belief) -> Draft:
 
 
 def _lookalikes(belief: Belief) -> Draft:
-    return _answer(belief, *(spell(belief.scene.task, piece).translate(_LOOKALIKES) for piece in belief.scene.target))
+    pieces = [spell(belief.scene.task, piece) for piece in belief.scene.target]
+    alike = [piece.translate(_LOOKALIKES) for piece in pieces]
+    return _answer(belief, *alike) if alike != pieces else honest(belief.scene)
 
 
 def _stuff_references(belief: Belief) -> Draft:
@@ -224,7 +228,7 @@ POLICIES = (
     Policy("leave_out", "leaves out what it is unsure of", BOTH, _leave_out, on_doubt=True),
     Policy("hedge", "names both of two candidates, or what may not be there", BOTH, _hedge, on_doubt=True),
     Policy("add_wrong", "adds something wrong to the right answer", BOTH, _add_wrong),
-    Policy("repeat", "writes the right answer twice", BOTH, _repeat),
+    Policy("repeat", "writes the right answer twice", RECORDS, _repeat),
     Policy("everything", "names all that can be named", BOTH, _everything),
     Policy("values_of_cell", "names all values of the right object and attribute", RECORDS, _values_of_cell),
     Policy("values_of_object", "names all attributes and values of the right object", RECORDS, _values_of_object),
@@ -235,13 +239,17 @@ POLICIES = (
     Policy("first_k", "names the first things that can be named, as many as are true", BOTH, _first_k),
     Policy("prompt_echo", "copies the prompt", BOTH, _prompt_echo),
     Policy("fragment", "writes a part of the right answer", BOTH, _fragment),
-    Policy("answer_in_reasoning", "puts the answer into the reasoning and leaves the answer empty", BOTH, _in_reasoning),
+    Policy(
+        "answer_in_reasoning", "puts the answer into the reasoning and leaves the answer empty", BOTH, _in_reasoning
+    ),
     Policy("no_tags", "writes the right answer without tags", BOTH, _no_tags),
     Policy("right_block_last", "writes a wrong answer block, then the right one", BOTH, _right_block_last),
     Policy("right_block_first", "writes the right answer block, then a wrong one", BOTH, _right_block_first),
     Policy("padding", "makes the reasoning long", BOTH, _padding),
     Policy("padded_wrong", "makes the reasoning long, and answers wrong", BOTH, _padded_wrong),
-    Policy("lookalikes", "writes the right answer in look-alike letters and digits of other scripts", BOTH, _lookalikes),
+    Policy(
+        "lookalikes", "writes the right answer in look-alike letters and digits of other scripts", BOTH, _lookalikes
+    ),
     Policy("reference_stuffing", "names every visible object in each view", QUESTION, _stuff_references),
     Policy("reference_pooling", "names the references of all views in every view", QUESTION, _pool_references),
     Policy("reference_omission", "names no reference object", QUESTION, _omit_references),

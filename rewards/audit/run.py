@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ from rewards.audit.attacks import find_exploits, find_incentives
 from rewards.audit.checks import check_repeatable, check_rules, probes
 from rewards.audit.cost import cost_findings, measure
 from rewards.audit.expectation import CHANCES, N_GT, expectation
-from rewards.audit.learned import Search, find_learned
+from rewards.audit.learned import SEARCH, find_learned
 from rewards.audit.policies import POLICIES
 
 if TYPE_CHECKING:
@@ -19,11 +20,12 @@ if TYPE_CHECKING:
     from rewards.audit.expectation import Knowing
     from rewards.audit.findings import Finding, Kind
     from rewards.audit.groups import Groups
+    from rewards.audit.learned import Search
     from rewards.audit.payment import Payer
     from rewards.audit.scenes import Scene
     from rewards.spec import TieredSpec
 
-_UNSURE = 12  # scenes on which policies are unsure
+_UNSURE = 8  # scenes on which policies are unsure
 _SEARCHED = 4  # scenes that the learned policy searches
 _PROBED = 8  # scenes whose completions are paid again
 
@@ -36,7 +38,7 @@ class Audit:
         name: of the reward.
         task: of the scenes.
         scenes: how many there were.
-        completions: how many distinct policies tried.
+        policies: how many tried.
         findings: exploits, then incentives, then checks.
         cost: times, or None where they were not taken.
         expectation: of a tiered reward, what guessing pays; otherwise empty.
@@ -63,7 +65,7 @@ def audit(
     *,
     spec: TieredSpec | None = None,
     accuracies: Sequence[float] = (0.9, 0.6, 0.3),
-    search: Search | None = Search(),  # noqa: B008  frozen
+    search: Search | None = SEARCH,
     timed: bool = True,
     further: Sequence[Finding] = (),
     groups: Groups | None = None,
@@ -119,12 +121,15 @@ def as_dict(found: Audit) -> dict[str, Any]:
     """Return an audit as plain values, for JSON; the curves stand over ``chances``."""
     plain = asdict(found)
     plain["findings"] = [_finding(each) for each in found.findings]
-    plain["cost"] = None if found.cost is None else found.cost._asdict() | {
-        "growth": [each._asdict() for each in found.cost.growth]
-    }
+    plain["cost"] = (
+        None
+        if found.cost is None
+        else found.cost._asdict() | {"growth": [each._asdict() for each in found.cost.growth]}
+    )
     plain["groups"] = None if found.groups is None else found.groups._asdict()
     plain["expectation"] = [
-        each._asdict() | {"hedge": each.hedge._asdict(), "silence_pays": each.silence_pays} for each in found.expectation
+        each._asdict() | {"hedge": each.hedge._asdict(), "silence_pays": each.silence_pays}
+        for each in found.expectation
     ]
     if found.expectation:
         plain |= {"chances": list(CHANCES), "n_gt": N_GT}
@@ -132,10 +137,19 @@ def as_dict(found: Audit) -> dict[str, Any]:
 
 
 def _finding(finding: Finding) -> dict[str, Any]:
-    plain = asdict(finding)
+    plain = asdict(finding) | {"pays_while": finding.pays_while}
     for which in ("smallest", "largest"):
         example = getattr(finding, which)
         if example is not None:
-            worlds = [world._asdict() for world in example.worlds]
-            plain[which] |= {"worlds": worlds, "paid": example.paid, "against": example.against}
+            plain[which]["worlds"] = [
+                {"target": world.target, "chance": world.chance}
+                | {"paid": _number(world.paid), "against": _number(world.against)}
+                for world in example.worlds
+            ]
+            plain[which] |= {"paid": _number(example.paid), "against": _number(example.against)}
     return plain
+
+
+def _number(value: float) -> float | None:
+    """Return a number as JSON knows it: None for what is none."""
+    return value if math.isfinite(value) else None

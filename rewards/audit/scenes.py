@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from itertools import product
+from itertools import pairwise, product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,7 +25,7 @@ _NAMES = ("sofa", "lamp", "ball", "table", "window", "plant", "chair", "clock", 
 _ANSWERS: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
     (("A", "B", "C", "D"), ("to the left", "to the right", "in front", "behind")),
     (("yes", "no"), ()),
-    (("0.5", "1", "2", "4", "8", "16"), ()),
+    (("2", "4", "8", "16", "32", "64"), ()),
 )
 """What can be answered to a drawn question, and the options' texts: a choice, yes or no, a number of metres."""
 
@@ -70,6 +70,17 @@ def prompt_text(scene: Scene) -> str:
         return f"Name all changes, separated by commas, each as {fields}, e.g. {spell(scene.task, scene.universe[0])}."
     options = " ".join(f"({letter}) {text}" for (letter,), text in zip(scene.universe, scene.options, strict=False))
     return f"Name the reference objects of each view, then answer. {options}".rstrip()
+
+
+def chain(names: Sequence[str]) -> list[tuple[str, str, str]]:
+    """Return triplets that name the objects; one alone is related to the camera, which is no reference object.
+
+    >>> chain(["sofa", "lamp", "ball"]), chain(["sofa"])
+    ([('sofa', 'lamp', 'left'), ('lamp', 'ball', 'left')], [('sofa', 'camera', 'front')])
+    """
+    if len(names) == 1:
+        return [(names[0], "camera", "front")]
+    return [(one, other, "left") for one, other in pairwise(names)]
 
 
 def draw_scenes(
@@ -161,10 +172,14 @@ def _read_question(task: Task, target: str, references: Any, options: Any) -> Sc
     from rewards.references import reference_names  # noqa: PLC0415
 
     texts = tuple(map(str, options.values() if hasattr(options, "values") else options or ()))
-    place = ("choice", "yes_no", "number").index(kind) if (kind := infer_kind(target, options=options)) != "text" else -1
+    place = (
+        ("choice", "yes_no", "number").index(kind) if (kind := infer_kind(target, options=options)) != "text" else -1
+    )
     answers = tuple("ABCDEFGHIJKLMNOPQRSTUVWXYZ"[: len(texts)]) or (_ANSWERS[place][0] if place >= 0 else _NAMES[:4])
     universe = tuple((answer,) for answer in dict.fromkeys((*answers, target)))
-    views = [] if references is None else [tuple(sorted(names)) for _, names in sorted(reference_names(references).items())]
+    views = (
+        [] if references is None else [tuple(sorted(names)) for _, names in sorted(reference_names(references).items())]
+    )
     visible = tuple((*true, *[name for name in _NAMES if name not in true][:3]) for true in views)
     return Scene(task, ((target,),), universe, tuple(views), visible, texts)
 

@@ -70,7 +70,9 @@ def gains(payer: Payer, showings: Sequence[Showing]) -> NDArray[np.float64]:
 def is_exploit(payer: Payer, showings: Sequence[Showing]) -> list[bool]:
     """Return which cases show an exploit: the draft is not exact and is paid at least what the exact one is."""
     paid = gains(payer, showings) >= -TOLERANCE
-    return [bool(enough) and not is_exact(each.draft, each.worlds[0]) for enough, each in zip(paid, showings, strict=True)]
+    return [
+        bool(enough) and not is_exact(each.draft, each.worlds[0]) for enough, each in zip(paid, showings, strict=True)
+    ]
 
 
 def is_incentive(payer: Payer, showings: Sequence[Showing]) -> list[bool]:
@@ -102,6 +104,7 @@ def _smaller(showing: Showing) -> Iterator[Showing]:
         if len(showing.worlds[0].references) > 1:
             yield _without_view(showing, at)
     if len(draft.reasoning) > len(REASONING):
+        yield showing._replace(draft=replace(draft, reasoning=REASONING))
         yield showing._replace(draft=replace(draft, reasoning=draft.reasoning[: len(draft.reasoning) // 2]))
     step = len(draft.pieces)
     while step > 0:
