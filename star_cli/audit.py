@@ -12,7 +12,7 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rewards.audit import Audit, Finding, Groups, Payer, Scene
+    from rewards.audit import Audit, Groups, Payer, Scene
     from star_cli.reward_source import RewardSource
 
 KINDS = ("exploit", "incentive", "check")
@@ -144,7 +144,8 @@ class _Settings(NamedTuple):
         )
 
 
-def _audit(settings: _Settings, source: RewardSource, predictions: str | None = None) -> Audit:
+def _audit(settings: _Settings, source: RewardSource, predictions: str | None = None, *, fresh: bool = True) -> Audit:
+    """Audit a reward; *fresh* also asks it in fresh processes."""
     from rewards.audit import POLICIES, Search, draw_scenes
     from rewards.audit import audit as run_audit
     from rewards.audit.checks import probes
@@ -163,7 +164,7 @@ def _audit(settings: _Settings, source: RewardSource, predictions: str | None = 
     else:
         scenes = draw_scenes(task, settings.number, seed=settings.seed, changes=settings.changes)
     spec = resolve(source.task, source.preset, **source.overrides)[1] if source.reference is None else None
-    further: list[Finding] = check_hash_seed(source, payer, probes(scenes[:8], POLICIES))
+    further = check_hash_seed(source, payer, probes(scenes[:8], POLICIES)) if fresh else []
     return run_audit(
         payer,
         scenes,
@@ -272,7 +273,7 @@ def _audit_presets(settings: _Settings, curves: str | None, *, tables: bool) -> 
                 raise click.UsageError(f"the reward of {source.task} has no tiers, and so no curves")
             _write_curves(Path(curves), preset, expectation(spec))
         if tables:
-            audits.append(_audit(settings, source))
+            audits.append(_audit(settings, source, fresh=False))  # one code for all presets
     return audits
 
 

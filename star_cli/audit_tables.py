@@ -62,7 +62,7 @@ _TITLES: dict[Kind, str] = {
 
 
 def _findings(kind: Kind, findings: Sequence[Finding]) -> Table:
-    last = {"exploit": "tries", "incentive": "pays while", "check": "fails because"}[kind]
+    last = {"exploit": "tries", "incentive": "pays", "check": "fails because"}[kind]
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold cyan")
     for header in (kind, "paid", "against", "scenes", last):
         table.add_column(header, justify="right" if header in ("paid", "against", "scenes") else "left")
@@ -107,7 +107,7 @@ def _table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
 def markdown_table(audits: Sequence[Audit]) -> str:
     """Return a line for each audit, as a Markdown table: exploits, incentives, and failed checks."""
     lines = [
-        "| reward | exploits (paid / exact answer) | incentives (pays while) | failed checks |",
+        "| reward | exploits (paid / exact answer) | incentives (where they pay) | failed checks |",
         "|---|---|---|---|",
     ]
     for found in audits:

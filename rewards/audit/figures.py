@@ -45,7 +45,9 @@ def incentive_chart(finding: Finding) -> Chart | None:
     ends = (0.0, 1.0)
     paid = Line(finding.name, ends, (wrong.paid, right.paid))
     honest = Line("honest best guess", ends, (wrong.against, right.against))
-    marks = [(end, f"{end:.3g}") for end in finding.pays_between if end not in (0.0, 0.5, 1.0)]
-    return Chart(
-        f"{finding.name} ({finding.about})", "chance p that the best guess is right", [paid, honest], marks=marks
-    )
+    gain_right, gain_wrong = right.paid - right.against, wrong.paid - wrong.against
+    even = gain_wrong / (gain_wrong - gain_right) if gain_wrong * gain_right < 0 else None
+    marks = [] if even is None else [(even, f"{even:.3g}")]
+    about, comma, _ = finding.about.partition(",")
+    title = f"{finding.name}, unsure of the {about}" if comma else finding.name
+    return Chart(title, "chance p that the best guess is right", [paid, honest], marks=marks)

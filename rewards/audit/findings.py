@@ -81,12 +81,12 @@ class Finding:
 
     @property
     def pays_while(self) -> str:
-        """Where an incentive pays, in words: its break-even chance."""
+        """Where an incentive pays, in words, with its break-even chance; empty for other findings."""
         if self.pays_between is None:
             return ""
         low, high = self.pays_between
         if self.about.endswith("likely not there"):
-            return "however unlikely it is there" if high >= 1 else f"it is there with chance > {1 - high:.3g}"
+            return "however unlikely it is there" if high >= 1 else f"while it is there with chance > {1 - high:.3g}"
         if high >= 1:
-            return "at every chance" if low <= 0 else f"the guess is right with chance > {low:.3g}"
-        return f"the guess is right with chance < {high:.3g}"
+            return "at every chance" if low <= 0 else f"while the guess is right with chance > {low:.3g}"
+        return f"while the guess is right with chance < {high:.3g}"

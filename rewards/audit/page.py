@@ -104,7 +104,7 @@ def _card(finding: Finding) -> str:
         lines.append(f"; unsure of: {escape(finding.about)}")
     lines.append(f' <span class="soft">({finding.share:.0%} of the scenes)</span></p>')
     if finding.kind == "incentive":
-        lines.append(f"<p>Pays while {escape(finding.pays_while)}; at most {finding.size:.3g} more on average.</p>")
+        lines.append(f"<p>Pays {escape(finding.pays_while)}; at most {finding.size:.3g} more on average.</p>")
     if finding.smallest is not None:
         lines += _example(finding.smallest, finding.kind)
     largest = finding.largest

@@ -77,7 +77,7 @@ def line_chart(chart: Chart, *, standalone: bool = False) -> str:
     """
     low, high = chart.y_range or _range([y for line in chart.lines for y in line.ys])
     height = HEIGHT + _LEGEND_ROW * ((len(chart.lines) + 1) // 2 if len(chart.lines) > 1 else 0)
-    parts = [f'<text class="title" x="{_LEFT}" y="17">{escape(chart.title)}</text>']
+    parts = [f'<text class="title" x="8" y="17">{escape(chart.title)}</text>']
     parts += _grid(chart, low, high)
     for x, label in chart.marks:
         at = _x(x, chart.x_range)
