@@ -102,7 +102,13 @@ def find_incentives(
     majority = majority_answer(scenes)
     fits = [policy for policy in policies if scenes[0].task.kind in policy.kinds]
     usable = [policy for policy in fits if policy.on_doubt or policy.name not in skip]
-    cases = [(doubt, policy) for scene in scenes for doubt in doubts(scene, majority) for policy in usable]
+    cases = [
+        (doubt, policy)
+        for scene in scenes
+        for doubt in doubts(scene, majority)
+        for policy in usable
+        if policy.on_doubt or not _is_within_another(doubt)
+    ]
     trials = [_Trial(policy, doubt, policy.write(doubt.belief), honest(doubt.belief.scene)) for doubt, policy in cases]
     trials = [trial for trial in trials if trial.draft != trial.honest]
     grouped = defaultdict(list)
@@ -117,12 +123,22 @@ def find_incentives(
     return sorted(best.values(), key=lambda finding: -finding.size)
 
 
+def _is_within_another(doubt: Doubt) -> bool:
+    """Return whether "one guess" has the same worlds and more: what does not look at the other candidate is there."""
+    return doubt.model == "two candidates" and doubt.about != "reference"
+
+
 def _gains(payer: Payer, trials: Sequence[_Trial]) -> NDArray[np.float64]:
-    """Return how much more each policy is paid in each of the two worlds, (trials, 2)."""
-    scenes = [world for trial in trials for world in trial.doubt.worlds]
-    mine = pay_drafts(payer, [trial.draft for trial in trials for _ in range(2)], scenes)
-    guess = pay_drafts(payer, [trial.honest for trial in trials for _ in range(2)], scenes)
-    return (mine - guess).reshape(-1, 2)
+    """Return how much more each policy is paid in each of the two worlds, (trials, 2). Nothing is paid twice."""
+    rows = [
+        (draft, world) for each in trials for draft in (each.draft, each.honest) for world in each.doubt.worlds
+    ]
+    distinct = {(draft, id(world)): (draft, world) for draft, world in rows}
+    paid = pay_drafts(payer, [draft for draft, _ in distinct.values()], [world for _, world in distinct.values()])
+    amounts = dict(zip(distinct, paid.tolist(), strict=True))
+    mine_and_honest = np.array([amounts[draft, id(world)] for draft, world in rows]).reshape(-1, 2, 2)
+    gains: NDArray[np.float64] = mine_and_honest[:, 0] - mine_and_honest[:, 1]
+    return gains
 
 
 def _incentive(payer: Payer, group: Sequence[tuple[_Trial, Sequence[float]]], *, known_exploit: bool) -> Finding | None:

@@ -49,13 +49,13 @@ def is_exact(draft: Draft, scene: Scene) -> bool:
     The order does not matter, nor does the reasoning beyond the references; a reference, or the one answer to a
     question, counts as named however often.
     """
-    if scene.task.record_format is None:
-        exact = set(draft.pieces) == set(scene.target) and draft.joint in (COMMA, OR)
-    else:
-        exact = Counter(draft.pieces) == Counter(scene.target) and (draft.joint == COMMA or len(draft.pieces) < 2)
+    question = scene.task.record_format is None
+    collect = set if question else Counter
+    joints = (COMMA, OR) if question else (COMMA,)
     return (
-        exact
-        and draft.layout == PLAIN
+        draft.layout == PLAIN
+        and (draft.joint in joints or len(draft.pieces) < 2)
+        and collect(draft.pieces) == collect(scene.target)
         and [set(names) for names in draft.named] == [set(names) for names in scene.references]
     )
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from rewards.audit.scenes import Scene
     from rewards.spec import TieredSpec
 
-_UNSURE = 8  # scenes on which policies are unsure
+_UNSURE = 6  # scenes on which policies are unsure
 _SEARCHED = 4  # scenes that the learned policy searches
 _PROBED = 8  # scenes whose completions are paid again
 
