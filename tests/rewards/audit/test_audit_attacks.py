@@ -119,12 +119,16 @@ def first_block(completions, target, **_):
 
 
 def recall(completions, target, **_):
-    pairs = ((set(_answer(text).split(", ")), set(gold.split(", "))) for text, gold in zip(completions, target, strict=True))
+    pairs = (
+        (set(_answer(text).split(", ")), set(gold.split(", "))) for text, gold in zip(completions, target, strict=True)
+    )
     return [len(said & true) / len(true) for said, true in pairs]
 
 
 def precision(completions, target, **_):
-    pairs = ((set(_answer(text).split(", ")), set(gold.split(", "))) for text, gold in zip(completions, target, strict=True))
+    pairs = (
+        (set(_answer(text).split(", ")), set(gold.split(", "))) for text, gold in zip(completions, target, strict=True)
+    )
     return [len(said & true) / len(said) for said, true in pairs]
 
 
@@ -134,10 +138,15 @@ def lengthy(completions, target, **_):
 
 def unicode_digits(completions, target, **_):
     def read(text):
-        return [(int(index), *rest) for index, *rest in (piece.split(".") for piece in text.split(", ")) if index.isdigit()]
+        return [
+            (int(index), *rest) for index, *rest in (piece.split(".") for piece in text.split(", ")) if index.isdigit()
+        ]
 
     table = str.maketrans("асеорху", "aceopxy")
-    return [float(read(_answer(text).translate(table)) == read(gold)) for text, gold in zip(completions, target, strict=True)]
+    return [
+        float(read(_answer(text).translate(table)) == read(gold))
+        for text, gold in zip(completions, target, strict=True)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -168,7 +177,10 @@ def test_paying_for_length_is_an_incentive_of_the_right_answer_too():
 
 def test_paying_for_names_alone_is_caught():
     def names(completions, references, **_):
-        return [float(all(name in text for view in views for name in view)) for text, views in zip(completions, references, strict=True)]
+        return [
+            float(all(name in text for view in views for name in view))
+            for text, views in zip(completions, references, strict=True)
+        ]
 
     found = _exploits(names, draw_scenes(load_task("multiview"), 6))
     assert {"reference_stuffing", "reference_pooling", "wrong_answer", "silent"} <= set(found)

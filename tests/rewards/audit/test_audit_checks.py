@@ -44,7 +44,9 @@ def test_the_question_reward_passes_all():
 
 def test_an_order_that_matters_is_caught_with_a_small_example():
     def first_counts(completions, target, **_):
-        return [float(_answer(text)[:1] == gold.split(", ")[:1]) for text, gold in zip(completions, target, strict=True)]
+        return [
+            float(_answer(text)[:1] == gold.split(", ")[:1]) for text, gold in zip(completions, target, strict=True)
+        ]
 
     (found, *_) = check_rules(Payer(first_counts), SCENES)
     assert found.name == "permutation"

@@ -26,7 +26,11 @@ def test_knowing_everything_the_exact_number_is_best():
 
 def test_silence():
     assert not any(known.silence_pays for known in expectation(TVR))
-    assert [known.silence_pays for known in expectation(preset_spec(TVR, "no_underprediction_penalty"))] == [True, True, False]
+    assert [known.silence_pays for known in expectation(preset_spec(TVR, "no_underprediction_penalty"))] == [
+        True,
+        True,
+        False,
+    ]
 
 
 def test_every_lower_tier_is_a_row():

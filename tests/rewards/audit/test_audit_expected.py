@@ -78,9 +78,7 @@ def test_every_world_enumerated(preset, sure, conflicts, raw, seed):
     assert exact == pytest.approx(_enumerated(preset, chances, named, sure, conflicts=conflicts))
 
 
-@given(
-    preset=st.sampled_from(list(PRESETS)), sure=st.sampled_from(SURE), p=st.floats(0, 1), n_gt=st.integers(1, 3)
-)
+@given(preset=st.sampled_from(list(PRESETS)), sure=st.sampled_from(SURE), p=st.floats(0, 1), n_gt=st.integers(1, 3))
 def test_plans_agree_with_expectations(preset, sure, p, n_gt):
     spec = preset_spec(TVR, preset)
     found = compare_plans(spec, n_gt, [p], sure=sure)
@@ -92,7 +90,13 @@ def test_plans_agree_with_expectations(preset, sure, p, n_gt):
 
 @pytest.mark.parametrize(
     ("preset", "beyond"),
-    [("paper", 1 / 6), ("default", 1 / 6), ("calibrated", 1 / 2), ("count_difference", 1 / 5), ("no_incorrect_penalty", 0)],
+    [
+        ("paper", 1 / 6),
+        ("default", 1 / 6),
+        ("calibrated", 1 / 2),
+        ("count_difference", 1 / 5),
+        ("no_incorrect_penalty", 0),
+    ],
 )
 def test_from_which_chance_a_guess_beyond_the_true_number_pays(preset, beyond):
     assert guess_pays_from(preset_spec(TVR, preset), beyond=True) == pytest.approx(beyond)

@@ -67,7 +67,9 @@ def test_how_much_a_policy_names(name, pieces):
     assert name == "repeat" or len(set(found)) == pieces
 
 
-@pytest.mark.parametrize("name", ["everything", "values_of_cell", "values_of_object", "add_wrong", "all_attributes", "all_cells"])
+@pytest.mark.parametrize(
+    "name", ["everything", "values_of_cell", "values_of_object", "add_wrong", "all_attributes", "all_cells"]
+)
 def test_enumerations_hold_the_truth(name):
     assert set(SCENE.target) <= set(_write(name).pieces)
 

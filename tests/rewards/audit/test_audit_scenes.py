@@ -52,7 +52,10 @@ def test_the_exact_answer_is_right_for_the_tasks_own_reward(name):
 def test_questions_have_views_with_more_objects_than_references():
     for scene in draw_scenes(MULTIVIEW, 9):
         assert len(scene.references) == len(scene.visible) >= 2
-        assert all(0 < len(set(names) & set(seen)) == len(names) < len(seen) for names, seen in zip(scene.references, scene.visible, strict=True))
+        assert all(
+            0 < len(set(names) & set(seen)) == len(names) < len(seen)
+            for names, seen in zip(scene.references, scene.visible, strict=True)
+        )
 
 
 @pytest.mark.parametrize(("number", "changes"), [(0, (1,)), (3, ()), (3, (0, 1))])
