@@ -10,7 +10,12 @@ from typing import Any
 
 import click
 
-COMMANDS = {"audit": "star_cli.audit", "score": "star_cli.score"}
+COMMANDS = {
+    "audit": "star_cli.audit",
+    "doctor": "star_cli.doctor",
+    "explain": "star_cli.explain",
+    "score": "star_cli.score",
+}
 """Name of a subcommand -> the module that holds a function of that name."""
 
 

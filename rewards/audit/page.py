@@ -147,7 +147,8 @@ EXPECTATION_HEADERS = ("knows", "guess pays from", "beyond the true number", "he
 
 def expectation_row(known: Knowing) -> tuple[str, ...]:
     """Return the thresholds of one row of the table, in words and numbers."""
-    hedging = "never" if known.hedge.gain <= 0 else f"{known.hedge.pays_below:.3g}"
+    below = known.hedge.pays_below
+    hedging = "never" if known.hedge.gain <= 0 else "always" if below >= 1 else f"{below:.3g}"
     return (
         knowing(known.sure),
         _chance(known.within),
