@@ -10,7 +10,13 @@ from typing import Any
 
 import click
 
-COMMANDS = {"data": "star_cli.data", "score": "star_cli.score"}
+COMMANDS = {
+    "audit": "star_cli.audit",
+    "data": "star_cli.data",
+    "doctor": "star_cli.doctor",
+    "explain": "star_cli.explain",
+    "score": "star_cli.score",
+}
 """Name of a subcommand -> the module that holds a function of that name."""
 
 

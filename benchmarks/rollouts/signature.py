@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -15,6 +14,8 @@ _ALWAYS = ("matching", "incorrect", "conflicts")
 
 def installed_version() -> str:
     """Return the version of this distribution; ``"source"`` where it is not installed."""
+    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415  20 ms that not all need
+
     try:
         return version("star-r1")
     except PackageNotFoundError:
@@ -33,12 +34,11 @@ def signature(
         base: the reward of the preset without changes; what differs from it is named.
         **settings: what else the numbers depend on.
     """
-    shown = {"task": task, "preset": preset}
-    for field in fields(spec):
-        value = getattr(spec, field.name)
-        if field.name in _ALWAYS or value != getattr(base, field.name):
-            shown[field.name] = _short(value)
-    return "|".join(f"{name}:{value}" for name, value in {**shown, **settings, "version": installed_version()}.items())
+    names = [field.name for field in fields(spec)]
+    changed = [name for name in names if name not in _ALWAYS and getattr(spec, name) != getattr(base, name)]
+    shown = {name: _short(getattr(spec, name)) for name in [*(each for each in _ALWAYS if each in names), *changed]}
+    signed = {"task": task, "preset": preset, **shown, **settings, "version": installed_version()}
+    return "|".join(f"{name}:{value}" for name, value in signed.items())
 
 
 def _short(value: Any) -> str:
