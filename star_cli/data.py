@@ -43,6 +43,13 @@ def _size(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple[int
 
 @data.command()
 @click.argument("directory", type=click.Path(path_type=Path, file_okay=False), metavar="DIR")
+@click.option(
+    "--task",
+    type=click.Choice(["tvr", "multiview"]),
+    default="tvr",
+    show_default=True,
+    help="Changes of a scene, or questions about several views of one.",
+)
 @click.option("--count", type=click.IntRange(min=1), default=1000, show_default=True, help="Number of scenes.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @click.option(
@@ -65,7 +72,7 @@ def _size(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple[int
 @click.option("--repeats", is_flag=True, help="An attribute of an object may change twice, as in TRANCE.")
 @click.option("--start", type=click.IntRange(min=0), default=0, show_default=True, help="Number of the first scene.")
 def generate(directory: Path, workers: int, attributes: tuple[str, ...], **options: Any) -> None:
-    """Generate TVR scenes, with or without images, into DIR.
+    """Generate scenes, with or without images, and their training rows into DIR.
 
     Scene i depends on the seed and i only. A run that was stopped goes on where it was when it is started
     again.

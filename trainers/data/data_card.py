@@ -91,6 +91,47 @@ def _warning(highest: float, weight: float, left: float) -> str | None:
     return f"{text}; train with relation_weight {weight:g}, under which it earns {left:.2f}{still}"
 
 
+def write_generated_card(folder: Path, rows: Sequence[Row]) -> dict[str, Any]:
+    """Write the ``card.json`` of generated questions: how they are balanced, and what their references need."""
+    choice = choose_relation_weight({"all": rows}, None)
+    card = {
+        "rows": len(rows),
+        "categories": _counted(rows, "category"),
+        "answers": {
+            kind: _counted([row for row in rows if row["category"] == kind], "target") for kind in _kinds(rows)
+        },
+        "images": dict(sorted(Counter(len(row["references"]) for row in rows).items())),
+        "prompt": PROMPT,
+        **_of_choice(choice),
+        "warnings": [] if choice.warning is None else [choice.warning],
+    }
+    write_whole(folder / CARD, _written(card))
+    return card
+
+
+def _kinds(rows: Sequence[Row]) -> list[str]:
+    return sorted({row["category"] for row in rows})
+
+
+def _counted(rows: Sequence[Row], column: str) -> dict[str, int]:
+    return dict(sorted(Counter(row[column] for row in rows).items()))
+
+
+def _of_choice(choice: WeightChoice) -> dict[str, Any]:
+    weighted = choice.weighted
+    return {
+        "relation_weight": choice.weight,
+        "blind_reference_reward": {part: each._asdict() for part, each in choice.names.items()},
+        "blind_reference_reward_weighted": (
+            None if weighted is None else {part: each._asdict() for part, each in weighted.items()}
+        ),
+    }
+
+
+def _written(card: Mapping[str, Any]) -> bytes:
+    return (json.dumps(card, indent=2, ensure_ascii=False) + "\n").encode()
+
+
 def write_card(
     folder: Path,
     settings: Settings,
@@ -108,9 +149,7 @@ def write_card(
         "prompt": PROMPT,
         "rows": {part: len(found) for part, found in rows.items()},
         "asked_for": {"sft": settings.sft, "rl": settings.rl},
-        "categories": {
-            part: dict(sorted(Counter(row["category"] for row in found).items())) for part, found in rows.items()
-        },
+        "categories": {part: _counted(found, "category") for part, found in rows.items()},
         "groups": {part: len({row["group"] for row in found}) for part, found in rows.items()},
         "with_references": {part: sum(row["references"] is not None for row in found) for part, found in rows.items()},
         "with_relations": {part: sum(row["relations"] is not None for row in found) for part, found in rows.items()},
@@ -120,15 +159,11 @@ def write_card(
             "questions": tests.samples,
             "images": len(tests.images),
         },
-        "relation_weight": choice.weight,
-        "blind_reference_reward": {part: each._asdict() for part, each in choice.names.items()},
-        "blind_reference_reward_weighted": (
-            None if choice.weighted is None else {part: each._asdict() for part, each in choice.weighted.items()}
-        ),
+        **_of_choice(choice),
         "warnings": _warnings(settings, rows, choice),
         "sha256": {part: hashlib.sha256((folder / part / METADATA).read_bytes()).hexdigest() for part in rows},
     }
-    write_whole(folder / CARD, (json.dumps(card, indent=2, ensure_ascii=False) + "\n").encode())
+    write_whole(folder / CARD, _written(card))
     return card
 
 

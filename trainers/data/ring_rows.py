@@ -33,10 +33,10 @@ def view_image_name(index: int, view: int) -> str:
     return f"img_{index:06d}-view{view + 1}.png"
 
 
-def ring_row(index: int, scene: RingScene, question: Question, *, images: bool = True) -> Row:
+def ring_row(index: int, scene: RingScene, question: Question) -> Row:
     """Return the training row of a question; see `trainers.data.training_rows`."""
     views = range(len(scene.quarters))
-    row = {
+    return {
         "images_file_names": [f"image/{view_image_name(index, view)}" for view in views],
         "id": f"ring-{index}",
         "idx": index,
@@ -50,9 +50,6 @@ def ring_row(index: int, scene: RingScene, question: Question, *, images: bool =
         "references": [[scene.names[thing] for thing in seen_in(scene, view)] for view in views],
         "relations": [[list(triplet) for triplet in view_relations(scene, view)] for view in views],
     }
-    if not images:
-        del row["images_file_names"]
-    return row
 
 
 def ring_record(index: int, scene: RingScene, question: Question, *, images: bool = True) -> dict[str, Any]:
@@ -123,7 +120,7 @@ def _raycast(scene: RingScene, bodies: Bodies, width: int, height: int) -> list[
     from trainers.data.solids import solids_of
 
     views = len(scene.quarters)
-    every = Bodies(*(np.stack([field] * views) for field in bodies))
+    every: list[Any] = [np.stack([field] * views) for field in bodies]
     with torch.no_grad():
-        solids = solids_of(every, scene.stage.cameras, np.stack([scene.stage.lamps] * views))
+        solids = solids_of(Bodies(*every), scene.stage.cameras, np.stack([scene.stage.lamps] * views))
         return list(raycast(solids, width, height).numpy())

@@ -37,9 +37,7 @@ def prompt_template(name: str) -> str:
     return (files("trainers.data") / "prompts" / f"{name}.txt").read_text(encoding="utf-8").rstrip("\n")
 
 
-def tvr_prompt(
-    scene: Scene, attributes: Sequence[str] = ATTRIBUTES, *, size: tuple[int, int] = (128, 128)
-) -> str:
+def tvr_prompt(scene: Scene, attributes: Sequence[str] = ATTRIBUTES, *, size: tuple[int, int] = (128, 128)) -> str:
     """Return the question about a scene; it is the same for every final view, which it does not tell.
 
     Args:
@@ -86,27 +84,30 @@ def tvr_rows(
 ) -> list[dict[str, Any]]:
     """Return one row for each final view.
 
-    ``target`` is the canonical answer, ``references`` holds for each of the two images the triplets ``[object
-    1, object 2, relation]`` that place the changed objects, ``n_visible`` counts the objects of the initial
-    picture, and ``images_file_names`` are paths that Hugging Face's ``imagefolder`` loads as ``images``.
+    ``target`` is the canonical answer, ``relations`` holds for each of the two images the triplets ``[object
+    1, object 2, relation]`` that place the changed objects, ``references`` the names in them, ``n_visible`` counts the
+    objects of the initial picture, and ``images_file_names`` are paths that Hugging Face's ``imagefolder`` loads as
+    ``images``.
     """
     changed = sorted({change.obj_idx for change in scene.changes})
     initial, final = bodies_of(scene.initial, scene.rotations), bodies_of(scene.final, scene.rotations)
     before = references(initial, changed, scene.stage.cameras[0])
     prompt = tvr_prompt(scene, attributes, size=size)
-    names = image_name(scene.idx, "center", final=False)
-    return [
-        {
-            "images_file_names": [f"image/{names}", f"image/{image_name(scene.idx, view, final=True)}"],
+    name = image_name(scene.idx, "center", final=False)
+    rows = []
+    for view in views:
+        relations = (before, references(final, changed, scene.stage.cameras[VIEWS.index(view)]))
+        row = {
+            "images_file_names": [f"image/{name}", f"image/{image_name(scene.idx, view, final=True)}"],
+            "id": f"tvr-{scene.idx}-{view}",
+            "task": "trance" if "position" in attributes else "tvr",
             "idx": scene.idx,
             "view": view,
             "n_visible": int(initial.shown.sum()),
             "prompt": prompt,
             "target": ", ".join(map(str, targets(scene))),
-            "references": [
-                [list(triplet) for triplet in before],
-                [list(t) for t in references(final, changed, scene.stage.cameras[VIEWS.index(view)])],
-            ],
+            "references": [sorted({name for triplet in found for name in triplet[:2]}) for found in relations],
+            "relations": [[list(triplet) for triplet in found] for found in relations],
         }
-        for view in views
-    ]
+        rows.append(row)
+    return rows
