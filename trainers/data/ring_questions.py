@@ -7,8 +7,6 @@ what a wrong idea of how the images hang together would give.
 
 from __future__ import annotations
 
-from functools import lru_cache
-from importlib.resources import files
 from itertools import permutations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
@@ -22,6 +20,7 @@ from trainers.data.ring_scenes import (
     ring_scene,
     seen_in,
 )
+from trainers.data.wording import prompt_texts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -100,12 +99,9 @@ class Draw(NamedTuple):
         return "\n".join([asked, *(f"{letter}. {option}" for letter, option in zip(LETTERS, options, strict=False))])
 
 
-@lru_cache
-def question_texts(name: str = TEXTS) -> Any:
-    """Return a file of question texts of ``trainers/data/prompts``."""
-    import yaml
-
-    return yaml.safe_load((files("trainers.data") / "prompts" / f"{name}.yaml").read_text(encoding="utf-8"))
+def question_texts() -> Any:
+    """Return the wordings of the questions, and of their options."""
+    return prompt_texts(TEXTS)
 
 
 def ring_item(seed: int, index: int) -> tuple[RingScene, Question]:
