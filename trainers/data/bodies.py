@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from benchmarks.tvr.world import ATTRIBUTES, COLORS, GRID_UNIT, MATERIALS, RADII, SHAPES, present, visible
+from benchmarks.tvr.world import (
+    ATTRIBUTES,
+    COLORS,
+    GRID_UNIT,
+    MATERIALS,
+    RADII,
+    SHAPES,
+    VISIBLE,
+    present,
+    visible,
+)
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -32,6 +42,10 @@ COLOR_BYTES: Final = {
     "yellow": (255, 238, 51),
 }
 LINEAR_COLORS: Final = np.array([COLOR_BYTES[name] for name in COLORS]) / 255
+
+# Four thin lines on the ground mark the square in which the centres of visible objects lie.
+SQUARE: Final = VISIBLE * GRID_UNIT
+LINE: Final = 0.03  # half their width
 
 
 class Bodies(NamedTuple):
@@ -69,10 +83,11 @@ def bodies_of(state: State, rotations: npt.ArrayLike) -> Bodies:
     """
     codes = {name: state.attributes[..., column] for column, name in enumerate(ATTRIBUTES)}
     radius = np.array(RADII)[codes["size"]] * GRID_UNIT
+    places = state.positions * np.float64(GRID_UNIT)
     cube = codes["shape"] == CUBE
     return Bodies(
-        x=state.positions[..., 0] * GRID_UNIT,
-        y=state.positions[..., 1] * GRID_UNIT,
+        x=places[..., 0],
+        y=places[..., 1],
         half=np.where(cube, radius / np.sqrt(2), radius),
         rotation=np.broadcast_to(np.asarray(rotations, dtype=np.float64), cube.shape),
         shape=codes["shape"],

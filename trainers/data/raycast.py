@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
-from trainers.data.bodies import CUBE, GLASS, LINEAR_COLORS, METAL, SPHERE
+from trainers.data.bodies import CUBE, GLASS, LINE, LINEAR_COLORS, METAL, SPHERE, SQUARE
 from trainers.data.cameras import LAMP_COLORS, LAMP_SIDES, LAMP_WATTS, frame_at, pixel_pitch
 
 if TYPE_CHECKING:
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 MISS: Final = 1e6  # the distance of what a ray does not meet
 BEVEL: Final = 0.10  # width of the rounded edges of cubes and cylinders, as a fraction of half their size
 GROUND: Final = 0.62  # reflectance
-LINE: Final = 0.035  # half the width of the four lines around the visible square, world units
-SQUARE: Final = 3.15  # where those lines run
 EXPOSURE: Final = 1.5
 AMBIENT: Final = 0.15
 SOFTNESS: Final = 1.6  # lamps are larger than upstream's by this factor: few shadow rays, yet soft shadows
@@ -70,7 +68,7 @@ def solids_of(
     """
     import torch
 
-    most = max(1, *(int(one.shown.sum()) for one in bodies))
+    most = max([1, *(int(one.shown.sum()) for one in bodies)])
     packed = [np.argsort(~one.shown, kind="stable")[:most] for one in bodies]
 
     def rows(field: str) -> Any:

@@ -107,7 +107,12 @@ def _transformation(change: Change) -> dict[str, Any]:
     if attribute == "position":
         direction, step = value.rsplit(".", 1)
         written = [direction, int(step)]
-    record = {"obj_idx": change.obj_idx, "attr": attribute, "val": written, "options": _listed(change.options)}
+    record = {
+        "obj_idx": change.obj_idx,
+        "attr": attribute,
+        "val": written,
+        "options": _listed(change.options),
+    }
     return record if change.move is None else record | {"type": change.move}
 
 

@@ -37,7 +37,9 @@ def prompt_template(name: str) -> str:
     return (files("trainers.data") / "prompts" / f"{name}.txt").read_text(encoding="utf-8").rstrip("\n")
 
 
-def tvr_prompt(scene: Scene, attributes: Sequence[str] = ATTRIBUTES, *, size: tuple[int, int] = (128, 128)) -> str:
+def tvr_prompt(
+    scene: Scene, attributes: Sequence[str] = ATTRIBUTES, *, size: tuple[int, int] = (128, 128)
+) -> str:
     """Return the question about a scene; it is the same for every final view, which it does not tell.
 
     Args:
