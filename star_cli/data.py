@@ -18,38 +18,20 @@ def data() -> None:
     """Make training data and look at it."""
 
 
-class _Names(click.ParamType):
-    """Names separated by commas, as a tuple."""
-
-    name = "names"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[str, ...]:
-        del param, ctx
-        return (
-            value
-            if isinstance(value, tuple)
-            else tuple(part.strip() for part in value.split(",") if part.strip())
-        )
+def _names(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple[str, ...]:
+    """Read names separated by commas."""
+    return tuple(part.strip() for part in value.split(",") if part.strip())
 
 
-class _Size(click.ParamType):
-    """``128`` for a square, ``320x240`` for width and height."""
-
-    name = "size"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[int, int]:
-        if isinstance(value, tuple):
-            return value
-        try:
-            sides = [int(part) for part in value.lower().split("x")]
-            width, height = (sides[0], sides[0]) if len(sides) == 1 else sides
-        except ValueError:
-            self.fail(f"{value!r} is neither a side like 128 nor a width and height like 320x240", param, ctx)
-        return width, height
+def _size(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple[int, int]:
+    """Read ``128`` as a square, ``320x240`` as width and height."""
+    try:
+        sides = [int(part) for part in value.lower().split("x")]
+        width, height = (sides[0], sides[0]) if len(sides) == 1 else sides
+    except ValueError:
+        wrong = f"{value!r} is neither a side like 128 nor a width and height like 320x240"
+        raise click.BadParameter(wrong) from None
+    return width, height
 
 
 @data.command()
@@ -65,16 +47,16 @@ class _Size(click.ParamType):
     show_default=True,
     help="The renderer, if images are wanted.",
 )
-@click.option("--size", type=_Size(), default="128", show_default=True, help="Pixels: 128, or 320x240.")
+@click.option("--size", callback=_size, default="128", show_default=True, help="Pixels: 128, or 320x240.")
 @click.option(
-    "--views", type=_Names(), default="center,left,right", show_default=True, help="Of the final images."
+    "--views", callback=_names, default="center,left,right", show_default=True, help="Of the final images."
 )
 @click.option(
     "--workers", type=click.IntRange(min=1), default=1, show_default=True, metavar="N", help="Processes."
 )
 @click.option(
     "--attributes",
-    type=_Names(),
+    callback=_names,
     default="color,shape,size,material",
     show_default=True,
     help="What changes; `position` can be added.",
@@ -86,7 +68,8 @@ class _Size(click.ParamType):
 def generate(directory: Path, workers: int, attributes: tuple[str, ...], **options: Any) -> None:
     """Generate TVR scenes, with or without images, into DIR.
 
-    Scene i depends on the seed and i only. A run that was stopped goes on where it was when it is started again.
+    Scene i depends on the seed and i only. A run that was stopped goes on where it was when it is started
+    again.
     """
     from rewards.errors import ConfigError
     from trainers.data.generate import Settings

@@ -1,6 +1,7 @@
 """The objects of a scene as solids: where they stand, how large they are, what they are made of.
 
-Facts from hughplay/TVR (``trance/scene.py``, ``trance/resource/properties.json``). All solids stand on the ground.
+Facts from hughplay/TVR (``trance/scene.py``, ``trance/resource/properties.json``). All solids stand on the
+ground.
 """
 
 from __future__ import annotations

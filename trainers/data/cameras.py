@@ -1,7 +1,8 @@
 """The three cameras and three lamps of TRANCE, and the geometry of looking through a camera.
 
-Facts from hughplay/TVR (``trance/resource/base_scene.blend``, ``trance/scene.py``). World units are Blender's; the
-ground is z = 0, +x points to the centre camera and +y to the right of its picture. Cameras look at the origin.
+Facts from hughplay/TVR (``trance/resource/base_scene.blend``, ``trance/scene.py``). World units are
+Blender's; the ground is z = 0, +x points to the centre camera and +y to the right of its picture. Cameras
+look at the origin.
 """
 
 from __future__ import annotations
@@ -99,8 +100,9 @@ def project(points: Floats, frame: Frame, width: int, height: int) -> tuple[Floa
         height: of the picture, in pixels.
 
     Returns:
-        ``(..., 2)`` pixel coordinates x (to the right), y (down), where pixel (i, j) covers [i, i+1) x [j, j+1);
-        and ``(...)`` depth along the camera's axis. Only points with positive depth are in front of the camera.
+        ``(..., 2)`` pixel coordinates x (to the right), y (down), where pixel (i, j) covers [i, i+1) x [j,
+        j+1); and ``(...)`` depth along the camera's axis. Only points with positive depth are in front of the
+        camera.
 
     >>> project(np.zeros(3), frame_at(np.array(CAMERA_PLACES[0])), 320, 240)[0].tolist()
     [160.0, 120.0]
@@ -122,8 +124,8 @@ def image_plane(columns: Floats, rows: Floats, width: int, height: int) -> tuple
         height: of the whole picture, in pixels.
 
     Returns:
-        x to the right and y upwards, such that ``origin + depth * (forward + x * right + y * up)`` is the point at
-        that depth.
+        x to the right and y upwards, such that ``origin + depth * (forward + x * right + y * up)`` is the
+        point at that depth.
     """
     pitch = pixel_pitch(width, height)
     return (columns - width / 2) * pitch, (height / 2 - rows) * pitch

@@ -1,7 +1,8 @@
 """Make a TVR data set on disk: scenes, images, training rows; by several processes, and again after a kill.
 
-Work is cut into pieces of consecutive items. A piece is finished when its file is in ``.parts/``; a second call
-with the same options makes the missing pieces only. At the end the pieces are joined and ``.parts/`` goes away.
+Work is cut into pieces of consecutive items. A piece is finished when its file is in ``.parts/``; a second
+call with the same options makes the missing pieces only. At the end the pieces are joined and ``.parts/``
+goes away.
 """
 
 from __future__ import annotations
@@ -110,7 +111,7 @@ def generate(
             raise ConfigError(f"images by {settings.images} need {module}: pip install 'star-r1[{extra}]'")
     target = Path(directory)
     _claim(target, settings)
-    report = on_progress or (lambda done, total: None)
+    report = on_progress or _silent
     if not (target / DATA).exists():
         _make_pieces(target, settings, workers, report)
         write_vocabulary(target)
@@ -119,6 +120,10 @@ def generate(
     shutil.rmtree(target / PARTS, ignore_errors=True)
     report(settings.count, settings.count)
     return target / DATA
+
+
+def _silent(_done: int, _total: int) -> None:
+    pass
 
 
 def _claim(target: Path, settings: Settings) -> None:

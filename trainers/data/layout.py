@@ -1,7 +1,7 @@
 """The files of a data set in TRANCE's layout, written whole or not at all, and read line by line.
 
-``data.jsonl``, ``image/``, ``values.json`` and ``properties.json`` are upstream's; ``metadata.jsonl`` beside them
-makes the same folder one that Hugging Face's ``imagefolder`` loads.
+``data.jsonl``, ``image/``, ``values.json`` and ``properties.json`` are upstream's; ``metadata.jsonl`` beside
+them makes the same folder one that Hugging Face's ``imagefolder`` loads.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 import json
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks.tvr.world import (
@@ -32,6 +31,7 @@ from trainers.data.bodies import COLOR_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from trainers.data.render import Image
 

@@ -1,14 +1,15 @@
 """Path-traced pictures with Mitsuba 3, close to TRANCE's own: the same scenes and cameras as the ray caster.
 
-Variant ``scalar_rgb``, 16 samples a pixel, box filter, then denoised by OIDN where ``pyoidn`` is installed. Equal
-scenes give equal bytes on one type of CPU, provided that the scene's parts are loaded one by one, in order: within
-one dictionary Mitsuba's order depends on addresses in memory.
+Variant ``scalar_rgb``, 16 samples a pixel, box filter, then denoised by OIDN where ``pyoidn`` is installed.
+Equal scenes give equal bytes on one type of CPU, provided that the scene's parts are loaded one by one, in
+order: within one dictionary Mitsuba's order depends on addresses in memory.
 """
 
 from __future__ import annotations
 
 import math
 from functools import lru_cache
+from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 
@@ -75,13 +76,11 @@ def _mitsuba() -> Any:
 def use_threads(count: int) -> None:
     """Set how many threads this process renders with; the bytes of the pictures do not depend on it."""
     _mitsuba()
-    import drjit
-
-    drjit.set_thread_count(count)
+    import_module("drjit").set_thread_count(count)
 
 
 def _without_dots(image: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Dim single pixels that outshine all their neighbours: lamps mirrored by glass onto the ground by chance.
+    """Dim single pixels that outshine all their neighbours: lamps that glass mirrors onto the ground.
 
     >>> spot = np.ones((5, 5, 3), dtype=np.float32)
     >>> spot[2, 2] = 50
@@ -98,9 +97,7 @@ def _without_dots(image: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 def _denoised(image: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     if find_spec("pyoidn") is None:
         return image
-    import pyoidn
-
-    return np.asarray(pyoidn.denoise(image, hdr=True, quality="high"))
+    return np.asarray(import_module("pyoidn").denoise(image, hdr=True, quality="high"))
 
 
 def _even(value: float, kind: str) -> dict[str, Any]:
@@ -138,7 +135,7 @@ def _lamp(number: int, place: Floats) -> dict[str, Any]:
 
 
 def _surface(color: int, material: int) -> dict[str, Any]:
-    """What an object is made of. Glass lets light and shadow rays straight through, so it makes no bright dots."""
+    """What an object is made of. Glass lets light straight through: tinted shadows, no bright dots."""
     paint = {"type": "rgb", "value": LINEAR_COLORS[color].tolist()}
     if material == METAL:
         return {"type": "roughconductor", "alpha": 0.12, "material": "none", "specular_reflectance": paint}
@@ -189,7 +186,7 @@ def _ground() -> Any:
     normal_x = np.concatenate([[0.0], np.sin(bend), [1.0]])
     outline = np.stack([x, np.zeros_like(x), z], axis=-1)
     normals = np.stack([normal_x, np.zeros_like(x), np.sqrt(1 - normal_x**2)], axis=-1)
-    sides = np.concatenate([outline + (0, side, 0) for side in (-60.0, 60.0)])
+    sides = np.concatenate([outline + np.array([0, side, 0]) for side in (-60.0, 60.0)])
     faces = _strip(len(x), 2)
     grey = _mitsuba().load_dict(
         {"type": "diffuse", "reflectance": {"type": "rgb", "value": 0.8}}, parallel=False
@@ -251,7 +248,7 @@ def _cube(bevel: float = 0.12, steps: int = 5) -> Mesh:
 
 @lru_cache
 def _cylinder(bevel: float = 0.06, steps: int = 5, around: int = 64) -> Mesh:
-    """An upright cylinder of radius and half height 1 with rounded edges: an outline turned about the axis."""
+    """An upright cylinder of radius and half height 1 with rounded edges: an outline turned about z."""
     bend = np.linspace(0, np.pi / 2, steps)
     radius = np.concatenate(
         [[0.0], 1 - bevel + bevel * np.sin(bend), 1 - bevel + bevel * np.cos(bend), [0.0]]

@@ -1,7 +1,8 @@
 """Which object is seen at each pixel, by exact intersection, and TRANCE's rule of what counts as occluded.
 
-No torch, no picture: each object is met only by the rays of the small patch that it can cover, and patches are
-kept, because one change of a scene moves one object. Upstream renders a flat picture of 320 x 240 for this rule.
+No torch, no picture: each object is met only by the rays of the small patch that it can cover, and patches
+are kept, because one change of a scene moves one object. Upstream renders a flat picture of 320 x 240 for
+this rule.
 """
 
 from __future__ import annotations
@@ -85,8 +86,8 @@ def seen_pixels(bodies: Bodies, index: int, camera: Floats, size: tuple[int, int
 def occluded(bodies: Bodies, indices: Iterable[int], cameras: Iterable[Floats]) -> int | None:
     """Return the first of some visible objects that is occluded in one of the cameras, or None.
 
-    Objects outside the picture are neither seen nor occluded. (Upstream tests the index itself for truth, so that
-    an occluded object 0 goes unnoticed; here it does not.)
+    Objects outside the picture are neither seen nor occluded. (Upstream tests the index itself for truth, so
+    that an occluded object 0 goes unnoticed; here it does not.)
     """
     cameras = tuple(cameras)
     for index in indices:
@@ -97,41 +98,35 @@ def occluded(bodies: Bodies, indices: Iterable[int], cameras: Iterable[Floats]) 
     return None
 
 
+class _Solid(NamedTuple):
+    """One object, as the key under which its patch is kept."""
+
+    shape: int
+    x: float
+    y: float
+    half: float
+    rotation: float
+
+
 def _patch_of(bodies: Bodies, index: int, camera: Floats, size: tuple[int, int]) -> Patch:
-    place = (float(bodies.x[index]), float(bodies.y[index]))
-    return _patch(
-        int(bodies.shape[index]),
-        place,
-        float(bodies.half[index]),
-        float(bodies.rotation[index]),
-        tuple(camera.tolist()),
-        size,
-    )
+    shape, numbers = int(bodies.shape[index]), (bodies.x, bodies.y, bodies.half, bodies.rotation)
+    return _patch(_Solid(shape, *(float(part[index]) for part in numbers)), tuple(camera.tolist()), size)
 
 
 @lru_cache(maxsize=512)
-def _patch(
-    shape: int,
-    place: tuple[float, float],
-    half: float,
-    rotation: float,
-    camera: tuple[float, float, float],
-    size: tuple[int, int],
-) -> Patch:
+def _patch(solid: _Solid, camera: tuple[float, float, float], size: tuple[int, int]) -> Patch:
     """Cast a ray through each pixel that a solid could cover."""
     frame = frame_at(np.array(camera))
-    reach = half * (np.sqrt(2) if shape == CUBE else 1.0)
-    corners = np.array([*place, half]) + _CORNERS * (reach, reach, half)
-    xy, _ = project(corners, frame, *size)
+    center = np.array([solid.x, solid.y, solid.half])
+    reach = solid.half * (math.sqrt(2) if solid.shape == CUBE else 1.0)
+    xy, _ = project(center + _CORNERS * (reach, reach, solid.half), frame, *size)
     left, top = np.clip(np.floor(xy.min(axis=0)).astype(int), 0, size)
     right, bottom = np.clip(np.ceil(xy.max(axis=0)).astype(int), 0, size)
     x, y = image_plane(np.arange(left, right) + 0.5, np.arange(top, bottom) + 0.5, *size)
-    offset, across, upwards, ahead = (
-        _turned(part, rotation)
-        for part in (frame.origin - (*place, half), frame.right, frame.up, frame.forward)
-    )
+    axes = (frame.origin - center, frame.right, frame.up, frame.forward)
+    offset, across, upwards, ahead = (_turned(axis, solid.rotation) for axis in axes)
     rays = [(f + x * r) + (y * u)[:, None] for f, r, u in zip(ahead, across, upwards, strict=True)]
-    return Patch(int(left), int(top), _depth(shape, half, offset, rays))
+    return Patch(int(left), int(top), _depth(solid.shape, solid.half, offset, rays))
 
 
 def _turned(vector: Floats, rotation: float) -> tuple[float, float, float]:
@@ -142,7 +137,7 @@ def _turned(vector: Floats, rotation: float) -> tuple[float, float, float]:
 
 
 def _depth(shape: int, half: float, start: Sequence[float], ray: Sequence[Floats]) -> Floats:
-    """Where rays (three arrays ``(h, w)``) from ``start`` enter a solid around the origin; infinite on a miss."""
+    """Where rays (three arrays ``(h, w)``) from ``start`` enter a solid around the origin, or infinity."""
     with np.errstate(divide="ignore", invalid="ignore"):
         spans = [_slab(half, start[axis], ray[axis]) for axis in _SLABS[shape]]
         if shape != CUBE:
@@ -160,7 +155,7 @@ def _slab(half: float, start: float, ray: Floats) -> tuple[Floats, Floats]:
 
 
 def _round(half: float, start: Sequence[float], ray: Sequence[Floats]) -> tuple[Floats, Floats]:
-    """Where rays enter and leave a sphere (three axes) or an endless upright tube (two); nan where they miss."""
+    """Where rays enter and leave a sphere (three axes) or an endless upright tube (two), or nan."""
     a = sum(part * part for part in ray)
     b = sum(part * first for part, first in zip(ray, start, strict=True))
     root = np.sqrt(b * b - a * (sum(first * first for first in start) - half**2))

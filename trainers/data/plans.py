@@ -1,8 +1,9 @@
-"""What each scene shall hold, decided before it is built: so a data set is balanced, yet item i needs no other item.
+"""What each scene shall hold, decided beforehand: a data set is balanced, yet item i needs no other item.
 
-Items come in blocks; every block has each pair (visible objects, steps) once, in an order drawn from the seed and
-the block. All changes of all items are one long sequence that runs through the 17 (or, with moves, 33) possible
-changes again and again, each time in another order; a block deals its share of that sequence to its items.
+Items come in blocks; every block has each pair (visible objects, steps) once, in an order drawn from the seed
+and the block. All changes of all items are one long sequence that runs through the 17 (or, with moves, 33)
+possible changes again and again, each time in another order; a block deals its share of that sequence to its
+items.
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ def _shapes(attributes: tuple[str, ...]) -> list[tuple[int, int]]:
 
 @lru_cache(maxsize=64)
 def _block(seed: int, block: int, attributes: tuple[str, ...]) -> tuple[Plan, ...]:
-    """Deal the changes of a block to its items, those items first that can take the fewest kinds of changes."""
+    """Deal the changes of a block to its items, first to those that can take the fewest kinds."""
     shapes = _shapes(attributes)
     size = sum(steps for _, steps in shapes)
     pool = [_slot(seed, number, attributes) for number in range(block * size, (block + 1) * size)]
@@ -98,7 +99,7 @@ def _freedom(n_visible: int) -> int:
 
 
 def _fits(slots: Sequence[Slot], n_visible: int) -> bool:
-    """Whether a scene has enough objects: one that moves out does nothing else, the others change no attribute twice."""
+    """Whether there are enough objects, when one that moves out does nothing else and none repeats."""
     moves = Counter(slot.move for slot in slots)
     attributes = Counter(PAIRS[slot.pair][0] for slot in slots if slot.move in (None, "inner"))
     needed = moves["out"] + max(attributes.values(), default=0)

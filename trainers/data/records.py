@@ -1,11 +1,12 @@
 """An item of a TVR data set, and how TRANCE writes it: ``data.jsonl``, one line an item.
 
-The form is that of hughplay/TVR's slim records, with the three keys of its renderable records that an image needs.
+The form is that of hughplay/TVR's slim records, with the three keys of its renderable records that an image
+needs.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
     from benchmarks.tvr.world import State
     from trainers.data.bodies import Floats
+
+NEAREST_CAMERA: Final = 6.0  # along the ground, world units; visible objects reach 5.2
 
 
 class Change(NamedTuple):
@@ -75,8 +78,8 @@ def image_name(index: int, view: str, *, final: bool) -> str:
 def to_record(scene: Scene, views: Sequence[str] = VIEWS, *, images: bool = True) -> dict[str, Any]:
     """Return a scene in TRANCE's slim form.
 
-    ``rotation``, ``cameras`` and ``lamps``, which upstream writes in its renderable form only, are added: they are
-    what an image can be made from again.
+    ``rotation``, ``cameras`` and ``lamps``, which upstream writes in its renderable form only, are added:
+    they are what an image can be made from again.
 
     Args:
         scene: any scene.
@@ -171,4 +174,6 @@ def _read_stage(record: Mapping[str, Any]) -> Stage:
         raise DataError(f"cameras and lamps are not three places each: {error!r}") from None
     if not fits or not (np.isfinite(stage.cameras).all() and np.isfinite(stage.lamps).all()):
         raise DataError("cameras and lamps are not three places of three numbers each")
+    if np.hypot(*stage.cameras[:, :2].T).min() < NEAREST_CAMERA:
+        raise DataError(f"a camera stands nearer than {NEAREST_CAMERA} to the middle, among the objects")
     return stage

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 def relation_in_view(bodies: Bodies, one: int, other: int, camera: Floats) -> str:
     """Return where ``one`` stands as seen from ``other``, on the ground and along the camera's own axes.
 
-    The greater of the two distances decides: to the side (left, right) or in depth (in front of: nearer to the
-    camera; behind).
+    The greater of the two distances decides: to the side (left, right) or in depth (in front of: nearer to
+    the camera; behind).
 
     Args:
         bodies: one scene.
@@ -37,7 +37,7 @@ def relation_in_view(bodies: Bodies, one: int, other: int, camera: Floats) -> st
 
 
 def nearest_shown(bodies: Bodies, index: int) -> int | None:
-    """Return the nearest other object in the picture, by the distance of the centres; None if there is none."""
+    """Return the nearest other object in the picture, by the distance of the centres, or None."""
     distance = np.hypot(bodies.x - bodies.x[index], bodies.y - bodies.y[index])
     distance[~bodies.shown] = np.inf
     distance[index] = np.inf

@@ -1,7 +1,7 @@
 """One way to make a picture of a scene, whatever the renderer.
 
-``raycast`` (torch) is fast enough to make images while training; ``mitsuba`` (extra ``render``) traces paths and
-looks like TRANCE's own images. Both read the same scenes and cameras.
+``raycast`` (torch) is fast enough to make images while training; ``mitsuba`` (extra ``render``) traces paths
+and looks like TRANCE's own images. Both read the same scenes and cameras.
 """
 
 from __future__ import annotations
@@ -104,7 +104,8 @@ def raycast_batch(
         import torch
     except ImportError:
         raise ConfigError("the backend 'raycast' needs torch: pip install 'star-r1[train]'") from None
-    from trainers.data.raycast import raycast, solids_of
+    from trainers.data.raycast import raycast
+    from trainers.data.solids import solids_of
 
     width, height = width_height(size)
     views = [_view_number(picture.view) for picture in pictures]

@@ -1,4 +1,4 @@
-"""Training rows of the TVR task: prompt, target and reference labels, one row for each final view of a scene."""
+"""Training rows of the TVR task: prompt, target and reference labels, a row for each final view."""
 
 from __future__ import annotations
 
@@ -86,9 +86,9 @@ def tvr_rows(
 ) -> list[dict[str, Any]]:
     """Return one row for each final view.
 
-    ``target`` is the canonical answer, ``references`` holds for each of the two images the triplets
-    ``[object 1, object 2, relation]`` that place the changed objects, ``n_visible`` counts the objects of the
-    initial picture, and ``images_file_names`` are paths that Hugging Face's ``imagefolder`` loads as ``images``.
+    ``target`` is the canonical answer, ``references`` holds for each of the two images the triplets ``[object
+    1, object 2, relation]`` that place the changed objects, ``n_visible`` counts the objects of the initial
+    picture, and ``images_file_names`` are paths that Hugging Face's ``imagefolder`` loads as ``images``.
     """
     changed = sorted({change.obj_idx for change in scene.changes})
     initial, final = bodies_of(scene.initial, scene.rotations), bodies_of(scene.final, scene.rotations)

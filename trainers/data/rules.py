@@ -1,8 +1,8 @@
 """The rules of TRANCE for one change of a scene, in one place for the generator and for checking files.
 
 Facts from hughplay/TVR (``trance/render.py``). Stricter than upstream in one point: every change, not only of
-position or size, must leave all changed objects well in view of all three cameras, so that every question can be
-answered from every final view.
+position or size, must leave all changed objects well in view of all three cameras, so that every question can
+be answered from every final view.
 """
 
 from __future__ import annotations
