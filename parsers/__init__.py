@@ -1,1 +1,38 @@
-"""Text -> typed values. No I/O, linear time, never raises on model text."""
+"""Text -> typed values. No I/O, linear time, never raises on model text.
+
+>>> from parsers import parse_completion, parse_transformations
+>>> parse_transformations(parse_completion("<think>b</think><answer>2.color.cyan</answer>").answer).items
+(Transformation(index=2, attribute='color', value='cyan'),)
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from parsers.values import Completion, Fault, Records, Relation, Transformation
+
+if TYPE_CHECKING:
+    from parsers.choice import parse_choice
+    from parsers.completion import parse_completion
+    from parsers.number import parse_number
+    from parsers.references import parse_references
+    from parsers.transformations import parse_transformations
+
+__all__ = [
+    "Completion",
+    "Fault",
+    "Records",
+    "Relation",
+    "Transformation",
+    "parse_choice",
+    "parse_completion",
+    "parse_number",
+    "parse_references",
+    "parse_transformations",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a parser when it is first asked for: who scores lists of changes never needs the parser of numbers."""
+    if name in __all__ and name.startswith("parse_"):
+        return getattr(import_module(f"parsers.{name.removeprefix('parse_')}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -26,7 +26,7 @@ class Fault(NamedTuple):
 class Transformation(NamedTuple):
     """One change of one object: ``2.color.cyan``. ``index`` is 0-based."""
 
-    index: int
+    index: int  # type: ignore[assignment]  # the field hides tuple.index, which nobody needs on a triplet
     attribute: str
     value: str
 
@@ -61,20 +61,20 @@ class Completion:
 
 
 @dataclass(frozen=True, slots=True)
-class Transformations:
-    """The parsed answer of a TVR-like task. Iterates over, and has the length of, its valid triplets.
+class Records:
+    """The parsed answer of a list task. Iterates over, and has the length of, its valid records.
 
     Attributes:
-        items: valid triplets in the order written.
-        invalid: one fault for each piece that is no valid triplet; each counts as one incorrect prediction.
+        items: valid records in the order written; of TVR, `Transformation`.
+        invalid: one fault for each piece that is no valid record; each counts as one incorrect prediction.
         notes: deviations that cost nothing, e.g. a separator at the end.
     """
 
-    items: tuple[Transformation, ...] = ()
+    items: tuple[tuple[int | str, ...], ...] = ()
     invalid: tuple[Fault, ...] = ()
     notes: tuple[Fault, ...] = ()
 
-    def __iter__(self) -> Iterator[Transformation]:
+    def __iter__(self) -> Iterator[tuple[int | str, ...]]:
         return iter(self.items)
 
     def __len__(self) -> int:

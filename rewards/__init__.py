@@ -1,1 +1,37 @@
-"""Typed values -> scores. Pure, deterministic, picklable, no I/O."""
+"""Typed values -> scores. Pure, deterministic, picklable, no I/O.
+
+>>> from rewards import tvr_reward
+>>> tvr_reward(["<think>It turned.</think><answer>2.color.cyan</answer>"], target=["2.color.cyan"])
+[6.0]
+"""
+
+from rewards.errors import ConfigError, DataError
+from rewards.functions import (
+    TaskReward,
+    answer_reward,
+    format_reward,
+    multiview_reward,
+    reference_reward,
+    tvr_accuracy_reward,
+    tvr_reward,
+)
+from rewards.score import BatchScore, Score, score_batch, score_completion
+from rewards.spec import TVR, TieredSpec
+
+__all__ = [
+    "TVR",
+    "BatchScore",
+    "ConfigError",
+    "DataError",
+    "Score",
+    "TaskReward",
+    "TieredSpec",
+    "answer_reward",
+    "format_reward",
+    "multiview_reward",
+    "reference_reward",
+    "score_batch",
+    "score_completion",
+    "tvr_accuracy_reward",
+    "tvr_reward",
+]

@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from difflib import get_close_matches
 from itertools import chain, product
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
-from benchmarks.tvr.world import ABSENT, ATTRIBUTES, GRID_UNIT, N_OBJECTS, PARKED, POSITION, VALUES, State
+from benchmarks.tvr.world import (
+    ABSENT,
+    ATTRIBUTES,
+    GRID_UNIT,
+    N_OBJECTS,
+    PAIR_COLUMN,
+    PAIRS,
+    PARKED,
+    POSITION,
+    VALUES,
+    State,
+)
+from parsers.values import Records
 from rewards.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Hashable, Iterable, Sequence
+
+    import numpy.typing as npt
 
 _FAR: Final = 10**6  # no coordinate of a record reaches this; absent objects stand there
 _NAMES: Final = itemgetter(*ATTRIBUTES)
@@ -32,13 +47,15 @@ def encode_scene(objects: Sequence[Mapping[str, Any]]) -> State:
 
 
 def encode_scenes(
-    scenes: Sequence[Sequence[Mapping[str, Any]]], *, where: str = "scene {row}: objects"
+    scenes: Sequence[Sequence[Mapping[str, Any]]],
+    *,
+    where: Callable[[int], str] = "scene {}: objects".format,
 ) -> State:
     """Encode scenes as TRANCE writes them: lists of objects ``{color, shape, size, material, position}``.
 
     Args:
         scenes: 1 to 10 objects each; a shorter scene is filled with absent ones.
-        where: how an error names the list, with ``{row}`` for the place of the scene in ``scenes``.
+        where: how an error names the list of objects of scene number ``i``.
 
     Raises:
         DataError: an unknown value, a position that is not two integers, no or too many objects.
@@ -50,13 +67,11 @@ def encode_scenes(
         places = [item["position"] for item in flat]
         numbers = np.array(places).reshape(-1, 2)  # ragged or foreign: an error here
     except (TypeError, ValueError, KeyError, IndexError, OverflowError):
-        raise _wrong(scenes, where) from None
+        raise _scene_error(scenes, where) from None
     counts = np.array(sizes, dtype=np.int64)
-    right = (
-        numbers.dtype.kind in "biuf" and len(numbers) == len(flat) and bool((np.abs(numbers) < _FAR).all())
-    )
+    right = numbers.dtype.kind in "biuf" and len(numbers) == len(flat) and bool((np.abs(numbers) < _FAR).all())
     if not right or (numbers != np.rint(numbers)).any() or ((counts < 1) | (counts > N_OBJECTS)).any():
-        raise _wrong(scenes, where)
+        raise _scene_error(scenes, where)
     filled = np.arange(N_OBJECTS) < counts[:, None]
     codes = np.full(filled.shape, len(_KINDS))
     codes[filled] = kinds
@@ -76,17 +91,16 @@ def decode_scene(state: State) -> list[dict[str, Any]]:
     ]
 
 
-def _wrong(scenes: Iterable[Any], where: str) -> DataError:
+def _scene_error(scenes: Iterable[Any], where: Callable[[int], str]) -> DataError:
     """Find the first fault of scenes that could not be encoded. Slow; runs once, before the error."""
     for row, scene in enumerate(scenes):
-        name = where.format(row=row)
         if isinstance(scene, str) or not hasattr(scene, "__len__") or not 1 <= len(scene) <= N_OBJECTS:
-            return DataError(f"{name} is not a list of 1 to {N_OBJECTS} objects")
+            return DataError(f"{where(row)} is not a list of 1 to {N_OBJECTS} objects")
         for place, item in enumerate(scene):
             fault = _object_fault(item)
             if fault is not None:
-                return DataError(f"{name}[{place}]{fault}")
-    return DataError(f"{where.format(row='?')}: not a list of scenes")
+                return DataError(f"{where(row)}[{place}]{fault}")
+    return DataError("the scenes are not lists of objects")
 
 
 def _object_fault(item: Any) -> str | None:
@@ -97,9 +111,7 @@ def _object_fault(item: Any) -> str | None:
         return f" is not an object with the keys {', '.join(ATTRIBUTES)}, position"
     for name, value in values.items():
         if value not in VALUES[name]:
-            near = get_close_matches(str(value), VALUES[name], 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"one of {', '.join(VALUES[name])}"
-            return f".{name} {value!r} is not a {name} ({hint})"
+            return f".{name} {value!r} is not a {name} ({_hint(value, VALUES[name])})"
     if isinstance(position, str) or not hasattr(position, "__len__") or len(position) != len("xy"):
         right = False
     else:
@@ -110,3 +122,136 @@ def _object_fault(item: Any) -> str | None:
 def _is_coordinate(number: Any) -> bool:
     a_number = isinstance(number, (int, float, np.number))
     return a_number and bool(-_FAR < number < _FAR and number == round(number))
+
+
+def _hint(value: Any, known: Sequence[str]) -> str:
+    near = get_close_matches(str(value), known, 1)
+    return f"did you mean {near[0]!r}?" if near else f"one of {', '.join(known)}"
+
+
+class Steps(NamedTuple):
+    """The transformations of many rows, end to end.
+
+    Attributes:
+        starts: ``(rows + 1,)``; row r owns the steps ``starts[r]:starts[r + 1]``, in the order written.
+        objects: ``(steps,)``, 0-based index 0..9; 0 where the step is unreadable.
+        pairs: ``(steps,)``, code into `benchmarks.tvr.world.PAIRS`; `UNREADABLE` where the step names no
+            object, attribute or value of the world.
+    """
+
+    starts: npt.NDArray[np.int64]
+    objects: npt.NDArray[np.int64]
+    pairs: npt.NDArray[np.int64]
+
+    @property
+    def lengths(self) -> npt.NDArray[np.int64]:
+        """Number of steps of each row, ``(rows,)``."""
+        return np.diff(self.starts)
+
+    @property
+    def rows(self) -> npt.NDArray[np.int64]:
+        """The row that each step belongs to, ``(steps,)``."""
+        return np.repeat(np.arange(len(self.starts) - 1), self.lengths)
+
+    def select(self, rows: npt.NDArray[np.int64]) -> Steps:
+        """Return the steps of some rows, which become rows 0, 1, ..."""
+        lengths = self.lengths[rows]
+        starts = np.concatenate([[0], np.cumsum(lengths)])
+        at = np.repeat(self.starts[rows] - starts[:-1], lengths) + np.arange(starts[-1])
+        return Steps(starts, self.objects[at], self.pairs[at])
+
+    def restrict(self, allowed: npt.NDArray[np.bool_]) -> Steps:
+        """Make steps unreadable that change what their row may not, ``(rows, 5)``, position last."""
+        outside = ~allowed[self.rows, PAIR_COLUMN[self.pairs]]
+        return self._replace(pairs=np.where(outside, UNREADABLE, self.pairs))
+
+
+UNREADABLE: Final = -1
+
+
+def _spellings(name: str, value: str) -> tuple[Hashable, ...]:
+    """Return what a record may hold for a value; a move is ``front.2``, ``[front, 2]``, ``[front, "2"]``."""
+    if name != "position":
+        return (value,)
+    direction, step = value.rsplit(".", 1)
+    return value, (direction, int(step)), (direction, step)
+
+
+_STEP_CODE: Final = {
+    (index, name, spelling): index * len(PAIRS) + code
+    for index in range(N_OBJECTS)
+    for code, (name, value) in enumerate(PAIRS)
+    for spelling in _spellings(name, value)
+}
+
+
+def encode_steps(answers: Iterable[Any]) -> Steps:
+    """Encode the transformations of many rows. Never raises: what cannot be read becomes an unreadable step.
+
+    Args:
+        answers: one for each row: a list of transformations, each ``{"obj_idx", "attr", "val"}``,
+            ``{"index", "attribute", "value"}`` or a triple; a parsed `Records`, whose invalid pieces
+            are unreadable steps; None, which is an empty list. Anything else is one unreadable step. An index
+            or a number of steps may be any number equal to it (2.0).
+
+    >>> steps = encode_steps([[(2, "color", "cyan"), {"obj_idx": 9, "attr": "position", "val": ["left", 1]}],
+    ...                       None, [(-1, "color", "cyan"), (10, "color", "cyan"), "nonsense"]])
+    >>> steps.starts.tolist(), steps.objects.tolist(), steps.pairs.tolist()
+    ([0, 2, 2, 5], [2, 9, 0, 0, 0], [6, 15, -1, -1, -1])
+    """
+    codes: list[int] = []
+    starts = [0]
+    for answer in answers:
+        codes.extend(map(_step_code, _pieces(answer)))
+        starts.append(len(codes))
+    flat = np.array(codes, dtype=np.int64)
+    readable = flat != UNREADABLE
+    objects, pairs = np.divmod(flat, len(PAIRS))
+    return Steps(
+        np.array(starts, dtype=np.int64),
+        np.where(readable, objects, 0),
+        np.where(readable, pairs, UNREADABLE),
+    )
+
+
+def _pieces(answer: Any) -> Sequence[Any]:
+    if isinstance(answer, (list, tuple)):
+        return answer
+    if answer is None:
+        return ()
+    if isinstance(answer, Records):
+        return (*answer.items, *answer.invalid)
+    return (answer,)
+
+
+def _step_code(item: Any) -> int:
+    try:
+        return _STEP_CODE[_triple(item)]
+    except (KeyError, TypeError, ValueError):  # unknown; unhashable or not iterable; not three parts
+        return UNREADABLE
+
+
+def _triple(item: Any) -> tuple[Any, Any, Any]:
+    """Return (index, attribute, value), hashable where it can be right; raises on anything else."""
+    if not isinstance(item, (dict, Mapping)):  # dict first: an abstract class is slow to ask
+        index, attribute, value = item
+    elif "obj_idx" in item:
+        index, attribute, value = item["obj_idx"], item["attr"], item["val"]
+    else:
+        index, attribute, value = item["index"], item["attribute"], item["value"]
+    return index, attribute, tuple(value) if isinstance(value, list) else value
+
+
+def step_fault(item: Any) -> str | None:
+    """Say what is wrong with one transformation of a reference, or None where it can be read."""
+    try:
+        index, attribute, value = _triple(item)
+    except (KeyError, TypeError, ValueError):
+        return f" {item!r} is not a transformation (obj_idx, attr, val)"
+    if _step_code(item) != UNREADABLE:
+        return None
+    if isinstance(index, bool) or not isinstance(index, int) or not 0 <= index < N_OBJECTS:
+        return f": index {index!r} is not 0 to {N_OBJECTS - 1}"
+    if not isinstance(attribute, str) or attribute not in VALUES:
+        return f": {attribute!r} is not an attribute ({_hint(attribute, tuple(VALUES))})"
+    return f": {value!r} is not a {attribute} ({_hint(value, VALUES[attribute])})"

@@ -1,0 +1,1 @@
+"""MMSI-Bench (OpenRobotLab/MMSI-Bench): multiple choice over two to ten images, in eleven types."""

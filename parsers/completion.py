@@ -1,0 +1,183 @@
+"""A completion -> its reasoning and its answer. The grammar is ``completion.lark``."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from functools import cache, lru_cache
+from itertools import accumulate, islice
+from typing import TYPE_CHECKING, Literal, cast
+
+from parsers.grammars import Namer, build, error_offset, terminals
+from parsers.values import Completion, Fault
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from lark.tree import ParseTree
+
+MAX_COMPLETION = 10_000_000
+"""Characters of a completion beyond which it is the fault ``too_long``."""
+
+Mode = Literal["strict", "lenient"]
+Prefilled = bool | Literal["auto"]
+
+_HEADS = ("<think>a</think>", "<think></think>", "a</think>", "</think>")
+_ANSWERS = [f"{head}<answer>{text}" for head in _HEADS for text in ("", "a")]
+
+# Each fault of the envelope: what to tell people, and completions that have it.
+_FAULTS: dict[str, tuple[str, list[str]]] = {
+    "empty": ("the completion is empty", [""]),
+    "no_think": (
+        "there is no </think>: the reasoning is missing or was cut off",
+        ["a", "<answer>a</answer>"],
+    ),
+    "unclosed_think": ("<think> is never closed", ["<think>", "<think>a"]),
+    "text_before_think": ("there is text before <think>", ["a<think>"]),
+    "nested_think": ("<think> is opened again inside the reasoning", ["<think><think>", "<think>a<think>"]),
+    "repeated_think": (
+        "there is another <think> or </think> after the reasoning",
+        [head + tag for head in _HEADS for tag in ("<think>", "</think>")],
+    ),
+    "text_between": ("there is text between </think> and <answer>", [head + "a" for head in _HEADS]),
+    "no_answer": ("there is no <answer> after the reasoning", list(_HEADS)),
+    "unopened_answer": ("</answer> comes without <answer>", [head + "</answer>" for head in _HEADS]),
+    "unclosed_answer": ("<answer> is never closed", _ANSWERS),
+    "tag_in_answer": (
+        "there is a tag inside the answer",
+        [start + tag for start in _ANSWERS for tag in ("<think>", "</think>", "<answer>")],
+    ),
+    "several_answers": ("there is more than one answer block", [a + "</answer><answer>" for a in _ANSWERS]),
+    "tag_after_answer": (
+        "there is a tag after </answer>",
+        [a + "</answer>" + tag for a in _ANSWERS for tag in ("<think>", "</think>", "</answer>")],
+    ),
+    "text_after_answer": ("there is text after </answer>", [a + "</answer>a" for a in _ANSWERS]),
+}
+
+
+@cache
+def _strict() -> Callable[[str], re.Match[str] | None]:
+    return re.compile(terminals("completion", "strict")["COMPLETION"]).fullmatch
+
+
+@cache
+def _shape() -> Callable[[str], Iterator[re.Match[str]]]:
+    patterns = terminals("completion", "shape")
+    return re.compile("|".join(f"(?P<{name}>{patterns[name]})" for name in ("TAG", "BLANK", "WORDS"))).finditer
+
+
+@cache
+def _lenient() -> Callable[[str], ParseTree]:
+    return build("completion", "lenient").parse
+
+
+@cache
+def _outline() -> tuple[Callable[[str], ParseTree], Namer]:
+    lark = build("completion", "outline")
+    return lark.parse, Namer(lark, {code: examples for code, (_, examples) in _FAULTS.items()})
+
+
+def parse_completion(text: str, *, mode: Mode = "strict", think_prefilled: Prefilled = "auto") -> Completion:
+    """Split a completion into its reasoning and its answer, in linear time. Never raises on any text.
+
+    Args:
+        text: what the model wrote, at most `MAX_COMPLETION` characters.
+        mode: ``"strict"`` takes an answer only from exactly ``<think>...</think><answer>...</answer>``, with white
+            space allowed between and around. ``"lenient"`` also takes, where that fails, the last complete answer
+            block after the reasoning. In both, an answer is never taken from inside the reasoning, and ``fault``
+            says how the text differs from the strict form.
+        think_prefilled: whether the chat template already wrote ``<think>``. ``"auto"`` decides for each completion:
+            a missing opener is taken as prefilled. ``False`` makes a missing opener, and ``True`` one that is written
+            all the same, a fault.
+
+    >>> parse_completion("<think>It turned blue.</think><answer>2.color.blue</answer>")
+    Completion(think='It turned blue.', answer='2.color.blue', fault=None, prefilled=False)
+    >>> parse_completion("<think>Perhaps <answer>0.size.small</answer>").fault.code
+    'unclosed_think'
+    """
+    if len(text) > MAX_COMPLETION:
+        message = f"the completion has {len(text):,} characters; {MAX_COMPLETION:,} are read"
+        return Completion(None, None, Fault("too_long", message, MAX_COMPLETION))
+    found = _read_strict(text)
+    if found.fault is None:
+        found = _check_opener(found, text, think_prefilled)
+    if found.fault is None or mode == "strict":
+        return found
+    return _read_lenient(text, found.fault, think_prefilled)
+
+
+def _read_strict(text: str) -> Completion:
+    if _strict()(text) is None:
+        return Completion(None, None, _name_fault(text))
+    end = text.index("</think>")
+    answer = text[text.index("<answer>", end) + len("<answer>") : text.rindex("</answer>")]
+    think, opened = _reasoning(text[:end])
+    return Completion(think, answer, None, not opened)
+
+
+def _reasoning(body: str) -> tuple[str, bool]:
+    """Return what ``[<think>]...`` holds and whether it begins with the opener."""
+    head, opener, tail = body.partition("<think>")
+    return (tail, True) if opener and not head.strip() else (body, False)
+
+
+def _check_opener(found: Completion, text: str, think_prefilled: Prefilled) -> Completion:
+    """Turn a completion that is right but for the caller's word on the opener into a fault."""
+    if think_prefilled is True and not found.prefilled:
+        message = "<think> is written although the chat template already opened it"
+        return Completion(None, None, Fault("nested_think", message, text.index("<think>")))
+    if think_prefilled is False and found.prefilled:
+        message = "the opening <think> is missing (if the chat template writes it, set think_prefilled)"
+        return Completion(None, None, Fault("missing_think_open", message, 0))
+    return found
+
+
+def _name_fault(text: str) -> Fault:
+    """Name the first deviation from the strict form.
+
+    It is looked up by the completion's shape, its tags and one letter for each text between them: model output has few
+    shapes. The first ones are enough, since the grammar takes six tokens at most; reasoning full of answer tags, which
+    are text there, may need more.
+    """
+    tokens = list(islice(_shape()(text), _SHAPE_LENGTH))
+    if len(tokens) == _SHAPE_LENGTH:
+        code, offset = _outline_fault(text)
+    else:
+        shape = [_SHORT.get(str(token.lastgroup), token[0]) for token in tokens]
+        code, at = _cached_fault("".join(shape))
+        starts = list(accumulate(map(len, shape), initial=0))
+        number = bisect_right(starts, at) - 1
+        offset = len(text) if number == len(tokens) else tokens[number].start() + at - starts[number]
+    return Fault(code, _FAULTS[code][0], 0 if code == "no_think" else offset)
+
+
+def _outline_fault(text: str) -> tuple[str, int]:
+    from lark.exceptions import UnexpectedInput  # noqa: PLC0415
+
+    parse, namer = _outline()
+    try:
+        parse(text)
+    except UnexpectedInput as error:
+        return namer.code(error), error_offset(error, text)
+    raise AssertionError("completion.lark: `strict` and `outline` disagree")  # pragma: no cover  the tests compare them
+
+
+_SHAPE_LENGTH = 16
+_SHORT = {"WORDS": "a", "BLANK": " "}
+_cached_fault = lru_cache(maxsize=4096)(_outline_fault)
+
+
+def _read_lenient(text: str, fault: Fault, think_prefilled: Prefilled) -> Completion:
+    from lark.exceptions import UnexpectedInput  # noqa: PLC0415
+
+    try:
+        think, _, answer, *_ = cast("list[str | None]", _lenient()(text).children)
+    except UnexpectedInput:
+        return Completion(None, None, fault)
+    if think is None:
+        # Without </think>, a prefilled opener leaves everything inside the reasoning.
+        return Completion(None, None if think_prefilled is True else str(answer or ""), fault)
+    reasoning, opened = _reasoning(think.removesuffix("</think>"))
+    prefilled = think_prefilled is not False and not opened and "<think>" not in reasoning
+    return Completion(reasoning, str(answer or ""), fault, prefilled)

@@ -1,0 +1,187 @@
+"""R_ans: is the final answer right? A choice or a yes/no is worth 1 or 0, a number its mean relative accuracy."""
+
+from __future__ import annotations
+
+import unicodedata
+from numbers import Real
+from string import ascii_uppercase
+from typing import TYPE_CHECKING, Literal, NamedTuple, get_args, overload
+
+import numpy as np
+
+from parsers.choice import LETTERS, Choice, parse_choice, parse_yes_no, unreadable
+from parsers.number import Number, parse_number
+from parsers.values import Fault
+from rewards.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import ArrayLike, NDArray
+
+Kind = Literal["choice", "yes_no", "number", "text"]
+
+# SPAR-Bench's expression, literally: float rounding decides the comparisons at the edges.
+_THRESHOLDS = np.linspace(0.5, 0.95, 10)
+
+
+class AnswerScore(NamedTuple):
+    """The score of one answer.
+
+    Attributes:
+        value: in [0, 1].
+        correct: whether the answer is right; a number is if it is within 5 %, the strictest threshold.
+        answer: what was read: a letter, ``"yes"`` or ``"no"``, a float in the target's unit, the normalised text; None
+            where nothing could be read.
+        fault: why nothing could be read, or None.
+    """
+
+    value: float
+    correct: bool
+    answer: str | float | None
+    fault: Fault | None = None
+
+
+@overload
+def mra(prediction: float, truth: float) -> float: ...
+@overload
+def mra(prediction: ArrayLike, truth: ArrayLike) -> float | NDArray[np.float64]: ...
+def mra(prediction: ArrayLike, truth: ArrayLike) -> float | NDArray[np.float64]:
+    """Mean relative accuracy: the mean over θ in {.50, .55, ..., .95} of ``[|p − t| / |t| ≤ 1 − θ]``.
+
+    Where t = 0, the absolute difference takes the place of the relative one. Source: SPAR-Bench's scorer.
+
+    Args:
+        prediction: numbers of any shape; what is not finite is worth 0.
+        truth: finite numbers, of a shape that broadcasts with that of the predictions.
+
+    Returns:
+        Values in {0, .1, ..., 1}: a float for two numbers, otherwise an array of the common shape.
+
+    Raises:
+        DataError: if a true number is not finite.
+
+    >>> mra(1.1, 1.0), mra(0.0, 1.0)
+    (0.9, 0.0)
+    >>> mra([1.0, 1.5, 1.6], 1.0).tolist()
+    [1.0, 0.1, 0.0]
+    """
+    p, t = np.asarray(prediction, dtype=np.float64), np.asarray(truth, dtype=np.float64)
+    if not np.isfinite(t).all():
+        raise DataError(f"the true number is not finite: {truth!r}")
+    with np.errstate(all="ignore"):  # inf and nan compare as wrong, which is what is meant
+        error = np.abs(p - t) / np.where(t == 0, 1.0, np.abs(t))
+        accuracy = np.mean(error[..., None] <= 1 - _THRESHOLDS, axis=-1)
+    return float(accuracy) if accuracy.ndim == 0 else accuracy
+
+
+def infer_kind(target: object, *, options: Mapping[str, str] | Sequence[str] | None = None) -> Kind:
+    """Return what kind of answer a true answer is; with options it is a choice.
+
+    Raises:
+        DataError: if it is neither text nor a number nor a bool.
+
+    >>> [infer_kind(target) for target in ("B", "c. left", "no", True, "1.5 m", 2, "a red chair")]
+    ['choice', 'choice', 'yes_no', 'yes_no', 'number', 'number', 'text']
+    """
+    text = _gold_text(target)
+    if options is not None:
+        return "choice"
+    if parse_yes_no(text).letter:
+        return "yes_no"
+    if not isinstance(target, str) or parse_number(text).alone:
+        return "number"
+    return "choice" if parse_choice(text, letters=ascii_uppercase).letter else "text"
+
+
+def score_answer(
+    answer_text: str | None,
+    target: object,
+    *,
+    options: Mapping[str, str] | Sequence[str] | None = None,
+    kind: Kind | None = None,
+) -> AnswerScore:
+    """Score the answer section of one completion. Whatever the model wrote, it never raises.
+
+    Args:
+        answer_text: the answer without its tags, at most 64,000 characters; None where there is none.
+        target: the true answer: a letter (``"B"``, ``"B. left"``) or an option's text; yes, no or a bool; a number, or
+            its text (its unit is heeded where both have one); or any text, which must be matched exactly but for case,
+            white space and the punctuation around it.
+        options: the options of a choice, by letter or in order.
+        kind: how to read both; None infers it from *target*.
+
+    Raises:
+        DataError: if *target* is not of its kind.
+        ConfigError: if *kind* is unknown.
+
+    >>> score_answer("The answer is (C).", "C").value
+    1.0
+    >>> score_answer("about 110 cm", "1 m")
+    AnswerScore(value=0.9, correct=False, answer=1.1, fault=None)
+    """
+    kind = kind or infer_kind(target, options=options)
+    gold, text = _gold_text(target), answer_text or ""
+    match kind:
+        case "choice":
+            right = parse_choice(gold, options=options, letters=ascii_uppercase)
+            letters = LETTERS if right.letter is None or right.letter in LETTERS else ascii_uppercase
+            return _score_choice(parse_choice(text, options=options, letters=letters), right, gold)
+        case "yes_no":
+            return _score_choice(parse_yes_no(text), parse_yes_no(gold), gold)
+        case "number":
+            return _score_number(parse_number(text), parse_number(gold), gold)
+        case "text":
+            return _score_text(text, gold)
+    raise ConfigError(f"unknown kind of answer {kind!r}; known are {', '.join(get_args(Kind))}")
+
+
+def _gold_text(target: object) -> str:
+    if isinstance(target, bool | np.bool_):
+        return "yes" if target else "no"
+    if isinstance(target, str | Real):
+        return str(target)
+    raise DataError(f"the true answer {target!r} is a {type(target).__name__}, expected text, a number or a bool")
+
+
+def _bad_gold(gold: str, fault: Fault | None) -> DataError:
+    return DataError(f"the true answer {gold[:60]!r} cannot be used: {fault.message if fault else 'unreadable'}")
+
+
+def _failed(fault: Fault | None) -> AnswerScore:
+    return AnswerScore(0.0, correct=False, answer=None, fault=fault)
+
+
+def _score_choice(choice: Choice, right: Choice, gold: str) -> AnswerScore:
+    if right.letter is None:
+        raise _bad_gold(gold, right.fault)
+    correct = choice.letter == right.letter
+    return AnswerScore(float(correct), correct, choice.letter, choice.fault)
+
+
+def _score_number(number: Number, right: Number, gold: str) -> AnswerScore:
+    if right.value is None:
+        raise _bad_gold(gold, right.fault)
+    if number.value is None:
+        return _failed(number.fault)
+    value = number.in_unit(right.unit)
+    if value is None:
+        return _failed(Fault("wrong_unit", f"the answer is in {number.unit}, which does not convert to {right.unit}"))
+    accuracy = mra(value, right.value)
+    return AnswerScore(accuracy, accuracy == 1.0, value)
+
+
+def _score_text(text: str, gold: str) -> AnswerScore:
+    right = _plain(gold)
+    if not right:
+        raise _bad_gold(gold, Fault("empty", "it holds no word"))
+    fault = unreadable(text)
+    if fault is not None:
+        return _failed(fault)
+    plain = _plain(text)
+    return AnswerScore(float(plain == right), plain == right, plain)
+
+
+def _plain(text: str) -> str:
+    """Return *text* in lower case, with single spaces, without punctuation and markup around it."""
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split()).strip(" .,;:!?'\"`*")

@@ -1,0 +1,262 @@
+"""What a tiered reward pays for: `TieredSpec`, the paper's TVR as one, and the named presets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from rewards.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Key = tuple[str, ...]
+
+_OTHER_PARTS = ("format", "incorrect", "underprediction")
+
+_CHOICES: dict[str, tuple[Any, ...]] = {
+    "matching": ("one_to_one", "literal"),
+    "conflicts": ("last", "each"),
+    "scale": (None, "n_gt"),
+    "miss_table": ("reduced", "full"),
+    "count": ("shortfall", "difference"),
+    "rule": ("tiered", "binary"),
+}
+
+
+class Level(NamedTuple):
+    """What a match is worth whose best tier is this one.
+
+    Attributes:
+        positions: places in a record of the fields that agree.
+        paid_as: the level of the table whose tier pays for it: this one, or the best paid one within it; None if none.
+        value: what it earns.
+        correct: whether it is not an incorrect prediction.
+    """
+
+    positions: tuple[int, ...]
+    paid_as: int | None
+    value: float
+    correct: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TieredSpec:
+    """A reward for a list of records, declared.
+
+    A predicted record earns the value of the best tier whose fields agree with a true record; predictions that are not
+    good enough and records that are missing are charged (STAR-R1, R_acc = R_pos + R_pun).
+
+    Attributes:
+        fields: the record's fields, e.g. ``("index", "attribute", "value")``.
+        tiers: fields that must agree -> value earned, >= 0. One tier holds all fields: the exact match.
+        incorrect_penalty: charge for each incorrect prediction, >= 0.
+        underprediction_penalty: charge for each prediction fewer than there are true records, >= 0.
+        matching: ``"one_to_one"``: each true record is matched at most once, for the largest total value; ties are
+            broken by most exact matches, then most at each next tier of the table. ``"literal"``: every prediction
+            takes its best tier, however often (a plain sum over predictions, as the formula is printed).
+        incorrect: a prediction below this tier is incorrect: ``"not_exact"``, ``"not_<part>"``, or ``"no_tier"``.
+        conflicts: ``"last"``: of several predictions for one cell (all fields but the last), only the last ones, as
+            many as the cell has true records and at least one, can earn; earlier ones are incorrect. ``"each"``: all.
+            Records of one field have no cells.
+        scale: ``"n_gt"`` divides every part by the number of true records (at least 1).
+        table: all tiers, paid or not, the best first; by default the keys of *tiers*. A preset that drops a tier keeps
+            it here, so that parts and tie-breaks stay those of the full table.
+        miss_table: which table ``"no_tier"`` looks at: ``"reduced"``, the paid tiers, or ``"full"``, *table*.
+        count: what under-prediction charges: ``"shortfall"``, max(0, n_gt - n_pred), or ``"difference"``,
+            abs(n_pred - n_gt).
+        also_underprediction: with ``count="difference"``, charge the shortfall on top.
+        rule: ``"binary"`` pays 1 in part ``exact`` for the right set, and nothing else.
+        multiset: with ``rule="binary"``, repeats count.
+        parts: names of the tiers of the table, best first: ``("exact", "attribute", "object")`` of TVR. A tier is named
+            by its last field; by all of them where that would name two tiers. This and what follows is derived.
+        levels: what a match at each tier of the table is worth.
+        nested: whether the table is a chain, each tier within the one before and worth no more: then counting is exact.
+
+    Raises:
+        ConfigError: for values outside the above.
+    """
+
+    fields: Key
+    tiers: Mapping[Key, float]
+    incorrect_penalty: float = 1.0
+    underprediction_penalty: float = 1.0
+    matching: Literal["one_to_one", "literal"] = "one_to_one"
+    incorrect: str = "not_exact"
+    conflicts: Literal["last", "each"] = "last"
+    scale: Literal["n_gt"] | None = None
+    table: tuple[Key, ...] = field(default=())
+    miss_table: Literal["reduced", "full"] = "reduced"
+    count: Literal["shortfall", "difference"] = "shortfall"
+    also_underprediction: bool = False
+    rule: Literal["tiered", "binary"] = "tiered"
+    multiset: bool = False
+    parts: tuple[str, ...] = field(init=False, repr=False, compare=False)
+    levels: tuple[Level, ...] = field(init=False, repr=False, compare=False)
+    nested: bool = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        order = {name: number for number, name in enumerate(self.fields)}
+        for keys in (tuple(self.tiers), self.table):
+            for key in keys:
+                if not isinstance(key, tuple) or not key or any(name not in order for name in key):
+                    raise ConfigError(f"tier {key!r} must be a tuple of some of the fields {self.fields}")
+            if any(len(set(key)) < len(key) for key in keys) or len(set(map(frozenset, keys))) < len(keys):
+                raise ConfigError(f"in the tiers {keys} a tier or a field of it stands twice")
+        tiers = {tuple(sorted(key, key=order.__getitem__)): float(value) for key, value in self.tiers.items()}
+        table = [tuple(sorted(key, key=order.__getitem__)) for key in self.table or tiers]
+        table.sort(key=lambda key: (-len(key), [order[name] for name in key]))
+        object.__setattr__(self, "tiers", tiers)
+        object.__setattr__(self, "table", tuple(table))
+        if self.table[:1] != (tuple(self.fields),):
+            raise ConfigError(f"one tier must hold all fields {self.fields}: that is the exact match")
+        object.__setattr__(self, "parts", _part_names(self.table, self.fields))
+        if len({*self.parts, *_OTHER_PARTS}) < len(self.parts) + len(_OTHER_PARTS):
+            raise ConfigError(f"the tiers' parts {self.parts} must differ from each other and from {_OTHER_PARTS}")
+        for key, value in self.tiers.items():
+            if key not in self.table:
+                raise ConfigError(f"tier {key} is not in the table {self.table}")
+            if not 0 <= value < float("inf"):
+                raise ConfigError(f"tier {key} pays {value}; a tier pays a finite number >= 0")
+        for name in ("incorrect_penalty", "underprediction_penalty"):
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise ConfigError(
+                    f"{name} is {getattr(self, name)}; a penalty is a finite number >= 0 (it is subtracted)"
+                )
+        for name, choices in _CHOICES.items():
+            if getattr(self, name) not in choices:
+                raise ConfigError(f"{name} is {getattr(self, name)!r}; it is one of {', '.join(map(repr, choices))}")
+        thresholds = [*(f"not_{part}" for part in self.parts), "no_tier"]
+        if self.incorrect not in thresholds:
+            raise ConfigError(f"incorrect is {self.incorrect!r}; it is one of {', '.join(thresholds)}")
+        object.__setattr__(self, "levels", tuple(self._level(at) for at in range(len(self.table))))
+        chain = all(set(worse) < set(better) for better, worse in pairwise(self.table))
+        nested = chain and all(better.value >= worse.value for better, worse in pairwise(self.levels))
+        object.__setattr__(self, "nested", nested)
+
+    def _level(self, level: int) -> Level:
+        key = self.table[level]
+        inside = (at for at in range(level, len(self.table)) if set(self.table[at]) <= set(key))
+        paid_as = next((at for at in inside if self.table[at] in self.tiers), None)
+        value = 0.0 if paid_as is None else self.tiers[self.table[paid_as]]
+        if self.incorrect == "no_tier":
+            correct = self.miss_table == "full" or value > 0
+        else:
+            correct = set(self.table[self.parts.index(self.incorrect.removeprefix("not_"))]) <= set(key)
+        return Level(tuple(map(self.fields.index, key)), paid_as, value, correct)
+
+    def paid_as(self, level: int) -> int | None:
+        """Return the level whose tier a match at *level* is paid as: itself or the best paid one within it."""
+        return self.levels[level].paid_as
+
+    def value(self, level: int) -> float:
+        """Return what a match at *level* of the table earns."""
+        return self.levels[level].value
+
+    def counts_as_correct(self, level: int) -> bool:
+        """Return whether a match at *level* is not an incorrect prediction."""
+        return self.levels[level].correct
+
+    @property
+    def has_cells(self) -> bool:
+        """Whether predictions can be in conflict: records of a single field are values of no cell."""
+        return self.conflicts == "last" and len(self.fields) > 1
+
+    def change(self, **changes: Any) -> TieredSpec:
+        """Return a copy with named changes; tiers may also be named by their part: ``tiers={"object": 0.0}``.
+
+        Raises:
+            ConfigError: for an unknown name, with the nearest one.
+        """
+        if not changes:
+            return self
+        known = [each.name for each in fields(self) if each.init]
+        for name in changes:
+            if name not in known:
+                raise ConfigError(f"unknown reward option {name!r}{nearest(name, known)}")
+        if isinstance(tiers := changes.get("tiers"), Mapping):
+            by_part = dict(zip(self.parts, self.table, strict=True))
+            unknown = [key for key in tiers if isinstance(key, str) and key not in by_part]
+            if unknown:
+                raise ConfigError(f"unknown tier {unknown[0]!r}{nearest(unknown[0], list(by_part))}")
+            changes["tiers"] = {by_part.get(key, key): value for key, value in tiers.items()}
+            if all(isinstance(key, str) for key in tiers):
+                changes["tiers"] = self.tiers | changes["tiers"]
+        try:
+            return replace(self, **changes)
+        except ConfigError:
+            raise
+        except (TypeError, ValueError) as error:
+            raise ConfigError(f"reward options: {error}") from error
+
+
+def _part_names(table: tuple[Key, ...], all_fields: Key) -> tuple[str, ...]:
+    names = [_part(key, all_fields) for key in table]
+    return tuple(name if names.count(name) == 1 else "_".join(key) for name, key in zip(names, table, strict=True))
+
+
+def _part(key: Key, all_fields: Key) -> str:
+    """Name a tier: ``exact`` for all fields, ``object`` for the index alone, otherwise its last field."""
+    if len(key) == len(all_fields):
+        return "exact"
+    return "object" if key == ("index",) else key[-1]
+
+
+def nearest(name: str, known: list[str]) -> str:
+    """Return ``" (did you mean 'x'?)"``, or the whole list where nothing is near."""
+    from difflib import get_close_matches  # noqa: PLC0415
+
+    close = get_close_matches(str(name), known, n=1)
+    return f" (did you mean {close[0]!r}?)" if close else f" (one of {', '.join(known)})"
+
+
+TVR = TieredSpec(
+    fields=("index", "attribute", "value"),
+    tiers={("index", "attribute", "value"): 5.0, ("index", "attribute"): 1.5, ("index",): 0.5},
+)
+"""The paper's tiers and penalties under this project's readings: one-to-one, not exact is incorrect, last of a cell."""
+
+
+def _drop(spec: TieredSpec, part: str) -> TieredSpec:
+    if part not in spec.parts:
+        raise ConfigError(f"this preset drops the tier {part!r}, and the task's tiers are {', '.join(spec.parts)}")
+    dropped = spec.table[spec.parts.index(part)]
+    return spec.change(tiers={key: value for key, value in spec.tiers.items() if key != dropped})
+
+
+def _calibrated(spec: TieredSpec) -> TieredSpec:
+    best = spec.value(0)
+    return spec.change(
+        tiers={spec.table[0]: best},
+        incorrect=f"not_{spec.parts[min(1, len(spec.parts) - 1)]}",
+        incorrect_penalty=best,
+        underprediction_penalty=best,
+    )
+
+
+PRESETS: Mapping[str, Callable[[TieredSpec], TieredSpec]] = {
+    "default": lambda spec: spec,
+    "paper": lambda spec: spec.change(matching="literal", conflicts="each"),
+    "calibrated": _calibrated,
+    "no_object_tier": lambda spec: _drop(spec, "object"),
+    "no_attribute_tier": lambda spec: _drop(spec, "attribute"),
+    "no_underprediction_penalty": lambda spec: spec.change(underprediction_penalty=0.0),
+    "no_incorrect_penalty": lambda spec: spec.change(incorrect_penalty=0.0),
+    "count_difference": lambda spec: spec.change(incorrect_penalty=0.0, count="difference"),
+    "naive_binary": lambda spec: spec.change(rule="binary"),
+}
+"""Named changes of a spec. ``paper`` is the literal reading of the printed formula; ``calibrated`` is in step with
+NDiff (a guess beyond the true number pays only above one half); the others are the paper's ablations (its Table 3)."""
+
+
+def preset_spec(spec: TieredSpec, preset: str, **overrides: Any) -> TieredSpec:
+    """Return *spec* under a preset and then under *overrides*, which are the fields of `TieredSpec`.
+
+    Raises:
+        ConfigError: for an unknown preset or option.
+    """
+    if preset not in PRESETS:
+        raise ConfigError(f"unknown preset {preset!r}{nearest(preset, list(PRESETS))}")
+    return PRESETS[preset](spec).change(**overrides)

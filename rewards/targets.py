@@ -1,0 +1,138 @@
+"""The gold of list tasks: whatever form a file has it in -> records, or a `DataError` that says what is wrong."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from parsers.records import parse_records
+from rewards.errors import DataError
+
+if TYPE_CHECKING:
+    from parsers.formats import RecordFormat
+    from rewards.tiered import Record
+
+_FIELD_NAMES = {
+    "index": ("index", "obj_idx", "object", "id"),
+    "attribute": ("attribute", "attr"),
+    "value": ("value", "val"),
+}
+"""Keys under which other people's records hold a field; the first is ours, ``obj_idx, attr, val`` is TRANCE's."""
+
+_JSON_RECORDS = re.compile(r"\{|\[\s*\{")
+
+
+def read_target(value: Any, record_format: RecordFormat) -> tuple[Record, ...]:
+    """Return the true records.
+
+    Args:
+        value: records as tuples or lists, any string that the answer's parser accepts (also inside ``<answer>`` tags),
+            JSON, or mappings such as ``{"obj_idx": 2, "attr": "color", "val": "cyan"}``. The same cell twice is
+            allowed.
+        record_format: the format of the task's records.
+
+    Raises:
+        DataError: ``target[0].value 'cyna' is not a color (did you mean 'cyan'?)``; also for an exact duplicate.
+    """
+    if hasattr(value, "tolist"):  # numpy's
+        value = value.tolist()
+    if isinstance(value, str):
+        return _read_text(value, record_format)
+    if isinstance(value, Sequence):
+        return _unique(tuple(_read_record(record, at, record_format) for at, record in enumerate(value)))
+    raise DataError(f"target is {type(value).__name__} {value!r:.60}; it is a list of records or a string of them")
+
+
+@lru_cache(maxsize=4096)
+def _read_text(text: str, record_format: RecordFormat) -> tuple[Record, ...]:
+    body = text.strip()
+    if body.startswith("<answer>") and body.endswith("</answer>"):
+        body = body[len("<answer>") : -len("</answer>")].strip()  # open-r1 and its heirs keep solutions in tags
+    if _JSON_RECORDS.match(body):
+        try:
+            decoded = json.loads(body)
+        except (ValueError, RecursionError) as error:
+            raise DataError(f"target is not valid JSON: {error}") from error
+        return read_target([decoded] if isinstance(decoded, dict) else decoded, record_format)
+    parsed = parse_records(body, record_format)
+    if parsed.invalid:
+        fault = parsed.invalid[0]
+        raise DataError(f"target {body[:60]!r}, character {(fault.offset or 0) + 1}: {fault.message}")
+    return _unique(parsed.items)
+
+
+def _unique(records: tuple[Record, ...]) -> tuple[Record, ...]:
+    if len(set(records)) < len(records):
+        twice = next(record for at, record in enumerate(records) if record in records[:at])
+        raise DataError(f"target holds {'.'.join(map(str, twice))} twice; a change is named once")
+    return records
+
+
+def _read_record(record: Any, at: int, record_format: RecordFormat) -> Record:
+    if isinstance(record, str):
+        parsed = _read_text(record, record_format)
+        if len(parsed) != 1:
+            raise DataError(f"target[{at}] {record!r:.60} is not one record")
+        return parsed[0]
+    if type(record) is dict or isinstance(record, Mapping):  # the first is what files hold, and quick to tell
+        values = [record[key] for key in _keys(tuple(record), at, record_format)]
+    elif isinstance(record, Sequence) and len(record) == len(record_format.fields):
+        values = list(record)
+    else:
+        raise DataError(f"target[{at}] {record!r:.60} is not ({', '.join(f.name for f in record_format.fields)})")
+    found = tuple([value if type(value) in (int, str) else _plain(value) for value in values])
+    known = _known(found, record_format)
+    return known if known is not None else _explain(found, at, record_format)
+
+
+@lru_cache(maxsize=1024)
+def _keys(found: tuple[str, ...], at: int, record_format: RecordFormat) -> list[str]:
+    """Return the keys under which a mapping with the keys *found* holds the fields."""
+    keys = []
+    for field in record_format.fields:
+        key = next((key for key in _FIELD_NAMES.get(field.name, (field.name,)) if key in found), None)
+        if key is None:
+            raise DataError(f"target[{at}] has no {field.name!r}; it has {', '.join(map(repr, found)) or 'no keys'}")
+        keys.append(key)
+    return keys
+
+
+def _plain(value: Any) -> int | str:
+    """Return numpy numbers as int, and TRANCE's moves ``["front-left", 2]`` as ``"front-left.2"``."""
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return ".".join(map(str, value))
+    if isinstance(value, str):
+        return value
+    try:
+        whole = int(value)
+    except (TypeError, ValueError, OverflowError):
+        return repr(value)
+    return whole if whole == value and not isinstance(value, bool) else repr(value)
+
+
+@lru_cache(maxsize=4096)
+def _known(found: Record, record_format: RecordFormat) -> Record | None:
+    """Return the record where its canonical writing parses to one; spelling and case are mended on the way."""
+    parsed = parse_records(record_format.render(found), record_format)
+    return parsed.items[0] if len(parsed.items) == 1 and not parsed.invalid else None
+
+
+def _explain(found: Record, at: int, record_format: RecordFormat) -> Record:
+    values = dict(zip([field.name for field in record_format.fields], found, strict=True))
+    for field in record_format.fields:
+        value = values[field.name]
+        if field.kind == "integer" and not (isinstance(value, int) and 0 <= value < 10**9):
+            raise DataError(f"target[{at}].{field.name} is {value!r}; it is a whole number from 0")
+        allowed = dict(field.values_by).get(str(values[field.by]), ()) if field.by else field.values
+        if field.kind == "closed" and allowed and value not in allowed:
+            close = get_close_matches(str(value).lower(), allowed, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else f"one of {', '.join(allowed)}"
+            means = str(values[field.by]) if field.by else field.name
+            raise DataError(
+                f"target[{at}].{field.name} {value!r} is not {'an' if means[0] in 'aeiou' else 'a'} {means} ({hint})"
+            )
+    raise DataError(f"target[{at}] {found!r} is not of the form {record_format.forms[0]}")

@@ -1,0 +1,271 @@
+import pytest
+from choice_golden import rows
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmarks.answer_section import answer_section
+from benchmarks.mindcube import official as mindcube_official
+from benchmarks.mindcube import strict as mindcube
+from benchmarks.mmsi import strict as mmsi
+from benchmarks.mmsi.types import TYPES
+from benchmarks.sparbench import strict as sparbench
+from benchmarks.sparbench.moves import parse_moves, score_moves
+from benchmarks.sparbench.tasks import AXES, TASKS
+from rewards.errors import DataError
+
+VCI = "view_change_infer"
+PIECES = st.sampled_from(
+    [
+        "<think>",
+        "</think>",
+        "<answer>",
+        "</answer>",
+        "<Answer>",
+        "A",
+        "b.",
+        "1.5 m",
+        "move_up:1",
+        ",",
+        " ",
+        "no",
+        "`",
+        "\n",
+    ]
+)
+COMPLETIONS = st.one_of(st.text(), st.lists(PIECES, max_size=12).map("".join))
+UNPARSED = {"answer": None, "parsed": False, "correct": False, "score": 0.0}
+
+
+def choose(response, truth="B", **columns):
+    return mindcube.score_row({"response": response, "gt_answer": truth, **columns})
+
+
+def spar(prediction, answer, task="depth_prediction_oc"):
+    return sparbench.score_row({"task": task, "prediction": prediction, "answer": answer})
+
+
+# The answer section
+
+
+@pytest.mark.parametrize(
+    ("completion", "text", "fault"),
+    [
+        ("B", "B", None),
+        ("", "", None),
+        ("<answer>B</answer>", "B", None),
+        ("<think>A.</think><answer>B</answer>", "B", None),
+        ("A.</think><answer>B</answer>", "B", None),
+        ("<think><answer>A</answer></think><answer>B</answer>", "B", None),
+        ("<cogmap>{}</cogmap><answer>B</answer>", "B", None),
+        ("<think>B</think>", None, "no_answer"),
+        ("<think>A</think>B", None, "text_between"),
+        ("<think>B", None, "unclosed_think"),
+        ("<think>x</think><answer>B", None, "unclosed_answer"),
+        ("<ANSWER>B</ANSWER>", None, "no_think"),
+    ],
+)
+def test_the_answer_section(completion, text, fault):
+    section = answer_section(completion)
+    assert section.text == text
+    assert (section.fault.code if section.fault else None) == fault
+
+
+# Letters
+
+
+@pytest.mark.parametrize(
+    ("response", "answer", "correct"),
+    [
+        ("<think>option A. looks wrong.</think><answer>B</answer>", "B", True),
+        ("<think>so it is plan C</think><answer>A</answer>", "A", False),
+        ("In the U.S.A. … <answer>B</answer>", "B", True),
+        ("<answer>b. left</answer>", "B", True),
+        ("<answer>A\nB</answer>", None, False),
+        ("``B``", "B", True),
+        ("", None, False),
+        ("Because", None, False),
+        ("A chair is on the left", None, False),
+        (None, None, False),
+    ],
+)
+def test_letters(response, answer, correct):
+    scored = choose(response)
+    assert (scored["answer"], scored["correct"], scored["score"]) == (answer, correct, float(correct))
+    assert scored["parsed"] is (answer is not None)
+    assert mmsi.score_row({"response": response, "answer": "B"}) == scored
+    assert spar(response, "B", "position_matching") == scored
+
+
+def test_the_text_of_an_option_is_an_answer_where_the_options_are_known():
+    assert choose("<answer>on the left</answer>")["parsed"] is False
+    assert choose("<answer>on the left</answer>", options=["on the right", "on the left"])["correct"] is True
+
+
+def test_yes_and_no_are_answers_of_spar():
+    assert spar("<answer>Yes</answer>", "yes", "obj_spatial_relation_oo_mv")["correct"] is True
+    assert spar("<answer>No.</answer>", "yes", "obj_spatial_relation_oo_mv")["answer"] == "no"
+    assert spar("", "no", "obj_spatial_relation_oo_mv")["correct"] is False
+
+
+@pytest.mark.parametrize(
+    "score",
+    [
+        lambda: choose("B", ""),
+        lambda: choose("B", "left of it"),
+        lambda: mmsi.score_row({"response": "B", "answer": "?"}),
+        lambda: spar("1", "1,5"),
+        lambda: spar("move_up:1", "up", VCI),
+    ],
+)
+def test_a_truth_that_cannot_be_read_is_an_error_of_the_file(score):
+    with pytest.raises(DataError, match=r"the true answer '.*' cannot be used"):
+        score()
+
+
+def test_an_unknown_task_is_named():
+    with pytest.raises(DataError, match="task 'depth' is not one of SPAR-Bench's twenty"):
+        spar("1", "1", "depth")
+
+
+# Numbers
+
+
+@pytest.mark.parametrize(
+    ("prediction", "answer", "read", "score", "correct"),
+    [
+        ("<think>3 or 4</think><answer>1.5</answer>", "1.5", 1.5, 1.0, True),
+        ("1,200", "1200", 1200.0, 1.0, True),
+        ("-1.2", "1.2", -1.2, 0.0, False),
+        ("1.1", "1", 1.1, 0.9, False),
+        ("1.05", "1", 1.05, 1.0, True),
+        ("between 1 and 2", "1", None, 0.0, False),
+        ("", "1", None, 0.0, False),
+        ("none", "-1", None, 0.0, False),
+    ],
+)
+def test_numbers(prediction, answer, read, score, correct):
+    for task in ("depth_prediction_oc", "depth_prediction_oc_mv"):
+        scored = spar(prediction, answer, task)
+        assert (scored["answer"], scored["correct"], scored["parsed"]) == (read, correct, read is not None)
+        assert scored["score"] == pytest.approx(score)
+
+
+# Camera moves
+
+
+@pytest.mark.parametrize(
+    ("text", "axes"),
+    [
+        ("move_right:0.4,rotate_left:30", (0.4, 0.0, 0.0, -30.0, 0.0)),
+        ("Move right: 0.4 m; rotate left = 30 degrees.", (0.4, 0.0, 0.0, -30.0, 0.0)),
+        ("move_up:1\nmove_down:.25", (0.0, 0.75, 0.0, 0.0, 0.0)),
+        ("move_up:1,move_up:1", (0.0, 1.0, 0.0, 0.0, 0.0)),
+        ("move_up:1,move_up:2", "ambiguous"),
+        ("move_up:nan", "no_move"),
+        ("move_up:1e9", "no_move"),
+        ("move_up", "no_move"),
+        ("move_up:1,", "no_move"),
+        ("jump_up:1", "unknown_action"),
+        ("", "empty"),
+        ("move_up:1," * 10**5, "too_long"),
+    ],
+)
+def test_reading_moves(text, axes):
+    moves = parse_moves(text)
+    if isinstance(axes, str):
+        assert (moves.axes, moves.fault.code) == (None, axes)
+    else:
+        assert moves == (axes, None)
+
+
+@pytest.mark.parametrize(
+    ("prediction", "answer", "score"),
+    [
+        ("move_right:0.4,rotate_left:30", "rotate_left:30,move_right:0.4", 1.0),
+        ("rotate_left:30", "move_right:4", 0.0),  # 0.6 officially: untouched axes are free there
+        ("move_right:1", "move_right:2", 0.1),  # half of the true value
+        ("move_right:2", "move_right:1", 0.0),  # twice the true value
+        ("move_right:2,move_up:0.01", "move_right:2", 0.5),
+        ("move_right:2", "move_right:2,move_up:0.01", 0.5),
+        ("move_right:0", "move_right:0", 1.0),
+        ("move_right:1", "move_right:0", 0.0),
+    ],
+)
+def test_scoring_moves(prediction, answer, score):
+    scored = spar(f"<think>move_up:9</think><answer>{prediction}</answer>", answer, VCI)
+    assert scored["score"] == pytest.approx(score)
+    assert scored["correct"] is (score == 1.0)
+
+
+VALUES = st.dictionaries(st.sampled_from([action for axis in AXES for action in axis]), st.integers(1, 90), min_size=1)
+
+
+@given(VALUES, VALUES)
+def test_only_the_true_moves_earn_everything(said, true):
+    text, truth = (",".join(f"{action}:{value}" for action, value in moves.items()) for moves in (said, true))
+    scored = score_moves(text, truth)
+    assert score_moves(truth, truth).value == 1.0
+    assert 0.0 <= scored.value <= 1.0
+    touched = [axis for axis, value in enumerate(parse_moves(truth).axes) if value]
+    if touched and not any(parse_moves(text).axes[axis] for axis in touched):
+        assert scored.value == 0.0
+
+
+# Tables and totality
+
+
+@given(COMPLETIONS)
+def test_nothing_unparsed_is_right_and_nothing_raises(completion):
+    scores = [choose(completion), mmsi.score_row({"response": completion, "answer": "A"})]
+    scores += [
+        spar(completion, "move_up:1" if task == VCI else "1.5" if "prediction" in task else "A", task) for task in TASKS
+    ]
+    for scored in scores:
+        assert 0.0 <= scored["score"] <= 1.0
+        if not scored["parsed"]:
+            assert scored.items() >= UNPARSED.items()
+            assert scored["fault"]
+        else:
+            assert scored["fault"] is None
+
+
+def test_the_reasoning_decides_nothing():
+    distracted = [
+        {**row, "response": f"<think>It is D. No, A. It is E</think><answer>{row['gt_answer']}</answer>"}
+        for row in rows("mindcube")[:300]
+    ]
+    assert all(mindcube.score_row(row)["correct"] for row in distracted)
+    assert {mindcube_official.score_row(row)["extracted"] for row in distracted} == {"A"}
+
+
+def test_mindcube_table():
+    raw = [("rotation_1", "B"), ("among_1", "A"), ("among_2", "?"), ("translation_1", "B"), ("linear_1", "B")]
+    scored = [{"id": name, **choose(response)} for name, response in raw]
+    table = mindcube.aggregate(scored)
+    assert table["overall"] == {"n": 4, "score": 0.5, "accuracy": 0.5, "wrong": 1, "unparsed": 1}
+    assert list(table["settings"]) == ["rotation", "among", "translation", "other"]
+    assert table["settings"]["among"] == {"n": 2, "score": 0.0, "accuracy": 0.0, "wrong": 1, "unparsed": 1}
+
+
+def test_mmsi_table():
+    raw = [(7, TYPES[4], "A"), (1_000_007, TYPES[4], "?"), (8, "Positional Relationship (Cam.-Cam.)", "A")]
+    scored = [
+        {"index": index, "category": kind, **mmsi.score_row({"response": text, "answer": "A"})}
+        for index, kind, text in raw
+    ]
+    table = mmsi.aggregate(scored)
+    assert list(table["types"]) == [TYPES[0], TYPES[4]]
+    assert table["overall"]["unparsed"] == 1
+    assert table["circular"]["Overall"] == {"Circular": 0.5, "Vanilla": 1.0, "n": 2}
+    assert "circular" not in mmsi.aggregate([{key: row[key] for key in row if key != "index"} for row in scored])
+
+
+def test_sparbench_table():
+    raw = [(VCI, "move_up:1", "move_up:1"), ("position_matching", "?", "A"), ("depth_prediction_oc", "1.1", "1")]
+    scored = [{"task": task, **spar(text, answer, task)} for task, text, answer in raw]
+    table = sparbench.aggregate(scored)
+    assert (table["Middle"], table["Low"], table["High"]) == (0.5, pytest.approx(0.9), None)
+    assert table["overall"] == pytest.approx(1.9 / 3)
+    assert table["rows"]["unparsed"] == 1
+    assert list(table["tasks"]) == ["depth_prediction_oc", VCI, "position_matching"]
+    assert sparbench.aggregate([])["overall"] is None

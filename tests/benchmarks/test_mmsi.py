@@ -1,0 +1,116 @@
+import pytest
+from choice_golden import aggregate, agrees, disagreements, rows, scored
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmarks.mmsi import official
+from benchmarks.mmsi.circular import circular_accuracy, rotations
+from benchmarks.mmsi.types import TYPES, canonical_type
+from rewards.errors import DataError
+
+PIECES = st.sampled_from(["A", "B ", "C.", "d", "F", "`", "``", "{", "}", " ", "\n", "word", "(", "é", "K"])
+RESPONSES = st.one_of(st.text(), st.lists(PIECES, max_size=12).map("".join))
+
+
+def test_every_golden_row_agrees():
+    assert len(rows("mmsi")) == 1200
+    assert disagreements("mmsi", official.score_row) == []
+
+
+def test_the_golden_aggregate_agrees():
+    assert agrees(official.aggregate(scored("mmsi", official.score_row)), aggregate("mmsi"))
+
+
+def test_eleven_types_with_en_dashes():
+    assert len(set(TYPES)) == 11
+    assert {row["category"] for row in rows("mmsi")} == set(TYPES)
+    assert canonical_type("Positional Relationship (Reg.-Reg.)") in TYPES
+    assert canonical_type("MSR-2") == "MSR-2"
+
+
+@pytest.mark.parametrize(
+    ("text", "letter", "readme", "lmms"),
+    [
+        ("<think>Option A, or B</think><answer>C</answer>", "A", "A", "A"),
+        ("A bike is left, so ``C``", "C", "C", "C"),
+        ("A bike is left, so C", "C", "C", "C"),
+        ("`B` or ``D``", "D", "D", "D"),
+        ("`` `` A", None, None, None),
+        ("`x` A", None, None, None),
+        ("`{B} A`", "B", "B", "B"),
+        ("A {B}", "A", "B", "B"),
+        ("{ A", "A", "A", "A"),
+        ("c", None, None, "C"),
+        ("E", None, None, "E"),
+        ("a. bike", None, None, "A"),
+        ("", None, None, None),
+    ],
+)
+def test_quirks_of_the_letter_search(text, letter, readme, lmms):
+    assert official.extract_official(text) == letter
+    assert official.extract_readme(text) == readme
+    assert official.extract_lmms(text) == lmms
+
+
+def test_none_is_an_empty_response_and_numbers_are_text():
+    assert official.score_row({"response": None, "answer": "A"})["readme_score"] is None
+    assert official.score_row({"response": 7, "answer": "A"})["lmms_note"] == "cannot find answer"
+
+
+def test_an_answer_that_is_no_text_is_an_error_of_the_file():
+    with pytest.raises(DataError, match="answer must be a letter, not 3"):
+        official.score_row({"response": "A", "answer": 3})
+
+
+def test_rows_without_category_have_only_the_average():
+    row = {"response": "A", "answer": "A"}
+    table = official.aggregate([{**row, **official.score_row(row)}])
+    assert table == {"official": {"overall": 1.0, "categories": {}}, "lmms": {"average": 1.0}}
+
+
+@given(RESPONSES)
+def test_any_text_gives_a_letter_or_none(text):
+    assert official.extract_official(text) in {None, *"ABCD"}
+    assert official.extract_lmms(text) in {None, *"ABCDEF"}
+
+
+@pytest.mark.parametrize("text", ["{" * 10**6, "`" * 10**6, "{}" * 10**5, "A b " * 10**5, "``x" * 10**5])
+def test_a_megabyte_is_read(text):
+    assert official.score_row({"response": text, "answer": "A"})["official_score"] == 0.0
+
+
+def test_circular_accuracy_needs_every_rotation():
+    table = circular_accuracy(
+        [
+            {"index": 3, "category": "MSR", "correct": True},
+            {"index": 1_000_003, "category": "MSR", "correct": True},
+            {"index": 2_000_003, "category": "MSR", "correct": False},
+            {"index": "4", "category": "Motion (Obj.)", "correct": True},
+        ]
+    )
+    assert table["Overall"] == {"Circular": 0.5, "Vanilla": 1.0, "n": 2}
+    assert table["MSR"]["Circular"] == 0.0
+    assert table["Motion (Obj.)"]["Circular"] == 1.0
+
+
+def test_the_plain_accuracy_is_that_of_the_unrotated_question():
+    raw = [{"index": 1_000_001, "official_score": 1.0}, {"index": 1, "official_score": 0.0}]
+    assert circular_accuracy(raw, correct="official_score")["Overall"] == {
+        "Circular": 0.0,
+        "Vanilla": 0.0,
+        "n": 1,
+    }
+    assert circular_accuracy([])["Overall"] == {"Circular": None, "Vanilla": None, "n": 0}
+
+
+def test_an_index_that_is_no_number_is_named():
+    with pytest.raises(DataError, match="index 'q7' is not a whole number"):
+        circular_accuracy([{"index": "q7", "correct": True}])
+
+
+@given(st.sampled_from("ABCD"))
+def test_rotations_keep_the_right_text(answer):
+    options = {"A": "north", "B": "east", "C": "south", "D": "west"}
+    turned = rotations(options, answer)
+    assert [new[letter] for new, letter in turned] == [options[answer]] * 4
+    assert sorted(letter for _, letter in turned) == list("ABCD")
