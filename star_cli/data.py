@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -77,26 +78,29 @@ def generate(directory: Path, workers: int, attributes: tuple[str, ...], **optio
     Scene i depends on the seed and i only. A run that was stopped goes on where it was when it is started
     again.
     """
-    from rewards.errors import ConfigError
     from trainers.data.generate import Settings
     from trainers.data.generate import generate as generate_data
     from trainers.data.scenes import check_attributes
 
-    try:
-        settings = Settings(attributes=check_attributes(attributes), **options)
-        with _progress() as bar:
-            task = bar.add_task("scenes", total=settings.count)
-            path = generate_data(
-                directory,
-                settings,
-                workers=workers,
-                on_progress=lambda done, total: bar.update(task, completed=done, total=total),
-            )
-    except ConfigError as error:
-        raise click.ClickException(str(error)) from None
-    except OSError as error:
-        raise click.ClickException(f"{error.filename or directory}: {error.strerror}") from None
+    settings = Settings(attributes=check_attributes(attributes), **options)
+    with _files_named(), _progress() as bar:
+        task = bar.add_task("scenes", total=settings.count)
+        path = generate_data(
+            directory,
+            settings,
+            workers=workers,
+            on_progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )
     click.echo(f"{path}: {settings.count} scenes")
+
+
+@contextmanager
+def _files_named() -> Iterator[None]:
+    """Turn an error of the file system into one line that names the file."""
+    try:
+        yield
+    except OSError as error:
+        raise click.ClickException(f"{error.filename}: {error.strerror}" if error.filename else str(error)) from None
 
 
 def _progress() -> Progress:
@@ -115,16 +119,11 @@ def _progress() -> Progress:
 @click.option("--out", type=click.Path(path_type=Path), help="PNG to write.  [default: scene-INDEX.png]")
 def show(file: Path, index: int, out: Path | None) -> None:
     """Draw one sample of FILE (a data.jsonl) with its changes, as a PNG."""
-    from rewards.errors import ConfigError, DataError
     from trainers.data.show import read_sample, show_sample
 
     target = out or Path(f"scene-{index}.png")
-    try:
+    with _files_named():
         show_sample(read_sample(file, index), file.parent).save(target)
-    except (ConfigError, DataError) as error:
-        raise click.ClickException(str(error)) from None
-    except OSError as error:
-        raise click.ClickException(f"{target}: {error.strerror or error}") from None
     click.echo(str(target))
 
 
@@ -132,20 +131,12 @@ def show(file: Path, index: int, out: Path | None) -> None:
 @click.argument("file", type=click.Path(path_type=Path), metavar="FILE")
 def check(file: Path) -> None:
     """Name every line of FILE (a data.jsonl) that breaks a rule of TRANCE, and the rule."""
-    from rewards.errors import DataError
-
-    count = 0
-    try:
-        for count, line in enumerate(_wrong_lines(file), start=1):  # noqa: B007
-            click.echo(line)
-    except DataError as error:
-        raise click.ClickException(str(error)) from None
-    if count:
-        raise click.ClickException(f"{file}: {count} broken rules")
-    click.echo(f"{file}: no rule is broken")
-
-
-def _wrong_lines(file: Path) -> Iterator[str]:
     from trainers.data.check import check_file
 
-    return check_file(file)
+    count = 0
+    for line in check_file(file):
+        count += 1
+        click.echo(line)
+    if count:
+        raise click.ClickException(f"{file}: broken rules: {count}")
+    click.echo(f"{file}: no rule is broken")

@@ -51,7 +51,7 @@ class Settings:
     """What a data set is a function of.
 
     Attributes:
-        task: one of `TASKS`: changes of one scene, or questions about several views of one.
+        task: one of `TASKS`: changes of a scene, or questions about several views of one.
         count: number of items.
         seed: not negative.
         images: ``none`` or a backend of `trainers.data.render`.
@@ -124,11 +124,11 @@ def generate(
     report = on_progress or _silent
     if not (target / DATA).exists():
         _make_pieces(target, settings, workers, report)
-        if settings.task == "tvr":
-            write_vocabulary(target)
         _join(target, settings, METADATA)
         if settings.task == "multiview":
             write_generated_card(target, [json.loads(line) for line in (target / METADATA).read_bytes().splitlines()])
+        else:
+            write_vocabulary(target)
         _join(target, settings, DATA)  # the data last: where it is, all is done
     shutil.rmtree(target / PARTS, ignore_errors=True)
     report(settings.count, settings.count)

@@ -13,7 +13,7 @@ from trainers.data.bodies import bodies_of
 from trainers.data.cameras import VIEWS, frame_at, project
 from trainers.data.occlusion import MIN_PIXELS, seen_pixels
 from trainers.data.records import targets
-from trainers.data.relations import references
+from trainers.data.relations import placed
 from trainers.data.wording import Wording, envelope, view_lines
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def _triplets(bodies: Bodies, indices: Sequence[int], seen: Any, camera: Floats)
     """Return how each object stands to its nearest neighbour; the only one of a picture stands before the camera."""
     if len(indices) == 1:
         return [(f"object {indices[0]}", VIEWER, "in front of")]
-    return references(bodies._replace(shown=seen), indices, camera)
+    return placed(bodies._replace(shown=seen), indices, camera)
 
 
 def _look(thing: Mapping[str, Any]) -> str:
