@@ -130,9 +130,7 @@ def _is_within_another(doubt: Doubt) -> bool:
 
 def _gains(payer: Payer, trials: Sequence[_Trial]) -> NDArray[np.float64]:
     """Return how much more each policy is paid in each of the two worlds, (trials, 2). Nothing is paid twice."""
-    rows = [
-        (draft, world) for each in trials for draft in (each.draft, each.honest) for world in each.doubt.worlds
-    ]
+    rows = [(draft, world) for each in trials for draft in (each.draft, each.honest) for world in each.doubt.worlds]
     distinct = {(draft, id(world)): (draft, world) for draft, world in rows}
     paid = pay_drafts(payer, [draft for draft, _ in distinct.values()], [world for _, world in distinct.values()])
     amounts = dict(zip(distinct, paid.tolist(), strict=True))
