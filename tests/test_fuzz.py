@@ -47,7 +47,12 @@ def texts(seed, number):
         if rng.random() < 0.6:
             answer = mutate(rng, answer, SHARDS)
         whole = f"<think>{rng.choice(['a', '', 'so <answer>x</answer>'])}</think>{rng.choice(['', ' ', chr(10)])}<answer>{answer}</answer>"
-        yield rng.choice([whole, mutate(rng, whole, tags), random_bytes(rng), "".join(rng.choices(tags, k=rng.randrange(9)))]), answer
+        yield (
+            rng.choice(
+                [whole, mutate(rng, whole, tags), random_bytes(rng), "".join(rng.choices(tags, k=rng.randrange(9)))]
+            ),
+            answer,
+        )
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -84,7 +89,9 @@ def test_answers(seed):
     assert min(found.values()) > 200
 
 
-@pytest.mark.parametrize("options", [{}, {"preset": "paper", "mode": "lenient"}, {"task": "trance", "preset": "calibrated", "scale": "n_gt"}])
+@pytest.mark.parametrize(
+    "options", [{}, {"preset": "paper", "mode": "lenient"}, {"task": "trance", "preset": "calibrated", "scale": "n_gt"}]
+)
 def test_scores(options):
     drawn = [text for text, _ in texts(7, 1500)]
     batch = score_batch(drawn, ["2.color.cyan, 0.shape.cube"] * len(drawn), **options)

@@ -65,7 +65,11 @@ def numbered(unit, size):
     raise AssertionError
 
 
-WRAPS = {"bare": "{}", "in the reasoning": "<think>{}</think><answer>a</answer>", "in the answer": "<think>a</think><answer>{}</answer>"}
+WRAPS = {
+    "bare": "{}",
+    "in the reasoning": "<think>{}</think><answer>a</answer>",
+    "in the answer": "<think>a</think><answer>{}</answer>",
+}
 
 
 @pytest.mark.slow
@@ -103,7 +107,9 @@ def test_answers(family):
 @pytest.mark.parametrize("family", ["hyphens", "open lists", "positions", "half positions"])
 def test_answers_with_moves(family):
     """Values of several words, with brackets around them or without."""
-    unit = {"positions": '4.position.["front-left", 2],', "half positions": "4.position.front - "}.get(family) or ANSWER_FAMILIES[family]
+    unit = {"positions": '4.position.["front-left", 2],', "half positions": "4.position.front - "}.get(
+        family
+    ) or ANSWER_FAMILIES[family]
     assert exponent(parse_anew(TRANCE), [numbered(unit, size) for size in SIZES]) < LIMIT
 
 
@@ -116,7 +122,9 @@ def test_answers_inside_brackets(family, wrap):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("options", [{}, {"preset": "paper"}, {"tiers": NO_CHAIN, "table": ()}], ids=["counting", "literal", "assignment"])
+@pytest.mark.parametrize(
+    "options", [{}, {"preset": "paper"}, {"tiers": NO_CHAIN, "table": ()}], ids=["counting", "literal", "assignment"]
+)
 def test_matching(options):
     """Many predictions and few true changes."""
     target = "2.color.cyan, 3.color.red, 0.shape.cube, 101.color.cyan"
@@ -131,4 +139,10 @@ def test_matching(options):
 
 def test_the_measure_sees_a_square():
     """What fails when an algorithm is quadratic, on one that is."""
-    assert exponent(lambda text: [text.count(text[-1] * 2, at) for at in range(0, len(text), 40)], ["a" * size for size in SIZES]) > LIMIT
+    assert (
+        exponent(
+            lambda text: [text.count(text[-1] * 2, at) for at in range(0, len(text), 40)],
+            ["a" * size for size in SIZES],
+        )
+        > LIMIT
+    )

@@ -19,7 +19,9 @@ def python(program, cwd=ROOT, first=None):
     """Run a program in a new process and return what it printed; *first* goes before the project on the path."""
     path = os.pathsep.join(filter(None, [first, str(ROOT)]))
     environment = os.environ | {"PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
-    done = subprocess.run([sys.executable, "-c", program], env=environment, cwd=cwd, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environment, cwd=cwd, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 
@@ -66,7 +68,12 @@ def test_the_alias_beside_foreign_files(names, tmp_path):
         "print(score_completion('<think>a</think><answer>1.color.cyan</answer>', '2.color.cyan', tiers=tiers, table=()).total)\n"
         f"print([__import__(name).WHO for name in {names}])"
     )
-    assert python(program, tmp_path, str(tmp_path)).splitlines() == ["[6.0]", "[2.0]", "1.0", str(["somebody else"] * len(names))]
+    assert python(program, tmp_path, str(tmp_path)).splitlines() == [
+        "[6.0]",
+        "[2.0]",
+        "1.0",
+        str(["somebody else"] * len(names)),
+    ]
 
 
 @pytest.mark.parametrize("first", ["rewards", "star_r1"])

@@ -60,7 +60,9 @@ def test_as_trl_calls_it(function):
         columns = {"solution": ["2.color.cyan"] * 2}
     expected = {"tvr_reward": 6, "tvr_accuracy_reward": 5, "multiview_reward": 2}.get(function.__name__, 1)
     text = RIGHT if "tvr" in function.__name__ else SEEN
-    found = function(**trl([[{"role": "assistant", "content": text}], [{"role": "assistant", "content": "?"}]], **columns))
+    found = function(
+        **trl([[{"role": "assistant", "content": text}], [{"role": "assistant", "content": "?"}]], **columns)
+    )
     assert found == [expected, {"tvr_reward": -1.0, "tvr_accuracy_reward": -1.0}.get(function.__name__, 0.0)]
     assert [type(value) for value in found] == [float, float]
 
@@ -85,7 +87,9 @@ def test_strings_messages_and_parts_earn_the_same(rows):
         assert tvr_reward([wrap(text) for text in texts], target=gold) == expected
 
 
-@given(ROWS, st.sampled_from(list(PRESETS)), st.sampled_from(["strict", "lenient"]), st.sampled_from(["auto", True, False]))
+@given(
+    ROWS, st.sampled_from(list(PRESETS)), st.sampled_from(["strict", "lenient"]), st.sampled_from(["auto", True, False])
+)
 def test_separate_functions_add_up_to_the_total(rows, preset, mode, think_prefilled):
     texts, gold = [text for text, _ in rows], [true for _, true in rows]
     settings = {"preset": preset, "mode": mode, "think_prefilled": think_prefilled}
@@ -137,12 +141,22 @@ def test_columns_of_other_types(column):
 
 
 def test_columns_named_like_settings_are_columns():
-    columns = {"task": ["spatial"], "preset": ["x"], "mode": ["y"], "overrides": [{}], "think_prefilled": [1], "name": ["z"], "pays": ["q"]}
+    columns = {
+        "task": ["spatial"],
+        "preset": ["x"],
+        "mode": ["y"],
+        "overrides": [{}],
+        "think_prefilled": [1],
+        "name": ["z"],
+        "pays": ["q"],
+    }
     assert tvr_reward([RIGHT], target=GOLD, **columns) == [6.0]
     assert format_reward([RIGHT], **columns) == [1.0]
 
 
-@pytest.mark.parametrize("function", [tvr_reward, tvr_accuracy_reward, answer_reward, multiview_reward, reference_reward])
+@pytest.mark.parametrize(
+    "function", [tvr_reward, tvr_accuracy_reward, answer_reward, multiview_reward, reference_reward]
+)
 def test_no_column_of_targets(function):
     message = (
         "^no column holds the target: expected one of target, ground_truth, gt_answer, gts, solution, answer, label, "
@@ -169,7 +183,11 @@ def test_rows_without_target_get_none():
     assert tvr_reward([RIGHT, RIGHT, "?"], target=[None, "2.color.cyan", None]) == [None, 6.0, None]
     assert tvr_reward([RIGHT] * 60, target=[None, "2.color.cyan"] * 30) == [None, 6.0] * 30
     assert answer_reward([SEEN, SEEN], target=[None, "B"]) == [None, 1.0]
-    assert reference_reward([SEEN] * 3, target=["A", None, "A"], references=[None, [["sofa"]], [["sofa", "ball"]]]) == [None, None, 1.0]
+    assert reference_reward([SEEN] * 3, target=["A", None, "A"], references=[None, [["sofa"]], [["sofa", "ball"]]]) == [
+        None,
+        None,
+        1.0,
+    ]
 
 
 def test_a_batch_without_any_target():
@@ -184,7 +202,9 @@ def test_a_batch_without_any_target():
 
 
 def test_wrong_gold_is_named_by_its_row_in_the_callers_batch():
-    with pytest.raises(DataError, match=r"^row 2: target\[0\]\.value 'cyna' is not a color \(did you mean 'cyan'\?\)$") as caught:
+    with pytest.raises(
+        DataError, match=r"^row 2: target\[0\]\.value 'cyna' is not a color \(did you mean 'cyan'\?\)$"
+    ) as caught:
         tvr_reward([RIGHT] * 3, target=[None, "2.color.cyan", [(2, "color", "cyna")]])
     assert caught.value.row == 2
     with pytest.raises(DataError, match=r"^row 1: a completion is text"):
@@ -222,10 +242,16 @@ def test_parts_to_pay():
         ({"overrides": {"matchin": 1}}, "^unknown reward option 'matchin'"),
         ({"mode": "Strict"}, "^mode is 'Strict'"),
         ({"think_prefilled": "no"}, "^think_prefilled is 'no'"),
-        ({"pays": ("exakt",)}, "^task 'tvr' has no part 'exakt'; its parts are format, exact, attribute, object, incorrect, underprediction$"),
+        (
+            {"pays": ("exakt",)},
+            "^task 'tvr' has no part 'exakt'; its parts are format, exact, attribute, object, incorrect, underprediction$",
+        ),
         ({"pays": ("exact", "answer")}, "^task 'tvr' has no part 'answer'"),
         ({"pays": ()}, "^task 'tvr' is to pay for nothing; its parts are format"),
-        ({"task": "multiview", "pays": ("exact",)}, "^task 'multiview' has no part 'exact'; its parts are format, answer, reference$"),
+        (
+            {"task": "multiview", "pays": ("exact",)},
+            "^task 'multiview' has no part 'exact'; its parts are format, answer, reference$",
+        ),
     ],
 )
 def test_wrong_settings_are_refused_when_they_are_made(fields, message):
