@@ -207,3 +207,29 @@ def test_a_task_of_the_users_own(tmp_path):
     shutil.copy(source, tmp_path / "my_task.yaml")
     found = _run("--task", tmp_path / "my_task.yaml", *FAST, "--fail-on", "exploit")
     assert found.exit_code == 0, found.output
+
+
+FLOW = """
+name: flow
+kind: records
+fields:
+  - {name: source, kind: open}
+  - {name: target, kind: open}
+  - {name: label, kind: closed, values: ["yes", "no", "next"]}
+forms: ["{source} -> {target} : {label}"]
+reward:
+  tiers:
+    - {fields: [source, target, label], pays: 4.0}
+    - {fields: [source, target], pays: 2.0}
+    - {fields: [source, label], pays: 1.0}
+"""
+
+
+def test_a_task_that_this_package_does_not_know(tmp_path):
+    """Open words, and tiers that are no chain."""
+    (tmp_path / "flow.yaml").write_text(FLOW)
+    found = _run("--task", tmp_path / "flow.yaml", *FAST, "--fail-on", "exploit", "--json")
+    assert found.exit_code == 0, found.output
+    plain = json.loads(found.stdout)
+    assert [row["sure"] for row in plain["expectation"]] == [None, "label", "target"]
+    assert {"source, two candidates", "target, two candidates"} <= {each["about"] for each in plain["findings"]}
