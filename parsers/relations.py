@@ -103,8 +103,7 @@ _BASIC_OF = {word: basic for basic, known in _BASIC.items() for word in (basic, 
 _AXES = list(dict.fromkeys(known.axis for known in _BASIC.values()))
 
 _FILLERS = frozenset(
-    "is are be to the a an of on in at and from than it its side hand located positioned placed situated "
-    "directly slightly immediately diagonally just".split()
+    ["is", "are", "be", "to", "the", "a", "an", "of", "on", "in", "at", "and", "from", "than", "it", "its", "side", "hand", "located", "positioned", "placed", "situated", "directly", "slightly", "immediately", "diagonally", "just"]
 )
 
 
