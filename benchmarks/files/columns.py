@@ -29,8 +29,15 @@ ROLES: dict[str, Names] = {
     "group": ("prompt_id",),
     "prompt": ("prompt", "input"),
     "step": ("step", "gen_step"),
+    **{role: (role,) for role in ("view", "attributes", "initial_objects", "final_objects", "n_visible", "index")},
+    "scene": ("scene", "scene_id"),
+    "kind": ("task", "category", "question_type"),
+    "cogmap": ("grounded_cogmap",),
 }
-"""What a column can be, and the names it is known by. A dot looks inside a column that holds objects."""
+"""What a column can be, and the names it is known by. A dot looks inside a column that holds objects.
+
+Those from ``view`` on are what only benchmarks ask for.
+"""
 
 _AMBIGUOUS = ("completion", "target")
 """Roles for which two columns that differ are one too many; of the others the first is taken."""

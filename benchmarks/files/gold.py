@@ -35,7 +35,7 @@ class Gold(NamedTuple):
     Attributes:
         path: the file.
         on: the role whose values are the keys.
-        roles: those of `GOLD_ROLES` that the file has.
+        roles: those that the file has of the roles that come from the gold.
         rows: key (see `join_key`) -> gold.
     """
 
@@ -55,13 +55,22 @@ def join_key(value: Any) -> str:
     return text if len(text) <= 64 else blake2b(text.encode(), digest_size=16).hexdigest()
 
 
-def read_gold(path: str, on: On, *, mapping: Mapping[str, str] | None = None) -> Gold:
+def read_gold(
+    path: str,
+    on: On,
+    *,
+    mapping: Mapping[str, str] | None = None,
+    roles: Sequence[str] = GOLD_ROLES,
+    required: Sequence[str] = ("target",),
+) -> Gold:
     """Read a file of gold whole.
 
     Args:
-        path: any file that `benchmarks.files.rows.read_chunks` reads, with a column for the key and one for the target.
+        path: any file that `benchmarks.files.rows.read_chunks` reads, with a column for the key and those required.
         on: ``"id"`` or ``"prompt"``.
         mapping: role -> column, where the names are not the known ones.
+        roles: those that come from the gold.
+        required: those of them that it must have.
 
     Raises:
         DataError: for rows that cannot be read, and for a key that occurs twice with different gold.
@@ -71,12 +80,13 @@ def read_gold(path: str, on: On, *, mapping: Mapping[str, str] | None = None) ->
     columns = Columns({})
     for chunk in read_chunks(path):
         columns = (
-            columns if rows else find_columns(_checked(chunk), needed=(on, "target"), mapping=mapping, joined_on=on)
+            columns if rows else find_columns(_checked(chunk), needed=(on, *required), mapping=mapping, joined_on=on)
         )
-        _add(rows, _checked(chunk), columns, on)
+        found = [role for role in roles if role in columns.roles]
+        _add(rows, _checked(chunk), columns, on, found)
     if not rows:
         raise DataError(f"{path}: there are no rows")
-    return Gold(path, on, _roles(columns), rows)
+    return Gold(path, on, [role for role in roles if role in columns.roles], rows)
 
 
 def _checked(chunk: Chunk) -> Chunk:
@@ -86,13 +96,9 @@ def _checked(chunk: Chunk) -> Chunk:
     return chunk
 
 
-def _roles(columns: Columns) -> list[str]:
-    return [role for role in GOLD_ROLES if role in columns.roles]
-
-
-def _add(rows: dict[str, GoldRow], chunk: Chunk, columns: Columns, on: On) -> None:
+def _add(rows: dict[str, GoldRow], chunk: Chunk, columns: Columns, on: On, roles: Sequence[str]) -> None:
     found = [row for row in chunk.rows if not isinstance(row, BadRow)]
-    gold = [columns.values(role, found) for role in _roles(columns)]
+    gold = [columns.values(role, found) for role in roles]
     for at, (key, *values) in enumerate(zip(columns.values(on, found), *gold, strict=True)):
         place = chunk.place(at)
         if key is MISSING or key is None:

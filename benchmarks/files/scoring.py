@@ -70,6 +70,7 @@ def score_files(
     tally: Tally,
     *,
     needed: Sequence[str] = ("completion", "target"),
+    read: Callable[..., Block] = read_block,
     mapping: Mapping[str, str] | None = None,
     gold: Gold | None = None,
     output: Output | None = None,
@@ -86,6 +87,7 @@ def score_files(
         score_block: what scores a block.
         tally: what adds up the scores.
         needed: roles that the files must have columns for.
+        read: what takes the columns out of a chunk; called as ``read(chunk, columns, gold=gold)``.
         mapping: role -> column, where the user says so.
         gold: where the gold comes from, if not from the files.
         output: where to write a row for each row. Its ``state`` says where to go on, and ``state["tally"]`` is what
@@ -110,7 +112,11 @@ def score_files(
             if columns.get(path) is None and not all(isinstance(row, BadRow) for row in chunk.rows):
                 columns[path] = find(chunk)
             errors = _score_chunk(
-                chunk, columns.get(path), score_block=score_block, tally=tally, gold=gold, output=output
+                chunk,
+                columns.get(path),
+                score_block=lambda chunk, columns: score_block(read(chunk, columns, gold=gold)),
+                tally=tally,
+                output=output,
             )
             for message in errors:
                 if strict_input:
@@ -148,9 +154,8 @@ def _score_chunk(
     chunk: Chunk,
     columns: Columns | None,
     *,
-    score_block: Callable[[Block], Scored],
+    score_block: Callable[[Chunk, Columns], Scored],
     tally: Tally,
-    gold: Gold | None,
     output: Output | None,
 ) -> list[str]:
     """Score a chunk, add and write it; return what is wrong with its bad rows."""
@@ -158,7 +163,7 @@ def _score_chunk(
         block = Block(chunk, (), {}, {at: row.message for at, row in enumerate(chunk.rows) if isinstance(row, BadRow)})
         rows: Iterator[dict[str, Any]] = iter(())
     else:
-        scored = score_block(read_block(chunk, columns, gold=gold))
+        scored = score_block(chunk, columns)
         tally.add(scored)
         block, rows = scored.block, iter(scored.rows() if output is not None else ())
     errors = {at: f"{chunk.place(at)}: {message}" for at, message in sorted(block.errors.items())}
