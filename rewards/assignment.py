@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import lcm
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,23 +19,31 @@ if TYPE_CHECKING:
 
 
 def count_by_assignment(spec: TieredSpec, predicted: Sequence[Record], true: Sequence[Record]) -> list[int]:
-    """Return how many matches have each tier of the table as their best, (tiers,).
+    """Return how many matches have each tier of the table as their best, (tiers,)."""
+    counts = [0] * len(spec.table)
+    for _, _, level in match_by_assignment(spec, eligible(spec, predicted, true), true):
+        counts[level] += 1
+    return counts
+
+
+def match_by_assignment(
+    spec: TieredSpec, predicted: Sequence[Record], true: Sequence[Record]
+) -> list[tuple[int, int, int]]:
+    """Return the matches as (place among the predicted, place among the true, best tier).
 
     One-to-one takes the matching of the largest total value and, among those, the one with the most exact matches, then
     the most at each next tier. Literal takes each prediction's best tier over all true records.
     """
-    levels = _levels(spec, eligible(spec, predicted, true), true)
-    none = len(spec.table)
+    levels = _levels(spec, predicted, true)
+    if not levels.size:
+        return []
     rank = _rank(spec, min(levels.shape))
     if spec.matching == "literal":
-        if not levels.size:
-            return [0] * none
-        best = levels[np.arange(len(levels)), np.argmax(rank[levels], axis=1)]
+        rows, columns = np.arange(len(levels)), np.argmax(rank[levels], axis=1)
     else:
         rows, columns = linear_sum_assignment(rank[levels], maximize=True)
-        best = levels[rows, columns]
-    counts: list[int] = np.bincount(best, minlength=none + 1)[:none].tolist()
-    return counts
+    found = zip(rows.tolist(), columns.tolist(), levels[rows, columns].tolist(), strict=True)
+    return [match for match in found if match[2] < len(spec.table)]
 
 
 def _levels(
@@ -61,17 +70,19 @@ def _rank(spec: TieredSpec, matches: int) -> np.ndarray[tuple[int], np.dtype[np.
 
     Values become whole multiples of their smallest common step, and each count a digit below them, so that sums of up
     to *matches* scores are exact in a float.
+
+    Raises:
+        ConfigError: for tiers whose values cannot be compared so.
     """
     from fractions import Fraction  # noqa: PLC0415
 
     values = [Fraction(spec.value(level)).limit_denominator(10_000) for level in range(len(spec.table))]
-    step = 1
-    for value in values:
-        step = step * value.denominator // np.gcd(step, value.denominator)
+    inexact = [spec.value(level) for level, value in enumerate(values) if float(value) != spec.value(level)]
+    step = lcm(*(value.denominator for value in values))
     base = matches + 1
     digits = [base ** (len(values) - 1 - level) for level in range(len(values))]
-    scores = [int(value * int(step)) * base ** len(values) + digit for value, digit in zip(values, digits, strict=True)]
-    if max(scores) * base > 2**53:
+    scores = [int(value * step) * base ** len(values) + digit for value, digit in zip(values, digits, strict=True)]
+    if inexact or max(scores) * base > 2**53:
         raise ConfigError(
             f"{matches} matches over {len(values)} tiers of {[float(v) for v in values]} cannot be compared exactly; "
             "use tiers that are a chain, or values with few decimals"

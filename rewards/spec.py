@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 Key = tuple[str, ...]
 
+_OTHER_PARTS = ("format", "incorrect", "underprediction")
+
 _CHOICES: dict[str, tuple[Any, ...]] = {
     "matching": ("one_to_one", "literal"),
     "conflicts": ("last", "each"),
@@ -42,6 +44,7 @@ class TieredSpec:
         incorrect: a prediction below this tier is incorrect: ``"not_exact"``, ``"not_<part>"``, or ``"no_tier"``.
         conflicts: ``"last"``: of several predictions for one cell (all fields but the last), only the last ones, as
             many as the cell has true records and at least one, can earn; earlier ones are incorrect. ``"each"``: all.
+            Records of one field have no cells.
         scale: ``"n_gt"`` divides every part by the number of true records (at least 1).
         table: all tiers, paid or not, the best first; by default the keys of *tiers*. A preset that drops a tier keeps
             it here, so that parts and tie-breaks stay those of the full table.
@@ -73,19 +76,21 @@ class TieredSpec:
 
     def __post_init__(self) -> None:
         order = {name: number for number, name in enumerate(self.fields)}
-        for key in [*self.tiers, *self.table]:
-            if not isinstance(key, tuple) or not key or any(name not in order for name in key):
-                raise ConfigError(f"tier {key!r} must be a tuple of some of the fields {self.fields}")
-        table = self.table or tuple(self.tiers)
-        best_first = sorted(table, key=lambda key: (-len(key), [order[name] for name in key]))
-        object.__setattr__(self, "table", tuple(tuple(sorted(key, key=order.__getitem__)) for key in best_first))
-        object.__setattr__(
-            self,
-            "tiers",
-            {tuple(sorted(key, key=order.__getitem__)): float(v) for key, v in self.tiers.items()},
-        )
+        for keys in (tuple(self.tiers), self.table):
+            for key in keys:
+                if not isinstance(key, tuple) or not key or any(name not in order for name in key):
+                    raise ConfigError(f"tier {key!r} must be a tuple of some of the fields {self.fields}")
+            if any(len(set(key)) < len(key) for key in keys) or len(set(map(frozenset, keys))) < len(keys):
+                raise ConfigError(f"in the tiers {keys} a tier or a field of it stands twice")
+        tiers = {tuple(sorted(key, key=order.__getitem__)): float(value) for key, value in self.tiers.items()}
+        table = [tuple(sorted(key, key=order.__getitem__)) for key in self.table or tiers]
+        table.sort(key=lambda key: (-len(key), [order[name] for name in key]))
+        object.__setattr__(self, "tiers", tiers)
+        object.__setattr__(self, "table", tuple(table))
         if self.table[:1] != (tuple(self.fields),):
             raise ConfigError(f"one tier must hold all fields {self.fields}: that is the exact match")
+        if len({*self.parts, *_OTHER_PARTS}) < len(self.parts) + len(_OTHER_PARTS):
+            raise ConfigError(f"the tiers' parts {self.parts} must differ from each other and from {_OTHER_PARTS}")
         for key, value in self.tiers.items():
             if key not in self.table:
                 raise ConfigError(f"tier {key} is not in the table {self.table}")
@@ -105,8 +110,14 @@ class TieredSpec:
 
     @property
     def parts(self) -> tuple[str, ...]:
-        """Names of the tiers of the table, best first: ``("exact", "attribute", "object")`` of TVR."""
-        return tuple(_part(key, self.fields) for key in self.table)
+        """Names of the tiers of the table, best first: ``("exact", "attribute", "object")`` of TVR.
+
+        A tier is named by its last field; by all of them where that would name two tiers.
+        """
+        names = [_part(key, self.fields) for key in self.table]
+        return tuple(
+            name if names.count(name) == 1 else "_".join(key) for name, key in zip(names, self.table, strict=True)
+        )
 
     def paid_as(self, level: int) -> int | None:
         """Return the level whose tier a match at *level* is paid as: itself or the best paid one within it."""
@@ -124,6 +135,11 @@ class TieredSpec:
             return self.miss_table == "full" or self.value(level) > 0
         threshold = self.table[self.parts.index(self.incorrect.removeprefix("not_"))]
         return set(threshold) <= set(self.table[level])
+
+    @property
+    def has_cells(self) -> bool:
+        """Whether predictions can be in conflict: records of a single field are values of no cell."""
+        return self.conflicts == "last" and len(self.fields) > 1
 
     @property
     def nested(self) -> bool:
@@ -151,7 +167,9 @@ class TieredSpec:
                 changes["tiers"] = self.tiers | changes["tiers"]
         try:
             return replace(self, **changes)
-        except TypeError as error:
+        except ConfigError:
+            raise
+        except (TypeError, ValueError) as error:
             raise ConfigError(f"reward options: {error}") from error
 
 
@@ -185,7 +203,7 @@ def _drop(spec: TieredSpec, part: str) -> TieredSpec:
 
 
 def _calibrated(spec: TieredSpec) -> TieredSpec:
-    best = spec.tiers[spec.table[0]]
+    best = spec.value(0)
     return spec.change(
         tiers={spec.table[0]: best},
         incorrect=f"not_{spec.parts[min(1, len(spec.parts) - 1)]}",

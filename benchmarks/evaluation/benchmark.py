@@ -37,7 +37,7 @@ class Benchmark(NamedTuple):
 
     Attributes:
         name: what ``--benchmark`` calls it.
-        reads: role of a column (`benchmarks.files.columns.ROLES`) -> the name under which its scorers read it.
+        reads: role of a column (`benchmarks.evaluation.known.COLUMNS`) -> the name under which its scorers read it.
         required: roles of the gold that a row must have.
         rules: by protocol.
         headline: the metric that stands for the whole.

@@ -12,7 +12,7 @@ import numpy as np
 from benchmarks.attempts import several_attempts
 from benchmarks.evaluation.block_scorer import BlockScorer
 from benchmarks.evaluation.intervals import Intervals
-from benchmarks.evaluation.known import find_benchmark, find_protocols, output_schema
+from benchmarks.evaluation.known import COLUMNS, find_benchmark, find_protocols, output_schema
 from benchmarks.evaluation.report import Report
 from benchmarks.evaluation.tally import EvaluationTally
 from benchmarks.files.blocks import read_block
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from benchmarks.attempts import AtK
     from benchmarks.evaluation.benchmark import Benchmark, Protocol
     from benchmarks.evaluation.intervals import Kind
-    from benchmarks.files.blocks import Block
-    from benchmarks.files.columns import Columns
     from benchmarks.files.gold import Gold, On
     from benchmarks.tables import Table
 
@@ -121,10 +119,6 @@ class _Plan(NamedTuple):
         """Roles that the predictions must have."""
         return ("completion", *((self.gold.on,) if self.gold else self.benchmark.required))
 
-    def read(self, chunk: Chunk, columns: Columns, *, gold: Gold | None) -> Block:
-        """Take the columns out of a chunk."""
-        return read_block(chunk, columns, gold=gold, required=self.benchmark.required, as_text=False)
-
 
 class _Run:
     """How a run goes on, and the errors that it meets."""
@@ -164,7 +158,7 @@ def _plan(
     if targets is not None:
         joined = [role for role in (*known.reads, "scene") if role not in ("completion", "id")]
         of_gold = {role: column for role, column in mapping.items() if role in (*joined, on)}
-        gold = read_gold(targets, on, mapping=of_gold, roles=joined, required=known.required)
+        gold = read_gold(targets, on, mapping=of_gold, roles=joined, required=known.required, known=COLUMNS)
         mapping = {role: column for role, column in mapping.items() if role not in joined}
     return _Plan(known, find_protocols(protocol), intervals, mapping, gold, source)
 
@@ -197,7 +191,9 @@ def _evaluate_files(
             BlockScorer(plan.benchmark, plan.protocols),
             tally,
             needed=plan.needed,
-            read=plan.read,
+            required=plan.benchmark.required,
+            known=COLUMNS,
+            as_text=False,
             mapping=plan.mapping,
             gold=plan.gold,
             output=output,
@@ -224,8 +220,8 @@ def _evaluate_rows(plan: _Plan, run: _Run, rows: Iterable[Mapping[str, Any]]) ->
     for chunk in _chunks(islice(rows, run.limit)):
         if columns is None:
             joined_on = plan.gold.on if plan.gold else None
-            columns = find_columns(chunk, needed=plan.needed, mapping=plan.mapping, joined_on=joined_on)
-        scored = score(plan.read(chunk, columns, gold=plan.gold))
+            columns = find_columns(chunk, needed=plan.needed, mapping=plan.mapping, joined_on=joined_on, known=COLUMNS)
+        scored = score(read_block(chunk, columns, gold=plan.gold, required=plan.benchmark.required, as_text=False))
         tally.add(scored)
         for at, message in sorted(scored.block.errors.items()):
             if run.strict_input:

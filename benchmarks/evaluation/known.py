@@ -9,12 +9,20 @@ from benchmarks.evaluation.mindcube import MINDCUBE, MINDCUBE_COGMAP
 from benchmarks.evaluation.mmsi import MMSI
 from benchmarks.evaluation.sparbench import SPARBENCH
 from benchmarks.evaluation.tvr import TVR
+from benchmarks.files.columns import ROLES
 from rewards.errors import ConfigError
 
 if TYPE_CHECKING:
     from benchmarks.evaluation.benchmark import Benchmark, Protocol
 
 BENCHMARKS: Final = {each.name: each for each in (TVR, MINDCUBE, MINDCUBE_COGMAP, SPARBENCH, MMSI)}
+COLUMNS: Final = ROLES | {
+    **{role: (role,) for role in ("view", "attributes", "initial_objects", "final_objects", "n_visible", "index")},
+    "scene": ("scene", "scene_id"),
+    "kind": ("task", "category", "question_type"),
+    "cogmap": ("grounded_cogmap",),
+}
+"""What a column can be, and the names it is known by, see `benchmarks.files.columns.ROLES`."""
 PROTOCOLS: Final[dict[str, tuple[Protocol, ...]]] = {
     "strict": ("strict",),
     "official": ("official",),

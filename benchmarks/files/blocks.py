@@ -102,7 +102,7 @@ def read_block(
         columns: which column is what.
         gold: where the gold comes from, if not from the rows.
         required: roles of the gold that may not be null.
-        as_text: whether completions must be text; otherwise they are left as they are, and null is one.
+        as_text: whether completions must be text, or messages; otherwise they are taken as they are.
     """
     errors = {at: row.message for at, row in enumerate(chunk.rows) if isinstance(row, BadRow)}
     good = [(at, row) for at, row in enumerate(chunk.rows) if not isinstance(row, BadRow)]
@@ -130,8 +130,8 @@ def _join(keys: Sequence[Any], gold: Gold, faults: dict[int, str]) -> dict[str, 
     for row, key in enumerate(keys):
         partner = None if key is None or key is MISSING else gold.rows.get(join_key(key))
         if partner is None:
-            named = "a row without one" if key is None or key is MISSING else shorten(key)
-            faults[row] = f"there is no gold for {gold.on} {named} in {gold.path}"
+            named = f"without {gold.on}" if key is None or key is MISSING else f"for {gold.on} {shorten(key)}"
+            faults[row] = f"there is no gold {named} in {gold.path}"
         rows.append((None,) * len(gold.roles) if partner is None else partner.values)
     return {role: [values[at] for values in rows] for at, role in enumerate(gold.roles)}
 

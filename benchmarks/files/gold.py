@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import msgspec
 
-from benchmarks.files.columns import MISSING, Columns, find_columns
+from benchmarks.files.columns import MISSING, ROLES, Columns, find_columns
 from benchmarks.files.rows import BadRow, read_chunks
 from rewards.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from benchmarks.files.columns import Names
     from benchmarks.files.rows import Chunk
 
 On = Literal["id", "prompt"]
@@ -62,6 +64,7 @@ def read_gold(
     mapping: Mapping[str, str] | None = None,
     roles: Sequence[str] = GOLD_ROLES,
     required: Sequence[str] = ("target",),
+    known: Mapping[str, Names] = ROLES,
 ) -> Gold:
     """Read a file of gold whole.
 
@@ -71,6 +74,7 @@ def read_gold(
         mapping: role -> column, where the names are not the known ones.
         roles: those that come from the gold.
         required: those of them that it must have.
+        known: see `benchmarks.files.columns.find_columns`.
 
     Raises:
         DataError: for rows that cannot be read, and for a key that occurs twice with different gold.
@@ -78,12 +82,10 @@ def read_gold(
     """
     rows: dict[str, GoldRow] = {}
     columns = Columns({})
+    find = partial(find_columns, needed=(on, *required), mapping=mapping, joined_on=on, known=known)
     for chunk in read_chunks(path):
-        columns = (
-            columns if rows else find_columns(_checked(chunk), needed=(on, *required), mapping=mapping, joined_on=on)
-        )
-        found = [role for role in roles if role in columns.roles]
-        _add(rows, _checked(chunk), columns, on, found)
+        columns = columns if rows else find(_checked(chunk))
+        _add(rows, _checked(chunk), columns, on, [role for role in roles if role in columns.roles])
     if not rows:
         raise DataError(f"{path}: there are no rows")
     return Gold(path, on, [role for role in roles if role in columns.roles], rows)
