@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from star_cli.reward_options import name_value_pairs, reward_options, reward_settings
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
@@ -17,16 +19,8 @@ SHOWN_ERRORS = 20
 """Bad rows that are shown one by one."""
 
 
-def _pairs(ctx: click.Context, param: click.Parameter, values: Sequence[str]) -> dict[str, str]:  # noqa: ARG001
-    """Read options of the form NAME=VALUE."""
-    for value in values:
-        if "=" not in value.strip("="):
-            raise click.BadParameter(f"{value!r} is not of the form NAME=VALUE")
-    return dict(value.split("=", 1) for value in values)
-
-
 def _thresholds(ctx: click.Context, param: click.Parameter, values: Sequence[str]) -> dict[str, float]:
-    pairs = _pairs(ctx, param, values)
+    pairs = name_value_pairs(ctx, param, values)
     try:
         return {name: float(value) for name, value in pairs.items()}
     except ValueError as error:
@@ -35,38 +29,11 @@ def _thresholds(ctx: click.Context, param: click.Parameter, values: Sequence[str
 
 @click.command(short_help="Score files of predictions.")
 @click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, allow_dash=True, dir_okay=False))
-@click.option("--task", default="tvr", show_default=True, help="A task's name, or the path of its YAML file.")
-@click.option("--preset", default="default", show_default=True, help="A named change of the task's reward: paper, ...")
-@click.option("--matching", type=click.Choice(["one_to_one", "literal"]), help="How predictions meet true records.")
-@click.option("--conflicts", type=click.Choice(["last", "each"]), help="Which of two values for one cell can earn.")
-@click.option(
-    "--weights", type=click.Path(exists=True, dir_okay=False), help="YAML with fields of the reward (TieredSpec)."
-)
-@click.option(
-    "--mode",
-    type=click.Choice(["strict", "lenient"]),
-    default="strict",
-    show_default=True,
-    help="lenient also takes the last complete answer of a completion whose tags are broken.",
-)
-@click.option(
-    "--think-prefilled",
-    type=click.Choice(["auto", "true", "false"]),
-    default="auto",
-    show_default=True,
-    help="Whether the chat template already wrote <think>.",
-)
-@click.option("--map", "mapping", multiple=True, callback=_pairs, metavar="ROLE=COLUMN", help="completion=output, ...")
+@reward_options
 @click.option(
     "--group",
     metavar="COLUMN",
     help="What the completions of one prompt share  [default: prompt_id, or prompt and step]",
-)
-@click.option(
-    "--targets", type=click.Path(exists=True, dir_okay=False), help="A file with the gold, if the FILEs come without."
-)
-@click.option(
-    "--on", type=click.Choice(["id", "prompt"]), default="id", show_default=True, help="What --targets is joined on."
 )
 @click.option("--out", metavar="FILE", help="Write a row for each row: .jsonl or .parquet.")
 @click.option("--overwrite", is_flag=True, help="Replace --out if it is there.")
@@ -111,7 +78,7 @@ def score(
                 mapping=mapping | ({"group": group} if group else {}),
                 on_error=errors.add,
                 on_progress=advance,
-                **_settings(**options),
+                **reward_settings(**options),
             )
         except KeyboardInterrupt:
             goes_on = "; the same command with --resume instead of --overwrite goes on" if options["out"] else ""
@@ -143,21 +110,6 @@ class ErrorLines:
         """Say how many were not shown."""
         if self.count > SHOWN_ERRORS:
             self._print_line(f"... and {self.count - SHOWN_ERRORS:,} more")
-
-
-def _settings(
-    *, matching: str | None, conflicts: str | None, weights: str | None, think_prefilled: str, **others: Any
-) -> dict[str, Any]:
-    """Return the library's arguments: flags count more than the file of weights."""
-    from benchmarks.rollouts.scoring import read_weights
-
-    flags = {"matching": matching, "conflicts": conflicts}
-    overrides = {
-        **(read_weights(weights) if weights else {}),
-        **{name: v for name, v in flags.items() if v is not None},
-    }
-    prefilled = {"auto": "auto", "true": True, "false": False}[think_prefilled]
-    return {**others, "overrides": overrides, "think_prefilled": prefilled}
 
 
 def _check_thresholds(thresholds: Iterable[str], task: str) -> None:

@@ -269,5 +269,7 @@ def score_rewards(
             output.discard()
         raise
     finally:
+        if output is not None:
+            output.close()
         tally.close(remove=output is None or not output.partial.exists())
     return summary
