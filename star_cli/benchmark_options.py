@@ -35,9 +35,7 @@ _OPTIONS = (
         show_default=True,
         help="How the intervals of a benchmark's numbers are found.",
     ),
-    click.option(
-        "--resamples", type=click.IntRange(min=1), default=1000, show_default=True, help="Of the bootstrap."
-    ),
+    click.option("--resamples", type=click.IntRange(min=1), default=1000, show_default=True, help="Of the bootstrap."),
     click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the bootstrap."),
     click.option(
         "--report-data",
@@ -63,8 +61,8 @@ def take_benchmark_options(ctx: click.Context, options: dict[str, Any]) -> dict[
     for name in idle:
         if ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
             flag = f"--{name.replace('_', '-')}"
-            counts = "only counts with --benchmark" if taken["benchmark"] is None else "is about rewards, not benchmarks"
-            raise click.UsageError(f"{flag} {counts}")
+            reason = "only counts with --benchmark" if taken["benchmark"] is None else "is about rewards only"
+            raise click.UsageError(f"{flag} {reason}")
     if taken["benchmark"] is None:
         return None
     return taken | {name: value for name, value in options.items() if name not in _ONLY_REWARDS}

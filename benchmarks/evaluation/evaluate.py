@@ -202,9 +202,9 @@ def _evaluate_files(
             on_error=run.add_error,
             on_progress=run.on_progress,
         )
-        report = _report(plan, run, tally, progress, {"files": list(files), "limit": run.limit, **plan.source})
         if output is not None:
             output.finish()
+        report = _report(plan, run, tally, progress, {"files": list(files), "limit": run.limit, **plan.source})
     except (DataError, ConfigError):
         if output is not None:
             output.discard()
@@ -260,6 +260,7 @@ def _report(plan: _Plan, run: _Run, tally: EvaluationTally, progress: Progress, 
         stats = {name.partition(".")[2]: values for name, values in columns.items() if name.startswith(f"{protocol}.")}
         clusters = columns["cluster"] if kind else None
         tables[protocol] = average(plan.benchmark.rules[protocol].cells(stats), clusters=clusters, interval=interval)
+        attempts[protocol] = {}
         if several:
             of_prompts = clusters if kind == "scene" else None
             attempts[protocol] = several_attempts(stats["correct"], prompts, clusters=of_prompts, interval=interval)
@@ -271,8 +272,8 @@ def _report(plan: _Plan, run: _Run, tally: EvaluationTally, progress: Progress, 
         benchmark=plan.benchmark.name,
         protocols=plan.protocols,
         rows=state["rows"],
-        errors=tuple(run.errors),
-        error_rows=progress.errors,
+        errors=progress.errors,
+        error_messages=tuple(run.errors),
         aggregate=aggregate,
         tables=tables,
         attempts=attempts,

@@ -25,8 +25,8 @@ class Report:
         benchmark: its name.
         protocols: those evaluated; of two, the first is the benchmark's own.
         rows: rows that were scored.
-        errors: what is wrong with the first of the others, ``file:line: ...``.
-        error_rows: their number.
+        errors: rows that could not be scored.
+        error_messages: what is wrong with the first of them, ``file:line: ...``.
         aggregate: the benchmark's own summary under its own names; of two protocols the first one's.
         tables: protocol -> group of rows -> metric -> mean with its interval.
         attempts: protocol -> ``pass@k`` and ``mean@k``; empty where no prompt has several completions.
@@ -42,8 +42,8 @@ class Report:
     benchmark: str
     protocols: Sequence[Protocol]
     rows: int
-    errors: Sequence[str]
-    error_rows: int
+    errors: int
+    error_messages: Sequence[str]
     aggregate: Mapping[str, Any]
     tables: Mapping[str, Table]
     attempts: Mapping[str, Mapping[str, AtK]]
@@ -82,8 +82,8 @@ class Report:
             "benchmark": self.benchmark,
             "protocol": self.protocol,
             "rows": self.rows,
-            "error_rows": self.error_rows,
-            "errors": list(self.errors),
+            "errors": self.errors,
+            "error_messages": list(self.error_messages),
             "headline": self.headline,
             "tables": {
                 protocol: {
