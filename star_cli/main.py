@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 COMMANDS = {
+    "audit": "star_cli.audit",
     "doctor": "star_cli.doctor",
     "explain": "star_cli.explain",
     "report": "star_cli.report",
