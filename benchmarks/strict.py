@@ -14,7 +14,7 @@ from rewards.answers import AnswerScore, score_answer
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from rewards.answers import Kind
+    from rewards.questions import Kind
 
 
 def score_completion(

@@ -15,6 +15,7 @@ COMMANDS = {
     "doctor": "star_cli.doctor",
     "explain": "star_cli.explain",
     "score": "star_cli.score",
+    "task": "star_cli.task",
 }
 """Name of a subcommand -> the module that holds a function of that name."""
 

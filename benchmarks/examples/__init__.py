@@ -2,7 +2,7 @@
 
 >>> row = next(draw_rows("scene_graph", 1))
 >>> row["id"], row["target"]
-('scene_graph-0-0', '(fork, below, basket), (mug, left, fork), (clock, right, mug)')
+('scene_graph-0-0', '(lamp, above, fork), (mug, left, lamp)')
 """
 
 from __future__ import annotations

@@ -37,7 +37,9 @@ def draw_flowchart(rng: np.random.Generator) -> Problem:
             ]
         else:
             arrows.append((boxes[at], boxes[at + 1], "next"))
-    return Problem({"picture": _picture(boxes, arrows)}, tuple(arrows), (tuple(boxes), tuple(boxes), ("yes", "no", "next")))
+    return Problem(
+        {"picture": _picture(boxes, arrows)}, tuple(arrows), (tuple(boxes), tuple(boxes), ("yes", "no", "next"))
+    )
 
 
 def _picture(boxes: Sequence[str], arrows: Sequence[Triple]) -> str:

@@ -9,7 +9,20 @@ from benchmarks.examples.problem import Problem
 if TYPE_CHECKING:
     import numpy as np
 
-OBJECTS = ("cup", "plate", "lamp", "book", "spoon", "clock", "basket", "mug", "candle", "fork", "toy car", "picture frame")
+OBJECTS = (
+    "cup",
+    "plate",
+    "lamp",
+    "book",
+    "spoon",
+    "clock",
+    "basket",
+    "mug",
+    "candle",
+    "fork",
+    "toy car",
+    "picture frame",
+)
 
 STEPS = {
     "left": (-1, 0, 0),

@@ -87,7 +87,7 @@ def _run(task: Task, case: Case) -> list[str]:
     try:
         score = score_completion(case.completion, case.target, task=task, **case.given)
     except (ConfigError, DataError) as error:
-        return [str(error)]
+        return [str(error.args[0])]
     return list(_differences(case, score))
 
 

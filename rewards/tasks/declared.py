@@ -22,16 +22,19 @@ class Declared:
     Attributes:
         node: as PyYAML composed it.
         file: where it stands.
+        line: of its key, from 1; of an item of a list, its own.
         key: where in the file, e.g. ``"reward.tiers[1].fields[0]"``; empty for the whole of it.
     """
 
     node: Node
     file: str
+    line: int
     key: str = ""
 
     def error(self, message: object) -> ConfigError:
         """Return the error ``file:line: key: message``."""
-        return _error(self.file, self.node, self.key, message)
+        place = f"{self.file}:{self.line}: " + (f"{self.key}: " if self.key else "")
+        return ConfigError(f"{place}{' '.join(str(message).split())}")
 
     @property
     def value(self) -> Any:
@@ -60,11 +63,12 @@ class Declared:
             raise self.error(f"this is {_shown(self.value)}; it is a mapping of keys to values")
         found: dict[str, Declared] = {}
         for key_node, node in self.node.value:
-            name = Declared(key_node, self.file, self.key).text()
-            path = f"{self.key}.{name}" if self.key else name
+            line = _line(key_node)
+            name = Declared(key_node, self.file, line, self.key).text()
+            entry = Declared(node, self.file, line, f"{self.key}.{name}" if self.key else name)
             if name in found:
-                raise _error(self.file, key_node, path, "this key stands here twice")
-            found[name] = Declared(node, self.file, path)
+                raise entry.error("this key stands here twice")
+            found[name] = entry
         return found
 
     def fields(self, known: Sequence[str], needed: Sequence[str] = ()) -> dict[str, Declared]:
@@ -92,7 +96,7 @@ class Declared:
 
         if not isinstance(self.node, SequenceNode):
             raise self.error(f"this is {_shown(self.value)}; it is a list")
-        return [Declared(node, self.file, f"{self.key}[{at}]") for at, node in enumerate(self.node.value)]
+        return [Declared(node, self.file, _line(node), f"{self.key}[{at}]") for at, node in enumerate(self.node.value)]
 
     def text(self) -> str:
         """Return a word or a text. YAML reads a bare ``yes``, ``no``, ``on`` or ``off`` as something else.
@@ -150,12 +154,12 @@ def read_declared(path: Path) -> Declared:
         raise ConfigError(f"{path}: {' '.join(str(error).split())}") from error
     if node is None:
         raise ConfigError(f"{path}: the file is empty")
-    return Declared(node, str(path))
+    return Declared(node, str(path), _line(node))
 
 
-def _error(file: str, node: Node, key: str, message: object) -> ConfigError:
-    place = f"{file}:{node.start_mark.line + 1}: " + (f"{key}: " if key else "")
-    return ConfigError(f"{place}{' '.join(str(message).split())}")
+def _line(node: Node) -> int:
+    line: int = node.start_mark.line
+    return line + 1
 
 
 def _shown(value: Any) -> str:

@@ -6,7 +6,6 @@ in it; ``{values[label]}`` for the values of the closed field ``label``. Braces 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from string import Formatter
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,8 @@ from rewards.errors import ConfigError, DataError
 from rewards.spec import nearest
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from parsers.formats import RecordFormat
     from rewards.tasks import Task
     from rewards.tasks.declared import Declared

@@ -50,7 +50,8 @@ def _field(declared: Declared) -> Field:
     for key, fits in (("values", "closed"), ("values_by", "closed"), ("by", "closed"), ("range", "integer")):
         if key in given and kind != fits:
             raise given[key].error(f"a field that is {kind} has no {key}")
-    if kind == "closed" and ("values" in given) == ("values_by" in given) or ("by" in given) != ("values_by" in given):
+    depends = "by" in given and "values_by" in given
+    if kind == "closed" and (depends == ("values" in given) or ("by" in given) != ("values_by" in given)):
         raise declared.error("a closed field has values, or else by and values_by")
     values_by = given["values_by"].entries() if "values_by" in given else {}
     return Field(
@@ -72,7 +73,9 @@ def _vocabulary(declared: Declared) -> tuple[str, ...]:
         folded = fold(value)
         if folded in seen or not folded:
             other = f" from {seen[folded]!r}" if folded else ""
-            raise item.error(f"{value!r} must differ{other} in letters a-z or digits, whatever its case and punctuation")
+            raise item.error(
+                f"{value!r} must differ{other} in letters a-z or digits, whatever its case and punctuation"
+            )
         seen[folded] = value
     return values
 
@@ -191,7 +194,7 @@ def check_format(record_format: RecordFormat, forms: Declared | None = None) -> 
         record_grammar(record_format)
     except (LarkError, ValueError, AssertionError) as error:
         raise _misread(forms, f"the forms give no grammar: {error}") from error
-    places = record_format.forms if forms is None else forms.items()
+    places: list[Declared | None] = [None] * len(record_format.forms) if forms is None else [*forms.items()]
     for record in _samples(record_format):
         for form, place in zip(record_format.forms, places, strict=True):
             written = form.format(**dict(zip([field.name for field in record_format.fields], record, strict=True)))
@@ -201,13 +204,15 @@ def check_format(record_format: RecordFormat, forms: Declared | None = None) -> 
                 raise _misread(place, f"{written!r}, of the form {form!r}, does not read as itself: {told}")
 
 
-def _misread(place: Declared | str | None, message: str) -> ConfigError:
-    return ConfigError(message) if place is None or isinstance(place, str) else place.error(message)
+def _misread(place: Declared | None, message: str) -> ConfigError:
+    return ConfigError(" ".join(message.split())) if place is None else place.error(message)
 
 
 def _samples(record_format: RecordFormat) -> Iterator[tuple[int | str, ...]]:
     """Yield records that hold each value of each closed field at least once."""
-    plain: dict[str, Any] = {field.name: "x" if field.kind == "open" else field.limits[0] for field in record_format.fields}
+    plain: dict[str, Any] = {
+        field.name: "x" if field.kind == "open" else field.limits[0] for field in record_format.fields
+    }
     for vocabulary in record_format.branches():
         closed = {name: values for name, values in vocabulary.items() if values}
         for turn in range(max(map(len, closed.values()), default=1)):
