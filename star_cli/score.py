@@ -85,7 +85,7 @@ def score(
             print_line(f"interrupted{goes_on}")
             sys.exit(130)
         errors.close()
-    _show(summary, files, as_json=as_json, quiet=quiet, no_color=no_color, out=options["out"])
+    _show(summary, files, options["task"], as_json=as_json, quiet=quiet, no_color=no_color, out=options["out"])
     below = [] if summary is None else _below(summary.figures(), fail_under)
     for line in below:
         click.echo(line, err=True)
@@ -133,13 +133,22 @@ def _below(figures: dict[str, float], thresholds: dict[str, float]) -> list[str]
 
 
 def _show(
-    summary: Summary | None, files: Sequence[str], *, as_json: bool, quiet: bool, no_color: bool, out: str | None
+    summary: Summary | None,
+    files: Sequence[str],
+    task: str,
+    *,
+    as_json: bool,
+    quiet: bool,
+    no_color: bool,
+    out: str | None,
 ) -> None:
     if summary is None:
         click.echo("no row could be scored", err=True)
     if as_json:
         click.echo(json.dumps(None if summary is None else summary.as_dict(), indent=2))
     elif summary is not None and not quiet:
+        from rewards.tasks import load_task
+        from rewards.tasks.readable import meanings
         from star_cli.score_table import print_table
 
-        print_table(summary, files, out=out, no_color=no_color)
+        print_table(summary, files, meanings=meanings(load_task(task)), out=out, no_color=no_color)

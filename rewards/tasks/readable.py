@@ -76,6 +76,26 @@ def _question(task: Task) -> Iterator[tuple[str, str]]:
         yield "", "View 2: ..."
 
 
+def meanings(task: Task) -> dict[str, str]:
+    """Return what each part of a score is, for people.
+
+    >>> from rewards.tasks import load_task
+    >>> meanings(load_task("tvr"))["attribute"], meanings(load_task("flowchart"))["source"]
+    ('object and attribute', 'source alone')
+    """
+    if not isinstance(task.spec, TieredSpec):
+        told = ("the tags are right", "the answer is right, or near", "the objects named in each view")
+        return dict(zip(task.parts, told, strict=True))
+    tiers = dict(zip(task.spec.parts, map(_fields, task.spec.table), strict=True))
+    charged = {"incorrect": "charged for wrong ones", "underprediction": "charged for missing ones"}
+    return {"format": "the tags are right", **tiers, **charged}
+
+
+def _fields(names: tuple[str, ...]) -> str:
+    *first, last = ["object" if name == "index" else name for name in names]
+    return f"{', '.join(first)} and {last}" if first else f"{last} alone"
+
+
 def rewards(task: Task) -> list[tuple[str, float]]:
     """Return what each part pays: (what it is for, amount); penalties are negative.
 

@@ -284,6 +284,9 @@ def test_answers_are_read_as_the_declaration_says(tmp_path):
     assert score_completion("<think></think><answer>e.</answer>", "E", task=str(path)).correct
 
 
+GRAPH_FORM = "{source} -> {target}: {label}"
+
+
 def test_failed_cases_say_what_is_wrong(tmp_path):
     cases = """cases:
   - {completion: "<think></think><answer>a -> b: yes</answer>", target: "a -> b: yes", total: 5, correct: false}
@@ -296,10 +299,8 @@ def test_failed_cases_say_what_is_wrong(tmp_path):
     assert failed_cases(load(tmp_path, GRAPH + cases)) == [
         f"{place}:16: cases[0]: the total is 6 (format 1, exact 5), not 5, it is correct",
         f"{place}:17: cases[1]: target is 0, not 1",
-        f"{place}:18: cases[2]: the fault is unknown_label ('yess' is not a label (did you mean 'yes'?)), "
-        "not missing_label",
-        f"{place}:19: cases[3]: target 'a ->', character 5: the target is missing: the form is {{source}} -> {{target}}: "
-        "{label}",
+        f"{place}:18: cases[2]: the fault is unknown_label ('yess' is not a label (did you mean 'yes'?)), not missing_label",
+        f"{place}:19: cases[3]: target 'a ->', character 5: the target is missing: the form is {GRAPH_FORM}",
     ]
 
 
