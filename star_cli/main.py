@@ -14,6 +14,7 @@ COMMANDS = {
     "audit": "star_cli.audit",
     "doctor": "star_cli.doctor",
     "explain": "star_cli.explain",
+    "report": "star_cli.report",
     "score": "star_cli.score",
     "task": "star_cli.task",
 }

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rewards.errors import ConfigError
+from rewards.errors import ConfigError, DataError
 from rewards.questions import QuestionSpec
 from rewards.targets import read_target
 from rewards.tasks.prompts import fill_prompt, prompt_columns
@@ -168,11 +168,17 @@ def read_scenes(
         options: of questions, texts of the options, or None, (rows,).
 
     Raises:
-        DataError: for gold that is wrong.
+        DataError: for gold that is wrong; its ``row`` says where.
     """
     names = references or [None] * len(targets)
     texts = options or [None] * len(targets)
-    return tuple(_read(task, *row) for row in zip(targets, names, texts, strict=True))
+    scenes = []
+    for row, columns in enumerate(zip(targets, names, texts, strict=True)):
+        try:
+            scenes.append(_read(task, *columns))
+        except DataError as error:
+            raise DataError(str(error), row=row) from error
+    return tuple(scenes)
 
 
 def _read(task: Task, target: Any, references: Any, options: Any) -> Scene:
