@@ -73,12 +73,12 @@ def target_text(scene: Scene) -> str:
 
 def prompt_text(scene: Scene) -> str:
     """Return a prompt for the scene, as far as the audit needs one."""
+    options = " ".join(f"({letter}) {text}" for (letter,), text in zip(scene.universe, scene.options, strict=False))
     if scene.task.prompt is not None:
-        return fill_prompt(scene.task, dict.fromkeys(prompt_columns(scene.task.prompt), "..."))
+        return fill_prompt(scene.task, dict.fromkeys(prompt_columns(scene.task.prompt), options or "..."))
     if scene.task.record_format is not None:
         fields = ".".join(field.name for field in scene.task.record_format.fields)
         return f"Name all changes, separated by commas, each as {fields}, e.g. {spell(scene.task, scene.universe[0])}."
-    options = " ".join(f"({letter}) {text}" for (letter,), text in zip(scene.universe, scene.options, strict=False))
     return f"Name the reference objects of each view, then answer. {options}".rstrip()
 
 
