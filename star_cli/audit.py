@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from star_cli.reward_options import reward_options, reward_settings
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -27,14 +29,7 @@ def _numbers(ctx: click.Context, param: click.Parameter, value: str) -> tuple[in
 
 @click.command(short_help="Find out what a reward pays for.")
 @click.argument("reward", required=False, metavar="[REWARD]")
-@click.option("--task", default="tvr", show_default=True, help="A task's name, or the path of its YAML file.")
-@click.option("--preset", default="default", show_default=True, help="A named change of the task's reward: paper, ...")
-@click.option("--matching", type=click.Choice(["one_to_one", "literal"]), help="How predictions meet true records.")
-@click.option("--conflicts", type=click.Choice(["last", "each"]), help="Which of two values for one cell can earn.")
-@click.option("--weights", type=click.Path(exists=True, dir_okay=False), help="YAML with fields of the reward.")
-@click.option(
-    "--mode", type=click.Choice(["strict", "lenient"]), default="strict", show_default=True, help="As in star score."
-)
+@reward_options
 @click.option("--without-format", is_flag=True, help="Leave out the format point: R_acc alone.")
 @click.option("--target-column", metavar="NAME", help="The column in which REWARD takes the gold.")
 @click.option("--messages", is_flag=True, help="REWARD takes completions as lists of messages.")
@@ -82,7 +77,8 @@ def audit(
     An exploit is an answer that is not exact and is paid at least what the exact answer is, on the same scene. An
     incentive is a policy that is paid more under uncertainty than the honest best guess.
     """
-    settings = _Settings(**options)
+    own = {name: options.pop(name) for name in _Settings._fields if name != "given"}
+    settings = _Settings(given=reward_settings(**options), **own)
     if all_presets or curves:
         _check_presets(settings, predictions, html, as_json=as_json)
         audits = _audit_presets(settings, curves, tables=all_presets)
@@ -103,12 +99,7 @@ class _Settings(NamedTuple):
     """The options that say what to audit, and on what."""
 
     reward: str | None
-    task: str
-    preset: str
-    matching: str | None
-    conflicts: str | None
-    weights: str | None
-    mode: Any
+    given: dict[str, Any]
     without_format: bool
     target_column: str | None
     messages: bool
@@ -119,29 +110,27 @@ class _Settings(NamedTuple):
     no_search: bool
     no_cost: bool
 
-    def source(self) -> RewardSource:
-        """Return the reward, with flags before the file of weights."""
-        from benchmarks.rollouts.scoring import read_weights
+    def source(self, preset: str | None = None) -> RewardSource:
+        """Return the reward, under another preset if one is named."""
         from star_cli.reward_source import RewardSource
 
-        flags = {"matching": self.matching, "conflicts": self.conflicts}
-        overrides = read_weights(self.weights) if self.weights else {}
-        overrides |= {name: value for name, value in flags.items() if value is not None}
-        own = bool(overrides) or self.preset != "default" or self.mode != "strict" or self.without_format
-        if self.reward is not None and own:
-            raise click.UsageError("--preset, --mode, --without-format and the reward's options are not for a REWARD")
-        if self.reward is None and (self.target_column or self.messages):
-            raise click.UsageError("--target-column and --messages are for a REWARD of yours")
-        return RewardSource(
+        source = RewardSource(
             reference=self.reward,
-            task=self.task,
-            preset=self.preset,
-            overrides=overrides,
-            mode=self.mode,
+            task=self.given["task"],
+            preset=preset or self.given["preset"],
+            overrides=self.given["overrides"],
+            mode=self.given["mode"],
+            think_prefilled=self.given["think_prefilled"],
             with_format=not self.without_format,
             target_column=self.target_column,
             messages=self.messages,
         )
+        ours = RewardSource(task=source.task, think_prefilled=source.think_prefilled)
+        if self.reward is None and (self.target_column or self.messages):
+            raise click.UsageError("--target-column and --messages are for a REWARD of yours")
+        if self.reward is not None and source.settings != ours.settings:
+            raise click.UsageError("--preset, --mode, --without-format and the like are for our rewards, not a REWARD")
+        return source
 
 
 def _audit(settings: _Settings, source: RewardSource, predictions: str | None = None, *, fresh: bool = True) -> Audit:
@@ -159,7 +148,7 @@ def _audit(settings: _Settings, source: RewardSource, predictions: str | None = 
     payer = load_payer(source)
     groups: Groups | None = None
     if predictions is not None:
-        scenes, groups = _read(predictions, payer, source.task)
+        scenes, groups = _read(predictions, settings.given, payer)
         scenes = scenes[: settings.number]
     else:
         scenes = draw_scenes(task, settings.number, seed=settings.seed, changes=settings.changes)
@@ -177,61 +166,46 @@ def _audit(settings: _Settings, source: RewardSource, predictions: str | None = 
     )
 
 
-def _read(path: str, payer: Payer, task_name: str) -> tuple[tuple[Scene, ...], Groups]:
+def _read(path: str, given: dict[str, Any], payer: Payer) -> tuple[tuple[Scene, ...], Groups]:
     """Return the scenes of a file of predictions, each once, and what its groups are paid.
 
     Raises:
         DataError: if no row can be read, or gold is wrong.
     """
+    from benchmarks.files.gold import GOLD_ROLES, read_gold
+    from benchmarks.files.whole import read_whole
     from rewards.audit import group_totals, read_scenes
     from rewards.audit.payment import pay_rows
     from rewards.errors import DataError
     from rewards.tasks import load_task
 
-    columns, groups = _read_columns(path)
-    texts = columns.pop("completion")
-    if not texts:
-        raise DataError(f"{path}: there are no rows")
-    given = {payer.target_column if role == "target" else role: values for role, values in columns.items()}
-    totals = pay_rows(payer, texts, given)
-    counted = group_totals(totals.tolist(), groups, texts)
-    scenes = read_scenes(
-        load_task(task_name),
-        columns["target"],
-        references=columns.get("references"),
-        options=columns.get("options"),
-    )
+    mapping, targets, on = given["mapping"], given["targets"], given["on"]
+    of_gold = {role: column for role, column in mapping.items() if role in (*GOLD_ROLES, on)}
+    gold = read_gold(targets, on, mapping=of_gold) if targets else None
+    own = {role: column for role, column in mapping.items() if not (gold and role in GOLD_ROLES)}
+    found = read_whole(path, mapping=own, gold=gold)
+    for error in found.errors:
+        click.echo(error, err=True)
+    texts = list(found.columns["completion"])
+    columns = {role: list(found.columns[role]) for role in GOLD_ROLES if role in found.columns}
+    others = {role: columns.get(role) for role in ("references", "options")}
+    try:
+        scenes = read_scenes(load_task(given["task"]), columns["target"], **others)
+    except DataError as error:
+        place = path if error.row is None else found.places[error.row]
+        raise DataError(f"{place}: {error.args[0]}") from error
     distinct = {(scene.target, scene.references, scene.options): scene for scene in scenes if scene.target}
     if not distinct:
         raise DataError(f"{path}: no row has a target that says anything")
+    named = {payer.target_column if role == "target" else role: values for role, values in columns.items()}
+    totals = pay_rows(payer, texts, named).tolist()
+    paid = [row for row, total in enumerate(totals) if total == total]  # noqa: PLR0124  NaN is not itself
+    if len(paid) < len(totals):
+        click.echo(f"{path}: {len(totals) - len(paid)} rows are paid no number; the groups are without them", err=True)
+    counted = group_totals(
+        [totals[row] for row in paid], [found.groups[row] for row in paid], [texts[row] for row in paid]
+    )
     return tuple(distinct.values()), counted
-
-
-def _read_columns(path: str) -> tuple[dict[str, list[Any]], list[Any]]:
-    """Return the columns of all rows that can be read, by role, and each row's group; errors go to standard error."""
-    from benchmarks.files.blocks import read_block
-    from benchmarks.files.columns import find_columns
-    from benchmarks.files.rows import BadRow, read_chunks
-
-    roles = ("completion", "target", "references", "relations", "options")
-    columns: dict[str, list[Any]] = {}
-    groups: list[Any] = []
-    found = None
-    for chunk in read_chunks(path):
-        if found is None and not all(isinstance(row, BadRow) for row in chunk.rows):
-            found = find_columns(chunk, needed=("completion", "target"))
-        if found is None:
-            continue
-        block = read_block(chunk, found)
-        for at, message in block.errors.items():
-            click.echo(f"{chunk.place(at)}: {message}", err=True)
-        for role in roles:
-            if role in block.columns:
-                columns.setdefault(role, []).extend(block.columns[role])
-        groups += [
-            chunk.place(at) if group is None else group for at, group in zip(block.at, block.groups(), strict=True)
-        ]
-    return {"completion": [], "target": []} | columns, groups
 
 
 def _show(found: Audit, *, as_json: bool, html: str | None, no_color: bool) -> None:
@@ -263,7 +237,7 @@ def _audit_presets(settings: _Settings, curves: str | None, *, tables: bool) -> 
 
     audits = []
     for preset in PRESETS:
-        source = settings._replace(preset=preset).source()
+        source = settings.source(preset)
         try:
             spec = resolve(source.task, preset, **source.overrides)[1]
         except ConfigError:

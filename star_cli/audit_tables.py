@@ -85,6 +85,8 @@ def _example(finding: Finding) -> Text:
     rest = f" or {len(example.worlds) - 3} more" if len(example.worlds) > 3 else ""
     true, written = f"{' or '.join(worlds)}{rest}", shorten(example.completion, _SHOWN)
     text = Text.assemble((f"{finding.name}: ", "bold"), f"true {true}\n  {written}", style="dim")
+    if finding.kind == "exploit" and finding.largest is not None and finding.largest != example:
+        text.append(f"\n  on one scene even {amount(finding.largest.paid)} against {amount(finding.largest.against)}")
     if finding.kind == "check" and example.honest != example.completion:
         text.append(f"\n  {shorten(example.honest, _SHOWN)}")
     return text

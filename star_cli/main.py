@@ -15,7 +15,9 @@ COMMANDS = {
     "data": "star_cli.data",
     "doctor": "star_cli.doctor",
     "explain": "star_cli.explain",
+    "report": "star_cli.report",
     "score": "star_cli.score",
+    "task": "star_cli.task",
 }
 """Name of a subcommand -> the module that holds a function of that name."""
 

@@ -31,6 +31,7 @@ class RewardSource:
             ``path/file.py:function``. None for ours.
         task: whose answers it grades.
         preset, overrides, mode: of ours.
+        think_prefilled: whether the chat template already wrote ``<think>``; then completions come without it.
         with_format: whether the format point is paid, of ours.
         target_column: the name under which the user's function takes the gold; None finds it in its signature.
         messages: whether the user's function takes completions as lists of messages.
@@ -41,9 +42,15 @@ class RewardSource:
     preset: str = "default"
     overrides: Mapping[str, Any] = field(default_factory=dict)
     mode: Literal["strict", "lenient"] = "strict"
+    think_prefilled: bool | Literal["auto"] = "auto"
     with_format: bool = True
     target_column: str | None = None
     messages: bool = False
+
+    @property
+    def settings(self) -> tuple[Any, ...]:
+        """What only our own rewards have."""
+        return (self.preset, dict(self.overrides), self.mode, self.with_format)
 
     @property
     def name(self) -> str:
@@ -63,8 +70,8 @@ def load_payer(source: RewardSource) -> Payer:
     if source.reference is None:
         task, _ = resolve(source.task, source.preset, **source.overrides)
         paid = None if source.with_format else tuple(part for part in task.parts if part != "format")
-        reward = TaskReward(source.task, source.preset, paid, source.overrides, source.mode)
-        return Payer(reward, source.name)
+        reward = TaskReward(source.task, source.preset, paid, source.overrides, source.mode, source.think_prefilled)
+        return Payer(reward, source.name, prefilled=source.think_prefilled is True)
     function = load_function(source.reference)
     accepts = _columns(function)
     known = [name for name in TARGET_COLUMNS if accepts is not None and name in accepts]
@@ -72,7 +79,7 @@ def load_payer(source: RewardSource) -> Payer:
     target = source.target_column or next(iter([*named, *known]), "target")
     if accepts is not None and target not in accepts:
         raise ConfigError(f"{source.reference} takes no column {target!r}; it takes {', '.join(accepts) or 'none'}")
-    return Payer(function, source.name, target, source.messages, accepts)
+    return Payer(function, source.name, target, source.messages, accepts, prefilled=source.think_prefilled is True)
 
 
 def load_function(reference: str) -> Callable[..., Any]:

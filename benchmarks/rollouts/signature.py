@@ -34,7 +34,7 @@ def signature(
         base: the reward of the preset without changes; what differs from it is named.
         **settings: what else the numbers depend on.
     """
-    names = [field.name for field in fields(spec)]
+    names = [field.name for field in fields(spec) if field.init]
     changed = [name for name in names if name not in _ALWAYS and getattr(spec, name) != getattr(base, name)]
     shown = {name: _short(getattr(spec, name)) for name in [*(each for each in _ALWAYS if each in names), *changed]}
     signed = {"task": task, "preset": preset, **shown, **settings, "version": installed_version()}

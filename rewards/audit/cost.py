@@ -20,15 +20,16 @@ if TYPE_CHECKING:
 
     Clock = Callable[[], float]
 
-SIZES = tuple(1_000 * 4**step for step in range(5))
-"""Characters of the adversarial texts, 1 kB to 256 kB."""
+SIZES = tuple(900 * 4**step for step in range(5))
+"""Characters of the adversarial texts, 0.9 kB to 230 kB; answers of 64 kB and more are not read by our parsers."""
 
-SLOW = 1.5
+SLOW = 1.7
 """Growth exponent from which a reward is reported: its time grows clearly faster than the text."""
 
 _ENOUGH = 0.25  # seconds for one text after which no longer ones are tried
 _COUNTS = 0.02  # seconds below which a growth is not worth a report
-_REPEATS = 2
+_REPEATS = 3
+_WINDOW = 3  # sizes over which a slope is taken
 
 
 class Growth(NamedTuple):
@@ -38,13 +39,19 @@ class Growth(NamedTuple):
         family: what the texts repeat.
         sizes: characters.
         seconds: for each size that was tried.
-        exponent: time ~ size^exponent, over the longer half of the sizes.
+        exponent: time ~ size^exponent, the largest over three consecutive sizes (from some size on, a reward may
+            refuse to read).
     """
 
     family: str
     sizes: tuple[int, ...]
     seconds: tuple[float, ...]
     exponent: float
+
+    @property
+    def longest(self) -> int:
+        """The size that took longest, in characters."""
+        return self.sizes[int(np.argmax(self.seconds))]
 
 
 class Cost(NamedTuple):
@@ -122,27 +129,28 @@ def _growth(payer: Payer, family: str, text: Callable[[int], str], scene: Scene,
 
 
 def growth_exponent(sizes: Sequence[int], seconds: Sequence[float]) -> float:
-    """Return the slope of log time over log size, over the longer half of the sizes (at least two).
+    """Return the largest slope of log time over log size, over three consecutive sizes; 0 for a single size.
 
-    >>> round(growth_exponent([10, 100, 1000], [0.1, 10.0, 1000.0]), 6)
+    >>> round(growth_exponent([10, 100, 1000, 10000], [0.1, 10.0, 1000.0, 0.1]), 6)
     2.0
     """
-    longer = slice(min(len(sizes) // 2, len(sizes) - 2), None)
     if len(sizes) < 2:
         return 0.0
-    times = np.maximum(np.asarray(seconds)[longer], 1e-9)
-    return float(np.polyfit(np.log(np.asarray(sizes)[longer]), np.log(times), 1)[0])
+    x, y = np.log(sizes), np.log(np.maximum(seconds, 1e-9))
+    width = min(_WINDOW, len(sizes))
+    windows = [slice(at, at + width) for at in range(len(sizes) - width + 1)]
+    return max(float(np.polyfit(x[each], y[each], 1)[0]) for each in windows)
 
 
 def cost_findings(cost: Cost, scene: Scene) -> list[Finding]:
     """Return a finding if the time grows clearly faster than the text on some family, with the worst one."""
-    slow = [each for each in cost.growth if each.exponent > SLOW and each.seconds[-1] > _COUNTS]
+    slow = [each for each in cost.growth if each.exponent > SLOW and max(each.seconds) > _COUNTS]
     if not slow:
         return []
     worst = max(slow, key=lambda each: each.exponent)
     says = (
         f"time grows as size^{worst.exponent:.1f} on {worst.family}: "
-        f"{worst.seconds[-1]:.2f} s for {worst.sizes[-1]:,} characters"
+        f"{max(worst.seconds):.2f} s for {worst.longest:,} characters"
     )
     shown = families(scene)[worst.family](60)
     example = Example(shown, shown, (World(target_text(scene), 1.0, 0.0, 0.0),))

@@ -191,7 +191,7 @@ def _cost(cost: Cost | None) -> str:
     if cost is None:
         return ""
     rows = [
-        (each.family, f"{each.sizes[-1]:,}", f"{1000 * each.seconds[-1]:.3g}", f"{each.exponent:.2f}")
+        (each.family, f"{each.longest:,}", f"{1000 * max(each.seconds):.3g}", f"{each.exponent:.2f}")
         for each in cost.growth
     ]
     return (

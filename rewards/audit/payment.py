@@ -33,6 +33,7 @@ class Payer:
         target_column: the name under which it takes the gold.
         messages: whether it takes each completion as a list of messages rather than as text.
         accepts: the columns that it takes; None where it takes any.
+        prefilled: whether the chat template writes ``<think>``, so that what policies write comes without it.
     """
 
     reward: Callable[..., Any]
@@ -40,6 +41,7 @@ class Payer:
     target_column: str = "target"
     messages: bool = False
     accepts: Collection[str] | None = None
+    prefilled: bool = False
 
 
 def pay_rows(payer: Payer, completions: Sequence[str], given: Mapping[str, Sequence[Any]]) -> NDArray[np.float64]:
@@ -68,7 +70,10 @@ def pay_rows(payer: Payer, completions: Sequence[str], given: Mapping[str, Seque
 
 def pay_texts(payer: Payer, completions: Sequence[str], scenes: Sequence[Scene]) -> NDArray[np.float64]:
     """Return what the reward pays for completions on scenes, (rows,); see `pay_rows`."""
-    return pay_rows(payer, completions, columns(payer, scenes) if completions else {})
+    if not completions:
+        return np.empty(0)
+    texts = [text.removeprefix("<think>") for text in completions] if payer.prefilled else completions
+    return pay_rows(payer, texts, columns(payer, scenes))
 
 
 def pay_drafts(payer: Payer, drafts: Sequence[Draft], scenes: Sequence[Scene]) -> NDArray[np.float64]:

@@ -164,7 +164,7 @@ def test_no_column_of_targets(function):
     )
     with pytest.raises(ConfigError, match=message):
         function([RIGHT], prompts=["?"], goal=GOLD)
-    with pytest.raises(ConfigError, match="the columns are none$"):
+    with pytest.raises(ConfigError, match=r"the columns are none$"):
         function([RIGHT])
 
 
@@ -260,9 +260,9 @@ def test_wrong_settings_are_refused_when_they_are_made(fields, message):
 
 
 def test_wrong_settings_of_functions():
-    with pytest.raises(ConfigError, match="^unknown preset"):
+    with pytest.raises(ConfigError, match=r"^unknown preset"):
         tvr_reward([RIGHT], target=GOLD, preset="papers")
-    with pytest.raises(ConfigError, match="^think_prefilled is 'no'"):
+    with pytest.raises(ConfigError, match=r"^think_prefilled is 'no'"):
         format_reward([RIGHT], think_prefilled="no")
 
 

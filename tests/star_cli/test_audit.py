@@ -3,7 +3,7 @@
 import json
 import shutil
 from pathlib import Path
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 from click.testing import CliRunner
@@ -105,6 +105,42 @@ def test_a_file_that_cannot_be_audited(tmp_path, text):
     assert found.stderr.startswith("Error: ")
 
 
+def test_wrong_gold_is_named_by_its_line(tmp_path):
+    rows = [{"completion": "a", "target": "2.color.cyan"}, {"completion": "a", "target": "2.color.cyna"}]
+    file = tmp_path / "rows.jsonl"
+    file.write_text("\n".join(map(json.dumps, rows)) + "\n")
+    assert "rows.jsonl:2: target" in _run("--predictions", file, *FAST).stderr
+
+
+def test_rows_without_a_number_are_left_out_of_the_groups(tmp_path):
+    (tmp_path / "mine.py").write_text(
+        "def f(completions, **_):\n    return [None if 'x' in c else 1.0 for c in completions]\n"
+    )
+    rows = [{"prompt_id": 1, "completion": text, "target": "2.color.cyan"} for text in ("x", "a", "b")]
+    file = tmp_path / "rows.jsonl"
+    file.write_text("\n".join(map(json.dumps, rows)) + "\n")
+    found = _run(f"{tmp_path / 'mine.py'}:f", "--predictions", file, *FAST, "--json")
+    assert "1 rows are paid no number" in found.stderr
+    assert json.loads(found.stdout)["groups"]["rows"] == 2
+
+
+def test_gold_from_another_file_and_other_names(tmp_path):
+    (tmp_path / "p.jsonl").write_text('{"id": 1, "text": "<think>a</think><answer>2.color.cyan</answer>"}\n')
+    (tmp_path / "g.jsonl").write_text('{"id": 1, "target": "2.color.cyan"}\n')
+    files = ("--predictions", tmp_path / "p.jsonl", "--targets", tmp_path / "g.jsonl")
+    found = _run(*files, "--map", "completion=text", *FAST, "--json")
+    assert found.exit_code == 0, found.output
+    assert json.loads(found.stdout)["groups"]["totals"] == [[6.0, 1]]
+
+
+@pytest.mark.parametrize("prefilled", ["true", "false", "auto"])
+def test_a_prefilled_opener(prefilled):
+    found = _run(*FAST, "--think-prefilled", prefilled, "--json", "--fail-on", "exploit")
+    assert found.exit_code == 0, found.output
+    examples = [each["smallest"] for each in json.loads(found.stdout)["findings"]]
+    assert {example["against"] for example in examples} == {5.5, 3.0, 3.25}  # with the format point
+
+
 def test_questions_from_a_file(tmp_path):
     row = {
         "completion": "<think>View 1: [sofa, ball, left]</think><answer>B</answer>",
@@ -163,7 +199,7 @@ def test_curves(tmp_path):
     assert len(files) == 18
     assert {"audit-paper-best.svg", "audit-calibrated-pays.svg"} <= set(files)
     for path in (tmp_path / "images").iterdir():
-        assert ElementTree.parse(path).getroot().get("viewBox")
+        assert ET.parse(path).getroot().get("viewBox")
 
 
 def test_a_task_of_the_users_own(tmp_path):
@@ -171,3 +207,29 @@ def test_a_task_of_the_users_own(tmp_path):
     shutil.copy(source, tmp_path / "my_task.yaml")
     found = _run("--task", tmp_path / "my_task.yaml", *FAST, "--fail-on", "exploit")
     assert found.exit_code == 0, found.output
+
+
+FLOW = """
+name: flow
+kind: records
+fields:
+  - {name: source, kind: open}
+  - {name: target, kind: open}
+  - {name: label, kind: closed, values: ["yes", "no", "next"]}
+forms: ["{source} -> {target} : {label}"]
+reward:
+  tiers:
+    - {fields: [source, target, label], pays: 4.0}
+    - {fields: [source, target], pays: 2.0}
+    - {fields: [source, label], pays: 1.0}
+"""
+
+
+def test_a_task_that_this_package_does_not_know(tmp_path):
+    """Open words, and tiers that are no chain."""
+    (tmp_path / "flow.yaml").write_text(FLOW)
+    found = _run("--task", tmp_path / "flow.yaml", *FAST, "--fail-on", "exploit", "--json")
+    assert found.exit_code == 0, found.output
+    plain = json.loads(found.stdout)
+    assert [row["sure"] for row in plain["expectation"]] == [None, "label", "target"]
+    assert {"source, two candidates", "target, two candidates"} <= {each["about"] for each in plain["findings"]}

@@ -57,6 +57,13 @@ def test_times_stop_where_they_get_long():
     assert all(len(growth.seconds) < len(SIZES) for growth in cost.growth)
 
 
+def test_what_is_slow_up_to_a_limit_is_found():
+    cost = _measured(lambda text: 1e-9 * len(text) ** 2 if len(text) < 60_000 else 0.0)
+    (found,) = cost_findings(cost, SCENES[0])
+    assert "size^2.0" in found.says
+    assert all(growth.longest == SIZES[3] for growth in cost.growth)
+
+
 def test_what_is_fast_is_no_finding_however_it_grows():
     cost = _measured(lambda text: 1e-14 * len(text) ** 2)
     assert max(growth.exponent for growth in cost.growth) > 1.9
@@ -71,10 +78,10 @@ def test_quantiles():
     assert cost.batch == pytest.approx(1e-6 * sum(lengths) / len(lengths))
 
 
-@given(power=st.floats(0.2, 3), factor=st.floats(1e-9, 1e-3), count=st.integers(2, 5))
+@given(power=st.floats(0.2, 3), factor=st.floats(1e-5, 1e-3), count=st.integers(2, 5))
 def test_the_exponent_of_a_power(power, factor, count):
     sizes = SIZES[:count]
-    assert growth_exponent(sizes, [factor * size**power for size in sizes]) == pytest.approx(power, rel=1e-2, abs=0.6)
+    assert growth_exponent(sizes, [factor * size**power for size in sizes]) == pytest.approx(power, rel=1e-2, abs=1e-2)
 
 
 def test_one_size_shows_no_growth():

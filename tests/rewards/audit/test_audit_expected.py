@@ -84,7 +84,9 @@ def test_plans_agree_with_expectations(preset, sure, p, n_gt):
     found = compare_plans(spec, n_gt, [p], sure=sure)
     for named, (expected,) in zip(found.named, found.expected, strict=True):
         assert expected == pytest.approx(expected_reward(spec, [successive(p)] * n_gt, named, sure=sure))
-    assert best_plan(spec, n_gt, p, sure=sure).expected == pytest.approx(found.expected.max())
+    assert best_plan(spec, n_gt, p, sure=sure).expected == pytest.approx(
+        found.expected.max(), abs=2e-9
+    )  # ties are that near
     assert [sum(named) for named in found.named] == sorted(sum(named) for named in found.named)
 
 

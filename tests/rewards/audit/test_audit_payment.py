@@ -46,6 +46,11 @@ def test_an_asynchronous_reward():
     assert pay_texts(Payer(reward), TEXTS, SCENES).tolist() == [1.0] * 5
 
 
+def test_a_prefilled_opener_is_not_written():
+    payer = Payer(lambda completions, **_: [float("<think>" in text) for text in completions], prefilled=True)
+    assert pay_drafts(payer, [honest(scene) for scene in SCENES], SCENES).tolist() == [0.0] * 5
+
+
 def test_what_is_no_number_is_nan():
     values = [None, math.nan, math.inf, 2, np.float32(0.5)]
     paid = pay_texts(Payer(lambda completions, **_: values), TEXTS, SCENES)

@@ -1,7 +1,7 @@
 """Charts are well-formed, need nothing from outside, and put points where they belong."""
 
 import re
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 from hypothesis import given
@@ -16,7 +16,7 @@ CHART = Chart(
 
 
 def _points(text):
-    tree = ElementTree.fromstring(text)
+    tree = ET.fromstring(text)
     return [
         [tuple(map(float, pair.split(","))) for pair in line.get("points").split()]
         for line in tree.iter(f"{SVG}polyline")
@@ -27,7 +27,7 @@ def _points(text):
     "text", [line_chart(CHART), line_chart(CHART, standalone=True), bar_chart("<t>", "n", [("a&b", 2.0), ("c", 0.0)])]
 )
 def test_charts_are_well_formed_and_self_contained(text):
-    tree = ElementTree.fromstring(text)
+    tree = ET.fromstring(text)
     assert tree.get("role") == "img"
     assert tree.get("aria-label")
     assert "http" not in text.replace("http://www.w3.org/2000/svg", "")
@@ -58,11 +58,11 @@ def test_steps_hold_until_the_next_value():
 
 
 def test_bars_are_as_long_as_what_they_show():
-    tree = ElementTree.fromstring(bar_chart("t", "n", [("a", 4.0), ("b", 1.0), ("c", 0.0)]))
+    tree = ET.fromstring(bar_chart("t", "n", [("a", 4.0), ("b", 1.0), ("c", 0.0)]))
     widths = [float(bar.get("width")) for bar in tree.iter(f"{SVG}rect")]
     assert widths[0] == pytest.approx(4 * widths[1])
     assert widths[2] == 0
-    assert ElementTree.fromstring(bar_chart("none", "n", [])) is not None
+    assert ET.fromstring(bar_chart("none", "n", [])) is not None
 
 
 def test_a_level_line_can_be_drawn():
