@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from star_cli.data_cot import cot
 from star_cli.data_filter import filter_rows
 from star_cli.data_prepare import prepare
 
@@ -22,7 +23,7 @@ def data() -> None:
     """Make training data and look at it."""
 
 
-for _command in (prepare, filter_rows):
+for _command in (prepare, cot, filter_rows):
     data.add_command(_command)
 
 

@@ -27,10 +27,7 @@ def store_image(image: Image, folder: Path) -> str:
         content = image if isinstance(image, bytes) else image.read_bytes()
     except OSError as error:
         raise DataError(f"image: {image_label(image)}: {error.strerror}") from error
-    suffix = next((suffix for magic, suffix in _MAGIC if content.startswith(magic)), None)
-    if suffix is None:
-        raise DataError(f"image: {image_label(image)}: neither PNG nor JPEG, WebP, GIF or BMP")
-    target = folder / (hashlib.blake2b(content, digest_size=12).hexdigest() + suffix)
+    target = folder / (hashlib.blake2b(content, digest_size=12).hexdigest() + image_suffix(content, image))
     if target.exists():
         return target.name
     if isinstance(image, Path):
@@ -38,6 +35,18 @@ def store_image(image: Image, folder: Path) -> str:
     else:
         write_whole(target, content)
     return target.name
+
+
+def image_suffix(content: bytes, image: Image) -> str:
+    """Return the suffix of an image by its first bytes, e.g. ``.png``.
+
+    Raises:
+        DataError: they are of no known kind.
+    """
+    for magic, suffix in _MAGIC:
+        if content.startswith(magic):
+            return suffix
+    raise DataError(f"image: {image_label(image)}: neither PNG nor JPEG, WebP, GIF or BMP")
 
 
 def image_label(image: Image) -> str:
