@@ -16,6 +16,7 @@ COMMANDS = {
     "explain": "star_cli.explain",
     "report": "star_cli.report",
     "score": "star_cli.score",
+    "task": "star_cli.task",
 }
 """Name of a subcommand -> the module that holds a function of that name."""
 
