@@ -102,9 +102,16 @@ def histogram_svg(chart: Histogram) -> str:
             at = middle if low == high else x
             pieces.append(f'<text class="tick" x="{at:.1f}" y="{bottom + 15:.1f}">{short(low)}</text>')
         if len(bins) <= _MOST_VALUES and count:
-            share = f"{100 * count / total:.0f}%" if 100 * count >= total else "&lt;1%"
+            share = _share(100 * count / total)
             pieces.append(f'<text class="tick" x="{middle:.1f}" y="{bottom - height - 4:.1f}">{share}</text>')
     return _svg(_HEIGHT - 12, chart.title, pieces)
+
+
+def _share(percent: float) -> str:
+    """Return a share as a label: neither nothing nor everything is said of what is only nearly so."""
+    if percent < 1:
+        return "&lt;1%"
+    return "&gt;99%" if 99.5 <= percent < 100 else f"{percent:.0f}%"
 
 
 def binned(counts: Sequence[tuple[float, int]], most: int = _MOST_VALUES) -> list[tuple[float, float, int]]:
