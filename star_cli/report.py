@@ -43,7 +43,7 @@ def report(
     resamples: int,
     seed: int,
 ) -> None:
-    r"""Make a report of INPUTs, each of which is one of these:
+    """Make a report of INPUTs, each of which is one of these:
 
     \b
     results.json    what `star score --benchmark ... --json` printed, or --report-data wrote
