@@ -60,7 +60,7 @@ def report(
       star report before=a.json after=b.json completions/ -o report.html
       star report --compare a.json b.json
       star report --paper table3 full=full.json no_object_tier=ablation.json --format latex
-    """  # noqa: D415  the list belongs to the sentence
+    """  # noqa: D301, D415  click wants the bare \\b; the list belongs to the sentence
     from benchmarks.report.report import SUFFIXES, make_report, write
     from rewards.errors import ConfigError
 
