@@ -43,7 +43,7 @@ def report(
     resamples: int,
     seed: int,
 ) -> None:
-    r"""Make a report of INPUTs, each of which is one of these:
+    """Make a report of INPUTs, each of which is one of these:
 
     \b
     results.json    what `star score --benchmark ... --json` printed, or --report-data wrote
@@ -60,7 +60,7 @@ def report(
       star report before=a.json after=b.json completions/ -o report.html
       star report --compare a.json b.json
       star report --paper table3 full=full.json no_object_tier=ablation.json --format latex
-    """  # noqa: D415  the list belongs to the sentence
+    """  # noqa: D301, D415  click wants the bare \\b; the list belongs to the sentence
     from benchmarks.report.report import SUFFIXES, make_report, write
     from rewards.errors import ConfigError
 

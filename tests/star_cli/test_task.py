@@ -167,3 +167,14 @@ def test_a_new_task_goes_through_the_library(circuit):
     task = load_task(circuit)
     assert not audit(Payer(reward), draw_scenes(task, 4), search=None, timed=False).of("exploit")
     assert {record[1] for scene in draw_scenes(task, 2) for record in scene.universe} == set(range(1, 11))
+
+
+def test_a_new_task_goes_through_report(circuit, predictions, tmp_path):
+    scores = tmp_path / "scores.jsonl"
+    rewards = tmp_path / "rewards.json"
+    rewards.write_text(run("score", predictions, "--task", circuit, "--out", scores, "--json").output)
+    report = run("report", rewards).output
+    assert [part for part in load_task(circuit).parts if f"| {part} |" not in report] == []
+    assert "| total | +3.750 |" in report
+    assert "task:circuit" in report
+    assert "exact" in run("report", scores).output
