@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from star_cli.data_cot import cot
+from star_cli.data_export import export
 from star_cli.data_filter import filter_rows
 from star_cli.data_prepare import prepare
 
@@ -23,7 +24,7 @@ def data() -> None:
     """Make training data and look at it."""
 
 
-for _command in (prepare, cot, filter_rows):
+for _command in (prepare, cot, filter_rows, export):
     data.add_command(_command)
 
 
@@ -119,7 +120,7 @@ def _progress() -> Progress:
 @click.option("--index", type=int, default=0, show_default=True, help="Place in the file, from 0.")
 @click.option("--out", type=click.Path(path_type=Path), help="PNG to write.  [default: scene-INDEX.png]")
 def show(file: Path, index: int, out: Path | None) -> None:
-    """Draw one sample of FILE (a data.jsonl) with its changes, as a PNG."""
+    """Draw one sample of FILE (a data.jsonl) with its changes, or its question, as a PNG."""
     from trainers.data.show import read_sample, show_sample
 
     target = out or Path(f"scene-{index}.png")

@@ -16,7 +16,7 @@ from star_cli.data_progress import counted
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from trainers.data.oracle import Written
+    from trainers.data.lines import Written
     from trainers.data.teacher import Taught
     from trainers.data.training_rows import OnProgress
 
@@ -70,7 +70,8 @@ def cot(source: Path, *, teacher: str, out: Path, seed: int, overwrite: bool, as
     """
     from star_cli.score import ErrorLines
 
-    if teacher != "oracle" and not teacher.removeprefix(PREFIX) * teacher.startswith(PREFIX):
+    model = teacher.removeprefix(PREFIX) if teacher.startswith(PREFIX) else ""
+    if teacher != "oracle" and not model:
         raise click.UsageError(f"--teacher is 'oracle' or '{PREFIX}MODEL', not {teacher!r}")
     with counted(hidden=as_json) as (on_progress, print_line):
         errors = ErrorLines(print_line)
@@ -80,7 +81,6 @@ def cot(source: Path, *, teacher: str, out: Path, seed: int, overwrite: bool, as
         else:
             if options["key_env"] in os.environ and _is_open(options["base_url"]):
                 print_line(f"warning: the key goes to {options['base_url']} unencrypted")
-            model = teacher.removeprefix(PREFIX)
             try:
                 done = _remote(
                     source, out, model, overwrite=overwrite, on_error=errors.add, on_progress=on_progress, **options

@@ -5,13 +5,27 @@ from __future__ import annotations
 import json
 import os
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 from rewards.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
+
+
+class Written(NamedTuple):
+    """What became of the rows.
+
+    Attributes:
+        read: rows that were read.
+        written: rows that were written.
+        failed: rows that could not be.
+    """
+
+    read: int
+    written: int
+    failed: int
 
 
 def json_line(record: Mapping[str, Any]) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from rewards.errors import ConfigError, DataError
 from trainers.data.chain_filter import judge_chain
 from trainers.data.generate import SETTINGS
 from trainers.data.layout import DATA
-from trainers.data.lines import json_line, whole_file
+from trainers.data.lines import Written, json_line, whole_file
 from trainers.data.records import from_record
 from trainers.data.ring_chains import ring_chain
 from trainers.data.ring_rows import read_ring_record
@@ -23,20 +23,6 @@ if TYPE_CHECKING:
     from trainers.data.training_rows import OnProgress, Row
 
 NAME: Final = "oracle"
-
-
-class Written(NamedTuple):
-    """What became of the rows.
-
-    Attributes:
-        read: rows that were read.
-        written: rows that got a chain.
-        failed: rows that got none.
-    """
-
-    read: int
-    written: int
-    failed: int
 
 
 def write_oracle_chains(

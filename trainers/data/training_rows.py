@@ -1,6 +1,6 @@
 """Rows that models train on: their columns, where their images lie, what their completions are worth.
 
-A row is a JSON object. Its columns: ``id``; ``task`` (tvr, trance, multiview); ``prompt``; ``images_file_names``, paths
+A row is a JSON object. Its columns: ``id``; ``task`` (tvr, multiview, ...); ``prompt``; ``images_file_names``, paths
 relative to the row's file, in the order in which the prompt speaks of them; ``target``; of questions ``options``,
 ``references`` (true names per view) and ``relations`` (true triplets per view); of chains of thought ``completion``.
 Further columns are kept as they are.
@@ -12,11 +12,11 @@ import os
 from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
 from benchmarks.files.rows import BadRow, read_chunks
-from rewards.errors import DataError
+from rewards.errors import ConfigError, DataError
 from rewards.functions import TARGET_COLUMNS
 from rewards.messages import completion_text
 from rewards.score import score_completion
-from rewards.tasks import task_names
+from rewards.tasks import load_task
 from trainers.data.layout import METADATA
 
 if TYPE_CHECKING:
@@ -132,11 +132,14 @@ def task_of(row: Mapping[str, Any], where: str, default: str | None = None) -> s
     Raises:
         DataError: it has none and there is no default, or an unknown one.
     """
-    task = row.get("task") or default
-    if task not in task_names():
-        known = ", ".join(task_names())
-        raise DataError(f"{where}: task: expected one of {known}, found {task!r} (or pass --task)")
-    return str(task)
+    name = row.get("task") or default
+    if name is None:
+        raise DataError(f"{where}: task: the row does not tell its task; pass --task")
+    try:
+        load_task(str(name))
+    except ConfigError as error:
+        raise DataError(f"{where}: task: {error}") from error
+    return str(name)
 
 
 def completion_of(row: Mapping[str, Any], where: str) -> str:
@@ -164,8 +167,8 @@ def score_row(
     """
     name = task_of(row, where, task)
     gold = gold_of(row, where)
-    weighted = relation_weight if "relations" in gold else 0.0
-    overrides: dict[str, Any] = {"relation_weight": weighted} if name == "multiview" and weighted else {}
+    weighted = relation_weight if "relations" in gold and load_task(name).kind == "question" else 0.0
+    overrides: dict[str, Any] = {"relation_weight": weighted} if weighted else {}
     try:
         return score_completion(completion, gold.pop("target"), task=name, **gold, **overrides)
     except DataError as error:

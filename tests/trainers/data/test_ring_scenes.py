@@ -6,6 +6,7 @@ from itertools import permutations
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from benchmarks.tvr.world import GRID_UNIT, overlaps
 from rewards.errors import ConfigError, DataError
@@ -34,6 +35,7 @@ from trainers.data.ring_scenes import (
     seen_in,
     view_relations,
 )
+from trainers.data.show import read_sample, show_sample
 from trainers.data.training_rows import read_training_rows
 
 SIZE = (320, 320)
@@ -305,6 +307,24 @@ def test_images_show_the_scene(tmp_path):
         assert len(row["images_file_names"]) == len(row["references"])
     with pytest.raises(ConfigError, match="backend 'crayon' is none of"):
         draw_views(scene, 32, "crayon")
+
+
+def test_a_question_is_drawn_for_people(tmp_path):
+    generate(tmp_path / "set", Settings(count=2, seed=1, task="multiview"))
+    record = read_sample(tmp_path / "set" / "data.jsonl", 1)
+    (tmp_path / "set" / "image").mkdir()
+    for view in range(len(record["quarters"])):
+        Image.new("RGB", (20, 10), "#123456").save(tmp_path / "set" / "image" / f"img_000001-view{view + 1}.png")
+    sheet = np.asarray(show_sample(record, tmp_path / "set"))
+    assert sheet.shape[1] == 720 * len(record["quarters"])
+    assert (sheet[30:380, :] == (0x12, 0x34, 0x56)).all()
+    assert (255, 212, 0) in {tuple(color) for color in sheet[386:].reshape(-1, 3).tolist()}  # the answer
+    (tmp_path / "set" / "image" / "img_000001-view1.png").write_bytes(b"no picture")
+    with pytest.raises(DataError, match="an image cannot be read"):
+        show_sample(record, tmp_path / "set")
+    (tmp_path / "broken.jsonl").write_text(json.dumps({**record, "names": []}), encoding="utf-8")
+    with pytest.raises(DataError, match=r"broken.jsonl:1: objects, names and slots"):
+        read_sample(tmp_path / "broken.jsonl", 0)
 
 
 def test_a_move_is_told_by_the_camera_itself(items):
