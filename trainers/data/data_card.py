@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from trainers.data.leakage import TestSet
+    from trainers.data.leakage import TestSets
     from trainers.data.prepare import Settings
     from trainers.data.training_rows import Row
 
@@ -139,7 +139,7 @@ def write_card(
     choice: WeightChoice,
     *,
     dropped: Mapping[str, int],
-    tests: TestSet,
+    tests: TestSets,
 ) -> dict[str, Any]:
     """Write ``card.json`` and return what it holds."""
     card = {

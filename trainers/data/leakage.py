@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import unicodedata
 from collections import Counter
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from benchmarks.datasets import load
-from benchmarks.extras import need
 from rewards.errors import DataError
-from trainers.data.image_store import image_label
+from trainers.data.fingerprints import Fingerprint, Gallery, fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -21,22 +18,19 @@ if TYPE_CHECKING:
     from benchmarks.sample import Image, Sample
 
 
-@dataclass(slots=True)
-class TestSet:
+class TestSets(NamedTuple):
     """What test sets hold.
 
     Attributes:
-        images: content hashes of their images.
+        images: their images.
         questions: hashes of their questions, without those that a test set asks of several scenes: such a question is
             a template, and that it is asked in training says nothing.
         samples: number of their questions.
     """
 
-    __test__ = False  # no class of tests, whatever pytest thinks of its name
-
-    images: set[bytes] = field(default_factory=set)
-    questions: set[bytes] = field(default_factory=set)
-    samples: int = 0
+    images: Gallery
+    questions: frozenset[bytes]
+    samples: int
 
 
 def question_hash(sample: Sample) -> bytes:
@@ -47,29 +41,9 @@ def question_hash(sample: Sample) -> bytes:
     return hashlib.blake2b(" ".join(words).encode(), digest_size=16).digest()
 
 
-def image_hash(image: Image) -> bytes:
-    """Return what two images share iff they have the same pixels, however the files are packed.
-
-    Raises:
-        DataError: it is no image that can be read.
-        ConfigError: pillow is not installed.
-    """
-    pil = need("PIL.Image", package="pillow", purpose="comparing images with those of a test set")
-    try:
-        with pil.open(io.BytesIO(image) if isinstance(image, bytes) else image) as opened:
-            pixels = opened.convert("RGB")
-    except FileNotFoundError as error:
-        raise DataError(f"image: {image_label(image)} is not there") from error
-    except (OSError, ValueError) as error:
-        raise DataError(f"image: {image_label(image)}: no image that can be read ({error})") from error
-    digest = hashlib.blake2b(f"{pixels.width}x{pixels.height}".encode(), digest_size=16)
-    digest.update(pixels.tobytes())
-    return digest.digest()
-
-
 def read_test_sets(
     sets: Iterable[tuple[str, Path]], *, on_sample: Callable[[int], None] | None = None, **options: Any
-) -> TestSet:
+) -> TestSets:
     """Read the images and questions of test sets.
 
     Args:
@@ -81,28 +55,30 @@ def read_test_sets(
         DataError: a record or an image is wrong: a leak must not hide behind a bad test set.
         ConfigError: as `benchmarks.datasets.load`.
     """
-    found = TestSet()
+    images: dict[Fingerprint, None] = {}
+    questions: set[bytes] = set()
+    samples = 0
     for name, path in sets:
-        hashed: dict[Path, bytes] = {}
+        known: dict[Path, Fingerprint] = {}
         asked: set[tuple[bytes, tuple[bytes, ...]]] = set()
         for sample in load(name, path, **options):
-            images = tuple(_cached_hash(image, hashed, sample.place) for image in sample.images)
-            found.images.update(images)
-            asked.add((question_hash(sample), images))
-            found.samples += 1
+            found = [_known_fingerprint(image, known, sample.place) for image in sample.images]
+            images.update(dict.fromkeys(found))
+            asked.add((question_hash(sample), tuple(image.pixels for image in found)))
+            samples += 1
             if on_sample is not None:
-                on_sample(found.samples)
+                on_sample(samples)
         scenes = Counter(question for question, _ in asked)
-        found.questions.update(question for question, count in scenes.items() if count == 1)
-    return found
+        questions.update(question for question, count in scenes.items() if count == 1)
+    return TestSets(Gallery(images), frozenset(questions), samples)
 
 
-def _cached_hash(image: Image, hashed: dict[Path, bytes], where: str) -> bytes:
+def _known_fingerprint(image: Image, known: dict[Path, Fingerprint], where: str) -> Fingerprint:
     try:
         if not isinstance(image, Path):
-            return image_hash(image)
-        if image not in hashed:
-            hashed[image] = image_hash(image)
-        return hashed[image]
+            return fingerprint(image)
+        if image not in known:
+            known[image] = fingerprint(image)
+        return known[image]
     except DataError as error:
         raise DataError(f"{where}: {error}") from error

@@ -19,8 +19,9 @@ from benchmarks.datasets import load
 from rewards.answers import infer_kind, score_answer
 from rewards.errors import ConfigError, DataError
 from trainers.data.data_card import choose_relation_weight, write_card
+from trainers.data.fingerprints import Fingerprint, fingerprint
 from trainers.data.layout import IMAGES, METADATA
-from trainers.data.leakage import TestSet, image_hash, question_hash, read_test_sets
+from trainers.data.leakage import TestSets, question_hash, read_test_sets
 from trainers.data.lines import json_line, whole_file
 from trainers.data.prepared_rows import prepared_row, stored_images
 from trainers.data.sampling import count, divide_groups, draw, quotas
@@ -167,7 +168,7 @@ def _ignore(*_: Any) -> None:
     pass
 
 
-def _choose(settings: Settings, tests: TestSet, run: Run) -> dict[str, list[Sample]]:
+def _choose(settings: Settings, tests: TestSets, run: Run) -> dict[str, list[Sample]]:
     """Return the samples of each part, all of them usable."""
     sizes = count(_usable(settings, tests, run))
     if not sizes:
@@ -189,7 +190,7 @@ def _choose(settings: Settings, tests: TestSet, run: Run) -> dict[str, list[Samp
     return _accept(drawn, wanted, tests, run)
 
 
-def _usable(settings: Settings, tests: TestSet, run: Run) -> Iterator[Sample]:
+def _usable(settings: Settings, tests: TestSets, run: Run) -> Iterator[Sample]:
     """Yield the samples that can be trained on, as far as that can be told without their images."""
 
     def bad_record(error: DataError) -> None:
@@ -221,7 +222,7 @@ def _is_verifiable(sample: Sample) -> bool:
 def _accept(
     drawn: dict[tuple[str, str], list[Sample]],
     wanted: dict[tuple[str, str], int],
-    tests: TestSet,
+    tests: TestSets,
     run: Run,
 ) -> dict[str, list[Sample]]:
     """Take of each part and category as many samples as wanted whose images are there and in no test set."""
@@ -229,28 +230,29 @@ def _accept(
     taken: set[bytes] = set()  # images of SFT, which RL must not show again
     keys = sorted(drawn, key=lambda key: (PARTS.index(key[0]), key[1]))
     candidates = [(key, sample) for key in keys for sample in drawn[key]]
-    hashes = _mapped(_fingerprint, [sample for _, sample in candidates], run.workers)
-    for number, ((key, sample), found) in enumerate(zip(candidates, hashes, strict=True), start=1):
+    fingerprints = _mapped(_fingerprints, [sample for _, sample in candidates], run.workers)
+    for number, ((key, sample), found) in enumerate(zip(candidates, fingerprints, strict=True), start=1):
         run.on_progress(number, len(candidates))
         if wanted[key] == 0:
             continue
         if isinstance(found, DataError):
             run.drop("bad_image", found)
-        elif not tests.images.isdisjoint(found):
+        elif any(map(tests.images.shows, found)):
             run.drop("image_in_test_set")
-        elif key[0] == "rl" and not taken.isdisjoint(found):
+        elif key[0] == "rl" and not taken.isdisjoint(image.pixels for image in found):
             run.drop("image_in_sft")
         else:
             wanted[key] -= 1
             chosen[key[0]].append(sample)
-            taken.update(found if key[0] == "sft" else ())
+            if key[0] == "sft":
+                taken.update(image.pixels for image in found)
     return chosen
 
 
-def _fingerprint(sample: Sample) -> tuple[bytes, ...] | DataError:
-    """Return the hashes of a sample's images, without marks, or what is wrong with one of them."""
+def _fingerprints(sample: Sample) -> tuple[Fingerprint, ...] | DataError:
+    """Return the fingerprints of a sample's images, without marks, or what is wrong with one of them."""
     try:
-        return tuple(image_hash(image) for image in sample.images)
+        return tuple(map(fingerprint, sample.images))
     except DataError as error:
         return DataError(f"{sample.place}: {error}")
 

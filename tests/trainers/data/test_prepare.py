@@ -2,18 +2,20 @@ import io
 import json
 from itertools import product
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from benchmarks.datasets import load
 from benchmarks.sample import Sample
 from rewards.errors import ConfigError, DataError
 from rewards.functions import reference_reward
 from trainers.data.data_card import choose_relation_weight
+from trainers.data.fingerprints import Gallery, fingerprint
 from trainers.data.image_store import store_image
-from trainers.data.leakage import image_hash, question_hash, read_test_sets
+from trainers.data.leakage import question_hash, read_test_sets
 from trainers.data.prepare import Settings, prepare
 from trainers.data.reference_baselines import reference_baselines
 from trainers.data.reference_labels import relations_of
@@ -26,14 +28,8 @@ from trainers.data.training_rows import read_training_rows
 def picture(path, *numbers):
     """Write an image that no other numbers give."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    image = Image.new("RGB", (24, 16))
-    image.putdata(
-        [
-            ((7 * k + 31 * sum(numbers)) % 256, (k + numbers[0]) % 256, len(numbers) + numbers[-1])
-            for k in range(24 * 16)
-        ]
-    )
-    image.save(path)
+    pixels = np.random.default_rng(numbers).integers(0, 256, (16, 24, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(path)
     return path
 
 
@@ -261,7 +257,7 @@ def test_a_question_that_a_test_set_asks_of_many_scenes_is_no_leak(mindcube, tmp
         picture(tmp_path / "test" / f"{k}.png", k, 77)
     test = write(tmp_path / "test" / "t.jsonl", [{**row, "id": f"among_{k}", "images": [f"{k}.png"]} for k in range(2)])
     found = read_test_sets([("mindcube", test)])
-    assert (len(found.images), found.questions, found.samples) == (2, set(), 2)
+    assert (len(found.images), found.questions, found.samples) == (2, frozenset(), 2)
 
 
 def test_a_wrong_test_set_is_an_error(mindcube, tmp_path):
@@ -413,10 +409,51 @@ def test_an_image_is_known_by_its_pixels(tmp_path):
         image.save(tmp_path / "a.bmp")
         image.transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(tmp_path / "turned.png")
         image.resize((16, 24)).save(tmp_path / "size.png")
-    assert image_hash(png) == image_hash(tmp_path / "a.bmp") == image_hash(png.read_bytes())
-    assert len({image_hash(tmp_path / name) for name in ("a.png", "turned.png", "size.png")}) == 3
+    assert fingerprint(png) == fingerprint(tmp_path / "a.bmp") == fingerprint(png.read_bytes())
+    assert len({fingerprint(tmp_path / name).pixels for name in ("a.png", "turned.png", "size.png")}) == 3
     with pytest.raises(DataError, match="5 bytes: no image"):
-        image_hash(b"12345")
+        fingerprint(b"12345")
+    with pytest.raises(DataError, match=r"gone.png is not there"):
+        fingerprint(tmp_path / "gone.png")
+
+
+def photograph(seed):
+    """An image with the structure of one: a few large bright and dark shapes."""
+    rng = np.random.default_rng(seed)
+    shapes = Image.fromarray(rng.integers(0, 256, (6, 8, 3), dtype=np.uint8))
+    return shapes.resize((320, 240), Image.Resampling.BICUBIC)
+
+
+def packed(image, **options):
+    buffer = io.BytesIO()
+    image.save(buffer, **options)
+    return buffer.getvalue()
+
+
+def test_a_picture_is_known_though_it_was_packed_anew_scaled_or_marked():
+    known = Gallery(fingerprint(packed(photograph(seed), format="PNG")) for seed in range(30))
+    assert len(known) == 30
+    for seed in range(30):
+        image = photograph(seed)
+        marked = image.copy()
+        pen = ImageDraw.Draw(marked)
+        pen.rectangle((60, 50, 150, 130), outline="red", width=5)
+        pen.ellipse((200, 90, 212, 102), fill="blue")
+        for same in (image, marked, image.resize((160, 120))):
+            assert known.shows(fingerprint(packed(same, format="PNG")))
+        assert known.shows(fingerprint(packed(image, format="JPEG", quality=60)))
+
+
+def test_other_pictures_are_not_taken_for_known_ones():
+    known = Gallery(fingerprint(packed(photograph(seed), format="PNG")) for seed in range(30))
+    assert not any(known.shows(fingerprint(packed(photograph(seed), format="PNG"))) for seed in range(100, 160))
+    assert not Gallery(()).shows(fingerprint(packed(photograph(1), format="PNG")))
+
+
+def test_flat_images_are_the_same_only_by_their_pixels():
+    grey = [fingerprint(packed(Image.new("RGB", (20, 20), (n, n, n)), format="PNG")) for n in range(100, 104)]
+    known = Gallery(grey[:2])
+    assert [known.shows(image) for image in grey] == [True, True, False, False]
 
 
 def test_a_question_is_known_by_its_words():
