@@ -24,7 +24,8 @@ from trainers.data.layout import IMAGES, METADATA
 from trainers.data.leakage import TestSets, question_hash, read_test_sets
 from trainers.data.lines import json_line, whole_file
 from trainers.data.prepared_rows import prepared_row, stored_images
-from trainers.data.sampling import count, divide_groups, draw, quotas
+from trainers.data.sampling import count, divide_groups, draw, draw_order, quotas
+from trainers.data.training_rows import score_row
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -150,7 +151,7 @@ def prepare(
     run = Run(on_error or _ignore, on_progress or _ignore, workers)
     tests = read_test_sets(settings.tests, on_sample=lambda done: run.on_progress(done, None))
     chosen = _choose(settings, tests, run)
-    rows = {part: [prepared_row(sample, settings.name) for sample in chosen[part]] for part in PARTS}
+    rows = {part: [prepared_row(sample) for sample in chosen[part]] for part in PARTS}
     choice = choose_relation_weight(rows, settings.relation_weight)
     partial_out = out.with_name(f".{out.name}.partial")
     shutil.rmtree(partial_out, ignore_errors=True)
@@ -187,7 +188,7 @@ def _choose(settings: Settings, tests: TestSets, run: Run) -> dict[str, list[Sam
         lambda sample: "sft" if sample.group in sft else "rl",
         settings.seed,
     )
-    return _accept(drawn, wanted, tests, run)
+    return _accept(drawn, wanted, tests, run, settings.seed)
 
 
 def _usable(settings: Settings, tests: TestSets, run: Run) -> Iterator[Sample]:
@@ -224,19 +225,20 @@ def _accept(
     wanted: dict[tuple[str, str], int],
     tests: TestSets,
     run: Run,
+    seed: int,
 ) -> dict[str, list[Sample]]:
     """Take of each part and category as many samples as wanted whose images are there and in no test set."""
     chosen: dict[str, list[Sample]] = {part: [] for part in PARTS}
     taken: set[bytes] = set()  # images of SFT, which RL must not show again
     keys = sorted(drawn, key=lambda key: (PARTS.index(key[0]), key[1]))
     candidates = [(key, sample) for key in keys for sample in drawn[key]]
-    fingerprints = _mapped(_fingerprints, [sample for _, sample in candidates], run.workers)
+    fingerprints = _mapped(_checked, [sample for _, sample in candidates], run.workers)
     for number, ((key, sample), found) in enumerate(zip(candidates, fingerprints, strict=True), start=1):
         run.on_progress(number, len(candidates))
         if wanted[key] == 0:
             continue
         if isinstance(found, DataError):
-            run.drop("bad_image", found)
+            run.drop("bad_image_or_label", found)
         elif any(map(tests.images.shows, found)):
             run.drop("image_in_test_set")
         elif key[0] == "rl" and not taken.isdisjoint(image.pixels for image in found):
@@ -246,15 +248,19 @@ def _accept(
             chosen[key[0]].append(sample)
             if key[0] == "sft":
                 taken.update(image.pixels for image in found)
+    for samples in chosen.values():  # so that categories come mixed
+        samples.sort(key=lambda sample: draw_order(seed, "mix", sample.category, sample.id, sample.prompt))
     return chosen
 
 
-def _fingerprints(sample: Sample) -> tuple[Fingerprint, ...] | DataError:
-    """Return the fingerprints of a sample's images, without marks, or what is wrong with one of them."""
+def _checked(sample: Sample) -> tuple[Fingerprint, ...] | DataError:
+    """Return the fingerprints of a sample's images, without marks, or what is wrong with them or with its labels."""
     try:
+        score_row(prepared_row(sample), "", sample.place)
         return tuple(map(fingerprint, sample.images))
     except DataError as error:
-        return DataError(f"{sample.place}: {error}")
+        text = str(error)
+        return error if text.startswith(f"{sample.place}: ") else DataError(f"{sample.place}: {text}")
 
 
 def _write(folder: Path, rows: Sequence[Row], samples: Sequence[Sample], relation_weight: float, run: Run) -> list[Row]:
@@ -266,7 +272,7 @@ def _write(folder: Path, rows: Sequence[Row], samples: Sequence[Sample], relatio
         for number, (row, names) in enumerate(zip(rows, stored, strict=True), start=1):
             run.on_progress(number, len(rows))
             if isinstance(names, DataError):
-                run.drop("bad_image", names)
+                run.drop("bad_image_or_label", names)
                 continue
             # Where relations decide, names alone are no label.
             unlabelled = {"references": None} if relation_weight and row["relations"] is None else {}

@@ -30,15 +30,16 @@ def multiview_prompt(question: str, count: int, template: str = PROMPT) -> str:
     return prompt_template(template).format(question=question.strip(), count=count)
 
 
-def prepared_row(sample: Sample, source: str) -> Row:
+def prepared_row(sample: Sample) -> Row:
     """Return the training row of a question, all but its images; see `trainers.data.training_rows`."""
     question = str(sample.extra.get("question", sample.prompt))
     references = sample.references
     relations = None if references is None else relations_of(sample)
+    form = sample.extra.get("form")  # SPAR-7M asks the same in several forms
     return {
-        "id": f"{source}/{sample.category}/{sample.id}",
+        "id": "/".join([sample.benchmark, sample.category, *([form] if form else []), sample.id]),
         "task": "multiview",
-        "source": source,
+        "source": sample.benchmark,
         "category": sample.category,
         "group": sample.group,
         "question": question,

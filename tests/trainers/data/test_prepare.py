@@ -274,18 +274,29 @@ def test_bad_records_and_images_are_named_and_cost_nothing_else(mindcube, tmp_pa
     missing = json.loads(lines[1]) | {"images": ["nowhere.png"]}
     broken = json.loads(lines[2]) | {"images": ["broken.png"]}
     letter = json.loads(lines[3]) | {"gt_answer": "Z"}
+    named = json.loads(lines[5])
+    named["grounded_cogmap"] = named["grounded_cogmap"].replace(f'"{named["meta_info"][0][0]}"', '"!?"')
     (mindcube.parents[1] / "broken.png").write_bytes(b"\x89PNG, not really")
-    texts = [lines[0], json.dumps(missing), json.dumps(broken), json.dumps(letter), '{"id": "cut', *lines[5:]]
+    texts = [
+        lines[0],
+        json.dumps(missing),
+        json.dumps(broken),
+        json.dumps(letter),
+        '{"id": "cut',
+        json.dumps(named),
+        *lines[6:],
+    ]
     path = mindcube.with_name("bad.jsonl")
     path.write_text("\n".join(texts), encoding="utf-8")
     card, sft, rl, errors = run(tmp_path, "mindcube", path, sft=40, rl=500)
-    assert len(errors) == 4
+    assert len(errors) == 5
     assert errors[0].startswith(f"{path}:4: key 'gt_answer': expected a letter")
     assert errors[1].startswith(f"{path}:5: expected a JSON object, found broken JSON")
     assert any(e.startswith(f"{path}:2: image: ") and e.endswith("nowhere.png is not there") for e in errors[2:])
     assert any(e.startswith(f"{path}:3: image: ") and "no image that can be read" in e for e in errors[2:])
-    assert card["left_out"] | {"image_in_sft": 0} == {"bad_record": 2, "bad_image": 2, "image_in_sft": 0}
-    assert len(sft) + len(rl) == 156 - card["left_out"].get("image_in_sft", 0)
+    assert card["left_out"] | {"image_in_sft": 0} == {"bad_record": 2, "bad_image_or_label": 3, "image_in_sft": 0}
+    assert any(e == f"{path}:6: gold: view 1: '!?' is no name of an object" for e in errors[2:])
+    assert len(sft) + len(rl) == 155 - card["left_out"].get("image_in_sft", 0)
 
 
 def test_spar_draws_marks_and_leaves_out_sentences(spar7m, tmp_path):
@@ -300,6 +311,7 @@ def test_spar_draws_marks_and_leaves_out_sentences(spar7m, tmp_path):
         for file, image in zip(row["images_file_names"], sample.images, strict=True):
             expected = Image.open(io.BytesIO(image) if isinstance(image, bytes) else image).convert("RGB")
             assert Image.open(tmp_path / "out" / part / file).convert("RGB").tobytes() == expected.tobytes()
+        assert row["id"].split("/")[2] == ("select" if row["category"].startswith("obj") else "fill")
         if row["category"] == "obj_spatial_relation_oo_mv":
             assert row["references"] == [["chair"], ["lamp"]]
             assert row["relations"] == [
