@@ -1,0 +1,139 @@
+"""The TRANCE generator: ten objects on a grid and one to four changes.
+
+Rules and values from hughplay/TVR (``trance/``); written anew. Item ``i`` depends on ``(seed, i)`` and the
+options alone, so any part of a data set can be made anywhere.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from benchmarks.tvr.world import (
+    ATTRIBUTES,
+    MIN_GAP,
+    N_OBJECTS,
+    PAIRS,
+    RADII,
+    VALUES,
+    WORLD,
+    State,
+    move_options,
+    visible,
+)
+from rewards.errors import ConfigError
+from trainers.data.cameras import Stage, jittered_stage
+from trainers.data.plans import SCENES, plan_scene, stream
+from trainers.data.records import Change, Scene
+from trainers.data.rules import Course, after, broken_rule, kind_of_move
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from trainers.data.plans import Plan, Slot
+
+MAX_ATTEMPTS: Final = 100_000  # the hardest plans need a few hundred
+_GRID: Final = np.stack(np.meshgrid(*[np.arange(-WORLD, WORLD + 1)] * 2, indexing="ij"), axis=-1).reshape(
+    -1, 2
+)
+_CELLS: Final = {True: _GRID[visible(_GRID)], False: _GRID[~visible(_GRID)]}  # in the picture, and around it
+_TRIES: Final = 64  # cells that are tried for an object before the scene is given up
+
+
+def check_attributes(attributes: Sequence[str]) -> tuple[str, ...]:
+    """Return the attributes that change in the world's order.
+
+    Raises:
+        ConfigError: an unknown one, or none at all.
+    """
+    known = (*ATTRIBUTES, "position")
+    for name in attributes:
+        if name not in known:
+            raise ConfigError(f"attribute {name!r} is none of {', '.join(known)}")
+    if not attributes:
+        raise ConfigError(f"no attribute may change; choose some of {', '.join(known)}")
+    return tuple(name for name in known if name in attributes)
+
+
+def generate_scene(
+    seed: int, index: int, *, attributes: Sequence[str] = ATTRIBUTES, repeats: bool = False
+) -> Scene:
+    """Generate item ``index`` of a data set.
+
+    Args:
+        seed: of the data set, not negative.
+        index: number of the item, not negative.
+        attributes: which attributes change: the paper's four, or with ``position``.
+        repeats: whether the same attribute of an object may change twice, as upstream lets it.
+
+    >>> [str(target) for target in targets(generate_scene(0, 3))]
+    ['3.color.purple', '6.material.glass']
+    """
+    plan = plan_scene(seed, index, check_attributes(attributes))
+    rng = stream(seed, SCENES, index)
+    for _ in range(MAX_ATTEMPTS):
+        scene = _attempt(index, plan, rng, repeats=repeats)
+        if scene is not None:
+            return scene
+    raise RuntimeError(f"no scene found for seed {seed}, item {index}: {plan}")
+
+
+def _attempt(index: int, plan: Plan, rng: np.random.Generator, *, repeats: bool) -> Scene | None:
+    """Draw a scene and try to make the planned changes in it; None where something does not fit."""
+    stage = Stage(*(part.round(6) for part in jittered_stage(rng)))
+    rotations = rng.uniform(0, 2 * np.pi, N_OBJECTS).round(6)
+    columns = [rng.integers(len(VALUES[name]), size=N_OBJECTS, dtype=np.int8) for name in ATTRIBUTES]
+    attributes = np.stack(columns, axis=-1)
+    in_view = rng.permutation(N_OBJECTS) < plan.n_visible
+    positions = _placed(attributes[:, ATTRIBUTES.index("size")], in_view, rng)
+    if positions is None:
+        return None
+    initial = State(attributes, positions)
+    course = Course(initial, initial, rotations, stage)
+    changes: list[Change] = []
+    for slot in plan.slots:
+        change = _change(course, slot, rng, repeats=repeats)
+        if change is None:
+            return None
+        changes.append(change)
+        course = after(course, change.obj_idx, change.pair)
+    return Scene(index, initial, course.state, tuple(changes), rotations, stage)
+
+
+def _placed(
+    sizes: np.ndarray[Any, Any], in_view: np.ndarray[Any, Any], rng: np.random.Generator
+) -> np.ndarray[Any, Any] | None:
+    """Put one object after the other on a free cell of its part of the grid; None where none was found."""
+    positions = np.zeros((N_OBJECTS, 2), dtype=np.int32)
+    radii = np.array(RADII)[sizes]
+    for index in range(N_OBJECTS):
+        cells = _CELLS[bool(in_view[index])]
+        tried = cells[rng.integers(len(cells), size=_TRIES)]
+        reach = radii[:index] + radii[index] + MIN_GAP
+        near = ((tried[:, None] - positions[:index]) ** 2).sum(axis=-1) < reach**2
+        free = np.flatnonzero(~near.any(axis=-1))
+        if not free.size:
+            return None
+        positions[index] = tried[free[0]]
+    return positions
+
+
+def _change(course: Course, slot: Slot, rng: np.random.Generator, *, repeats: bool) -> Change | None:
+    """Make one planned change on the first object, in random order, that the rules let change so."""
+    for index in rng.permutation(N_OBJECTS).tolist():
+        move = None
+        if slot.move is not None:
+            move = kind_of_move(course, index, slot.pair)
+            if move != slot.move:
+                continue
+        if broken_rule(course, index, slot.pair, repeats=repeats) is None:
+            return Change(index, slot.pair, move, _options(course, index, slot.pair))
+    return None
+
+
+def _options(course: Course, index: int, pair: int) -> tuple[Any, ...]:
+    attribute, value = PAIRS[pair]
+    if attribute != "position":
+        return (value,)
+    return tuple(move_options(course.state.positions[index], value))
