@@ -130,9 +130,7 @@ def standard_error(data: Sample) -> float:
     return sqrt(groups / (groups - 1) * float(data.copies @ residuals**2)) / data.rows
 
 
-def mean_interval(
-    values: npt.ArrayLike, *, clusters: Clusters | None = None, level: float = 0.95
-) -> Interval:
+def mean_interval(values: npt.ArrayLike, *, clusters: Clusters | None = None, level: float = 0.95) -> Interval:
     """Interval of a mean by formula, without resampling: Wilson's for booleans, Student's for numbers.
 
     Booleans have a share p. Its interval is Wilson's; with clusters, with the effective size
@@ -199,9 +197,7 @@ def bootstrap_interval(
     return interval_of_means(data, means, method=method, level=level)
 
 
-def interval_of_means(
-    data: Sample, means: Floats, *, method: Method = "percentile", level: float = 0.95
-) -> Interval:
+def interval_of_means(data: Sample, means: Floats, *, method: Method = "percentile", level: float = 0.95) -> Interval:
     """Turn `resampled_means` into the interval that `bootstrap_interval` describes."""
     low, high = -inf, inf
     if data.clusters > 1:
@@ -223,8 +219,7 @@ def resampled_means(data: Sample, resamples: int, seed: int) -> Floats:
     if len(table) * 8 <= data.clusters:
         chances = data.copies / data.clusters
         totals = [
-            rng.multinomial(data.clusters, chances, size=count) @ table
-            for count in _chunks(resamples, len(table))
+            rng.multinomial(data.clusters, chances, size=count) @ table for count in _chunks(resamples, len(table))
         ]
     else:
         each = np.repeat(table, data.copies, axis=0).T

@@ -9,13 +9,14 @@ from string import ascii_letters, ascii_uppercase
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from parsers.grammars import build
+from parsers.records import MAX_ANSWER
 from parsers.values import Fault
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
 
-MAX_ANSWER = 64_000
-"""Characters of an answer beyond which it is the fault ``too_long``."""
+LETTERS = "ABCDEF"
+"""The letters that options have unless more is known."""
 
 _CACHED_LENGTH = 512  # longer texts are parsed anew each time, which bounds the cache's memory
 
@@ -50,15 +51,15 @@ class _Reading(NamedTuple):
 
 
 def parse_choice(
-    text: str, *, options: Mapping[str, str] | Sequence[str] | None = None, letters: str = "ABCDEF"
+    text: str, *, options: Mapping[str, str] | Sequence[str] | None = None, letters: str = LETTERS
 ) -> Choice:
-    """Find the one option that an answer chooses, in linear time. Never raises on any text.
+    r"""Find the one option that an answer chooses, in linear time. Never raises on any text.
 
     Accepted are ``B``, ``b``, ``(B)``, ``B.``, ``B) left``, ``B: left``, ``Answer: B``, ``option B``, markup and
-    ``\\boxed{B}`` around these and, where the options are known, an option's own text. Letters in prose do not count.
+    ``\boxed{B}`` around these and, where the options are known, an option's own text. Letters in prose do not count.
 
     Args:
-        text: the answer, at most `MAX_ANSWER` characters.
+        text: the answer, at most 64,000 characters.
         options: the options' texts by letter, or in the order A, B, C, ... (at most 26).
         letters: the letters that exist where *options* is None.
 
@@ -100,12 +101,18 @@ def parse_yes_no(text: str) -> Choice:
     return choice._replace(letter={"Y": "yes", "N": "no"}[choice.letter]) if choice.letter else choice
 
 
-def _choose(text: str, letters: Collection[str], phrases: _Phrases) -> Choice:
+def unreadable(text: str) -> Fault | None:
+    """Return the fault of an answer that is empty or longer than `parsers.records.MAX_ANSWER`, else None."""
     if len(text) > MAX_ANSWER:
         message = f"the answer has {len(text):,} characters; {MAX_ANSWER:,} are read"
-        return Choice(None, Fault("too_long", message, MAX_ANSWER))
-    if not text.strip():
-        return Choice(None, Fault("empty", "the answer is empty", 0))
+        return Fault("too_long", message, MAX_ANSWER)
+    return None if text and not text.isspace() else Fault("empty", "the answer is empty", 0)
+
+
+def _choose(text: str, letters: Collection[str], phrases: _Phrases) -> Choice:
+    fault = unreadable(text)
+    if fault is not None:
+        return Choice(None, fault)
     reading = _cached_reading(text) if len(text) <= _CACHED_LENGTH else _read(text)
     if reading.strong:
         return _by_letter(reading, letters, phrases)

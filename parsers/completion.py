@@ -148,4 +148,5 @@ def _read_lenient(text: str, fault: Fault, think_prefilled: Prefilled) -> Comple
         # Without </think>, a prefilled opener leaves everything inside the reasoning.
         return Completion(None, None if think_prefilled is True else str(answer or ""), fault)
     reasoning, opened = _reasoning(think.removesuffix("</think>"))
-    return Completion(reasoning, str(answer or ""), fault, not opened)
+    prefilled = think_prefilled is not False and not opened and "<think>" not in reasoning
+    return Completion(reasoning, str(answer or ""), fault, prefilled)

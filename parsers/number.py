@@ -6,14 +6,12 @@ import math
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from parsers.choice import MAX_ANSWER
+from parsers.choice import unreadable
 from parsers.grammars import build
 from parsers.values import Fault
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from lark.tree import ParseTree
 
 _CACHED_LENGTH = 512  # longer texts are parsed anew each time, which bounds the cache's memory
 
@@ -71,18 +69,16 @@ def parse_number(text: str) -> Number:
     words are not read, and ``nan`` and ``inf`` are words.
 
     Args:
-        text: the answer, at most `MAX_ANSWER` characters.
+        text: the answer, at most 64,000 characters.
 
     >>> parse_number("about 1.5 meters")
     Number(value=1.5, unit='meters', fault=None, alone=False)
     >>> parse_number("between 1 and 2 m").fault.code
     'ambiguous'
     """
-    if len(text) > MAX_ANSWER:
-        message = f"the answer has {len(text):,} characters; {MAX_ANSWER:,} are read"
-        return Number(None, None, Fault("too_long", message, MAX_ANSWER))
-    if not text.strip():
-        return Number(None, None, Fault("empty", "the answer is empty", 0))
+    fault = unreadable(text)
+    if fault is not None:
+        return Number(None, None, fault)
     return _cached(text) if len(text) <= _CACHED_LENGTH else _parse(text)
 
 
@@ -92,11 +88,10 @@ def _parse(text: str) -> Number:
     if not quantities:
         return Number(None, None, Fault("no_number", "there is no number", None))
     first = _quantity(quantities[0])
-    for tree in quantities[1:]:
+    for tree in quantities[1:] if first.fault is None else ():
         other = _quantity(tree)
-        if first.fault is None and not _same(first, other):
-            offset = tree.children[0].start_pos
-            return Number(None, None, Fault("ambiguous", "different numbers are named", offset))
+        if not _same(first, other):
+            return Number(None, None, Fault("ambiguous", "different numbers are named", tree.children[0].start_pos))
         first = first if first.unit else first._replace(unit=other.unit)
     return first._replace(alone=len(children) == 1)
 
@@ -109,19 +104,18 @@ def _same(first: Number, other: Number) -> bool:
     return value is not None and first.value is not None and math.isclose(value, first.value, rel_tol=1e-9)
 
 
-def _quantity(tree: ParseTree) -> Number:
+def _quantity(tree: Any) -> Number:
     value, unit = 1.0, None
     for token in tree.children:
-        kind, start = token.type, token.start_pos
-        if kind == "NUMBER":
+        if token.type == "NUMBER":
             value = _float(token)
-        elif kind == "DENOMINATOR":
+        elif token.type == "DENOMINATOR":
             divisor = _float(token.replace("/", ""))
             value = value / divisor if divisor else math.inf
-        elif kind == "UNIT":
+        elif token.type == "UNIT":
             unit = token.replace("\\text", "").replace("\\mathrm", "").strip("\\{},; \t\r\n")
-        else:
-            sign = -1.0 if kind == "TEN_TO_THE" and token[0] in "-−–" else 1.0
+        else:  # POWER_OF_TEN or TEN_TO_THE, which may have a sign
+            sign = -1.0 if token[0] in "-−–" else 1.0
             value *= sign * _float("1e" + token.replace("**", "^").rpartition("^")[2].strip("{} \t\r\n"))
     if not math.isfinite(value):
         return Number(None, None, Fault("out_of_range", "the number is not finite", tree.children[0].start_pos))

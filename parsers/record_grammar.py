@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from parsers.formats import Field, RecordFormat
 
+_SHOWN = 40  # characters of a word that a message repeats
+
 
 @dataclass(frozen=True, slots=True)
 class Terminal:
@@ -67,7 +69,8 @@ class RecordGrammar:
         code = self.namer.code(error)
         token: Any = getattr(error, "token", "")
         expected = [self.terminals[name] for name in sorted(getattr(error, "expected", ())) if name in self.terminals]
-        return Fault(code, self._message(code, str(token), expected), error_offset(error, text))
+        word = str(token) if len(token) <= _SHOWN else f"{token[:_SHOWN]}..."
+        return Fault(code, self._message(code, word, expected), error_offset(error, text))
 
     def _message(self, code: str, word: str, expected: list[Terminal]) -> str:
         kind, _, name = code.partition("_")
@@ -75,7 +78,7 @@ class RecordGrammar:
             means = expected[0].means if expected else name
             return f"{word!r} is not {'an' if means[0] in 'aeiou' else 'a'} {means}{_suggestion(word, expected)}"
         return {
-            "empty_piece": "there is nothing between two separators",
+            "empty_piece": "there is nothing here",
             "missing_separator": f"a separator is missing before {word!r}",
             "trailing_text": f"{word!r} follows where nothing should",
             "unclosed_bracket": "a bracket is not closed",
@@ -156,7 +159,8 @@ def _spelling_pattern(folded: str) -> str:
     words = folded.split("-")
     if len(words) == 1:
         return words[0]
-    return r"""(?:\[\s*["']?)?""" + r"""[\s._,"'-]+""".join(words) + r"""(?:\s*\])?"""
+    run = r"""[\s._,"'-]+""".join(words)
+    return rf"""\[[\s"']*{run}[\s"']*\]|{run}"""
 
 
 def _examples(record_format: RecordFormat) -> dict[str, list[str]]:
@@ -165,8 +169,9 @@ def _examples(record_format: RecordFormat) -> dict[str, list[str]]:
     Where two faults share a parser state, the first one also names what no example shows.
     """
     first, *others = record_format.fields
-    found: dict[str, list[str]] = {"not_a_record": ["zzz", "$"], "empty_piece": [""]}
-    found |= {f"unknown_{first.name}": ["-1", "7" * 12], f"missing_{first.name}": []}
+    word, number = ([], []) if first.kind == "open" else (["zzz"], ["7" * 12])
+    found: dict[str, list[str]] = {"not_a_record": [*word, "$"], "empty_piece": [""]}
+    found |= {f"unknown_{first.name}": ["-1", *number], f"missing_{first.name}": []}
     found |= {f"{what}_{field.name}": [] for what in ("unknown", "missing") for field in others}
     found |= {"unclosed_bracket": [], "trailing_text": [], "missing_separator": []}
     for branch in record_format.branches():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
+from string import digits
 from typing import TYPE_CHECKING, Any
 
 from parsers.grammars import build
@@ -26,8 +27,8 @@ class References:
     Attributes:
         relations: the triplets of each view that is written, in the order written, repeats included; names and
             relations are normalised. Under None, those that stand in no view.
-        invalid: one fault for each bracket that is no triplet: ``part_count``, ``empty_part``, ``unclosed``,
-            ``placeholder`` (the words of the prompt).
+        invalid: one fault for each bracket that is no triplet: ``part_count``, ``empty_part``, ``placeholder`` (the
+            words of the prompt), ``unclosed`` (one for a run of these).
         notes: what is odd but kept: ``outside_view``, ``self_relation``, ``contradiction``.
         fault: ``empty`` or ``too_long`` where nothing could be read, else None.
     """
@@ -83,13 +84,13 @@ def parse_references(text: str) -> References:
     notes: list[Fault] = []
     view: int | None = None
     for token in _parser()(text).children:
-        if token.type == "NUMBER":
-            view = int(token)
+        if token.type == "VIEW":
+            view = int(token[len(token.rstrip(digits)) :])
             found.setdefault(view, [])
         elif token.type == "HEADING":
             view = None
-        elif token.type != "VIEW":
-            triplet = _triplet(token) if len(token) > _CACHED_LENGTH else _cached_triplet(token)
+        else:
+            triplet = _triplet(str(token)) if token.type == "TRIPLET" else _malformed(token)
             if isinstance(triplet, Fault):
                 invalid.append(triplet._replace(offset=token.start_pos))
             else:
@@ -103,22 +104,32 @@ def parse_references(text: str) -> References:
     return References(relations, tuple(invalid), tuple(notes))
 
 
-def _triplet(bracket: str) -> Relation | Fault:
-    if not bracket.endswith("]"):
-        return Fault("unclosed", "the bracket is never closed")
-    texts = bracket[1:-1].replace("，", ",").split(",")
-    if len(texts) != 3:
-        return Fault("part_count", f"a triplet has 3 parts, this has {len(texts)}")
-    subject, other, relation = texts
+def _triplet(text: str) -> Relation | Fault:
+    return _cached_triplet(text) if len(text) <= _CACHED_LENGTH else _read_triplet(text)
+
+
+def _read_triplet(text: str) -> Relation | Fault:
+    subject, other, relation = _parts(text)
     triplet = Relation(normalise_name(subject), normalise_name(other), normalise_relation(relation))
-    if not all(triplet):
-        return Fault("empty_part", "a part of the triplet is empty")
     if triplet == ("object 1", "object 2", "relation"):
         return Fault("placeholder", "these are the prompt's words, not objects")
-    return triplet
+    return triplet if all(triplet) else _EMPTY_PART
 
 
-_cached_triplet = lru_cache(maxsize=8192)(_triplet)
+_cached_triplet = lru_cache(maxsize=8192)(_read_triplet)
+
+_EMPTY_PART = Fault("empty_part", "a part of the triplet is empty")
+
+
+def _malformed(token: Any) -> Fault:
+    if token.type == "UNCLOSED":
+        return Fault("unclosed", "a bracket is not closed on its line")
+    count = len(_parts(token))
+    return _EMPTY_PART if count == 3 else Fault("part_count", f"a triplet has 3 parts, this has {count}")
+
+
+def _parts(bracket: str) -> list[str]:
+    return bracket[1:-1].replace("，", ",").split(",")
 
 
 def _odd(view: int | None, triplets: Iterable[tuple[int, Relation]]) -> Iterator[Fault]:

@@ -58,7 +58,7 @@ def normalise_name(name: str) -> str:
     'display shelf'
     """
     words = _words(name)
-    while words and words[0] in _ARTICLES:
+    while len(words) > 1 and words[0] in _ARTICLES:
         del words[0]
     if not words:
         return ""
@@ -102,10 +102,13 @@ _BASIC = {
 _BASIC_OF = {word: basic for basic, known in _BASIC.items() for word in (basic, *known.synonyms.split())}
 _AXES = list(dict.fromkeys(known.axis for known in _BASIC.values()))
 
-_FILLERS = frozenset(
-    "is are be to the a an of on in at and from than it its side hand located positioned placed situated "
-    "directly slightly immediately diagonally just".split()
-)
+# fmt: off
+_FILLERS = frozenset([
+    "is", "are", "be", "to", "the", "a", "an", "of", "on", "in", "at", "and", "from", "than", "it", "its",
+    "side", "hand", "located", "positioned", "placed", "situated",
+    "directly", "slightly", "immediately", "diagonally", "just",
+])
+# fmt: on
 
 
 def normalise_relation(relation: str) -> str:

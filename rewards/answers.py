@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
 import unicodedata
 from numbers import Real
 from string import ascii_uppercase
-from typing import TYPE_CHECKING, Literal, NamedTuple, overload
+from typing import TYPE_CHECKING, Literal, NamedTuple, get_args, overload
 
 import numpy as np
 
-from parsers.choice import MAX_ANSWER, Choice, parse_choice, parse_yes_no
+from parsers.choice import LETTERS, Choice, parse_choice, parse_yes_no, unreadable
 from parsers.number import Number, parse_number
 from parsers.values import Fault
 from rewards.errors import ConfigError, DataError
@@ -79,21 +78,25 @@ def mra(prediction: ArrayLike, truth: ArrayLike) -> float | NDArray[np.float64]:
 def infer_kind(target: object, *, options: Mapping[str, str] | Sequence[str] | None = None) -> Kind:
     """Return what kind of answer a true answer is; with options it is a choice.
 
-    >>> [infer_kind(target) for target in ("B", "c. left", "no", "1.5 m", 2, "a red chair")]
-    ['choice', 'choice', 'yes_no', 'number', 'number', 'text']
+    Raises:
+        DataError: if it is neither text nor a number nor a bool.
+
+    >>> [infer_kind(target) for target in ("B", "c. left", "no", True, "1.5 m", 2, "a red chair")]
+    ['choice', 'choice', 'yes_no', 'yes_no', 'number', 'number', 'text']
     """
+    text = _gold_text(target)
     if options is not None:
         return "choice"
-    if isinstance(target, bool | np.bool_) or parse_yes_no(str(target)).letter:
+    if parse_yes_no(text).letter:
         return "yes_no"
-    if isinstance(target, Real) or parse_number(str(target)).alone:
+    if not isinstance(target, str) or parse_number(text).alone:
         return "number"
-    return "choice" if parse_choice(str(target), letters=ascii_uppercase).letter else "text"
+    return "choice" if parse_choice(text, letters=ascii_uppercase).letter else "text"
 
 
 def score_answer(
-    answer_text: str,
-    target: str | float | bool,
+    answer_text: str | None,
+    target: object,
     *,
     options: Mapping[str, str] | Sequence[str] | None = None,
     kind: Kind | None = None,
@@ -101,10 +104,10 @@ def score_answer(
     """Score the answer section of one completion. Whatever the model wrote, it never raises.
 
     Args:
-        answer_text: the answer without its tags, at most `parsers.choice.MAX_ANSWER` characters.
-        target: the true answer: a letter (``"B"``, ``"B. left"``) or an option's text, yes or no, a number (a unit is
-            heeded where both have one), or any text, which must be matched exactly but for case, white space and the
-            punctuation around it.
+        answer_text: the answer without its tags, at most 64,000 characters; None where there is none.
+        target: the true answer: a letter (``"B"``, ``"B. left"``) or an option's text; yes, no or a bool; a number, or
+            its text (its unit is heeded where both have one); or any text, which must be matched exactly but for case,
+            white space and the punctuation around it.
         options: the options of a choice, by letter or in order.
         kind: how to read both; None infers it from *target*.
 
@@ -117,63 +120,68 @@ def score_answer(
     >>> score_answer("about 110 cm", "1 m")
     AnswerScore(value=0.9, correct=False, answer=1.1, fault=None)
     """
-    if not isinstance(target, str | Real | np.bool_):
-        raise DataError(f"the true answer {target!r} is a {type(target).__name__}, expected text, a number or a bool")
-    match kind or infer_kind(target, options=options):
+    kind = kind or infer_kind(target, options=options)
+    gold, text = _gold_text(target), answer_text or ""
+    match kind:
         case "choice":
-            # Only a true letter beyond F says that more than six options exist.
-            gold = parse_choice(str(target), options=options, letters=ascii_uppercase)
-            letters = max("ABCDEF", ascii_uppercase[: ord(gold.letter or "A") - 64], key=len) if options is None else ""
-            return _score_choice(parse_choice(answer_text, options=options, letters=letters), gold, target)
+            right = parse_choice(gold, options=options, letters=ascii_uppercase)
+            letters = LETTERS if right.letter is None or right.letter in LETTERS else ascii_uppercase
+            return _score_choice(parse_choice(text, options=options, letters=letters), right, gold)
         case "yes_no":
-            said = {True: "yes", False: "no"}[bool(target)] if isinstance(target, bool | np.bool_) else str(target)
-            return _score_choice(parse_yes_no(answer_text), parse_yes_no(said), target)
+            return _score_choice(parse_yes_no(text), parse_yes_no(gold), gold)
         case "number":
-            gold_text = target if isinstance(target, str) else repr(float(target))
-            return _score_number(parse_number(answer_text), parse_number(gold_text), target)
+            return _score_number(parse_number(text), parse_number(gold), gold)
         case "text":
-            return _score_text(answer_text, str(target))
-        case unknown:
-            raise ConfigError(f"unknown kind of answer {unknown!r}; known are choice, yes_no, number, text")
+            return _score_text(text, gold)
+    raise ConfigError(f"unknown kind of answer {kind!r}; known are {', '.join(get_args(Kind))}")
 
 
-def _score_choice(choice: Choice, gold: Choice, target: object) -> AnswerScore:
-    if gold.letter is None:
-        raise _bad_gold(target, gold.fault)
-    correct = choice.letter == gold.letter
+def _gold_text(target: object) -> str:
+    if isinstance(target, bool | np.bool_):
+        return "yes" if target else "no"
+    if isinstance(target, str | Real):
+        return str(target)
+    raise DataError(f"the true answer {target!r} is a {type(target).__name__}, expected text, a number or a bool")
+
+
+def _bad_gold(gold: str, fault: Fault | None) -> DataError:
+    return DataError(f"the true answer {gold[:60]!r} cannot be used: {fault.message if fault else 'unreadable'}")
+
+
+def _failed(fault: Fault | None) -> AnswerScore:
+    return AnswerScore(0.0, correct=False, answer=None, fault=fault)
+
+
+def _score_choice(choice: Choice, right: Choice, gold: str) -> AnswerScore:
+    if right.letter is None:
+        raise _bad_gold(gold, right.fault)
+    correct = choice.letter == right.letter
     return AnswerScore(float(correct), correct, choice.letter, choice.fault)
 
 
-def _score_number(number: Number, gold: Number, target: object) -> AnswerScore:
-    if gold.value is None:
-        raise _bad_gold(target, gold.fault)
+def _score_number(number: Number, right: Number, gold: str) -> AnswerScore:
+    if right.value is None:
+        raise _bad_gold(gold, right.fault)
     if number.value is None:
-        return AnswerScore(0.0, correct=False, answer=None, fault=number.fault)
-    value = number.in_unit(gold.unit)
+        return _failed(number.fault)
+    value = number.in_unit(right.unit)
     if value is None:
-        message = f"the answer is in {number.unit}, which does not convert to {gold.unit}"
-        return AnswerScore(0.0, correct=False, answer=None, fault=Fault("wrong_unit", message))
-    accuracy = mra(value, gold.value)
-    return AnswerScore(accuracy, math.isclose(accuracy, 1.0), value)
+        return _failed(Fault("wrong_unit", f"the answer is in {number.unit}, which does not convert to {right.unit}"))
+    accuracy = mra(value, right.value)
+    return AnswerScore(accuracy, accuracy == 1.0, value)
 
 
-def _score_text(text: str, target: str) -> AnswerScore:
-    gold = _plain(target)
-    if not gold:
-        raise _bad_gold(target, Fault("empty", "it holds no word"))
-    if len(text) > MAX_ANSWER:
-        message = f"the answer has {len(text):,} characters; {MAX_ANSWER:,} are read"
-        return AnswerScore(0.0, correct=False, answer=None, fault=Fault("too_long", message, MAX_ANSWER))
+def _score_text(text: str, gold: str) -> AnswerScore:
+    right = _plain(gold)
+    if not right:
+        raise _bad_gold(gold, Fault("empty", "it holds no word"))
+    fault = unreadable(text)
+    if fault is not None:
+        return _failed(fault)
     plain = _plain(text)
-    if not plain:
-        return AnswerScore(0.0, correct=False, answer=None, fault=Fault("empty", "the answer is empty", 0))
-    return AnswerScore(float(plain == gold), plain == gold, plain)
+    return AnswerScore(float(plain == right), plain == right, plain)
 
 
 def _plain(text: str) -> str:
     """Return *text* in lower case, with single spaces, without punctuation and markup around it."""
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split()).strip(" .,;:!?'\"`*")
-
-
-def _bad_gold(target: object, fault: Fault | None) -> DataError:
-    return DataError(f"the true answer {target!r} cannot be used: {fault.message if fault else 'unreadable'}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import lcm
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -61,17 +62,19 @@ def _rank(spec: TieredSpec, matches: int) -> np.ndarray[tuple[int], np.dtype[np.
 
     Values become whole multiples of their smallest common step, and each count a digit below them, so that sums of up
     to *matches* scores are exact in a float.
+
+    Raises:
+        ConfigError: for tiers whose values cannot be compared so.
     """
     from fractions import Fraction  # noqa: PLC0415
 
     values = [Fraction(spec.value(level)).limit_denominator(10_000) for level in range(len(spec.table))]
-    step = 1
-    for value in values:
-        step = step * value.denominator // np.gcd(step, value.denominator)
+    inexact = [spec.value(level) for level, value in enumerate(values) if float(value) != spec.value(level)]
+    step = lcm(*(value.denominator for value in values))
     base = matches + 1
     digits = [base ** (len(values) - 1 - level) for level in range(len(values))]
-    scores = [int(value * int(step)) * base ** len(values) + digit for value, digit in zip(values, digits, strict=True)]
-    if max(scores) * base > 2**53:
+    scores = [int(value * step) * base ** len(values) + digit for value, digit in zip(values, digits, strict=True)]
+    if inexact or max(scores) * base > 2**53:
         raise ConfigError(
             f"{matches} matches over {len(values)} tiers of {[float(v) for v in values]} cannot be compared exactly; "
             "use tiers that are a chain, or values with few decimals"

@@ -14,6 +14,10 @@ class DataError(ValueError):
         super().__init__(message)
         self.row = row
 
+    def __str__(self) -> str:
+        message = super().__str__()
+        return message if self.row is None else f"row {self.row}: {message}"
+
 
 class ConfigError(ValueError):
     """The configuration is wrong: an unknown preset, option or task."""

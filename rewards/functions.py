@@ -16,8 +16,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
-from rewards.errors import ConfigError
-from rewards.score import BatchScore, answer_text, read_envelopes, resolve, score_batch
+from rewards.errors import ConfigError, DataError
+from rewards.score import BatchScore, add_up, answer_text, check_reading, read_envelopes, resolve, score_batch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,9 +68,11 @@ class TaskReward:
 
     def __post_init__(self) -> None:
         task, _ = resolve(self.task, self.preset, **self.overrides)
+        check_reading(self.mode, self.think_prefilled)
         unknown = [part for part in self.pays or () if part not in task.parts]
-        if unknown:
-            raise ConfigError(f"task {task.name!r} has no part {unknown[0]!r}; its parts are {', '.join(task.parts)}")
+        if unknown or (self.pays is not None and not self.pays):
+            wrong = f"has no part {unknown[0]!r}" if unknown else "is to pay for nothing"
+            raise ConfigError(f"task {task.name!r} {wrong}; its parts are {', '.join(task.parts)}")
 
     @property
     def __name__(self) -> str:  # trainers name a reward by it
@@ -102,18 +104,22 @@ class TaskReward:
         options = _column(columns, "options", len(completions))
         needed = references if self.pays == ("reference",) else targets
         rows = [row for row in range(len(completions)) if targets[row] is not None and needed[row] is not None]
-        batch = score_batch(
-            [completions[row] for row in rows],
-            [targets[row] for row in rows],
-            task=self.task,
-            preset=self.preset,
-            mode=self.mode,
-            think_prefilled=self.think_prefilled,
-            references=[references[row] for row in rows],
-            relations=[relations[row] for row in rows],
-            options=[options[row] for row in rows],
-            **self.overrides,
-        )
+        try:
+            batch = score_batch(
+                [completions[row] for row in rows],
+                [targets[row] for row in rows],
+                task=self.task,
+                preset=self.preset,
+                mode=self.mode,
+                think_prefilled=self.think_prefilled,
+                references=[references[row] for row in rows],
+                relations=[relations[row] for row in rows],
+                options=[options[row] for row in rows],
+                **self.overrides,
+            )
+        except DataError as error:
+            row = None if error.row is None else rows[error.row]
+            raise DataError(error.args[0], row=row) from error
         if log_metric is not None and rows:
             _log_means(batch, resolve(self.task)[0].name, log_metric)
         if log_extra is not None:
@@ -121,8 +127,8 @@ class TaskReward:
             log_extra("target", [None if target is None else str(target) for target in targets])
             if columns.get("id") is not None:
                 log_extra("id", list(columns["id"]))
-        paid = [values for part, values in batch.parts.items() if self.pays is None or part in self.pays]
-        return _spread((float(sum(row)) for row in zip(*paid, strict=True)), rows, len(completions))
+        paid = {part: values for part, values in batch.parts.items() if self.pays is None or part in self.pays}
+        return _spread(add_up(paid).tolist(), rows, len(completions))
 
 
 _SETTINGS = [each.name for each in fields(TaskReward) if each.name not in ("name", "pays")]
@@ -204,7 +210,7 @@ def _call(completions: Sequence[Any], given: Mapping[str, Any], **defaults: Any)
 
 
 def _is_column(value: Any) -> bool:
-    return isinstance(value, Sequence) and not isinstance(value, str)
+    return hasattr(value, "__len__") and not isinstance(value, str | Mapping)
 
 
 def _target_name(columns: Mapping[str, Any]) -> str:

@@ -21,7 +21,7 @@ def completion_text(completion: Any) -> str:
     """
     if isinstance(completion, str):
         return completion
-    if isinstance(completion, Mapping):
+    if isinstance(completion, Mapping) and ("content" in completion or "text" in completion):
         return _content(completion.get("content", completion.get("text")))
     if isinstance(completion, Sequence) and completion and all(isinstance(each, Mapping) for each in completion):
         if any("content" in each for each in completion):
@@ -37,7 +37,9 @@ def _content(content: Any) -> str:
         return content
     if content is None:
         return ""  # a message with tool calls only
-    if isinstance(content, Sequence) and all(isinstance(part, Mapping) for part in content):
+    if isinstance(content, Sequence) and all(
+        isinstance(part, Mapping) and ("type" in part or "text" in part) for part in content
+    ):
         return "".join(str(part.get("text") or "") for part in content if part.get("type", "text") == "text")
     raise DataError(f"a message's content is text or a list of parts, not {_shorten(content)}")
 

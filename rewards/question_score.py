@@ -10,7 +10,7 @@ from parsers.references import parse_references
 from rewards.answers import AnswerScore, score_answer
 from rewards.errors import ConfigError, DataError
 from rewards.references import score_references
-from rewards.score import BatchScore
+from rewards.score import BatchScore, add_up
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,7 +49,7 @@ def score_questions(
             answers.append(_answer(envelope, target, choices))
             named.append(_references(envelope, names, triplets, spec.relation_weight))
         except DataError as error:
-            raise DataError(f"row {row}: {error}", row=row) from error
+            raise DataError(str(error), row=row) from error
         labelled.append(names is not None)
     parts = {
         "format": spec.format_weight * np.array([each.fault is None for each in envelopes], dtype=np.float64),
@@ -60,7 +60,7 @@ def score_questions(
     best = spec.answer_weight + spec.reference_weight * np.array(labelled, dtype=np.float64)
     earned = parts["answer"] + parts["reference"]
     return BatchScore(
-        total=parts["format"] + parts["answer"] + parts["reference"],
+        total=add_up(parts),
         parts=parts,
         correct=correct,
         answers=[each.answer for each in answers],

@@ -6,13 +6,16 @@ The paper gives no formula for R_ref; this one is ours, see `score_references`.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from parsers.references import References
 from parsers.relations import VIEWER, Cell, cells, normalise_name, normalise_relation
 from parsers.values import Relation
 from rewards.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from parsers.references import References
 
 Fact = tuple[Cell, str]
 """One part of a relation: what holds between two objects on one axis."""
@@ -24,7 +27,7 @@ class ReferenceScore(NamedTuple):
     Attributes:
         value: in [0, 1].
         per_view: F1 of the names by true view.
-        per_view_relations: F1 of the relations by true view; empty where relations are not scored.
+        per_view_relations: F1 of the relations by view that has true ones; empty where they are not scored.
         extra_views: views that are written but are not among the true ones; they cost nothing.
         missing_views: true views that are not written.
     """
@@ -45,15 +48,16 @@ def score_references(
 ) -> ReferenceScore:
     """Score the references that a reasoning names.
 
-    With N_v the names in the triplets of view v, T_v the true names and w the relation weight:
+    With N_v the names in the triplets of view v, T_v the true names, and w the relation weight:
 
-        value = (1 − w) · mean over true views of F1(N_v, T_v)  +  w · mean of F1 over the relations of the view
+        value = (1 − w) · mean over true views of F1(N_v, T_v) + w · mean over those with true relations of their F1
         F1(N, T) = 2 |N ∩ T| / (|N| + |T|),   F1(∅, ∅) = 1
 
     Repeats count once. A true view that is not written scores 0, or 1 if its true set is empty: that is matched by
     naming nothing, written or not. Whoever looks (``camera``, ``me``) is no reference unless the truth names it.
     Relations are compared part by part (``front-left`` is ``front`` and ``left``), and ``[a, b, left]`` is
-    ``[b, a, right]``. What contradicts another relation of the view is wrong, so that saying both never pays.
+    ``[b, a, right]``. What contradicts another relation of the view is wrong, so that saying both never pays. Where no
+    view has true relations, the names alone count.
 
     Args:
         parsed: from `parsers.references.parse_references`.
@@ -75,14 +79,14 @@ def score_references(
     if relation_weight and relations is None:
         raise ConfigError("relation_weight is set, but there are no true relations")
     true_names = reference_names(truth)
+    true_facts = {} if relations is None else reference_facts(relations)
+    if not true_facts.keys() <= true_names.keys():
+        raise DataError(f"relations: views {sorted(true_facts.keys() - true_names.keys())} have no true references")
     per_view = {view: _f1(_named(parsed, view, names), names) for view, names in true_names.items()}
-    facts = {} if relations is None else reference_facts(relations)
-    per_view_relations = {}
-    if relations is not None:
-        per_view_relations = {view: _relation_f1(parsed, view, facts.get(view, frozenset())) for view in true_names}
-    value = (1 - relation_weight) * _mean(per_view)
-    if relation_weight:
-        value += relation_weight * _mean(per_view_relations)
+    per_view_relations = {view: _relation_f1(parsed, view, facts) for view, facts in true_facts.items() if facts}
+    value = _mean(per_view)
+    if per_view_relations:
+        value = (1 - relation_weight) * value + relation_weight * _mean(per_view_relations)
     return ReferenceScore(
         value,
         per_view,
@@ -96,10 +100,8 @@ def _named(parsed: References, view: int, truth: frozenset[str]) -> frozenset[st
     return parsed.names(view) - ({VIEWER} - truth)
 
 
-def _f1(found: Collection[object], truth: Collection[object]) -> float:
-    if not found and not truth:
-        return 1.0
-    return 2 * len(set(found) & set(truth)) / (len(found) + len(truth))
+def _f1(found: frozenset[str], truth: frozenset[str]) -> float:
+    return 2 * len(found & truth) / (len(found) + len(truth)) if found or truth else 1.0
 
 
 def _mean(values: Mapping[int, float]) -> float:
@@ -109,11 +111,9 @@ def _mean(values: Mapping[int, float]) -> float:
 def _relation_f1(parsed: References, view: int, truth: frozenset[Fact]) -> float:
     """F1 of the facts of a view; those that contradict each other count as predictions but are never right."""
     facts = {fact for triplet in parsed.relations.get(view, ()) for fact in cells(triplet)}
-    said: dict[Cell, int] = {}
-    for cell, _ in facts:
-        said[cell] = said.get(cell, 0) + 1
-    right = sum(fact in truth and said[fact[0]] == 1 for fact in facts)
-    return 2 * right / (len(facts) + len(truth)) if facts or truth else 1.0
+    said = Counter(cell for cell, _ in facts)
+    right = sum(said[fact[0]] == 1 for fact in facts & truth)
+    return 2 * right / (len(facts) + len(truth))
 
 
 def reference_names(truth: Any) -> dict[int, frozenset[str]]:

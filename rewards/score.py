@@ -201,14 +201,28 @@ class Reading(NamedTuple):
     answers: Sequence[Records | None]
 
 
+def check_reading(mode: Mode, think_prefilled: Prefilled) -> None:
+    """Raise a ConfigError unless these are settings of `parsers.completion.parse_completion`."""
+    if mode not in ("strict", "lenient"):
+        raise ConfigError(f"mode is {mode!r}; it is 'strict' or 'lenient'")
+    if think_prefilled not in (True, False, "auto"):
+        raise ConfigError(f"think_prefilled is {think_prefilled!r}; it is True, False or 'auto'")
+
+
 def read_envelopes(completions: Sequence[Any], *, mode: Mode, think_prefilled: Prefilled) -> list[Completion]:
-    """Split each completion into reasoning and answer."""
+    """Split each completion into reasoning and answer.
+
+    Raises:
+        DataError: for the first row whose completion is neither text nor messages.
+        ConfigError: for settings that are none of `parsers.completion.parse_completion`.
+    """
+    check_reading(mode, think_prefilled)
     read = []
     for row, completion in enumerate(completions):
         try:
             text = completion_text(completion)
         except DataError as error:
-            raise DataError(f"row {row}: {error}", row=row) from error
+            raise DataError(str(error), row=row) from error
         read.append(parse_completion(text, mode=mode, think_prefilled=think_prefilled))
     return read
 
@@ -230,7 +244,7 @@ def read_targets(targets: Sequence[Any], record_format: RecordFormat) -> list[tu
         try:
             read.append(read_target(target, record_format))
         except DataError as error:
-            raise DataError(f"row {row}: {error}", row=row) from error
+            raise DataError(str(error), row=row) from error
     return read
 
 
@@ -245,14 +259,15 @@ def score_readings(reading: Reading, gold: Sequence[Sequence[Record]], spec: Tie
     parts = {"format": well_formed, **accuracy}
     correct = counts.same
     if spec.multiset:
-        correct = np.array([set(a.items) == set(g) for a, g in zip(answers, gold, strict=True)], dtype=np.bool_)
+        sets = [not a.invalid and set(a.items) == set(g) for a, g in zip(answers, gold, strict=True)]
+        correct = np.array(sets, dtype=np.bool_) & np.array(answered, dtype=np.bool_)
     return BatchScore(
-        total=_sum(parts),
+        total=add_up(parts),
         parts=parts,
         correct=correct,
         answers=reading.answers,
         faults=[_first_fault(each, answer) for each, answer in zip(reading.envelopes, answers, strict=True)],
-        unit=_unit(_sum(accuracy), maximum(spec, counts.n_gt), correct),
+        unit=_unit(add_up(accuracy), maximum(spec, counts.n_gt), correct),
         prefilled=np.array([each.prefilled for each in reading.envelopes], dtype=np.bool_),
         n_pred=counts.n_pred,
     )
@@ -262,13 +277,13 @@ def _first_fault(envelope: Completion, answer: Records) -> Fault | None:
     return envelope.fault or next(iter(answer.invalid), None)
 
 
-def _sum(parts: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
-    """Add the parts in their order, so that the total is exactly what adding up a row's parts gives."""
-    first, *others = parts.values()
-    total = first.copy()
-    for values in others:
-        total += values
-    return total
+def add_up(parts: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Return the sum of each row's parts, (rows,): exactly what Python's `sum` of them gives.
+
+    From Python 3.12 on, `sum` loses less to rounding than adding up step by step, so only `sum` itself agrees with it.
+    """
+    columns = [values.tolist() for values in parts.values()]
+    return np.array([sum(row) for row in zip(*columns, strict=True)], dtype=np.float64)
 
 
 def _unit(accuracy: NDArray[np.float64], best: NDArray[np.float64], correct: NDArray[np.bool_]) -> NDArray[np.float64]:

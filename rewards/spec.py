@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 Key = tuple[str, ...]
 
+_OTHER_PARTS = ("format", "incorrect", "underprediction")
+
 _CHOICES: dict[str, tuple[Any, ...]] = {
     "matching": ("one_to_one", "literal"),
     "conflicts": ("last", "each"),
@@ -73,19 +75,21 @@ class TieredSpec:
 
     def __post_init__(self) -> None:
         order = {name: number for number, name in enumerate(self.fields)}
-        for key in [*self.tiers, *self.table]:
-            if not isinstance(key, tuple) or not key or any(name not in order for name in key):
-                raise ConfigError(f"tier {key!r} must be a tuple of some of the fields {self.fields}")
-        table = self.table or tuple(self.tiers)
-        best_first = sorted(table, key=lambda key: (-len(key), [order[name] for name in key]))
-        object.__setattr__(self, "table", tuple(tuple(sorted(key, key=order.__getitem__)) for key in best_first))
-        object.__setattr__(
-            self,
-            "tiers",
-            {tuple(sorted(key, key=order.__getitem__)): float(v) for key, v in self.tiers.items()},
-        )
+        for keys in (tuple(self.tiers), self.table):
+            for key in keys:
+                if not isinstance(key, tuple) or not key or any(name not in order for name in key):
+                    raise ConfigError(f"tier {key!r} must be a tuple of some of the fields {self.fields}")
+            if any(len(set(key)) < len(key) for key in keys) or len(set(map(frozenset, keys))) < len(keys):
+                raise ConfigError(f"in the tiers {keys} a tier or a field of it stands twice")
+        tiers = {tuple(sorted(key, key=order.__getitem__)): float(value) for key, value in self.tiers.items()}
+        table = [tuple(sorted(key, key=order.__getitem__)) for key in self.table or tiers]
+        table.sort(key=lambda key: (-len(key), [order[name] for name in key]))
+        object.__setattr__(self, "tiers", tiers)
+        object.__setattr__(self, "table", tuple(table))
         if self.table[:1] != (tuple(self.fields),):
             raise ConfigError(f"one tier must hold all fields {self.fields}: that is the exact match")
+        if len({*self.parts, *_OTHER_PARTS}) < len(self.parts) + len(_OTHER_PARTS):
+            raise ConfigError(f"the tiers' parts {self.parts} must differ from each other and from {_OTHER_PARTS}")
         for key, value in self.tiers.items():
             if key not in self.table:
                 raise ConfigError(f"tier {key} is not in the table {self.table}")
@@ -105,8 +109,14 @@ class TieredSpec:
 
     @property
     def parts(self) -> tuple[str, ...]:
-        """Names of the tiers of the table, best first: ``("exact", "attribute", "object")`` of TVR."""
-        return tuple(_part(key, self.fields) for key in self.table)
+        """Names of the tiers of the table, best first: ``("exact", "attribute", "object")`` of TVR.
+
+        A tier is named by its last field; by all of them where that would name two tiers.
+        """
+        names = [_part(key, self.fields) for key in self.table]
+        return tuple(
+            name if names.count(name) == 1 else "_".join(key) for name, key in zip(names, self.table, strict=True)
+        )
 
     def paid_as(self, level: int) -> int | None:
         """Return the level whose tier a match at *level* is paid as: itself or the best paid one within it."""
@@ -151,7 +161,9 @@ class TieredSpec:
                 changes["tiers"] = self.tiers | changes["tiers"]
         try:
             return replace(self, **changes)
-        except TypeError as error:
+        except ConfigError:
+            raise
+        except (TypeError, ValueError) as error:
             raise ConfigError(f"reward options: {error}") from error
 
 
@@ -185,7 +197,7 @@ def _drop(spec: TieredSpec, part: str) -> TieredSpec:
 
 
 def _calibrated(spec: TieredSpec) -> TieredSpec:
-    best = spec.tiers[spec.table[0]]
+    best = spec.value(0)
     return spec.change(
         tiers={spec.table[0]: best},
         incorrect=f"not_{spec.parts[min(1, len(spec.parts) - 1)]}",

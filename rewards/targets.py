@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from functools import lru_cache
@@ -22,6 +23,8 @@ _FIELD_NAMES = {
 }
 """Keys under which other people's records hold a field; the first is ours, ``obj_idx, attr, val`` is TRANCE's."""
 
+_JSON_RECORDS = re.compile(r"\{|\[\s*\{")
+
 
 def read_target(value: Any, record_format: RecordFormat) -> tuple[Record, ...]:
     """Return the true records.
@@ -35,11 +38,12 @@ def read_target(value: Any, record_format: RecordFormat) -> tuple[Record, ...]:
     Raises:
         DataError: ``target[0].value 'cyna' is not a color (did you mean 'cyan'?)``; also for an exact duplicate.
     """
+    if hasattr(value, "tolist"):  # numpy's
+        value = value.tolist()
     if isinstance(value, str):
         return _read_text(value, record_format)
-    if isinstance(value, Sequence) or hasattr(value, "tolist"):
-        each = value.tolist() if hasattr(value, "tolist") else value
-        return _unique(tuple(_read_record(record, at, record_format) for at, record in enumerate(each)))
+    if isinstance(value, Sequence):
+        return _unique(tuple(_read_record(record, at, record_format) for at, record in enumerate(value)))
     raise DataError(f"target is {type(value).__name__} {value!r:.60}; it is a list of records or a string of them")
 
 
@@ -48,10 +52,10 @@ def _read_text(text: str, record_format: RecordFormat) -> tuple[Record, ...]:
     body = text.strip()
     if body.startswith("<answer>") and body.endswith("</answer>"):
         body = body[len("<answer>") : -len("</answer>")].strip()  # open-r1 and its heirs keep solutions in tags
-    if body.startswith(("[{", "[ {", "{")):
+    if _JSON_RECORDS.match(body):
         try:
             decoded = json.loads(body)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise DataError(f"target is not valid JSON: {error}") from error
         return read_target([decoded] if isinstance(decoded, dict) else decoded, record_format)
     parsed = parse_records(body, record_format)
@@ -101,7 +105,7 @@ def _plain(value: Any) -> int | str:
         return value
     try:
         whole = int(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return repr(value)
     return whole if whole == value and not isinstance(value, bool) else repr(value)
 

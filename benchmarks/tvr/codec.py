@@ -69,9 +69,7 @@ def encode_scenes(
     except (TypeError, ValueError, KeyError, IndexError, OverflowError):
         raise _scene_error(scenes, where) from None
     counts = np.array(sizes, dtype=np.int64)
-    right = (
-        numbers.dtype.kind in "biuf" and len(numbers) == len(flat) and bool((np.abs(numbers) < _FAR).all())
-    )
+    right = numbers.dtype.kind in "biuf" and len(numbers) == len(flat) and bool((np.abs(numbers) < _FAR).all())
     if not right or (numbers != np.rint(numbers)).any() or ((counts < 1) | (counts > N_OBJECTS)).any():
         raise _scene_error(scenes, where)
     filled = np.arange(N_OBJECTS) < counts[:, None]

@@ -97,9 +97,7 @@ def _aggregate_group(stats: RowStats) -> dict[str, float]:
     }
     result |= {name: float(column.sum()) / (n + 1e-8) for name, column in columns.items()}
     for view, mask in _views(stats):
-        result |= {
-            f"{view}/{name}": float(column[mask].sum()) / int(mask.sum()) for name, column in columns.items()
-        }
+        result |= {f"{view}/{name}": float(column[mask].sum()) / int(mask.sum()) for name, column in columns.items()}
     for step in np.unique(stats.target_step).tolist():
         of_step = stats.target_step == step
         parts = [("", of_step), *((f"{view}/", of_step & mask) for view, mask in _views(stats))]

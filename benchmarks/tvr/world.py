@@ -80,9 +80,7 @@ def _displacement(name: str, value: str) -> tuple[int, int]:
     return dx * int(step) * MOVE, dy * int(step) * MOVE
 
 
-PAIR_MOVE: Final = np.array(
-    [_displacement(*pair) for pair in PAIRS], dtype=np.int32
-)  # (33, 2); zero if no move
+PAIR_MOVE: Final = np.array([_displacement(*pair) for pair in PAIRS], dtype=np.int32)  # (33, 2); zero if no move
 _RADIUS: Final = np.array(RADII, dtype=np.int64)
 # Where the filling rows stand: far from the world and from each other, so that they touch nothing.
 PARKED: Final = np.array([(1_000_000 + 1_000 * k, 0) for k in range(N_OBJECTS)], dtype=np.int32)
@@ -138,9 +136,7 @@ def apply(state: State, objects: npt.ArrayLike, pairs: npt.ArrayLike) -> State:
     """
     after = State(state.attributes.copy(), state.positions.copy())
     rows = np.arange(after.positions[..., 0, 0].size)
-    batch = State(
-        after.attributes.reshape(-1, N_OBJECTS, POSITION), after.positions.reshape(-1, N_OBJECTS, 2)
-    )
+    batch = State(after.attributes.reshape(-1, N_OBJECTS, POSITION), after.positions.reshape(-1, N_OBJECTS, 2))
     edit(batch, rows, np.broadcast_to(objects, rows.shape), np.broadcast_to(pairs, rows.shape))
     return after
 

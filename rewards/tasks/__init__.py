@@ -12,6 +12,7 @@ from parsers.values import Transformation
 from rewards.errors import ConfigError
 from rewards.questions import QuestionSpec
 from rewards.spec import TieredSpec
+from rewards.tasks.check import check_format, check_keys, words
 
 _HERE = Path(__file__).parent
 
@@ -65,43 +66,64 @@ def _read(source: Path) -> Task:
 
     try:
         declared = yaml.safe_load(source.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"{source}: {' '.join(str(error).split())}") from error
     try:
-        return _task(declared)
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ConfigError(f"{source}: the declaration lacks or misuses {error}") from error
+        task = _task(declared)
+        if task.record_format is not None and source.parent != _HERE:  # the package's own are checked by its tests
+            check_format(task.record_format)
     except ConfigError as error:
         raise ConfigError(f"{source}: {error}") from error
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ConfigError(f"{source}: the declaration lacks or misuses {error}") from error
+    return task
 
 
 def _task(declared: dict[str, Any]) -> Task:
+    check_keys(declared, ("name", "kind", "fields", "synonyms", "forms", "reward"), "the declaration")
     reward = dict(declared["reward"])
     if declared["kind"] == "question":
         return Task(declared["name"], "question", QuestionSpec().change(**reward))
     if declared["kind"] != "records":
         raise ConfigError(f"kind is {declared['kind']!r}; it is 'records' or 'question'")
     record_format = _format(declared)
-    tiers = {tuple(tier["fields"]): float(tier["pays"]) for tier in reward.pop("tiers")}
+    tiers = _tiers(reward.pop("tiers"))
     names = tuple(field.name for field in record_format.fields)
     return Task(declared["name"], "records", TieredSpec(fields=names, tiers=tiers).change(**reward), record_format)
 
 
-def _format(declared: dict[str, Any]) -> RecordFormat:
-    fields = tuple(
-        Field(
-            name=str(each["name"]),
-            kind=each["kind"],
-            values=tuple(map(str, each.get("values", ()))),
-            by=each.get("by"),
-            values_by=tuple((str(key), tuple(map(str, values))) for key, values in each.get("values_by", {}).items()),
-        )
-        for each in declared["fields"]
+def _tiers(declared: list[dict[str, Any]]) -> dict[tuple[str, ...], float]:
+    tiers: dict[tuple[str, ...], float] = {}
+    for tier in declared:
+        check_keys(tier, ("fields", "pays"), "a tier")
+        if (key := tuple(tier["fields"])) in tiers:
+            raise ConfigError(f"there are two tiers of the fields {', '.join(key)}")
+        tiers[key] = float(tier["pays"])
+    return tiers
+
+
+def _field(declared: dict[str, Any]) -> Field:
+    check_keys(declared, ("name", "kind", "values", "by", "values_by"), "a field")
+    where = f"the values of field {declared['name']!r}"
+    values_by = declared.get("values_by", {})
+    return Field(
+        name=str(declared["name"]),
+        kind=declared["kind"],
+        values=words(declared.get("values", ()), where),
+        by=declared.get("by"),
+        values_by=tuple(
+            zip(words(values_by, where), (words(values, where) for values in values_by.values()), strict=True)
+        ),
     )
+
+
+def _format(declared: dict[str, Any]) -> RecordFormat:
+    fields = tuple(_field(each) for each in declared["fields"])
+    synonyms = declared.get("synonyms", {})
     named_as_transformation = tuple(field.name for field in fields) == Transformation._fields
     return RecordFormat(
         fields=fields,
-        forms=tuple(declared["forms"]),
-        synonyms=tuple((str(spelling), str(value)) for spelling, value in declared.get("synonyms", {}).items()),
+        forms=words(declared["forms"], "the forms"),
+        synonyms=tuple(zip(words(synonyms, "the synonyms"), words(synonyms.values(), "the synonyms"), strict=True)),
         make=Transformation._make if named_as_transformation else tuple,
     )

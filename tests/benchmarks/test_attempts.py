@@ -25,9 +25,7 @@ def test_against_every_choice_of_k(prompts, k):
         return
     choices = [list(combinations(flags, k)) for flags in enough]
     assert passed.mean.estimate == pytest.approx(np.mean([np.mean([any(c) for c in cs]) for cs in choices]))
-    assert share.mean.estimate == pytest.approx(
-        np.mean([np.mean([np.mean(c) for c in cs]) for cs in choices])
-    )
+    assert share.mean.estimate == pytest.approx(np.mean([np.mean([np.mean(c) for c in cs]) for cs in choices]))
     assert passed.mean.n == len(enough)
 
 

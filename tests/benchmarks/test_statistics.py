@@ -32,9 +32,7 @@ def draw(n, seed=0):
 )
 def test_bootstrap_agrees_with_scipy(values, method, scipy_name):
     x = values.astype(float)
-    theirs = stats.bootstrap(
-        (x,), np.mean, n_resamples=40_000, method=scipy_name, random_state=1
-    ).confidence_interval
+    theirs = stats.bootstrap((x,), np.mean, n_resamples=40_000, method=scipy_name, random_state=1).confidence_interval
     ours = bootstrap_interval(x, method=method, resamples=40_000, seed=2)
     width = theirs.high - theirs.low
     assert ours.estimate == x.mean()
@@ -62,9 +60,7 @@ def one_resample(values, codes, rng):
     return np.concatenate([members[k] for k in rng.integers(len(members), size=len(members))]).mean()
 
 
-@pytest.mark.parametrize(
-    "values", [draw(90, 5), draw(90, 5) < 0.5], ids=["each cluster its kind", "few kinds"]
-)
+@pytest.mark.parametrize("values", [draw(90, 5), draw(90, 5) < 0.5], ids=["each cluster its kind", "few kinds"])
 def test_clustered_bootstrap_agrees_with_brute_force(values):
     codes = np.random.default_rng(6).integers(0, 25, size=90)
     rng = np.random.default_rng(7)
@@ -83,9 +79,7 @@ def test_both_ways_to_resample_have_one_distribution():
     by_counts = sample(values, codes)
     one_by_one = sample(values + rng.normal(scale=1e-6, size=400), codes)
     assert len(by_counts.sums) * 8 <= 200 < len(one_by_one.sums) * 8
-    a, b = (
-        np.round(resampled_means(data, 20_000, seed), 4) for seed, data in enumerate([by_counts, one_by_one])
-    )
+    a, b = (np.round(resampled_means(data, 20_000, seed), 4) for seed, data in enumerate([by_counts, one_by_one]))
     assert stats.ks_2samp(a, b).pvalue > 1e-3
 
 

@@ -52,9 +52,7 @@ def test_lists_without_a_scene_agree_with_the_twin(batch):
 def test_order_between_cells_does_not_matter(row, random):
     cells = {step[:2]: step for step in row["target"]}
     mixed = random.sample(list(cells.values()), len(cells))
-    first, second = score_rows(
-        [{"target": list(cells.values()), "prediction": p} for p in (mixed, mixed * 2)]
-    )
+    first, second = score_rows([{"target": list(cells.values()), "prediction": p} for p in (mixed, mixed * 2)])
     assert first["correct"]
     assert second["correct"]
     assert first["dist"] == second["dist"] == 0
@@ -92,16 +90,11 @@ def test_options_of_a_true_move_are_accepted():
     row = {"target": [true, (4, "position", "front.2")]}
     predictions = {"own": "left.2", "other": "left.1", "third": "front.2", "none of them": "right.1"}
     scores = score_rows(
-        [
-            row | {"prediction": [(3, "position", move), (4, "position", "front.2")]}
-            for move in predictions.values()
-        ]
+        [row | {"prediction": [(3, "position", move), (4, "position", "front.2")]} for move in predictions.values()]
     )
     assert [score["correct"] for score in scores] == [True, True, True, False]
     assert [score["dist"] for score in scores] == [0, 0, 0, 1]
-    [other_object] = score_rows(
-        [row | {"prediction": [(3, "position", "left.2"), (4, "position", "left.1")]}]
-    )
+    [other_object] = score_rows([row | {"prediction": [(3, "position", "left.2"), (4, "position", "left.1")]}])
     assert not other_object["correct"]
 
 
@@ -138,9 +131,7 @@ def test_every_metric_against_a_loop(golden_rows):
         after = oracle.carry_out(row["initial_objects"], row["prediction"], row["attributes"])[0]
         wrong = {name for _, name in oracle.differing(after, row["final_objects"])}
         seen = sum(oracle.is_visible(item["position"]) for item in row["initial_objects"])
-        crowd = next(
-            name for name, limit in [("1-3", 3), ("4-6", 6), ("7-8", 8), ("9-10", 10)] if seen <= limit
-        )
+        crowd = next(name for name, limit in [("1-3", 3), ("4-6", 6), ("7-8", 8), ("9-10", 10)] if seen <= limit)
         values = {name: name not in wrong for name in {step["attr"] for step in row["transformations"]}}
         values |= {
             "TAcc": score["correct"],
@@ -179,9 +170,7 @@ def test_attribute_accuracy_counts_only_rows_that_change_it():
     row = {"initial_objects": [CUBE, CUBE | {"position": [20, 20]}], "view": "left"}
     change = [(0, "color", "blue"), (1, "shape", "sphere")]
     predictions = [change, change[:1], [*change, (1, "color", "gray")], [*change, (0, "size", "large")]]
-    all_rows = table(row_stats([row | {"transformations": change, "prediction": p} for p in predictions]))[
-        "all"
-    ]
+    all_rows = table(row_stats([row | {"transformations": change, "prediction": p} for p in predictions]))["all"]
     assert all_rows["color"].estimate == 0.75  # a change of colour too many is a wrong colour
     assert all_rows["shape"].estimate == 0.75
     assert "size" not in all_rows  # no reference changes a size; the false change shows in TAcc
@@ -205,9 +194,7 @@ def test_table_takes_clusters_and_any_interval(golden_rows):
     stats = row_stats(golden_rows)
     scenes = [f"scene {k // 3}" for k in range(len(golden_rows))]
     formula = table(stats, clusters=scenes)["OOD"]
-    resampled = table(stats, clusters=scenes, interval=partial(bootstrap_interval, seed=5, resamples=4000))[
-        "OOD"
-    ]
+    resampled = table(stats, clusters=scenes, interval=partial(bootstrap_interval, seed=5, resamples=4000))["OOD"]
     for name in PAPER_METRICS:
         assert resampled[name].clusters == formula[name].clusters < resampled[name].n
         assert resampled[name].estimate == formula[name].estimate

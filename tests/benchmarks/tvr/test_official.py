@@ -69,9 +69,7 @@ def test_a_batch_is_its_rows(golden_rows):
 
 # Objects near each other, on the border of the picture and on that of the world, so that every rule is met.
 places = st.lists(st.integers(-4, 4).map(lambda k: 10 * k) | st.integers(-40, 40), min_size=2, max_size=2)
-objects = st.fixed_dictionaries(
-    {name: st.sampled_from(VALUES[name]) for name in ATTRIBUTES} | {"position": places}
-)
+objects = st.fixed_dictionaries({name: st.sampled_from(VALUES[name]) for name in ATTRIBUTES} | {"position": places})
 scenes = st.lists(objects, min_size=1, max_size=10)
 moves = st.tuples(st.sampled_from(sorted(DIRECTIONS)), st.sampled_from([1, 2]))
 
@@ -156,11 +154,7 @@ def test_a_whole_prediction_may_be_nonsense(prediction):
 
 @given(rows(), st.randoms())
 def test_colours_shapes_and_materials_may_come_in_any_order(row, random):
-    kept = [
-        step
-        for step in row["prediction"]
-        if Transformation(*triple(step)).attribute not in ("position", "size")
-    ]
+    kept = [step for step in row["prediction"] if Transformation(*triple(step)).attribute not in ("position", "size")]
     last = {triple(step)[:2]: step for step in kept}
     shuffled = random.sample(list(last.values()), len(last))
     first, second = score_rows([row | {"prediction": kept}, row | {"prediction": shuffled}])
@@ -241,8 +235,7 @@ def test_cases(prediction, dist, loose, correct):
 
 def test_error_flags_of_the_cases():
     named = {
-        name: {"initial_objects": DEMO, "transformations": TRUE, "prediction": case[0]}
-        for name, case in CASES.items()
+        name: {"initial_objects": DEMO, "transformations": TRUE, "prediction": case[0]} for name, case in CASES.items()
     }
     scores = dict(zip(named, score_rows(list(named.values())), strict=True))
     assert {name for name in named if scores[name]["err_overlap"]} == {"an overlap, undone"}
@@ -319,9 +312,7 @@ WRONG_GOLD = {
     "row 0: transformations[1] (2, 'position', ('behind', 2)) is not possible in this scene or task": {
         "attributes": ["color"]
     },
-    "row 0: attributes: 'colour' is not one of color, shape, size, material, position": {
-        "attributes": ["colour"]
-    },
+    "row 0: attributes: 'colour' is not one of color, shape, size, material, position": {"attributes": ["colour"]},
     "row 0: initial_objects and final_objects differ in number": {"final_objects": DEMO[:2]},
     "row 0: final_objects[0].color 'cyna' is not a color (did you mean 'cyan'?)": {
         "final_objects": [CUBE | {"color": "cyna"}]
@@ -330,9 +321,7 @@ WRONG_GOLD = {
 }
 
 
-@pytest.mark.parametrize(
-    ("message", "change"), WRONG_GOLD.items(), ids=[str(k) for k in range(len(WRONG_GOLD))]
-)
+@pytest.mark.parametrize(("message", "change"), WRONG_GOLD.items(), ids=[str(k) for k in range(len(WRONG_GOLD))])
 def test_wrong_gold_is_named(message, change):
     row = {"initial_objects": DEMO, "transformations": TRUE, "prediction": []}
     with pytest.raises(DataError) as caught:

@@ -192,9 +192,7 @@ FAULTS = {
     "scene 1: objects[0].position [1] is not two integers (grid units of 0.15)": [thing([1])],
     "scene 1: objects[0].position [0.5, 1] is not two integers (grid units of 0.15)": [thing([0.5, 1])],
     "scene 1: objects[0].position ['1', '2'] is not two integers (grid units of 0.15)": [thing(["1", "2"])],
-    "scene 1: objects[0].position [nan, 0] is not two integers (grid units of 0.15)": [
-        thing([float("nan"), 0])
-    ],
+    "scene 1: objects[0].position [nan, 0] is not two integers (grid units of 0.15)": [thing([float("nan"), 0])],
     "scene 1: objects[0].position None is not two integers (grid units of 0.15)": [thing(None)],
     "scene 1: objects[0] is not an object with the keys color, shape, size, material, position": [{}],
 }

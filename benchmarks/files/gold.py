@@ -1,0 +1,109 @@
+"""The gold of predictions that come without it: a second file, joined on an id or on the prompt."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import msgspec
+
+from benchmarks.files.columns import MISSING, Columns, find_columns
+from benchmarks.files.rows import BadRow, read_chunks
+from rewards.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from benchmarks.files.rows import Chunk
+
+On = Literal["id", "prompt"]
+
+GOLD_ROLES = ("target", "references", "relations", "options")
+"""The roles that come from the gold."""
+
+
+class GoldRow(NamedTuple):
+    """The gold of one key: a value for each of `Gold.roles`, and ``file:line``."""
+
+    values: tuple[Any, ...]
+    place: str
+
+
+class Gold(NamedTuple):
+    """A file of gold.
+
+    Attributes:
+        path: the file.
+        on: the role whose values are the keys.
+        roles: those of `GOLD_ROLES` that the file has.
+        rows: key (see `join_key`) -> gold.
+    """
+
+    path: str
+    on: On
+    roles: Sequence[str]
+    rows: Mapping[str, GoldRow]
+
+
+def join_key(value: Any) -> str:
+    """Return what two values share iff they are the same key: 7 and ``"7"`` are, and messages with the same content.
+
+    >>> join_key(7) == join_key(" 7 ")
+    True
+    """
+    text = value.strip() if isinstance(value, str) else msgspec.json.encode(value, order="sorted").decode()
+    return text if len(text) <= 64 else blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def read_gold(path: str, on: On, *, mapping: Mapping[str, str] | None = None) -> Gold:
+    """Read a file of gold whole.
+
+    Args:
+        path: any file that `benchmarks.files.rows.read_chunks` reads, with a column for the key and one for the target.
+        on: ``"id"`` or ``"prompt"``.
+        mapping: role -> column, where the names are not the known ones.
+
+    Raises:
+        DataError: for rows that cannot be read, and for a key that occurs twice with different gold.
+        ConfigError: if two columns could be the target.
+    """
+    rows: dict[str, GoldRow] = {}
+    columns = Columns({})
+    for chunk in read_chunks(path):
+        columns = (
+            columns if rows else find_columns(_checked(chunk), needed=(on, "target"), mapping=mapping, joined_on=on)
+        )
+        _add(rows, _checked(chunk), columns, on)
+    if not rows:
+        raise DataError(f"{path}: there are no rows")
+    return Gold(path, on, _roles(columns), rows)
+
+
+def _checked(chunk: Chunk) -> Chunk:
+    for at, row in enumerate(chunk.rows):
+        if isinstance(row, BadRow):
+            raise DataError(f"{chunk.place(at)}: {row.message}")
+    return chunk
+
+
+def _roles(columns: Columns) -> list[str]:
+    return [role for role in GOLD_ROLES if role in columns.roles]
+
+
+def _add(rows: dict[str, GoldRow], chunk: Chunk, columns: Columns, on: On) -> None:
+    found = [row for row in chunk.rows if not isinstance(row, BadRow)]
+    gold = [columns.values(role, found) for role in _roles(columns)]
+    for at, (key, *values) in enumerate(zip(columns.values(on, found), *gold, strict=True)):
+        place = chunk.place(at)
+        if key is MISSING or key is None:
+            raise DataError(f"{place}: there is no {columns.roles[on]!r} to join on")
+        new = GoldRow(tuple(None if value is MISSING else value for value in values), place)
+        old = rows.setdefault(join_key(key), new)
+        if old.values != new.values:
+            raise DataError(f"{place}: {on} {shorten(key)} has another gold than at {old.place}; a key must be unique")
+
+
+def shorten(key: Any) -> str:
+    """Return a key as messages show it."""
+    shown = repr(key)
+    return shown if len(shown) <= 60 else f"{shown[:57]}..."

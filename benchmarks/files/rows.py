@@ -1,0 +1,293 @@
+"""Rows out of files: JSON Lines, gzip, Parquet or standard input; in chunks, with bounded memory, none skipped."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import sys
+import zlib
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+
+from benchmarks.extras import need
+from rewards.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    Stream = io.BufferedReader | gzip.GzipFile
+
+BLOCK = 256 * 1024
+"""Bytes that are decoded at a time (1 MB and more are slower)."""
+CHUNK_ROWS = 1024
+"""Rows after which a chunk ends."""
+CHUNK_BYTES = 4 * 1024 * 1024
+"""Bytes after which a chunk ends, however few rows they hold."""
+MAX_LINE = 64 * 1024 * 1024
+"""Bytes of a line beyond which it is not read: the bound of the memory that one row can take."""
+
+_BOM = b"\xef\xbb\xbf"
+_GZIP, _PARQUET = b"\x1f\x8b", b"PAR1"
+_KINDS = {list: "a list", str: "a string", bool: "true or false", type(None): "null"}
+_decode = msgspec.json.Decoder().decode
+_decode_lines = msgspec.json.Decoder().decode_lines
+
+
+class BadRow(NamedTuple):
+    """What takes the place of a row that could not be read."""
+
+    message: str
+
+
+class Position(NamedTuple):
+    """A place between two chunks of a file.
+
+    Attributes:
+        offset: bytes before it, after decompression; of Parquet, rows. Or `END`.
+        line: lines before it; of Parquet, rows.
+    """
+
+    offset: int = 0
+    line: int = 0
+
+
+START = Position()
+END = -1
+"""The offset after which nothing more can be read."""
+
+
+class Chunk(NamedTuple):
+    """Some consecutive rows of one file. Where a file is cut into chunks depends on nothing but the file.
+
+    Attributes:
+        path: the file as it was named; ``-`` is standard input.
+        rows: the rows, (rows,).
+        lines: the line of each row, from 1; of Parquet, the number of the row, from 1.
+        items: where a line holds several rows (ms-swift's tables), the place of each in its line, from 0; else None.
+        end: where the next chunk begins.
+        read: share of the file that has been read, in [0, 1]; None where its size is unknown.
+    """
+
+    path: str
+    rows: Sequence[dict[str, Any] | BadRow]
+    lines: Sequence[int]
+    items: Sequence[int] | None
+    end: Position
+    read: float | None
+
+    def place(self, row: int) -> str:
+        """Return ``file:line`` of a row."""
+        item = "" if self.items is None else f"[{self.items[row]}]"
+        return f"{self.path}:{self.lines[row]}{item}"
+
+
+def read_chunks(path: str, *, start: Position = START, names: Sequence[str] | None = None) -> Iterator[Chunk]:
+    """Yield the rows of a file, a chunk at a time. What is wrong with a row is in the `BadRow` at its place.
+
+    Blank lines hold no row but count as lines.
+
+    Args:
+        path: JSON Lines, gzip of that, Parquet (told apart by their first bytes), or ``-`` for standard input.
+        start: the end of an earlier chunk, to go on from there.
+        names: columns to read; only Parquet makes use of it.
+
+    Raises:
+        DataError: if the file cannot be opened, or is no such file.
+        ConfigError: if the file is Parquet and pyarrow is not installed.
+    """
+    if start.offset == END:
+        return
+    with _open(path) as (raw, size):
+        magic = raw.peek(4)
+        if magic.startswith(_PARQUET):
+            yield from _parquet_chunks(path, start, names)
+            return
+        with gzip.GzipFile(fileobj=raw) if magic.startswith(_GZIP) else nullcontext(raw) as stream:
+            yield from _chunks(path, stream, start, lambda: raw.tell() / size if size else None)
+
+
+def is_stream(path: str) -> bool:
+    """Return whether a file can be read only once: standard input or a pipe."""
+    return path == "-" or (Path(path).exists() and not Path(path).is_file() and not Path(path).is_dir())
+
+
+def column_names(chunk: Chunk) -> list[str]:
+    """Return the columns of a chunk's rows, in order of their appearance."""
+    seen: dict[str, None] = {}
+    for row in chunk.rows:
+        if not isinstance(row, BadRow):
+            seen.update(dict.fromkeys(row))
+    return list(seen)
+
+
+@contextmanager
+def _open(path: str) -> Iterator[tuple[io.BufferedReader, int | None]]:
+    """Open a file, or standard input, and tell its size where it has one."""
+    if path == "-":
+        given: Any = sys.stdin.buffer
+        yield given if isinstance(given, io.BufferedReader) else io.BufferedReader(given), None
+        return
+    try:
+        file = Path(path).open("rb")  # noqa: SIM115  closed below; errors in between are not about opening
+    except OSError as error:
+        folder = isinstance(error, IsADirectoryError)
+        reason = "it is a folder, not a file" if folder else error.strerror or str(error)
+        raise DataError(f"{path}: {reason}") from error
+    with file:
+        yield file, None if is_stream(path) else Path(path).stat().st_size
+
+
+def _chunks(path: str, stream: Stream, start: Position, share_read: Callable[[], float | None]) -> Iterator[Chunk]:
+    rows: list[dict[str, Any] | BadRow] = []
+    lines: list[int] = []
+    offset, line, chunk_start = start.offset, start.line, start.offset
+    for block, offset in _blocks(stream, start.offset):
+        if isinstance(block, BadRow):
+            found: list[Any] = [block]
+            numbers: Sequence[int] = [line + 1]
+        else:
+            found, numbers = _decode_block(block.removeprefix(_BOM) if line == 0 else block, line)
+            line += block.count(b"\n")
+        rows += found
+        lines += numbers
+        if len(rows) >= CHUNK_ROWS or offset - chunk_start >= CHUNK_BYTES:
+            yield _chunk(path, rows, lines, Position(offset, line), share_read())
+            rows, lines, chunk_start = [], [], offset
+    if rows:
+        yield _chunk(path, rows, lines, Position(offset, line), share_read())
+
+
+def _blocks(stream: Stream, at: int) -> Iterator[tuple[bytes | BadRow, int]]:
+    """Yield blocks of whole lines, and the offset after each.
+
+    Reading stops at multiples of `BLOCK`, counted from the start of the file and not from *at*: the blocks are the same
+    wherever reading begins. Of a line that is too long, the start is kept.
+    """
+    pieces: list[bytes] = []
+    kept = 0
+    try:
+        if at:
+            stream.seek(at)
+        while piece := stream.read(BLOCK - at % BLOCK):
+            at += len(piece)
+            cut = piece.rfind(b"\n") + 1
+            if not cut:
+                if kept <= MAX_LINE:
+                    pieces.append(piece)
+                    kept += len(piece)
+                continue
+            first = piece.index(b"\n") if kept > MAX_LINE else 0
+            yield b"".join([*pieces, piece[first:cut]]), at - len(piece) + cut
+            pieces, kept = [piece[cut:]], len(piece) - cut
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        yield BadRow(f"the compressed data is damaged, and nothing from here on can be read: {error}"), END
+        return
+    if last := b"".join(pieces):
+        yield last + b"\n", at
+
+
+def _decode_block(block: bytes, line: int) -> tuple[list[Any], Sequence[int]]:
+    """Return the rows of a block of whole lines and their line numbers; *line* lines come before it."""
+    count = block.count(b"\n")
+    # Where each line begins with { and ends with }, a line break can only be between two values: as many values as
+    # lines are then one value a line. The decoder alone does not look at line breaks.
+    if block.startswith(b"{") and block.count(b"\n{") == count - 1 and block.count(b"}\n") == count:
+        try:
+            rows = _decode_lines(block)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            rows = []
+        if len(rows) == count:
+            return rows, range(line + 1, line + count + 1)
+    rows = []
+    numbers = []
+    for number, text in enumerate(block.split(b"\n"), line + 1):
+        if text and not text.isspace():
+            rows.append(_decode_row(text))
+            numbers.append(number)
+    return rows, numbers
+
+
+def _decode_row(text: bytes) -> dict[str, Any] | BadRow:
+    if len(text) > MAX_LINE:
+        return BadRow(f"the line is longer than {MAX_LINE >> 20} MB")
+    try:
+        value = _decode(text)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        value = _decode_patiently(text)
+    if isinstance(value, dict | BadRow):
+        return value
+    hint = "; convert a JSON array with: jq -c '.[]' FILE" if isinstance(value, list) else ""
+    return BadRow(f"a row is a JSON object, and this is {_KINDS.get(type(value), 'a number')}{hint}")
+
+
+def _decode_patiently(text: bytes) -> Any:
+    """Decode what the fast decoder refuses: Python's ``NaN`` and lone surrogates; or say what is wrong."""
+    try:
+        return _mend(json.loads(text.decode("utf-8")))
+    except UnicodeDecodeError as error:
+        return BadRow(f"invalid UTF-8: byte 0x{text[error.start]:02x} at column {error.start + 1}")
+    except json.JSONDecodeError as error:
+        return BadRow(f"broken JSON at column {error.colno}: {error.msg}")
+    except RecursionError:
+        return BadRow("the JSON is nested too deeply")
+    except ValueError as error:
+        return BadRow(f"broken JSON: {error}")
+
+
+def _mend(value: Any) -> Any:
+    """Put the replacement character for each half of a surrogate pair: no text that can be written holds one."""
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, list):
+        return [_mend(each) for each in value]
+    if isinstance(value, dict):
+        return {_mend(key): _mend(each) for key, each in value.items()}
+    return value
+
+
+def _chunk(
+    path: str, rows: list[dict[str, Any] | BadRow], lines: list[int], end: Position, read: float | None
+) -> Chunk:
+    tables = [type(row.get("step", row.get("gen_step"))) is list for row in rows if type(row) is dict]
+    if True not in tables:
+        return Chunk(path, rows, lines, None, end, read)
+    spread = [
+        (entry, line, item)
+        for row, line in zip(rows, lines, strict=True)
+        for item, entry in enumerate([row] if isinstance(row, BadRow) else _entries(row))
+    ]
+    entries, numbers, items = zip(*spread, strict=True)
+    return Chunk(path, entries, numbers, items, end, read)
+
+
+def _entries(table: dict[str, Any]) -> Sequence[dict[str, Any] | BadRow]:
+    """Return the rows of a table that stands on one line, a list for each column: ms-swift writes one for each step."""
+    step = table.get("step", table.get("gen_step"))
+    if not isinstance(step, list):
+        return [table]
+    lengths = {name: len(column) for name, column in table.items() if isinstance(column, list)}
+    if len(set(lengths.values())) > 1:
+        return [BadRow(f"the columns of this table differ in length: {lengths}")]
+    columns = [(name, column if name in lengths else [column] * len(step)) for name, column in table.items()]
+    return [{name: column[at] for name, column in columns} for at in range(len(step))]
+
+
+def _parquet_chunks(path: str, start: Position, names: Sequence[str] | None) -> Iterator[Chunk]:
+    arrow, parquet = (
+        need(module, package="'star-r1[scale]'", purpose=f"{path}: reading Parquet")
+        for module in ("pyarrow", "pyarrow.parquet")
+    )
+    try:
+        with parquet.ParquetFile(path, buffer_size=BLOCK, pre_buffer=False) as file:
+            total, after = file.metadata.num_rows, 0
+            for batch in file.iter_batches(batch_size=CHUNK_ROWS, columns=names, use_threads=False):
+                before, after = after, after + batch.num_rows
+                if before >= start.offset and batch.num_rows:
+                    end = Position(after, after)
+                    yield Chunk(path, batch.to_pylist(), range(before + 1, after + 1), None, end, after / total)
+    except (arrow.ArrowException, OSError) as error:
+        raise DataError(f"{path}: not a readable Parquet file: {' '.join(str(error).split())}") from error

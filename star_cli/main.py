@@ -1,0 +1,83 @@
+"""The ``star`` command: its subcommands are loaded when they are asked for."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import click
+
+COMMANDS = {"score": "star_cli.score"}
+"""Name of a subcommand -> the module that holds a function of that name."""
+
+
+class WrongInput(click.ClickException):
+    """An error in the user's files: one line, no traceback."""
+
+    exit_code = 1
+
+
+class WrongOptions(click.ClickException):
+    """An error in the user's options, likewise."""
+
+    exit_code = 2
+
+
+class Commands(click.Group):
+    """The group of subcommands. `star --help` must not import what only one of them needs."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """Return the names of the subcommands."""
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Import and return a subcommand."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(COMMANDS[cmd_name]), cmd_name)
+        return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a subcommand; the library's errors become one line."""
+        try:
+            return super().invoke(ctx)
+        except ValueError as error:
+            from rewards.errors import ConfigError, DataError
+
+            if isinstance(error, DataError):
+                raise WrongInput(str(error)) from error
+            if isinstance(error, ConfigError):
+                raise WrongOptions(str(error)) from error
+            raise
+
+
+def _print_version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
+    if not asked or ctx.resilient_parsing:
+        return
+    from benchmarks.rollouts.signature import installed_version
+
+    click.echo(f"star-r1 {installed_version()}")
+    found = find_spec("rewards")
+    ours = Path(__file__).parent.parent / "rewards"
+    if found is None or found.origin is None or Path(found.origin).parent != ours:
+        where = "nowhere" if found is None else found.origin or "a folder without code"
+        click.echo(f"warning: `import rewards` finds {where}, not {ours}; import from `star_r1` instead", err=True)
+    ctx.exit()
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option(
+    "--version", is_flag=True, expose_value=False, is_eager=True, callback=_print_version, help="Show the version."
+)
+def star() -> None:
+    """STAR-R1: verifiable rewards for multi-view spatial reasoning."""
+
+
+def main() -> None:
+    """Run the command."""
+    if sys.stdout is not None and hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="replace")  # a terminal that cannot show a character is no reason to stop
+    star(prog_name="star")

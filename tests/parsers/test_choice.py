@@ -1,0 +1,119 @@
+"""Choices and yes/no: the case tables, properties, limits."""
+
+import json
+from pathlib import Path
+from string import ascii_uppercase
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from parsers.choice import Choice, parse_choice, parse_yes_no
+
+CASES = Path(__file__).parents[1] / "cases"
+PIECES = [
+    "A",
+    "b",
+    "C",
+    ".",
+    ")",
+    "(",
+    " ",
+    "\n",
+    ",",
+    "or",
+    "and",
+    "**",
+    "`",
+    "\\boxed{",
+    "}",
+    "Answer:",
+    "the",
+    "not",
+]
+PIECES += ["option", "is", "wrong", "left", "right", "U.S.A.", "'", "$", "_", "é", "\u2028", "\ud800", "\x00", "→", "-"]
+TEXTS = st.text() | st.lists(st.sampled_from(PIECES)).map("".join) | st.lists(st.sampled_from(PIECES)).map(" ".join)
+OPTIONS = ["left", "right", "left, front", "on the left", "A", "", "no"]
+FAULTS = {"empty", "too_long", "no_choice", "unknown_letter", "ambiguous", "contradiction"}
+
+
+def cases(name):
+    return [json.loads(line) for line in (CASES / name).read_text(encoding="utf-8").splitlines()]
+
+
+@pytest.mark.parametrize("case", cases("choice.jsonl"), ids=lambda case: repr(case["text"]))
+def test_choice_case(case):
+    found = parse_choice(case["text"], options=case.get("options"))
+    assert (found.letter, found.fault and found.fault.code) == (case["letter"], case["fault"])
+
+
+@pytest.mark.parametrize("case", cases("yes_no.jsonl"), ids=lambda case: repr(case["text"]))
+def test_yes_no_case(case):
+    found = parse_yes_no(case["text"])
+    assert (found.letter, found.fault and found.fault.code) == (case["letter"], case["fault"])
+
+
+@given(TEXTS, st.sampled_from([None, OPTIONS, {"A": "left", "q": "right"}]))
+@example("A" * 600, OPTIONS)
+def test_any_text_gives_a_known_letter_or_a_fault(text, options):
+    found = parse_choice(text, options=options)
+    if found.fault is None:
+        assert found.letter in ("ABCDEF" if options is None else ascii_uppercase)
+    else:
+        assert found.letter is None
+        assert found.fault.code in FAULTS
+        assert found.fault.offset is None or 0 <= found.fault.offset <= len(text)
+
+
+@given(TEXTS)
+def test_yes_no_gives_one_of_them_or_a_fault(text):
+    found = parse_yes_no(text)
+    assert (found.letter in ("yes", "no")) == (found.fault is None)
+
+
+@given(
+    st.sampled_from("ABCDEF"),
+    st.sampled_from("ABCDEF"),
+    st.sampled_from([" or ", ", ", "/", " and ", "\n", " or maybe "]),
+)
+def test_two_letters_are_no_answer(one, other, between):
+    found = parse_choice(f"{one}{between}{other}.")
+    assert found.letter == (one if one == other else None)
+
+
+@given(
+    st.sampled_from("ABCDEF"),
+    st.text(st.sampled_from(" \n\t")),
+    st.sampled_from(["{}", "({})", "**{}**", "`{}`", "{}."]),
+)
+def test_wrapping_changes_nothing(letter, space, form):
+    assert parse_choice(space + form.format(letter) + space) == Choice(letter)
+    assert parse_choice(space + form.format(letter.lower()) + space) == Choice(letter)
+
+
+WORDS = ["left", "right", "front", "behind", "chair", "sofa", "1.5", "meters", "turn", "90", "degrees", "no"]
+
+
+@given(
+    st.lists(st.lists(st.sampled_from(WORDS), min_size=1, max_size=4).map(tuple), min_size=2, max_size=6, unique=True)
+)
+def test_an_options_own_text_chooses_it(options):
+    texts = [" ".join(words) for words in options]
+    for letter, other, text in zip(ascii_uppercase, ascii_uppercase[1:], texts, strict=False):
+        assert parse_choice(text, options=texts) == Choice(letter)
+        assert parse_choice(f"The answer is **{text.upper()}**.", options=texts) == Choice(letter)
+        assert parse_choice(f"{letter}. {text}", options=texts) == Choice(letter)
+        if len(texts) > ord(other) - ord("A"):
+            assert parse_choice(f"{other}. {text}", options=texts).fault.code == "contradiction"
+
+
+def test_an_answer_has_a_greatest_length():
+    assert parse_choice("B." + " " * 63_998) == Choice("B")
+    assert parse_choice("B." + " " * 63_999).fault.code == "too_long"
+    assert parse_yes_no("y" * 64_001).fault.code == "too_long"
+
+
+def test_a_long_answer_is_read_like_a_short_one():
+    tail = " because the chair is near" * 100
+    assert parse_choice("B" + tail) == Choice("B")
+    assert parse_choice("A" + tail + "\nB").fault.code == "ambiguous"

@@ -1,0 +1,115 @@
+"""Numbers: the case table, properties, units, limits."""
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from parsers.number import Number, parse_number
+
+CASES = [
+    json.loads(line)
+    for line in (Path(__file__).parents[1] / "cases" / "number.jsonl").read_text(encoding="utf-8").splitlines()
+]
+PIECES = [
+    "1",
+    "2.5",
+    "1,200",
+    "1 200",
+    "-",
+    "−",
+    ".",
+    ",",
+    " ",
+    "e",
+    "e5",
+    "10",
+    "^",
+    "{",
+    "}",
+    "×",
+    "/",
+    "0",
+    " m",
+    "cm",
+    "in",
+]
+PIECES += ["about", "to", "°", "\\text{", "٣", "½", "³", "\n", "nan", "inf", "_", "x", "9" * 400, "\ud800", "\x00", "'"]
+TEXTS = st.text() | st.text("0123456789.,-+−eE^/× m") | st.lists(st.sampled_from(PIECES)).map("".join)
+FINITE = st.floats(allow_nan=False, allow_infinity=False)
+UNITS = {
+    "m": 1,
+    "meter": 1,
+    "metres": 1,
+    "cm": 0.01,
+    "mm": 0.001,
+    "km": 1000,
+    "ft": 0.3048,
+    "inches": 0.0254,
+    "yd": 0.9144,
+}
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: repr(case["text"]))
+def test_case(case):
+    found = parse_number(case["text"])
+    assert (found.unit, found.fault and found.fault.code) == (case["unit"], case["fault"])
+    assert found.value == pytest.approx(case["value"], rel=1e-15) if case["value"] is not None else found.value is None
+
+
+@given(TEXTS)
+def test_any_text_gives_a_finite_number_or_a_fault(text):
+    found = parse_number(text)
+    if found.fault is None:
+        assert math.isfinite(found.value)
+    else:
+        assert (found.value, found.unit) == (None, None)
+        assert found.fault.code in ("empty", "no_number", "ambiguous", "out_of_range")
+        assert found.fault.offset is None or 0 <= found.fault.offset <= len(text)
+
+
+@given(FINITE)
+def test_a_written_number_is_read_back(value):
+    assert parse_number(repr(value)) == Number(value, alone=True)
+    assert parse_number(f"about {value!r} m.") == Number(value, "m")
+    assert parse_number(repr(value).replace("-", "−")).value == value
+
+
+@given(st.integers(-(10**12), 10**12))
+def test_thousands_may_be_parted(value):
+    for sign in (",", " ", "\u00a0", "\u2009", "\u202f"):
+        assert parse_number(f"{value:,}".replace(",", sign)).value == value
+
+
+@given(FINITE, FINITE, st.sampled_from([" ", " to ", ", ", " or ", " – ", " m, ", "; "]))
+def test_two_different_numbers_are_none(one, other, between):
+    found = parse_number(f"{one!r}{between}{other!r}")
+    if math.isclose(one, other, rel_tol=1e-9):
+        assert found.value == one
+    else:
+        assert found.fault.code == "ambiguous"
+
+
+@given(st.floats(-1e6, 1e6), st.sampled_from(sorted(UNITS)), st.sampled_from(sorted(UNITS)))
+def test_lengths_convert_there_and_back(value, unit, other):
+    number = parse_number(f"{value!r} {unit}")
+    there = number.in_unit(other)
+    assert there == pytest.approx(value * UNITS[unit] / UNITS[other])
+    assert Number(there, other).in_unit(unit) == pytest.approx(value)
+
+
+def test_what_does_not_convert_is_none():
+    assert Number(1.0, "degrees").in_unit("m") is None
+    assert Number(1.0, "m²").in_unit("m") is None
+    assert Number(None).in_unit("m") is None
+    assert (
+        Number(1.0).in_unit("m") == Number(1.0, "m").in_unit(None) == Number(1.0, "furlong").in_unit("Furlong") == 1.0
+    )
+
+
+def test_an_answer_has_a_greatest_length():
+    assert parse_number("1" + " " * 63_999) == Number(1.0, alone=True)
+    assert parse_number("1" + " " * 64_000).fault.code == "too_long"

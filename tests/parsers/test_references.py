@@ -1,0 +1,143 @@
+"""The references of a reasoning: the case table, properties, limits."""
+
+import json
+import pickle
+from pathlib import Path
+
+import pytest
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
+
+from parsers.references import MAX_REASONING, References, parse_references
+from parsers.relations import inverse, normalise_name, normalise_relation
+from parsers.values import Relation
+
+CASES = [
+    json.loads(line)
+    for line in (Path(__file__).parents[1] / "cases" / "references.jsonl").read_text(encoding="utf-8").splitlines()
+]
+PIECES = [
+    "View 1:",
+    "view 2 -",
+    "### Image 3\n",
+    "**View 4**",
+    "Step 2",
+    "Reasoning:",
+    "Cross-view",
+    "[",
+    "]",
+    ",",
+    "，",
+    "sofa",
+]
+PIECES += [
+    "[a, b, left]",
+    "[b, a, left]",
+    "[a, b]",
+    "[1, 2]",
+    " ",
+    "\n",
+    "\r\n",
+    "#",
+    "*",
+    "View",
+    "Image",
+    "1",
+    "٣",
+    "\ud800",
+    ":",
+]
+TEXTS = st.text() | st.lists(st.sampled_from(PIECES)).map("".join) | st.lists(st.sampled_from(PIECES)).map(" ".join)
+NAMES = (st.sampled_from(["sofa", "Red Balls", "the lamp", "camera", "view 1"]) | st.text(max_size=8)).map(
+    normalise_name
+)
+WORDS = (st.sampled_from(["left", "front right", "near", "leaning on"]) | st.text(max_size=8)).map(normalise_relation)
+TRIPLETS = st.builds(Relation, NAMES.filter(bool), NAMES.filter(bool), WORDS.filter(bool))
+VIEWS = st.dictionaries(st.integers(0, 9999), st.lists(TRIPLETS, max_size=4).map(tuple), max_size=4)
+
+
+def codes(faults):
+    return [fault.code for fault in faults]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: repr(case["text"]))
+def test_case(case):
+    parsed = parse_references(case["text"])
+    found = {str(view): [list(triplet) for triplet in triplets] for view, triplets in parsed.relations.items()}
+    assert found == case["views"]
+    assert (codes(parsed.invalid), codes(parsed.notes)) == (case["invalid"], case["notes"])
+    assert (parsed.fault and parsed.fault.code) == case["fault"]
+
+
+def test_every_view_is_apart():
+    parsed = parse_references("[x, y, on] View 2: [sofa, ball, left] View 1:\nView 7: [lamp, me, near]")
+    assert parsed.views == (2, 1, 7)
+    assert parsed.names(2) == {"sofa", "ball"}
+    assert parsed.names(1) == parsed.names(3) == frozenset()
+    assert parsed.names(7) == {"lamp", "camera"}
+    assert parsed.names(None) == {"x", "y"}
+
+
+def test_a_fault_has_its_place():
+    text = "View 1: [sofa, ball, left] [a, b]\n[b, c, on] [c, b, on]"
+    parsed = parse_references(text)
+    assert parsed.invalid[0].offset == text.index("[a, b]")
+    assert parsed.notes[0].offset == text.index("[c, b, on]")
+    assert parsed.notes[0].message == "'b' is both above and below of 'c' in view 1"
+
+
+@given(TEXTS)
+@example("[" * 1000 + "]" * 1000)
+@example("View 1: [" + "a" * 300 + ", b, left]")
+def test_any_text_gives_normalised_triplets(text):
+    parsed = parse_references(text)
+    for triplets in parsed.relations.values():
+        for subject, other, relation in triplets:
+            assert (normalise_name(subject), normalise_name(other)) == (subject, other) != ("", "")
+            assert normalise_relation(relation) == relation != ""
+    assert all(0 <= fault.offset <= len(text) for fault in parsed.invalid + parsed.notes)
+    assert pickle.loads(pickle.dumps(parsed)) == parsed
+
+
+@given(VIEWS, st.lists(TRIPLETS, max_size=3).map(tuple))
+def test_what_is_rendered_is_read_back(views, outside):
+    relations = ({None: outside} if outside else {}) | views
+    for triplets in relations.values():
+        assume(("object 1", "object 2", "relation") not in triplets)
+        assume(not any(all(part.replace(" ", "").isdigit() for part in triplet) for triplet in triplets))
+    assert parse_references(str(References(relations))).relations == relations
+
+
+@given(TEXTS)
+def test_parsing_its_own_rendering_changes_nothing(text):
+    parsed = parse_references(text)
+    assume(
+        not any(all(part[0].isdigit() for part in triplet) for each in parsed.relations.values() for triplet in each)
+    )
+    again = parse_references(str(parsed))
+    assert dict(again.relations) == dict(parsed.relations)
+
+
+@given(TRIPLETS)
+def test_a_triplet_and_its_contrary_are_a_contradiction(triplet):
+    opposite = inverse(triplet.relation)
+    assume(triplet.subject != triplet.object and opposite not in (None, triplet.relation))
+    assume(triplet != ("object 1", "object 2", "relation"))
+    twisted = Relation(triplet.object, triplet.subject, triplet.relation)
+    parsed = parse_references(str(References({1: (triplet, twisted)})))
+    assert set(codes(parsed.notes)) == {"contradiction"}
+    parsed = parse_references(str(References({1: (triplet, Relation(triplet.object, triplet.subject, opposite))})))
+    assert parsed.notes == ()
+
+
+@pytest.mark.slow
+def test_a_megabyte_of_brackets():
+    assert parse_references("View 1: [sofa, ball, left] " + "[" * 1_000_000).names(1) == {"sofa", "ball"}
+    assert parse_references("[]" * 500_000 + "\nView 1: [sofa, ball, left]").names(1) == {"sofa", "ball"}
+
+
+def test_a_reasoning_has_a_greatest_length():
+    head = "View 1: [sofa, ball, left]"
+    assert parse_references(head + " " * (MAX_REASONING - len(head))).fault is None
+    too_long = parse_references(head + " " * (MAX_REASONING - len(head) + 1))
+    assert (too_long.fault.code, too_long.relations) == ("too_long", {})

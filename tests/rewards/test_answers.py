@@ -1,0 +1,223 @@
+"""R_ans: golden rows of SPAR-Bench, an independent twin, properties, cases, wrong gold."""
+
+import gzip
+import json
+import math
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from parsers.number import parse_number
+from rewards.answers import infer_kind, mra, score_answer
+from rewards.errors import ConfigError, DataError
+from tests.oracles import question_scores as oracle
+
+TESTS = Path(__file__).parents[1]
+FINITE = st.floats(-1e9, 1e9)
+PLAIN = re.compile(r"\s*[0-9]+(\.[0-9]+)?\s*", re.ASCII)
+
+
+def golden():
+    with gzip.open(TESTS / "golden" / "spar.jsonl.gz", "rt", encoding="utf-8") as lines:
+        rows = [json.loads(line) for line in lines]
+    numeric = [row for row in rows if row["expected"]["metric"].startswith("MRA")]
+    return [row for row in numeric if PLAIN.fullmatch(row["answer"])]
+
+
+def cases():
+    return [json.loads(line) for line in (TESTS / "cases" / "answers.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
+def test_plain_numbers_score_as_spar_bench_scores_them():
+    plain = [row for row in golden() if PLAIN.fullmatch(row["prediction"])]
+    assert len(plain) > 200
+    for row in plain:
+        score = score_answer(row["prediction"], row["answer"], kind="number")
+        assert score.value == pytest.approx(row["expected"]["score"], abs=1e-9), row
+
+
+def test_ours_pays_more_than_spar_bench_only_for_numbers_that_it_cannot_read():
+    """SPAR-Bench takes any number of the text, and reads no `.5`, `-1`, `1,000`, `10^2`, `2e1` or `1/2`."""
+    more = [
+        row["prediction"]
+        for row in golden()
+        if score_answer(row["prediction"], row["answer"], kind="number").value > row["expected"]["score"] + 1e-9
+    ]
+    assert more
+    assert all(re.search(r"^\.|[-,^/]|e\d", prediction) for prediction in more)
+
+
+@pytest.mark.parametrize("case", cases(), ids=lambda case: f"{case['text']!r} for {case['target']!r}")
+def test_case(case):
+    score = score_answer(case["text"], case["target"], options=case.get("options"), kind=case.get("kind"))
+    assert score.value == pytest.approx(case["value"])
+    assert score.correct == (case["value"] == 1)
+    assert (score.fault and score.fault.code) == case["fault"]
+
+
+@given(FINITE, FINITE)
+def test_mra_is_its_twin(prediction, truth):
+    assert mra(prediction, truth) == pytest.approx(oracle.mean_relative_accuracy(prediction, truth))
+
+
+@given(FINITE, st.sampled_from([k / 20 for k in range(11)]), st.sampled_from([-1, 1]))
+def test_mra_at_the_edges_is_its_twin(truth, error, sign):
+    prediction = truth * (1 + sign * error)
+    assert abs(mra(prediction, truth) - oracle.mean_relative_accuracy(prediction, truth)) < 1e-9
+
+
+@pytest.mark.parametrize(
+    ("prediction", "truth", "value"),
+    [
+        (1, 1, 1),
+        (1.05, 1, 1),
+        (1.1, 1, 0.9),
+        (1.5, 1, 0.1),
+        (1.6, 1, 0),
+        (0, 1, 0),
+        (0, 0, 1),
+        (0.3, 0, 0.5),
+        (-1, 1, 0),
+        (-1, -1.1, 0.9),
+        (math.inf, 1, 0),
+        (math.nan, 1, 0),
+        (1e308, -1e308, 0),
+        (1, 1e-320, 0),
+    ],
+)
+def test_mra_of(prediction, truth, value):
+    assert mra(prediction, truth) == pytest.approx(value)
+
+
+@given(st.lists(st.tuples(st.floats(), FINITE), min_size=1))
+def test_mra_of_arrays_is_that_of_each(pairs):
+    predictions, truths = np.array(pairs).T
+    assert mra(predictions, truths).tolist() == [mra(p, t) for p, t in pairs]
+    assert mra(predictions[:, None], truths[None]).shape == (len(pairs), len(pairs))
+
+
+@given(FINITE, FINITE, FINITE)
+def test_mra_never_rises_with_the_error(one, other, truth):
+    near, far = sorted([one, other], key=lambda prediction: abs(prediction - truth))
+    assert mra(near, truth) >= mra(far, truth)
+
+
+@pytest.mark.parametrize("truth", [math.nan, math.inf, [1, -math.inf]])
+def test_a_true_number_is_finite(truth):
+    with pytest.raises(DataError, match="not finite"):
+        mra(1.0, truth)
+
+
+TARGETS = st.sampled_from(
+    ["B", "yes", False, "1.5 m", 2, 0.0, "a red chair", np.float64(3), np.int64(4), np.bool_(True)]
+)
+
+
+@given(
+    st.none()
+    | st.text()
+    | st.sampled_from(["B", "yes and no", "1", "1 m", "A. B.", "nan", "٣", "\ud800", "a red chair"]),
+    TARGETS,
+)
+def test_any_answer_scores_between_nothing_and_one(text, target):
+    score = score_answer(text, target)
+    assert 0 <= score.value <= 1
+    assert score.correct == (score.value == 1)
+    assert (score.answer is None) == (score.fault is not None)
+    assert score.fault is None or score.value == 0
+
+
+@given(TARGETS)
+def test_the_true_answer_is_right(target):
+    text = {True: "yes", False: "no"}[bool(target)] if isinstance(target, bool | np.bool_) else str(target)
+    assert score_answer(text, target).correct
+
+
+@given(st.text(min_size=1))
+def test_nothing_is_right_by_being_empty_or_a_part(text):
+    try:
+        whole = score_answer("", text)
+    except DataError:
+        return
+    assert whole.value == 0
+    assert whole.fault.code == "empty"
+
+
+@pytest.mark.parametrize(
+    ("target", "kind", "options"),
+    [
+        ("", None, None),
+        ("  ", "choice", None),
+        ("left", "choice", None),
+        ("A or B", "choice", None),
+        ("maybe", "yes_no", None),
+        ("x", "number", None),
+        ("1 or 2", "number", None),
+        (math.nan, None, None),
+        (math.inf, "number", None),
+        ("1e999", None, None),
+        ("C", None, ["left", "right"]),
+        ("up", None, ["left", "right"]),
+        ("A. right", None, ["left", "right"]),
+        ("...", "text", None),
+        (None, None, None),
+        (["B"], None, None),
+        ({}, "number", None),
+        (b"B", None, None),
+        (1j, None, None),
+    ],
+)
+def test_wrong_gold_is_a_data_error(target, kind, options):
+    with pytest.raises(DataError, match="the true answer"):
+        score_answer("B", target, kind=kind, options=options)
+
+
+def test_an_unknown_kind_is_a_config_error():
+    with pytest.raises(ConfigError, match="choice, yes_no, number, text"):
+        score_answer("B", "B", kind="letter")
+
+
+@pytest.mark.parametrize(
+    ("target", "kind"),
+    [
+        ("B", "choice"),
+        ("(c)", "choice"),
+        ("D. Above", "choice"),
+        ("H", "choice"),
+        ("Yes", "yes_no"),
+        ("false", "yes_no"),
+        (True, "yes_no"),
+        (np.bool_(False), "yes_no"),
+        (1, "number"),
+        (1.5, "number"),
+        ("1.5", "number"),
+        ("-2 m", "number"),
+        ("1,200", "number"),
+        (np.int64(3), "number"),
+        ("two chairs", "text"),
+        ("2 chairs", "text"),
+        ("no chairs", "text"),
+        ("move_right:0.4,rotate_left:30", "text"),
+        ("A chair", "text"),
+        ("nan", "text"),
+    ],
+)
+def test_kinds(target, kind):
+    assert infer_kind(target) == kind
+
+
+def test_options_make_a_choice():
+    assert infer_kind("1.5", options=["1.5", "2"]) == "choice"
+
+
+@given(st.floats(0.01, 1e6), st.sampled_from([("m", 1), ("cm", 100), ("mm", 1000), ("km", 0.001)]))
+def test_units_are_heeded(value, unit):
+    name, factor = unit
+    score = score_answer(f"{value * factor!r} {name}", f"{value!r} meters")
+    assert score.correct
+    assert score.answer == pytest.approx(value)
+    assert parse_number(f"{score.answer!r} m").value == pytest.approx(value)
