@@ -6,7 +6,8 @@ glass (through it). Nothing is drawn at random: the same scene gives the same by
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final
 
 from trainers.data.cameras import LAMP_COLORS, LAMP_SIDES, LAMP_WATTS
 from trainers.data.solids import MISS, Hit, dot, meet, rays, trace, unit
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from trainers.data.solids import Solids
 
-EXPOSURE: Final = 1.5
+EXPOSURE: Final = 1.6
 AMBIENT: Final = 0.15
 SOFTNESS: Final = 1.6  # lamps are larger than upstream's by this factor: few shadow rays, yet soft shadows
 
@@ -48,14 +49,14 @@ def _lit(hit: Hit, ray: Tensor, solids: Solids, spots: Tensor, *, shadows: bool)
     import torch
 
     mirrored = ray - 2 * dot(ray, hit.normal) * hit.normal
-    sharpness = 22.0 + 60.0 * hit.metal + 260.0 * hit.glass
+    sharpness = 22.0 + 30.0 * hit.metal + 260.0 * hit.glass
     sky = AMBIENT * (0.72 + 0.28 * hit.normal[2]) * (_open_sky(hit, solids) if shadows else 0.8)
     light, gloss = [sky, sky, sky * 1.04], [torch.zeros_like(sky)] * 3
     for spot, watts, tint in zip(spots, LAMP_WATTS, LAMP_COLORS, strict=True):
         to_lamp = spot - hit.point
         distance2 = dot(to_lamp, to_lamp)
         to_lamp = to_lamp * torch.rsqrt(distance2)
-        power = watts / (9.87 * distance2)
+        power = watts / (9.87 * (distance2 + 4.0))  # 4: no glare close to a lamp
         cosine = dot(to_lamp, hit.normal).clamp(min=0)
         if shadows:
             power = power * _unshadowed(hit, to_lamp, solids)
@@ -77,7 +78,7 @@ def _unshadowed(hit: Hit, to_lamp: Tensor, solids: Solids) -> Tensor:
 
 def _sky(direction: Tensor) -> Tensor:
     """The studio: dark at eye level, bright above, so that metal shows light tops and dark flanks."""
-    rise = ((direction[2] - 0.25) / 0.35).clamp(0, 1)
+    rise = ((direction[2] - 0.12) / 0.3).clamp(0, 1)
     return 0.03 + 1.25 * rise * rise * (3 - 2 * rise) * (1.25 - 0.6 * direction[2])
 
 
@@ -93,7 +94,7 @@ def _beyond(hit: Hit, ray: Tensor, solids: Solids, spots: Tensor) -> Tensor:
     seen = trace(hit.point, onwards, solids, hit.owner)
     light, _ = _lit(seen, onwards, solids, spots, shadows=False)
     climbs = (onwards[2] > -1e-5) & ~seen.on_object
-    return torch.where(climbs, _sky(onwards), light * seen.color * (1 - 0.4 * hit.metal))
+    return torch.where(climbs, _sky(onwards), light * seen.color * (1 - 0.6 * hit.metal))
 
 
 def _radiance(ray: Tensor, solids: Solids, spot: tuple[float, float]) -> Tensor:
@@ -120,6 +121,14 @@ def _encode(linear: Tensor) -> Tensor:
     low = value < 0.0031308
     encoded = torch.where(low, 12.92 * value, 1.055 * value.clamp(min=0.0031308) ** (1 / 2.4) - 0.055)
     return torch.floor(encoded * 255 + 0.5).to(torch.uint8)
+
+
+@lru_cache
+def compiled_raycast() -> Any:
+    """Return `raycast` compiled; it compiles anew for each number of pictures, size and number of samples."""
+    import torch
+
+    return torch.compile(raycast, dynamic=False)
 
 
 def raycast(solids: Solids, width: int, height: int, *, samples: int = 2) -> Tensor:

@@ -67,8 +67,9 @@ def generate_scene(
         attributes: which attributes change: the paper's four, or with ``position``.
         repeats: whether the same attribute of an object may change twice, as upstream lets it.
 
-    >>> [str(target) for target in targets(generate_scene(0, 3))]
-    ['3.color.purple', '6.material.glass']
+    >>> scene = generate_scene(0, 3)
+    >>> [(change.obj_idx, *PAIRS[change.pair]) for change in scene.changes]
+    [(0, 'size', 'large'), (0, 'material', 'rubber')]
     """
     plan = plan_scene(seed, index, check_attributes(attributes))
     rng = stream(seed, SCENES, index)

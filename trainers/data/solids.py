@@ -10,16 +10,13 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
-from trainers.data.bodies import CUBE, GLASS, LINE, LINEAR_COLORS, METAL, SPHERE, SQUARE
+from trainers.data.bodies import CUBE, GLASS, LINE, LINEAR_COLORS, METAL, SPHERE, SQUARE, Bodies
 from trainers.data.cameras import frame_at, pixel_pitch
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from torch import Tensor
 
-    from trainers.data.bodies import Bodies
-    from trainers.data.cameras import Stage
+    from trainers.data.bodies import Floats
 
 MISS: Final = 1e6  # the distance of what a ray does not meet
 BEVEL: Final = 0.10  # width of the rounded edges of cubes and cylinders, as a fraction of half their size
@@ -51,50 +48,48 @@ class Solids(NamedTuple):
 
 
 def solids_of(
-    bodies: Sequence[Bodies], stages: Sequence[Stage], views: Sequence[int], device: Any = "cpu"
+    bodies: Bodies, cameras: Floats, lamps: Floats, device: Any = "cpu", *, slots: int | None = None
 ) -> Solids:
-    """Move scenes to the device, one row a picture.
+    """Move scenes to a device, one row a picture; objects outside the picture are left out where all can be.
 
     Args:
-        bodies: of one scene each (fields ``(10,)``).
-        stages: the stage of each.
-        views: index of the camera of each.
+        bodies: of ``scenes`` scenes, fields ``(scenes, 10)``.
+        cameras: ``(scenes, 3)``, the camera of each picture.
+        lamps: ``(scenes, lamps, 3)``.
         device: a torch device.
+        slots: objects a scene in the tensors, if it must not depend on the scenes.
     """
     import torch
 
-    most = max([1, *(int(one.shown.sum()) for one in bodies)])
-    packed = [np.argsort(~one.shown, kind="stable")[:most] for one in bodies]
-
-    def rows(field: str) -> Any:
-        return np.stack([getattr(one, field)[order] for one, order in zip(bodies, packed, strict=True)])[
-            ..., None
-        ]
-
-    shape, material, half = rows("shape"), rows("material"), rows("half")
-    rotation = rows("rotation")
-    frames = [frame_at(stage.cameras[view]) for stage, view in zip(stages, views, strict=True)]
+    most = slots or max(1, int(bodies.shown.sum(axis=-1).max()))
+    order = np.argsort(~bodies.shown, axis=-1, kind="stable")[:, :most]
+    chosen: list[Any] = [np.take_along_axis(field, order, axis=-1)[..., None] for field in bodies]
+    packed = Bodies(*chosen)
+    frames = np.array([frame_at(camera) for camera in cameras])
 
     def tensor(values: Any) -> Tensor:
         return torch.tensor(np.asarray(values, dtype=np.float32), device=device)
 
+    kinds = [packed.shape == CUBE, packed.shape == SPHERE, packed.material == METAL, packed.material == GLASS]
     return Solids(
-        place=tensor(np.stack([rows("x"), rows("y"), half])),
-        half=tensor(half),
-        turn=tensor(np.stack([np.cos(rotation), np.sin(rotation)])),
-        kind=tensor(np.stack([shape == CUBE, shape == SPHERE, material == METAL, material == GLASS])),
-        color=tensor(np.moveaxis(LINEAR_COLORS[rows("color")], -1, 0)),
-        shown=torch.tensor(rows("shown"), device=device),
-        axes=tensor(np.moveaxis(np.array(frames), 0, -1))[..., None, None],
-        lamps=tensor(np.moveaxis(np.array([stage.lamps for stage in stages]), 0, -1))[..., None, None],
+        place=tensor(np.stack([packed.x, packed.y, packed.half])),
+        half=tensor(packed.half),
+        turn=tensor(np.stack([np.cos(packed.rotation), np.sin(packed.rotation)])),
+        kind=tensor(np.stack(kinds)),
+        color=tensor(np.moveaxis(LINEAR_COLORS[packed.color], -1, 0)),
+        shown=torch.tensor(packed.shown, device=device),
+        axes=tensor(np.moveaxis(frames, 0, -1))[..., None, None],
+        lamps=tensor(np.moveaxis(lamps, 0, -1))[..., None, None],
     )
 
 
 def dot(a: Tensor, b: Tensor) -> Tensor:
+    """Inner product over the first axis; summed in a fixed order."""
     return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
 
 
 def unit(vector: Tensor) -> Tensor:
+    """Vectors of length 1 along the given ones."""
     import torch
 
     return vector * torch.rsqrt(dot(vector, vector))
@@ -226,7 +221,7 @@ def rays(solids: Solids, width: int, height: int, shift: tuple[float, float]) ->
 
 
 def object_ids(solids: Solids, width: int, height: int) -> Tensor:
-    """Return which object is seen at each pixel's centre, ``(scenes, height, width)`` int64; -1 for the ground.
+    """Return which object is seen at each pixel's centre, ``(scenes, height, width)``; -1 for the ground.
 
     Objects are numbered as they stand in ``solids``: those in the picture first, in their order.
     """

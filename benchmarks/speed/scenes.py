@@ -1,0 +1,115 @@
+"""How fast scenes and images are made: ``python -m benchmarks.speed.scenes [--device cuda]``.
+
+Everything in one run, on one thread, median of several rounds: scenes a second without images, and images a
+second for each backend that is installed and each size. On a GPU the ray caster is timed in batches, as it
+stands and compiled.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import statistics
+import time
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+from benchmarks.tvr.world import ATTRIBUTES
+from trainers.data.cameras import VIEWS
+from trainers.data.render import Picture, raycast_batch, render
+from trainers.data.rows import tvr_rows
+from trainers.data.scenes import generate_scene
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SIZES = (64, 128, 224, (320, 240))
+
+
+def rate(work: Callable[[], Any], items: int, rounds: int) -> float:
+    """Return items a second: the median over rounds, after one that is not counted."""
+    work()
+    seconds = []
+    for _ in range(rounds):
+        start = time.perf_counter()
+        work()
+        seconds.append(time.perf_counter() - start)
+    return items / statistics.median(seconds)
+
+
+def scenes(rounds: int) -> None:
+    """Scenes a second, and scenes with their training rows."""
+    for attributes in (ATTRIBUTES, (*ATTRIBUTES, "position")):
+        first = iter(range(0, 10**9, 80))
+
+        def make(attributes: tuple[str, ...] = attributes) -> None:
+            start = next(first)
+            for index in range(start, start + 80):
+                generate_scene(0, index, attributes=attributes)
+
+        print(f"scenes, {'+'.join(attributes):41} {rate(make, 80, rounds):9.1f} /s")
+    made = [generate_scene(0, index) for index in range(80)]
+    print(
+        f"{'rows (prompt, target, references)':49} {rate(lambda: [tvr_rows(s) for s in made], 240, rounds):9.1f} /s"
+    )
+
+
+def images(rounds: int) -> None:
+    """Images a second on one core, one by one, as `star data generate` makes them."""
+    made = [Picture(generate_scene(0, index), VIEWS[index % 3], final=True) for index in range(8)]
+    for backend, module in (("raycast", "torch"), ("mitsuba", "mitsuba")):
+        if find_spec(module) is None:
+            print(f"{backend}: {module} is not installed")
+            continue
+        if backend == "mitsuba":
+            from trainers.data.mitsuba_render import use_threads
+
+            use_threads(1)
+        for size in SIZES:
+
+            def draw(backend: str = backend, size: Any = size) -> None:
+                for scene, view, final in made:
+                    render(scene, view, size, backend, final=final)
+
+            print(f"{backend + ' ' + str(size):49} {rate(draw, len(made), rounds):9.2f} /s")
+
+
+def gpu(device: str, rounds: int) -> None:
+    """Images a second in batches on a GPU."""
+    import torch
+
+    made = [Picture(generate_scene(0, index), VIEWS[index % 3], final=True) for index in range(256)]
+    for samples in (1, 2):
+        for compiled in (False, True):
+
+            def draw(samples: int = samples, compiled: bool = compiled) -> None:
+                raycast_batch(made, 128, device=device, samples=samples, compiled=compiled)
+                torch.cuda.synchronize()
+
+            name = f"raycast 128, batches of 256, {samples**2} rays a pixel{', compiled' if compiled else ''}"
+            print(f"{name:60} {rate(draw, len(made), rounds):9.1f} /s")
+    print(f"{torch.cuda.get_device_name()}, {torch.cuda.max_memory_allocated() / 2**30:.1f} GiB at most")
+
+
+def main() -> None:
+    """Time what the options name."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args()
+    print(
+        platform.processor() or platform.machine(),
+        f"{os.cpu_count()} cores, one used; load {os.getloadavg()[0]:.1f}",
+    )
+    if options.device == "cpu":
+        scenes(options.rounds)
+        images(options.rounds)
+    else:
+        gpu(options.device, options.rounds)
+
+
+if __name__ == "__main__":
+    main()
