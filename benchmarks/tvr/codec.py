@@ -22,7 +22,7 @@ from benchmarks.tvr.world import (
     VALUES,
     State,
 )
-from parsers.values import Transformations
+from parsers.values import Records
 from rewards.errors import DataError
 
 if TYPE_CHECKING:
@@ -190,7 +190,7 @@ def encode_steps(answers: Iterable[Any]) -> Steps:
 
     Args:
         answers: one for each row: a list of transformations, each ``{"obj_idx", "attr", "val"}``,
-            ``{"index", "attribute", "value"}`` or a triple; a parsed `Transformations`, whose invalid pieces
+            ``{"index", "attribute", "value"}`` or a triple; a parsed `Records`, whose invalid pieces
             are unreadable steps; None, which is an empty list. Anything else is one unreadable step. An index
             or a number of steps may be any number equal to it (2.0).
 
@@ -219,7 +219,7 @@ def _pieces(answer: Any) -> Sequence[Any]:
         return answer
     if answer is None:
         return ()
-    if isinstance(answer, Transformations):
+    if isinstance(answer, Records):
         return (*answer.items, *answer.invalid)
     return (answer,)
 

@@ -15,7 +15,7 @@ from benchmarks.tvr.execution import execute
 from benchmarks.tvr.official import ROW_SCORES, aggregate, score_rows
 from benchmarks.tvr.rows import faults
 from benchmarks.tvr.world import ATTRIBUTES, DIRECTIONS, PAIRS, VALUES, State
-from parsers.values import Fault, Transformation, Transformations
+from parsers.values import Fault, Records, Transformation
 from rewards.errors import DataError
 from tests.oracles import tvr_state as oracle
 
@@ -258,7 +258,7 @@ def test_another_way_out_of_the_picture_is_accepted():
 
 def test_forms_of_a_prediction():
     row = {"initial_objects": DEMO, "transformations": TRUE}
-    parsed = Transformations(
+    parsed = Records(
         items=(Transformation(2, "color", "cyan"), Transformation(2, "position", "behind.2")),
         invalid=(Fault("unknown_value", "4.color.brwn"),),
     )
