@@ -19,23 +19,31 @@ if TYPE_CHECKING:
 
 
 def count_by_assignment(spec: TieredSpec, predicted: Sequence[Record], true: Sequence[Record]) -> list[int]:
-    """Return how many matches have each tier of the table as their best, (tiers,).
+    """Return how many matches have each tier of the table as their best, (tiers,)."""
+    counts = [0] * len(spec.table)
+    for _, _, level in match_by_assignment(spec, eligible(spec, predicted, true), true):
+        counts[level] += 1
+    return counts
+
+
+def match_by_assignment(
+    spec: TieredSpec, predicted: Sequence[Record], true: Sequence[Record]
+) -> list[tuple[int, int, int]]:
+    """Return the matches as (place among the predicted, place among the true, best tier).
 
     One-to-one takes the matching of the largest total value and, among those, the one with the most exact matches, then
     the most at each next tier. Literal takes each prediction's best tier over all true records.
     """
-    levels = _levels(spec, eligible(spec, predicted, true), true)
-    none = len(spec.table)
+    levels = _levels(spec, predicted, true)
+    if not levels.size:
+        return []
     rank = _rank(spec, min(levels.shape))
     if spec.matching == "literal":
-        if not levels.size:
-            return [0] * none
-        best = levels[np.arange(len(levels)), np.argmax(rank[levels], axis=1)]
+        rows, columns = np.arange(len(levels)), np.argmax(rank[levels], axis=1)
     else:
         rows, columns = linear_sum_assignment(rank[levels], maximize=True)
-        best = levels[rows, columns]
-    counts: list[int] = np.bincount(best, minlength=none + 1)[:none].tolist()
-    return counts
+    found = zip(rows.tolist(), columns.tolist(), levels[rows, columns].tolist(), strict=True)
+    return [match for match in found if match[2] < len(spec.table)]
 
 
 def _levels(

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from parsers.values import Completion
     from rewards.questions import QuestionSpec
+    from rewards.references import ReferenceScore
 
 
 def score_questions(
@@ -46,10 +47,11 @@ def score_questions(
     answers, named, labelled = [], [], []
     for row, (envelope, target, (choices, names, triplets)) in enumerate(zip(envelopes, targets, gold, strict=True)):
         try:
-            answers.append(_answer(envelope, target, choices))
-            named.append(_references(envelope, names, triplets, spec.relation_weight))
+            answers.append(grade_answer(envelope, target, choices))
+            references_score = grade_references(envelope, names, triplets, relation_weight=spec.relation_weight)
         except DataError as error:
             raise DataError(str(error), row=row) from error
+        named.append(0.0 if references_score is None else references_score.value)
         labelled.append(names is not None)
     parts = {
         "format": spec.format_weight * np.array([each.fault is None for each in envelopes], dtype=np.float64),
@@ -79,16 +81,27 @@ def _column(name: str, values: Sequence[Any] | None, rows: int) -> Sequence[Any]
     return values
 
 
-def _answer(envelope: Completion, target: Any, options: Any) -> AnswerScore:
+def grade_answer(envelope: Completion, target: Any, options: Any = None) -> AnswerScore:
+    """Score the answer of one completion: R_ans.
+
+    Raises:
+        DataError: for gold that is wrong.
+    """
     # An answer that is missing still has its gold checked: a file's fault must not hide behind a model's.
     scored = score_answer(envelope.answer or "", target, options=options)
     return scored if envelope.answer is not None else AnswerScore(0.0, correct=False, answer=None)
 
 
-def _references(envelope: Completion, names: Any, triplets: Any, relation_weight: float) -> float:
+def grade_references(
+    envelope: Completion, names: Any, triplets: Any = None, *, relation_weight: float = 0.0
+) -> ReferenceScore | None:
+    """Score the references of one completion: R_ref; None (worth 0) without labels or where no answer may be taken.
+
+    Raises:
+        DataError: for labels that are wrong.
+    """
     if names is None:
-        return 0.0
-    answered = envelope.answer is not None and envelope.think is not None
-    parsed = parse_references(envelope.think if answered and envelope.think else "")
+        return None
+    parsed = parse_references(envelope.think or "")
     score = score_references(parsed, names, relations=triplets, relation_weight=relation_weight)
-    return score.value if answered else 0.0
+    return score if envelope.answer is not None and envelope.think is not None else None

@@ -44,6 +44,7 @@ class TieredSpec:
         incorrect: a prediction below this tier is incorrect: ``"not_exact"``, ``"not_<part>"``, or ``"no_tier"``.
         conflicts: ``"last"``: of several predictions for one cell (all fields but the last), only the last ones, as
             many as the cell has true records and at least one, can earn; earlier ones are incorrect. ``"each"``: all.
+            Records of one field have no cells.
         scale: ``"n_gt"`` divides every part by the number of true records (at least 1).
         table: all tiers, paid or not, the best first; by default the keys of *tiers*. A preset that drops a tier keeps
             it here, so that parts and tie-breaks stay those of the full table.
@@ -134,6 +135,11 @@ class TieredSpec:
             return self.miss_table == "full" or self.value(level) > 0
         threshold = self.table[self.parts.index(self.incorrect.removeprefix("not_"))]
         return set(threshold) <= set(self.table[level])
+
+    @property
+    def has_cells(self) -> bool:
+        """Whether predictions can be in conflict: records of a single field are values of no cell."""
+        return self.conflicts == "last" and len(self.fields) > 1
 
     @property
     def nested(self) -> bool:

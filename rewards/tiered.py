@@ -77,7 +77,9 @@ def count_matches(
         matched,
         n_valid + np.where(n_valid > 0, n_invalid, 0),
         _lengths(targets),
-        np.array(same, dtype=np.bool_) & (n_invalid == 0) & (True if answered is None else np.asarray(answered)),
+        np.array(same, dtype=np.bool_)
+        & (n_invalid == 0)
+        & (True if answered is None else np.asarray(answered, dtype=np.bool_)),
     )
 
 
@@ -97,12 +99,15 @@ def pay(spec: TieredSpec, counts: Counts) -> dict[str, Floats]:
     if spec.rule == "binary":
         return parts | {"exact": counts.same.astype(np.float64)}
     right = np.zeros_like(n_pred)
+    paid_matches = np.zeros_like(counts.matched)
     for level in range(len(spec.table)):
         matched = counts.matched[:, level]
         if (paid := spec.paid_as(level)) is not None:
-            parts[spec.parts[paid]] = parts[spec.parts[paid]] + spec.tiers[spec.table[paid]] * matched
+            paid_matches[:, paid] += matched
         if spec.counts_as_correct(level):
             right = right + matched
+    for tier, part, matches in zip(spec.table, spec.parts, paid_matches.T, strict=True):
+        parts[part] = spec.tiers.get(tier, 0.0) * matches.astype(np.float64)
     # `0.0 -` rather than a unary minus: there is no -0.0 in a reward.
     parts["incorrect"] = 0.0 - spec.incorrect_penalty * (n_pred - right).astype(np.float64)
     short = np.maximum(n_gt - n_pred, 0)
@@ -124,7 +129,7 @@ def maximum(spec: TieredSpec, n_gt: NDArray[np.int64]) -> Floats:
 
 def eligible(spec: TieredSpec, predicted: Sequence[Record], true: Sequence[Record]) -> Sequence[Record]:
     """Return the predictions that can earn under the conflict rule, in their order."""
-    if spec.conflicts == "each" or len(predicted) < 2:
+    if not spec.has_cells or len(predicted) < 2:
         return predicted
     left = Counter(record[:-1] for record in true)
     kept: list[Record] = []
@@ -170,7 +175,7 @@ def _count_batch(
     rows, width = len(targets), max(len(table), 1)
     predicted_row = np.repeat(np.arange(rows) * width, _lengths(predictions))
     true_row = np.repeat(np.arange(rows) * width, _lengths(targets))
-    if spec.conflicts == "last":
+    if spec.has_cells:
         cell = _codes(table, range(len(spec.fields) - 1))
         keep = _last_of_cell(predicted_row + cell[predicted], true_row + cell[true])
         predicted, predicted_row = predicted[keep], predicted_row[keep]

@@ -10,7 +10,11 @@ from typing import Any
 
 import click
 
-COMMANDS = {"score": "star_cli.score"}
+COMMANDS = {
+    "doctor": "star_cli.doctor",
+    "explain": "star_cli.explain",
+    "score": "star_cli.score",
+}
 """Name of a subcommand -> the module that holds a function of that name."""
 
 

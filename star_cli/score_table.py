@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 SHOWN_FAULTS = 8
 
 _MEANING = {
-    "format": "the tags are as they should be",
-    "exact": "right object, attribute and value",
-    "attribute": "right object and attribute",
-    "object": "right object",
-    "incorrect": "charged for wrong predictions",
-    "underprediction": "charged for missing predictions",
+    "format": "the tags are right",
+    "exact": "object, attribute and value",
+    "attribute": "object and attribute",
+    "object": "object alone",
+    "incorrect": "charged for wrong ones",
+    "underprediction": "charged for missing ones",
     "answer": "the answer is right, or near",
     "reference": "the objects named in each view",
 }
@@ -90,10 +90,10 @@ def _scores(summary: Summary) -> Table:
     table.rows[-1].end_section = True
     accuracy = summary.accuracy
     table.add_row(
-        "accuracy", _percent(accuracy.value), _interval(accuracy, 100), _note("all right and no more"), style="bold"
+        "accuracy", _percent(accuracy.value), _interval(accuracy, 100), _note("all of it right, no more"), style="bold"
     )
-    table.add_row("parse_rate", _percent(summary.parse_rate), "", _note("the form is as it should be"))
-    table.add_row("unit", f"{summary.unit:.3f}", "", _note("share of the best reward, from 0"))
+    table.add_row("parse_rate", _percent(summary.parse_rate), "", _note("nothing wrong with the form"))
+    table.add_row("unit", f"{summary.unit:.3f}", "", _note("share of the best reward"))
     if summary.prefilled:
         share = _percent(summary.prefilled / summary.rows)
         table.add_row("prefilled", share, "", _note(f"{summary.prefilled:,} without an opening <think>"))
@@ -128,7 +128,7 @@ def _groups(groups: GroupCounts, *, compared: bool) -> Table:
     zero, outranked = groups.zero_variance, groups.outranked
     table.add_row("zero variance", *_of(zero, groups.groups), _note("all paid the same: nothing to learn"))
     table.add_row(
-        "wrong outranks right", *_of(outranked, groups.groups), _note("a wrong answer is paid as well as a right one")
+        "wrong outranks right", *_of(outranked, groups.groups), _note("a wrong answer earns like a right one")
     )
     if compared:
         moved, rows = groups.groups_ranked_differently, groups.rows_ranked_differently

@@ -88,13 +88,14 @@ def _number(key: tuple[Any, ...]) -> int | None:
     return int.from_bytes(blake2b(written, digest_size=8).digest(), "little")
 
 
-def read_block(chunk: Chunk, columns: Columns, *, gold: Gold | None = None) -> Block:
+def read_block(chunk: Chunk, columns: Columns, *, gold: Gold | None = None, as_text: bool = True) -> Block:
     """Take the columns out of the rows of a chunk.
 
     Args:
         chunk: the rows.
         columns: which column is what.
         gold: where the gold comes from, if not from the rows.
+        as_text: whether completions must be text, or messages; otherwise they are taken as they are.
     """
     errors = {at: row.message for at, row in enumerate(chunk.rows) if isinstance(row, BadRow)}
     good = [(at, row) for at, row in enumerate(chunk.rows) if not isinstance(row, BadRow)]
@@ -103,7 +104,8 @@ def read_block(chunk: Chunk, columns: Columns, *, gold: Gold | None = None) -> B
     faults: dict[int, str] = {}
     if gold is not None:
         found |= _join(found[gold.on], gold, faults)
-    found["completion"] = _texts(found["completion"], columns.roles["completion"], rows, faults)
+    if as_text:
+        found["completion"] = _texts(found["completion"], columns.roles["completion"], rows, faults)
     for row, target in enumerate(found["target"]):
         if target is None or target is MISSING:
             what = _absent(columns.roles["target"], rows[row]) if gold is None else f"its target in {gold.path} is null"
@@ -120,8 +122,8 @@ def _join(keys: Sequence[Any], gold: Gold, faults: dict[int, str]) -> dict[str, 
     for row, key in enumerate(keys):
         partner = None if key is None or key is MISSING else gold.rows.get(join_key(key))
         if partner is None:
-            named = "a row without one" if key is None or key is MISSING else shorten(key)
-            faults[row] = f"there is no gold for {gold.on} {named} in {gold.path}"
+            named = f"without {gold.on}" if key is None or key is MISSING else f"for {gold.on} {shorten(key)}"
+            faults[row] = f"there is no gold {named} in {gold.path}"
         rows.append((None,) * len(gold.roles) if partner is None else partner.values)
     return {role: [values[at] for values in rows] for at, role in enumerate(gold.roles)}
 

@@ -107,7 +107,12 @@ class Columns:
 
 
 def find_columns(
-    chunk: Chunk, *, needed: Sequence[str], mapping: Mapping[str, str] | None = None, joined_on: str | None = None
+    chunk: Chunk,
+    *,
+    needed: Sequence[str],
+    mapping: Mapping[str, str] | None = None,
+    joined_on: str | None = None,
+    known: Mapping[str, Names] = ROLES,
 ) -> Columns:
     """Say which column is what, from the first rows of a file.
 
@@ -116,6 +121,7 @@ def find_columns(
         needed: roles that the file must have.
         mapping: role -> column, where the user says so.
         joined_on: a role that two files have; *mapping* counts for the one that has such a column.
+        known: what to look for, `ROLES` or more than these.
 
     Raises:
         DataError: if a needed column is not there; it names the columns that are.
@@ -123,35 +129,33 @@ def find_columns(
     """
     names = column_names(chunk)
     rows = {chunk.place(at): row for at, row in enumerate(chunk.rows) if not isinstance(row, BadRow)}
-    mapping = _checked(mapping or {}, names, rows.values(), chunk.path, joined_on)
+    mapping = dict(mapping or {})
+    if joined_on in mapping and not _candidates((mapping[joined_on],), rows.values()):
+        del mapping[joined_on]
+    _check(mapping, known, names, rows.values(), chunk.path)
     dialect = next((each for each in DIALECTS if all(set(signs) & set(names) for signs in each.signs)), None)
     roles: dict[str, str] = {}
-    for role, known in ROLES.items():
+    for role, usual in known.items():
         only = dialect.roles.get(role, ()) if dialect else ()
         if role in mapping:
             roles[role] = mapping[role]
-        elif found := _candidates(only, rows.values()) or _candidates(known, rows.values()):
+        elif found := _candidates(only, rows.values()) or _candidates(usual, rows.values()):
             if role in _AMBIGUOUS and role in needed:
                 _refuse_difference(role, found, rows, chunk.path)
             roles[role] = found[0]
         elif role in needed:
-            raise DataError(f"{chunk.path}: {_not_found(role, names)}")
+            raise DataError(f"{chunk.path}: {_not_found(role, usual, names)}")
     return Columns(roles, dialect.name if dialect else None)
 
 
-def _checked(
-    mapping: Mapping[str, str], names: Sequence[str], rows: Rows, path: str, joined_on: str | None
-) -> Mapping[str, str]:
-    if joined_on is not None and joined_on in mapping and not _candidates((mapping[joined_on],), rows):
-        mapping = {role: column for role, column in mapping.items() if role != joined_on}
+def _check(mapping: Mapping[str, str], known: Collection[str], names: Sequence[str], rows: Rows, path: str) -> None:
     for role, column in mapping.items():
-        if role not in ROLES:
-            raise ConfigError(f"--map {role}={column}: {role!r} is none of {', '.join(ROLES)}")
+        if role not in known:
+            raise ConfigError(f"--map {role}={column}: {role!r} is none of {', '.join(known)}")
         if not _candidates((column,), rows):
             near = get_close_matches(column, names, n=1)
             hint = f"did you mean {near[0]!r}? " if near else ""
             raise ConfigError(f"{path}: there is no column {column!r} for the {role}; {hint}{_seen(names)}")
-    return mapping
 
 
 def _candidates(names: Names, rows: Rows) -> list[str]:
@@ -170,10 +174,10 @@ def _values(column: str, rows: Rows) -> list[Any]:
 
 
 def _refuse_difference(role: str, found: Sequence[str], rows: Mapping[str, Mapping[str, Any]], path: str) -> None:
-    first = _values(found[0], rows.values())
-    for other in found[1:]:
-        for place, one, two in zip(rows, first, _values(other, rows.values()), strict=True):
-            if unwrap(one) != unwrap(two):
+    first, *others = ([None if each is MISSING else unwrap(each) for each in _values(n, rows.values())] for n in found)
+    for other, values in zip(found[1:], others, strict=True):
+        for place, one, two in zip(rows, first, values, strict=True):
+            if one != two:
                 raise ConfigError(
                     f"{path}: {found[0]!r} and {other!r} could both be the {role}, and they differ ({place}); "
                     f"say which it is: --map {role}={found[0]} or --map {role}={other}"
@@ -187,8 +191,8 @@ def unwrap(value: Any) -> Any:
     return value
 
 
-def _not_found(role: str, names: Sequence[str]) -> str:
-    near = [name for name in names for known in ROLES[role] if get_close_matches(name, [known], cutoff=0.75)]
+def _not_found(role: str, usual: Names, names: Sequence[str]) -> str:
+    near = [name for name in names if get_close_matches(name, usual, cutoff=0.75)]
     return f"there is no {role} column; {_seen(names)}; say which it is: --map {role}={near[0] if near else 'COLUMN'}"
 
 

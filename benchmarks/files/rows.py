@@ -30,6 +30,7 @@ CHUNK_BYTES = 4 * 1024 * 1024
 MAX_LINE = 64 * 1024 * 1024
 """Bytes of a line beyond which it is not read: the bound of the memory that one row can take."""
 
+_OPEN, _CLOSE = b"{}"
 _BOM = b"\xef\xbb\xbf"
 _GZIP, _PARQUET = b"\x1f\x8b", b"PAR1"
 _KINDS = {list: "a list", str: "a string", bool: "true or false", type(None): "null"}
@@ -147,13 +148,10 @@ def _chunks(path: str, stream: Stream, start: Position, share_read: Callable[[],
     offset, line, chunk_start = start.offset, start.line, start.offset
     for block, offset in _blocks(stream, start.offset):
         if isinstance(block, BadRow):
-            found: list[Any] = [block]
-            numbers: Sequence[int] = [line + 1]
+            rows.append(block)
+            lines.append(line + 1)
         else:
-            found, numbers = _decode_block(block.removeprefix(_BOM) if line == 0 else block, line)
-            line += block.count(b"\n")
-        rows += found
-        lines += numbers
+            line = _decode_block(block.removeprefix(_BOM) if line == 0 else block, line, rows, lines)
         if len(rows) >= CHUNK_ROWS or offset - chunk_start >= CHUNK_BYTES:
             yield _chunk(path, rows, lines, Position(offset, line), share_read())
             rows, lines, chunk_start = [], [], offset
@@ -190,25 +188,36 @@ def _blocks(stream: Stream, at: int) -> Iterator[tuple[bytes | BadRow, int]]:
         yield last + b"\n", at
 
 
-def _decode_block(block: bytes, line: int) -> tuple[list[Any], Sequence[int]]:
-    """Return the rows of a block of whole lines and their line numbers; *line* lines come before it."""
-    count = block.count(b"\n")
-    # Where each line begins with { and ends with }, a line break can only be between two values: as many values as
-    # lines are then one value a line. The decoder alone does not look at line breaks.
-    if block.startswith(b"{") and block.count(b"\n{") == count - 1 and block.count(b"}\n") == count:
+def _decode_block(block: bytes, line: int, rows: list[dict[str, Any] | BadRow], lines: list[int]) -> int:
+    """Append the rows of a block and their line numbers; *line* lines come before it. Return how many end in it."""
+    count = _count_objects(block)
+    if count is not None:
         try:
-            rows = _decode_lines(block)
+            decoded = _decode_lines(block)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            rows = []
-        if len(rows) == count:
-            return rows, range(line + 1, line + count + 1)
-    rows = []
-    numbers = []
-    for number, text in enumerate(block.split(b"\n"), line + 1):
+            decoded = []
+        if len(decoded) == count:
+            rows += decoded
+            lines += range(line + 1, line + count + 1)
+            return line + count
+    for number, text in enumerate(block.split(b"\n")[:-1], line + 1):
+        line = number
         if text and not text.isspace():
             rows.append(_decode_row(text))
-            numbers.append(number)
-    return rows, numbers
+            lines.append(number)
+    return line
+
+
+def _count_objects(block: bytes) -> int | None:
+    """Return the number of lines if each begins with ``{`` and ends with ``}``, otherwise None.
+
+    If so, a line break can only be between two values, and as many values as lines are one value a line. The decoder
+    alone does not look at line breaks.
+    """
+    count, start, end = 0, 0, block.find(b"\n")
+    while end >= 0 and block[start] == _OPEN and block[end - 1] == _CLOSE:
+        count, start, end = count + 1, end + 1, block.find(b"\n", end + 1)
+    return count if start == len(block) else None
 
 
 def _decode_row(text: bytes) -> dict[str, Any] | BadRow:
@@ -217,7 +226,7 @@ def _decode_row(text: bytes) -> dict[str, Any] | BadRow:
     try:
         value = _decode(text)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        value = _decode_patiently(text)
+        value = _decode_patiently(text.rstrip())
     if isinstance(value, dict | BadRow):
         return value
     hint = "; convert a JSON array with: jq -c '.[]' FILE" if isinstance(value, list) else ""

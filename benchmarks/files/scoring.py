@@ -10,15 +10,16 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from benchmarks.files.blocks import Block, read_block
-from benchmarks.files.columns import find_columns
+from benchmarks.files.blocks import read_block
+from benchmarks.files.columns import MISSING, ROLES, find_columns
 from benchmarks.files.rows import START, BadRow, Position, is_stream, read_chunks
 from rewards.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from benchmarks.files.columns import Columns
+    from benchmarks.files.blocks import Block
+    from benchmarks.files.columns import Columns, Names
     from benchmarks.files.gold import Gold
     from benchmarks.files.output import Output
     from benchmarks.files.rows import Chunk
@@ -70,6 +71,8 @@ def score_files(
     tally: Tally,
     *,
     needed: Sequence[str] = ("completion", "target"),
+    known: Mapping[str, Names] = ROLES,
+    as_text: bool = True,
     mapping: Mapping[str, str] | None = None,
     gold: Gold | None = None,
     output: Output | None = None,
@@ -86,6 +89,8 @@ def score_files(
         score_block: what scores a block.
         tally: what adds up the scores.
         needed: roles that the files must have columns for.
+        known: the roles that *score_block* makes use of, and the usual names of their columns.
+        as_text: whether completions must be text, or messages; otherwise they are taken as they are.
         mapping: role -> column, where the user says so.
         gold: where the gold comes from, if not from the files.
         output: where to write a row for each row. Its ``state`` says where to go on, and ``state["tally"]`` is what
@@ -100,78 +105,91 @@ def score_files(
         DataError: for files without the needed columns or without rows, and with *strict_input* for a bad row.
         ConfigError: for an ambiguous column or a wrong *mapping*.
     """
-    find = partial(find_columns, needed=needed, mapping=mapping, joined_on=None if gold is None else gold.on)
-    columns = {path: _locate(path, find) for path in files if not is_stream(path)}
-    done, start_file, start = _restore(output)
+    joined_on = None if gold is None else gold.on
+    find = partial(find_columns, needed=needed, mapping=mapping, joined_on=joined_on, known=known)
+    done, first, start = _restore(output)
+    left = None if limit is None else limit - done.rows
     saved = time.monotonic()
-    for number, path in enumerate(files[start_file:], start_file):
-        first = start if number == start_file else START
-        for chunk in _read(path, first, columns.get(path), None if limit is None else limit - done.rows):
-            if columns.get(path) is None and not all(isinstance(row, BadRow) for row in chunk.rows):
-                columns[path] = find(chunk)
-            errors = _score_chunk(
-                chunk, columns.get(path), score_block=score_block, tally=tally, gold=gold, output=output
-            )
-            for message in errors:
-                if strict_input:
-                    raise DataError(message)
-                if on_error is not None:
-                    on_error(message)
-            done = _advance(done, chunk, len(errors), _share(files, number, chunk), columns.get(path))
-            if on_progress is not None:
-                on_progress(done)
-            if output is not None and time.monotonic() - saved >= checkpoint_seconds:
-                output.checkpoint(_state(done, number, chunk.end, tally))
-                saved = time.monotonic()
+    for file, chunk, columns in _chunks(files, first, start, find, left=left):
+        scored = None
+        if columns is not None:
+            scored = score_block(read_block(chunk, columns, gold=gold, as_text=as_text))
+            tally.add(scored)
+        errors = _errors(chunk, scored)
+        if output is not None:
+            output.write(_output_rows(chunk, columns, scored, errors, output.schema))
+        for message in errors.values():
+            if strict_input:
+                raise DataError(message)
+            if on_error is not None:
+                on_error(message)
+        done = _advance(done, chunk, len(errors), _share(files, file, chunk), columns)
+        if on_progress is not None:
+            on_progress(done)
+        if output is not None and time.monotonic() - saved >= checkpoint_seconds:
+            output.checkpoint({"progress": done._asdict(), "file": file, "end": chunk.end, "tally": tally.save()})
+            saved = time.monotonic()
     if not done.rows:
         raise DataError(f"{', '.join(files)}: there are no rows")
     return done
 
 
+def _chunks(
+    files: Sequence[str], first: int, start: Position, find: Callable[[Chunk], Columns], *, left: int | None
+) -> Iterator[tuple[int, Chunk, Columns | None]]:
+    """Yield the chunks of all files from a place on, with the number of the file and its columns.
+
+    Columns are None as long as no row of a file could be read. They are looked for in all files before anything is
+    scored, but for those that can be read only once.
+    """
+    columns = {path: _locate(path, find) for path in files if not is_stream(path)}
+    for number, path in enumerate(files[first:], first):
+        names = found.names if (found := columns.get(path)) else None
+        for chunk in read_chunks(path, start=start if number == first else START, names=names):
+            if left == 0:
+                return
+            if left is not None:
+                chunk = chunk._replace(rows=chunk.rows[:left])  # noqa: PLW2901
+                left -= len(chunk.rows)
+            if columns.get(path) is None and _readable(chunk):
+                columns[path] = find(chunk)
+            yield number, chunk, columns.get(path)
+
+
 def _locate(path: str, find: Callable[[Chunk], Columns]) -> Columns | None:
-    """Find the columns of a file before anything is scored; None where no row can be read."""
-    readable = (chunk for chunk in read_chunks(path) if not all(isinstance(row, BadRow) for row in chunk.rows))
-    chunk = next(readable, None)
+    chunk = next(filter(_readable, read_chunks(path)), None)
     return None if chunk is None else find(chunk)
 
 
-def _read(path: str, start: Position, columns: Columns | None, limit: int | None) -> Iterator[Chunk]:
-    """Yield chunks with *limit* rows in all."""
-    left = limit
-    chunks = read_chunks(path, start=start, names=None if columns is None else columns.names)
-    while (left is None or left > 0) and (chunk := next(chunks, None)):
-        yield chunk if left is None else chunk._replace(rows=chunk.rows[:left])
-        left = None if left is None else left - len(chunk.rows)
+def _readable(chunk: Chunk) -> bool:
+    return not all(isinstance(row, BadRow) for row in chunk.rows)
 
 
-def _score_chunk(
+def _errors(chunk: Chunk, scored: Scored | None) -> dict[int, str]:
+    """Return ``file:line: what is wrong`` of the rows that were not scored, by their place in the chunk."""
+    if scored is not None:
+        found = scored.block.errors
+    else:
+        found = {at: row.message for at, row in enumerate(chunk.rows) if isinstance(row, BadRow)}
+    return {at: f"{chunk.place(at)}: {message}" for at, message in sorted(found.items())}
+
+
+def _output_rows(
     chunk: Chunk,
     columns: Columns | None,
-    *,
-    score_block: Callable[[Block], Scored],
-    tally: Tally,
-    gold: Gold | None,
-    output: Output | None,
-) -> list[str]:
-    """Score a chunk, add and write it; return what is wrong with its bad rows."""
-    if columns is None:
-        block = Block(chunk, (), {}, {at: row.message for at, row in enumerate(chunk.rows) if isinstance(row, BadRow)})
-        rows: Iterator[dict[str, Any]] = iter(())
-    else:
-        scored = score_block(read_block(chunk, columns, gold=gold))
-        tally.add(scored)
-        block, rows = scored.block, iter(scored.rows() if output is not None else ())
-    errors = {at: f"{chunk.place(at)}: {message}" for at, message in sorted(block.errors.items())}
-    if output is not None:
-        blank = dict.fromkeys(name for name in output.schema if name not in ("id", "error"))
-        ids = dict(zip(block.at, block.ids(), strict=True))
-        output.write(
-            {"id": _id(chunk, at, columns), **blank, "error": errors[at]}
-            if at in errors
-            else {"id": ids[at], **next(rows), "error": None}
-            for at in range(len(chunk.rows))
-        )
-    return list(errors.values())
+    scored: Scored | None,
+    errors: Mapping[int, str],
+    schema: Mapping[str, Any],
+) -> Iterator[dict[str, Any]]:
+    """Yield a row for each row of the chunk: its scores, or nulls and what is wrong."""
+    scores = zip(scored.block.ids(), scored.rows(), strict=True) if scored is not None else iter(())
+    blank = dict.fromkeys(name for name in schema if name not in ("id", "error"))
+    for at in range(len(chunk.rows)):
+        if at in errors:
+            yield {"id": _id(chunk, at, columns), **blank, "error": errors[at]}
+        else:
+            id_, score = next(scores)
+            yield {"id": id_, **score, "error": None}
 
 
 def _id(chunk: Chunk, at: int, columns: Columns | None) -> Any:
@@ -179,7 +197,8 @@ def _id(chunk: Chunk, at: int, columns: Columns | None) -> Any:
     row = chunk.rows[at]
     if isinstance(row, BadRow) or columns is None or "id" not in columns.roles:
         return None
-    return columns.values("id", [row])[0] if columns.roles["id"] in row else None
+    (id_,) = columns.values("id", [row])
+    return None if id_ is MISSING else id_
 
 
 def _advance(done: Progress, chunk: Chunk, errors: int, share: float | None, columns: Columns | None) -> Progress:
@@ -192,10 +211,6 @@ def _share(files: Sequence[str], number: int, chunk: Chunk) -> float | None:
         return None
     sizes = [Path(path).stat().st_size for path in files]
     return (sum(sizes[:number]) + chunk.read * sizes[number]) / (sum(sizes) or 1)
-
-
-def _state(done: Progress, file: int, end: Position, tally: Tally) -> dict[str, Any]:
-    return {"progress": done._asdict(), "file": file, "end": end, "tally": tally.save()}
 
 
 def _restore(output: Output | None) -> tuple[Progress, int, Position]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -15,6 +14,8 @@ _ALWAYS = ("matching", "incorrect", "conflicts")
 
 def installed_version() -> str:
     """Return the version of this distribution; ``"source"`` where it is not installed."""
+    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415  20 ms that not all need
+
     try:
         return version("star-r1")
     except PackageNotFoundError:

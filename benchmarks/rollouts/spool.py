@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-PART_ROWS = 1 << 17
+PART_ROWS = 1 << 15
 """Records that a part should not exceed by much."""
 _MOST_PARTS = 256  # files that are open at a time
 

@@ -12,7 +12,7 @@ from parsers.values import Transformation
 from rewards.errors import ConfigError
 from rewards.questions import QuestionSpec
 from rewards.spec import TieredSpec
-from rewards.tasks.check import check_format, check_keys, words
+from rewards.tasks.check import check_fields, check_format, check_keys, words
 
 _HERE = Path(__file__).parent
 
@@ -119,6 +119,7 @@ def _field(declared: dict[str, Any]) -> Field:
 
 def _format(declared: dict[str, Any]) -> RecordFormat:
     fields = tuple(_field(each) for each in declared["fields"])
+    check_fields(fields)
     synonyms = declared.get("synonyms", {})
     named_as_transformation = tuple(field.name for field in fields) == Transformation._fields
     return RecordFormat(

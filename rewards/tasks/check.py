@@ -40,13 +40,35 @@ def words(values: Iterable[Any], where: str) -> tuple[str, ...]:
     return tuple(map(str, found))
 
 
+def check_fields(fields: tuple[Field, ...]) -> None:
+    """Raise a ConfigError unless these can be the fields of a record."""
+    if len({field.name for field in fields}) < len(fields) or not fields:
+        raise ConfigError(f"the fields {[field.name for field in fields]} must be some, each with a name of its own")
+    if sum(field.by is not None for field in fields) > 1:
+        raise ConfigError("only one field can depend on another one ('by')")
+    vocabulary = {field.name: field.values for field in fields if field.by is None}
+    for field in fields:
+        if field.kind not in _KINDS:
+            raise ConfigError(f"field {field.name!r} is of kind {field.kind!r}; it is one of {', '.join(_KINDS)}")
+        if field.by is not None and sorted(vocabulary.get(field.by, ())) != sorted(key for key, _ in field.values_by):
+            raise ConfigError(f"field {field.name!r}: values_by must have one entry for each value of {field.by!r}")
+        for values in [values for _, values in field.values_by] if field.by is not None else [field.values]:
+            if (field.kind == "closed") != bool(values):
+                raise ConfigError(f"field {field.name!r}: a closed field has values, and no other does")
+            folded = [fold(value) for value in values]
+            if len(set(folded)) < len(folded) or "" in folded:
+                raise ConfigError(
+                    f"field {field.name!r}: the values {', '.join(values)} must differ in letters a-z or digits, "
+                    "whatever their case and punctuation"
+                )
+
+
 def check_format(record_format: RecordFormat) -> None:
     """Check that every value, in every form, reads as itself.
 
     Raises:
-        ConfigError: if a field or a form is wrong, or a form is read as something else.
+        ConfigError: if a form is wrong, or what is written in it is read as something else.
     """
-    _check_fields(record_format.fields)
     names = sorted(field.name for field in record_format.fields)
     for form in record_format.forms:
         used = sorted(name for _, name in template_parts(form) if name is not None)
@@ -67,28 +89,6 @@ def check_format(record_format: RecordFormat) -> None:
             if read.items != (record,) or read.invalid:
                 told = read.invalid[0].message if read.invalid else f"it is read as {read.items}"
                 raise ConfigError(f"{written!r}, of the form {form!r}, does not read as itself: {told}")
-
-
-def _check_fields(fields: tuple[Field, ...]) -> None:
-    if len({field.name for field in fields}) < len(fields) or not fields:
-        raise ConfigError(f"the fields {[field.name for field in fields]} must be some, each with a name of its own")
-    if sum(field.by is not None for field in fields) > 1:
-        raise ConfigError("only one field can depend on another one ('by')")
-    vocabulary = {field.name: field.values for field in fields if field.by is None}
-    for field in fields:
-        if field.kind not in _KINDS:
-            raise ConfigError(f"field {field.name!r} is of kind {field.kind!r}; it is one of {', '.join(_KINDS)}")
-        if field.by is not None and sorted(vocabulary.get(field.by, ())) != sorted(key for key, _ in field.values_by):
-            raise ConfigError(f"field {field.name!r}: values_by must have one entry for each value of {field.by!r}")
-        for values in [values for _, values in field.values_by] if field.by is not None else [field.values]:
-            if (field.kind == "closed") != bool(values):
-                raise ConfigError(f"field {field.name!r}: a closed field has values, and no other does")
-            folded = [fold(value) for value in values]
-            if len(set(folded)) < len(folded) or "" in folded:
-                raise ConfigError(
-                    f"field {field.name!r}: the values {', '.join(values)} must differ in letters a-z or digits, "
-                    "whatever their case and punctuation"
-                )
 
 
 def _samples(record_format: RecordFormat) -> Iterator[tuple[int | str, ...]]:

@@ -1,0 +1,153 @@
+"""How fast ``star score`` is, in CPU time per row, against decoding the same rows and against other rewards.
+
+    python -m benchmarks.speed.score [--rows 100000]
+
+Only the ratios within one run carry over to another machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections import deque
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+
+from benchmarks.files.rows import read_chunks
+from benchmarks.speed.rows import make_rows, write_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+
+class Cost(NamedTuple):
+    """What a process took: CPU seconds and the most memory it held, in MB."""
+
+    cpu: float
+    memory: float
+
+
+def measure(work: Callable[[], Any], *, repeats: int = 3) -> float:
+    """Return the least CPU seconds of some runs."""
+    taken = []
+    for _ in range(repeats):
+        start = time.process_time()
+        work()
+        taken.append(time.process_time() - start)
+    return min(taken)
+
+
+_WITH_MEMORY = """
+import json, resource, sys
+from star_cli.main import star
+star(sys.argv[1:], standalone_mode=False)
+spent = resource.getrusage(resource.RUSAGE_SELF)
+held = [line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")]
+print(json.dumps([spent.ru_utime + spent.ru_stime, int(held[0]) / 1024]))
+"""
+# VmHWM, since the figure of getrusage is not less than what the parent held when it started the process.
+
+
+def run(*arguments: str) -> Cost:
+    """Run ``star`` with some arguments in a process of its own (on Linux)."""
+    done = subprocess.run([sys.executable, "-c", _WITH_MEMORY, *arguments], stdout=subprocess.PIPE, check=True)
+    return Cost(*json.loads(done.stdout))
+
+
+def decoders(path: Path) -> dict[str, Callable[[], Any]]:
+    """Return ways to decode all rows of a file and do nothing with them."""
+    lines = path.read_bytes().splitlines()
+    found: dict[str, Callable[[], Any]] = {
+        "json, line by line": lambda: _drain(map(json.loads, lines)),
+        "msgspec, line by line": lambda: _drain(map(msgspec.json.decode, lines)),
+        "msgspec, our blocks (with reading)": lambda: _drain(read_chunks(str(path))),
+    }
+    if orjson := _optional("orjson"):
+        found["orjson, line by line"] = lambda: _drain(map(orjson.loads, lines))
+    return found
+
+
+def ours(completions: list[str], targets: list[Any]) -> dict[str, Callable[[], Any]]:
+    """Return our parser, and our reward on batches."""
+    from parsers.completion import parse_completion
+    from parsers.transformations import parse_transformations
+    from rewards import tvr_reward
+
+    def parse() -> None:
+        for text in completions:
+            if (answer := parse_completion(text).answer) is not None:
+                parse_transformations(answer)
+
+    def pay(size: int) -> None:
+        for start in range(0, len(completions), size):
+            tvr_reward(completions[start : start + size], target=targets[start : start + size])
+
+    return {"our parsers": parse} | {f"tvr_reward, batches of {n}": lambda n=n: pay(n) for n in (8, 64, 512)}
+
+
+def others(completions: list[str], targets: list[Any]) -> dict[str, Callable[[], Any]]:
+    """Return what else a user could install; nothing where it is not installed."""
+    found: dict[str, Callable[[], Any]] = {}
+    if trl := _optional("trl.rewards"):
+        messages = [[{"role": "assistant", "content": text}] for text in completions]
+        solutions = [", ".join(f"{r['obj_idx']}.{r['attr']}.{r['val']}" for r in target) for target in targets]
+        found["TRL think_format_reward"] = lambda: trl.think_format_reward(messages)
+        if _optional("math_verify"):
+            found["TRL accuracy_reward (math-verify)"] = lambda: trl.accuracy_reward(messages, solutions)
+    return found
+
+
+def _drain(values: Iterable[Any]) -> None:
+    deque(values, maxlen=0)
+
+
+def _optional(module: str) -> Any:
+    try:
+        return import_module(module)
+    except ImportError:
+        return None
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, default=100_000)
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        large, small = Path(folder, "large.jsonl"), Path(folder, "small.jsonl")
+        write_rows(large, arguments.rows, arguments.seed)
+        write_rows(small, arguments.rows // 10, arguments.seed)
+        print(f"{arguments.rows:,} rows of {large.stat().st_size / arguments.rows:,.0f} bytes\n")
+        costs = {name: measure(work) for name, work in decoders(large).items()}
+        unit = costs.get("orjson, line by line", costs["json, line by line"])
+        rows = list(make_rows(min(arguments.rows, 20_000), arguments.seed))
+        completions, targets = [row["completion"] for row in rows], [row["ground_truth"] for row in rows]
+        for name, work in (ours(completions, targets) | others(completions, targets)).items():
+            costs[name] = measure(work, repeats=2) * arguments.rows / len(rows)
+        del rows, completions, targets
+        out = str(Path(folder, "scores.jsonl"))
+        runs = {
+            "star score, whole": run("score", "--quiet", str(large)),
+            "star score, whole, with --out": run("score", "--quiet", str(large), "--out", out),
+            "star score of a tenth of the rows": run("score", "--quiet", str(small)),
+        }
+    print(f"{'':44}{'us/row':>9}{'ratio':>9}")
+    for name, seconds in costs.items():
+        print(f"{name:44}{1e6 * seconds / arguments.rows:9.2f}{seconds / unit:9.2f}")
+    for name, cost in list(runs.items())[:2]:
+        print(f"{name:44}{1e6 * cost.cpu / arguments.rows:9.2f}{cost.cpu / unit:9.2f}")
+    print(f"\n{'most memory held':44}{'MB':>9}")
+    for name, cost in runs.items():
+        print(f"{name:44}{cost.memory:9.1f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,82 @@
+"""``star doctor``: what is installed, what is in the way, and what a trainer needs to be told."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from star_cli.findings import Finding
+    from star_cli.trainer_lines import TrainerLines
+
+_MARKS = {"ok": ("ok", "green"), "note": ("note", "yellow"), "wrong": ("WRONG", "bold red")}
+
+
+@click.command(short_help="Look for what is in the way.")
+@click.option(
+    "--model",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="A model's folder: its chat template.",
+)
+@click.option(
+    "--chat-template",
+    "template",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A chat template, as .jinja or in JSON.",
+)
+@click.option("--trainer", type=click.Choice(["trl", "verl", "openrlhf", "swift"]), help="What to tell this trainer.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def doctor(model: Path | None, template: Path | None, trainer: str | None, *, as_json: bool) -> None:
+    """Look for what goes wrong between this package, its surroundings and a trainer.
+
+    Reports versions and extras, other packages or files named like ours, whether a GPU can be seen (without loading
+    torch) and whether a chat template opens <think> itself. Exits with 1 if something is wrong.
+    """
+    from star_cli.findings import check_installation, check_template, check_trainer
+    from star_cli.trainer_lines import TRAINERS
+
+    found = check_installation(Path.cwd())
+    found += [finding for source in (model, template) if source for finding in check_template(source)]
+    lines = None if trainer is None else TRAINERS[trainer]
+    if lines is not None:
+        found += check_trainer(lines)
+    if as_json:
+        data = {"findings": [each._asdict() for each in found], "trainer": lines and lines._asdict()}
+        click.echo(json.dumps(data, ensure_ascii=False, indent=2))
+    else:
+        _print(found, lines)
+    if any(each.status == "wrong" for each in found):
+        raise SystemExit(1)
+
+
+def _print(found: Sequence[Finding], lines: TrainerLines | None) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(highlight=False)
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for each in found:
+        mark, style = _MARKS[each.status]
+        said = Text(each.text)
+        if each.advice:
+            said.append(f"\n{each.advice}", style="dim")
+        table.add_row(Text(mark, style=style), Text(each.topic), said)
+    console.print(table)
+    if lines is not None:
+        click.echo()
+        click.echo(trainer_text(lines))
+
+
+def trainer_text(lines: TrainerLines) -> str:
+    """Return what to write for a trainer, ready to be copied."""
+    blocks: list[Any] = [f"# {lines.package} {lines.version}: {lines.data}", ""]
+    if lines.file:
+        blocks += [f"# ---- {lines.file}", lines.code.rstrip(), ""]
+    blocks += ["# ---- configuration", lines.lines.rstrip()]
+    return "\n".join(blocks)

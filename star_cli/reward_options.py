@@ -1,0 +1,81 @@
+"""The options that say what a completion is scored against, the same for every command that scores."""
+
+from __future__ import annotations
+
+from functools import reduce
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+
+def _pairs(ctx: click.Context, param: click.Parameter, values: Sequence[str]) -> dict[str, str]:  # noqa: ARG001
+    """Read options of the form NAME=VALUE."""
+    for value in values:
+        if "=" not in value.strip("="):
+            raise click.BadParameter(f"{value!r} is not of the form NAME=VALUE")
+    return dict(value.split("=", 1) for value in values)
+
+
+_OPTIONS = (
+    click.option("--task", default="tvr", show_default=True, help="A task's name, or the path of its YAML file."),
+    click.option(
+        "--preset", default="default", show_default=True, help="A named change of the task's reward: paper, ..."
+    ),
+    click.option("--matching", type=click.Choice(["one_to_one", "literal"]), help="How predictions meet true records."),
+    click.option("--conflicts", type=click.Choice(["last", "each"]), help="Which of two values for one cell can earn."),
+    click.option(
+        "--weights", type=click.Path(exists=True, dir_okay=False), help="YAML with fields of the reward (TieredSpec)."
+    ),
+    click.option(
+        "--mode",
+        type=click.Choice(["strict", "lenient"]),
+        default="strict",
+        show_default=True,
+        help="lenient also takes the last complete answer of a completion whose tags are broken.",
+    ),
+    click.option(
+        "--think-prefilled",
+        type=click.Choice(["auto", "true", "false"]),
+        default="auto",
+        show_default=True,
+        help="Whether the chat template already wrote <think>.",
+    ),
+    click.option(
+        "--map", "mapping", multiple=True, callback=_pairs, metavar="ROLE=COLUMN", help="completion=output, ..."
+    ),
+    click.option(
+        "--targets",
+        type=click.Path(exists=True, dir_okay=False),
+        help="A file with the gold, if the FILEs come without.",
+    ),
+    click.option(
+        "--on",
+        type=click.Choice(["id", "prompt"]),
+        default="id",
+        show_default=True,
+        help="What --targets is joined on.",
+    ),
+)
+
+
+def reward_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options to a command; it takes them by their names, --map as ``mapping``."""
+    return reduce(lambda decorated, option: option(decorated), reversed(_OPTIONS), command)
+
+
+def reward_settings(
+    *, matching: str | None, conflicts: str | None, weights: str | None, think_prefilled: str, **others: Any
+) -> dict[str, Any]:
+    """Return the library's arguments; flags count more than the file of weights, both are in ``overrides``."""
+    from benchmarks.rollouts.scoring import read_weights
+
+    flags = {"matching": matching, "conflicts": conflicts}
+    overrides = {
+        **(read_weights(weights) if weights else {}),
+        **{name: value for name, value in flags.items() if value is not None},
+    }
+    prefilled = {"auto": "auto", "true": True, "false": False}[think_prefilled]
+    return {**others, "overrides": overrides, "think_prefilled": prefilled}

@@ -1,0 +1,198 @@
+"""Which column is what: known names, the dialects of other systems, the user's word; never a guess."""
+
+import pytest
+
+from benchmarks.files.columns import DIALECTS, MISSING, ROLES, Columns, find_columns, unwrap
+from benchmarks.files.rows import START, BadRow, Chunk
+from rewards.errors import ConfigError, DataError
+from rewards.functions import TARGET_COLUMNS
+
+BOTH = ("completion", "target")
+
+
+def find(*rows, needed=BOTH, **options):
+    chunk = Chunk("f.jsonl", rows, range(1, len(rows) + 1), None, START, None)
+    return find_columns(chunk, needed=needed, **options)
+
+
+@pytest.mark.parametrize("completion", ROLES["completion"])
+@pytest.mark.parametrize("target", TARGET_COLUMNS)
+def test_the_usual_names(completion, target):
+    found = find({completion: "a", target: "b", "other": 1})
+    assert found.roles == {"completion": completion, "target": target}
+    assert found.dialect is None
+
+
+@pytest.mark.parametrize(
+    ("row", "dialect", "roles"),
+    [
+        (
+            {
+                "step": 1,
+                "prompt": "p",
+                "completion": "c",
+                "tvr_reward": 1.0,
+                "answer": "x",
+                "target": "y",
+                "advantage": 0.1,
+            },
+            "TRL completions",
+            {"completion": "completion", "target": "target", "prompt": "prompt", "step": "step"},
+        ),
+        (
+            {"step": 1, "prompt": "p", "completion": "c", "answer": "x", "advantage": 0.1},
+            "TRL completions",
+            {"completion": "completion", "target": "answer", "prompt": "prompt", "step": "step"},
+        ),
+        (
+            {"input": "p", "output": "c", "gts": "g", "score": 1.0, "step": 3, "answer": "x", "prediction": "y"},
+            "verl rollout",
+            {"completion": "output", "target": "gts", "prompt": "input", "step": "step"},
+        ),
+        (
+            {
+                "step": "3",
+                "messages": [{"role": "user", "content": "p"}],
+                "completion": "c",
+                "reward": 1.0,
+                "solution": "g",
+            },
+            "ms-swift completions",
+            {"completion": "completion", "target": "solution", "prompt": "messages", "step": "step"},
+        ),
+        (
+            {"gen_step": 3, "prompt": "p", "completion": "c", "advantages": 1.0, "label": "g"},
+            "ms-swift completions",
+            {"completion": "completion", "target": "label", "prompt": "prompt", "step": "gen_step"},
+        ),
+        (
+            {"doc_id": 3, "target": "A", "resps": [["text"]], "filtered_resps": ["A"], "doc": {"answer": "A"}},
+            "lmms-eval samples",
+            {"completion": "resps", "target": "target", "id": "doc_id"},
+        ),
+        (
+            {"doc_id": 3, "target": "A", "filtered_resps": ["A"]},
+            "lmms-eval samples",
+            {"completion": "filtered_resps", "target": "target", "id": "doc_id"},
+        ),
+        (
+            {"reward_model": {"style": "rule", "ground_truth": "g"}, "response": "c", "uid": "7"},
+            None,
+            {"completion": "response", "target": "reward_model.ground_truth", "id": "uid"},
+        ),
+    ],
+)
+def test_dialects(row, dialect, roles):
+    found = find(row)
+    assert found.dialect == dialect
+    assert found.roles == roles
+
+
+def test_every_dialect_has_a_case():
+    assert {each.name for each in DIALECTS} == {
+        "TRL completions",
+        "verl rollout",
+        "ms-swift completions",
+        "lmms-eval samples",
+    }
+
+
+def test_two_columns_with_the_same_content_are_one():
+    found = find(
+        {"response": "a", "output": ["a"], "target": "t", "answer": "t"},
+        {"response": "b", "output": "b", "answer": None},
+    )
+    assert found.roles["completion"] == "response"
+    assert found.roles["target"] == "target"
+
+
+@pytest.mark.parametrize(
+    ("row", "role", "first", "second"),
+    [
+        ({"response": "a", "output": "b", "target": "t"}, "completion", "response", "output"),
+        ({"response": "a", "target": "t", "answer": "u"}, "target", "target", "answer"),
+        (
+            {"step": 1, "prompt": "p", "completion": "c", "advantage": 1, "target": "a", "solution": "b"},
+            "target",
+            "target",
+            "solution",
+        ),
+    ],
+)
+def test_two_columns_with_other_content_are_refused(row, role, first, second):
+    with pytest.raises(ConfigError) as error:
+        find(row, row)
+    assert str(error.value) == (
+        f"f.jsonl: {first!r} and {second!r} could both be the {role}, and they differ (f.jsonl:1); "
+        f"say which it is: --map {role}={first} or --map {role}={second}"
+    )
+    assert find(row, mapping={role: second}).roles[role] == second
+
+
+def test_a_role_that_is_not_needed_is_never_ambiguous():
+    assert (
+        find({"response": "a", "target": "t", "answer": "u"}, needed=("completion",)).roles["completion"] == "response"
+    )
+
+
+def test_a_column_without_values_is_no_candidate():
+    assert find({"response": None, "output": "b", "target": "t"}).roles["completion"] == "output"
+
+
+def test_a_column_may_begin_later_and_bad_rows_are_passed_over():
+    found = find(BadRow("broken"), {"response": "a"}, {"response": "b", "target": "t"})
+    assert found.roles["target"] == "target"
+
+
+def test_a_missing_column_names_those_that_are_there_and_the_nearest():
+    with pytest.raises(DataError) as error:
+        find({"id": 1, "completions_text": "a", "targets": "b"}, needed=("target",))
+    assert str(error.value) == (
+        "f.jsonl: there is no target column; the columns are id, completions_text, targets; "
+        "say which it is: --map target=targets"
+    )
+    with pytest.raises(DataError, match="there are no columns; say which it is: --map completion=COLUMN"):
+        find({})
+
+
+def test_the_user_says_which_column():
+    row = {"completion": "a", "out": "b", "target": "t", "deep": {"er": {"gold": "u"}}, "a.b": "v"}
+    found = find(row, mapping={"completion": "out", "target": "deep.er.gold", "group": "a.b"})
+    assert found.roles == {"completion": "out", "target": "deep.er.gold", "group": "a.b"}
+    assert [found.values(role, [row, {}]) for role in found.roles] == [["b", MISSING], ["u", MISSING], ["v", MISSING]]
+    assert set(found.names) >= {"out", "deep", "a.b"}
+
+
+def test_wrong_mappings_name_the_nearest():
+    row = {"completion": "a", "target": "t", "outputs": "b"}
+    with pytest.raises(ConfigError, match="--map text=outputs: 'text' is none of completion, target"):
+        find(row, mapping={"text": "outputs"})
+    with pytest.raises(ConfigError, match="no column 'ouputs' for the completion; did you mean 'outputs'?"):
+        find(row, mapping={"completion": "ouputs"})
+
+
+def test_of_joined_files_a_mapping_of_the_key_is_for_the_one_that_has_it():
+    row = {"completion": "a", "id": 1}
+    assert find(row, needed=("completion", "id"), mapping={"id": "key"}, joined_on="id").roles["id"] == "id"
+    row = {"completion": "a", "id": 1, "key": 2}
+    assert find(row, needed=("completion", "id"), mapping={"id": "key"}, joined_on="id").roles["id"] == "key"
+    with pytest.raises(DataError, match="there is no id column"):
+        find({"completion": "a"}, needed=("completion", "id"), mapping={"id": "key"}, joined_on="id")
+
+
+def test_other_roles_can_be_looked_for():
+    known = {**ROLES, "category": ("category", "type")}
+    assert find({"response": "a", "answer": "b", "type": "c"}, known=known).roles["category"] == "type"
+
+
+def test_values_inside_objects():
+    columns = Columns({"target": "a.b"})
+    rows = [{"a": {"b": 1}}, {"a": 3}, {"a.b": 2, "a": {"b": 9}}, {"a": {"b": None}}, {}]
+    assert columns.values("target", rows) == [1, MISSING, 2, None, MISSING]
+
+
+@pytest.mark.parametrize(
+    ("value", "inner"), [([["a"]], "a"), (["a", "b"], ["a", "b"]), ([], []), ("a", "a"), ([[1, 2]], [1, 2])]
+)
+def test_unwrap(value, inner):
+    assert unwrap(value) == inner

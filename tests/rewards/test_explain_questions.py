@@ -1,0 +1,85 @@
+"""The explanation of a question shows what its score is made of."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rewards import ConfigError, score_completion
+from rewards.explain_questions import explain_question
+
+names = st.sampled_from(["sofa", "ball", "lamp", "door", "the camera", "me"])
+triplet = st.tuples(names, names, st.sampled_from(["left", "behind", "near"])).map(lambda t: f"[{', '.join(t)}]")
+view = st.tuples(st.integers(1, 4), st.lists(triplet, max_size=4)).map(lambda v: f"View {v[0]}: {' '.join(v[1])}")
+reasoning = st.lists(view, max_size=4).map("\n".join)
+answer = st.sampled_from(["B", "A", "(b)", "nothing", "", "A or B"])
+envelope = st.sampled_from(["<think>{}</think><answer>{}</answer>", "{}</think><answer>{}</answer>", "{}{}"])
+labels = st.none() | st.lists(st.lists(names, max_size=3), min_size=1, max_size=3)
+weights = st.fixed_dictionaries(
+    {},
+    optional={name: st.sampled_from([0.0, 0.3, 1.0, 2.5]) for name in ("answer_weight", "reference_weight")}
+    | {"format_weight": st.sampled_from([0.0, 1.0])},
+)
+
+
+@settings(deadline=None)
+@given(envelope, reasoning, answer, labels, weights)
+def test_parts_are_those_of_the_score(form, think, said, references, changes):
+    text = form.format(think, said)
+    explanation = explain_question(text, "B", references=references, **changes)
+    assert explanation.score == score_completion(text, "B", task="multiview", references=references, **changes)
+    assert explanation.parts == dict(explanation.score.parts)
+    assert sum(explanation.parts.values()) == explanation.score.total
+
+
+@settings(deadline=None)
+@given(reasoning, st.lists(st.lists(names, max_size=3), min_size=1, max_size=3))
+def test_the_sets_that_are_shown_are_the_sets_that_pay(think, references):
+    explanation = explain_question(f"<think>{think}</think><answer>B</answer>", "B", references=references)
+    for each in explanation.views:
+        size = len(each.named) + len(each.true)
+        assert each.f1 == (2 * len(each.named & each.true) / size if size else 1.0)
+        assert each.missing | (each.named & each.true) == each.true
+        assert each.extra | (each.named & each.true) == each.named
+    assert explanation.references.value == pytest.approx(
+        sum(each.f1 for each in explanation.views) / len(explanation.views)
+    )
+
+
+def test_views():
+    think = "View 1: [the Sofa, balls, behind] [sofa, lamp, left]\nView 3: [door, lamp, right]"
+    explanation = explain_question(
+        f"<think>{think}</think><answer>B</answer>", "B", references={1: ["sofa", "ball"], 2: ["door"]}
+    )
+    first, second = explanation.views
+    assert (first.named, first.missing, first.extra) == ({"sofa", "ball", "lamp"}, set(), {"lamp"})
+    assert first.f1 == 0.8
+    assert (second.written, second.named, second.missing, second.f1) == (False, set(), {"door"}, 0.0)
+    assert explanation.references.extra_views == (3,)
+    assert explanation.parts == {"format": 0.0, "answer": 1.0, "reference": 0.4}
+
+
+def test_relations_count_where_they_are_weighed():
+    explanation = explain_question(
+        "<think>View 1: [sofa, ball, left]</think><answer>B</answer>",
+        "B",
+        references=[["sofa", "ball"]],
+        relations=[[["ball", "sofa", "right"]]],
+        relation_weight=0.5,
+    )
+    assert explanation.views[0].relations_f1 == 1.0
+    assert explanation.parts["reference"] == 1.0
+
+
+def test_broken_envelope_names_nothing():
+    explanation = explain_question("View 1: [sofa, ball, left] B", "B", references=[["sofa", "ball"]])
+    assert explanation.completion.fault.code == "no_think"
+    assert explanation.references is None
+    assert explanation.views[0].f1 == 0.0
+    assert explanation.score.total == 0.0
+
+
+def test_list_tasks_are_refused():
+    with pytest.raises(ConfigError, match="is no question"):
+        explain_question("B", "B", task="tvr")

@@ -1,0 +1,370 @@
+"""Scores: the case table of attacks, exact sums, fixed keys, any text, any split of a batch, any hash seed."""
+
+import json
+import math
+import os
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import rewards
+from rewards import ConfigError, DataError, TieredSpec, score_batch, score_completion
+from rewards.score import add_up, answer_text, read_envelopes, resolve
+from rewards.spec import PRESETS, TVR, preset_spec
+from rewards.tasks import load_task
+from rewards.tiered import SMALL_BATCH
+from tests.oracles import tiered as oracle
+from tests.strategies import TAGS, answers, completions, hostile_completions, predictions, targets
+
+CASES = Path(__file__).parents[1] / "cases" / "rewards.jsonl"
+ROOT = Path(__file__).parents[2]
+PARTS = ["format", "exact", "attribute", "object", "incorrect", "underprediction"]
+GOOD = "<think>a</think><answer>{}</answer>"
+PRESET = st.sampled_from(list(PRESETS))
+MODE = st.sampled_from(["strict", "lenient"])
+
+
+def cases():
+    return [json.loads(line) for line in CASES.read_text(encoding="utf-8").splitlines()]
+
+
+@pytest.mark.parametrize("case", cases(), ids=lambda case: case["name"])
+def test_case(case):
+    completion = case["completion"]
+    if "repeat" in case:
+        text, times = case["repeat"]
+        completion = completion.format(text * times)
+    score = score_completion(completion, case["target"], **case["options"])
+    assert list(score.parts.items()) == list(case["parts"].items())
+    assert (score.total, score.correct, score.unit) == (case["total"], case["correct"], case["unit"])
+    assert (score.fault and score.fault.code) == case["fault"]
+
+
+def test_case_names_are_unique():
+    assert len({case["name"] for case in cases()}) == len(cases())
+
+
+# --- what holds for any text -----------------------------------------------------------------------------------------
+
+
+@given(hostile_completions(), targets(), PRESET, MODE, st.sampled_from([None, "n_gt"]))
+def test_any_text_gets_a_score(text, true, preset, mode, scale):
+    score = score_completion(text, true, preset=preset, mode=mode, scale=scale)
+    assert list(score.parts) == PARTS
+    assert sum(score.parts.values()) == score.total
+    assert all(type(value) is float and math.isfinite(value) for value in score.parts.values())
+    assert not any(
+        value == 0 and math.copysign(1, value) < 0 for value in [score.total, score.unit, *score.parts.values()]
+    )
+    assert score.parts["format"] in (0.0, 1.0)
+    assert all(score.parts[part] >= 0 for part in ("exact", "attribute", "object"))
+    assert max(score.parts["incorrect"], score.parts["underprediction"]) <= 0
+    assert 0 <= score.unit <= 1
+    assert type(score.correct) is bool
+    assert (score.parts["format"] == 0) <= (score.fault is not None)
+    if score.answer is None:
+        assert not score.correct
+        assert score.parts["incorrect"] == 0
+    assert score == score_completion(text, true, preset=preset, mode=mode, scale=scale)
+
+
+@given(answers(max_size=4), targets(), st.data(), PRESET)
+def test_score_is_format_and_the_slow_twins_parts(answer, true, data, preset):
+    text, items = answer
+    spec = preset_spec(TVR, preset)
+    score = score_completion(data.draw(completions(text)), true, preset=preset)
+    expected = {"format": 1.0} | oracle.parts(spec, items, 0, true)
+    assert dict(score.parts) == pytest.approx(expected, abs=1e-12)
+    assert score.correct == (set(items) == set(true))
+    best = sum(oracle.parts(spec, true, 0, true).values())
+    accuracy = score.total - 1
+    assert score.unit == pytest.approx(min(1, max(0, accuracy / best)) if best else float(score.correct), abs=1e-12)
+    assert (list(score.answer), score.fault) == (items, None)
+
+
+@given(hostile_completions(), targets(), PRESET)
+def test_lenient_earns_the_same_without_a_fault_and_no_format_point_with_one(text, true, preset):
+    strict, lenient = (score_completion(text, true, preset=preset, mode=mode) for mode in ("strict", "lenient"))
+    assert lenient.parts["format"] == strict.parts["format"]
+    if strict.parts["format"]:
+        assert lenient == strict
+    else:
+        assert strict.answer is None
+        assert not strict.correct
+
+
+@given(predictions(), st.integers(0, 3), targets(), PRESET)
+def test_faulty_tags_are_an_empty_answer_without_the_format_point(predicted, junk, true, preset):
+    text = ", ".join([*map(str, predicted), *["?"] * junk])
+    broken = score_completion(f"<answer>{text}</answer>", true, preset=preset)
+    empty = score_completion(GOOD.format("none"), true, preset=preset)
+    assert dict(broken.parts) == dict(empty.parts) | {
+        "format": 0.0,
+        "exact": 0.0 if preset == "naive_binary" else empty.parts["exact"],
+    }
+    assert broken.answer is None
+    assert not broken.correct
+
+
+@given(st.integers(1, 5), targets(min_size=1), PRESET)
+def test_an_answer_without_any_valid_piece_is_empty(junk, true, preset):
+    nonsense = score_completion(GOOD.format(", ".join(["2.color.cyna"] * junk)), true, preset=preset)
+    empty = score_completion(GOOD.format(""), true, preset=preset)
+    assert dict(nonsense.parts) == dict(empty.parts)
+    assert (nonsense.correct, nonsense.fault.code, len(nonsense.answer.invalid)) == (False, "unknown_value", junk)
+
+
+@given(predictions(max_size=4).filter(bool), st.integers(1, 3), targets())
+def test_each_invalid_piece_is_one_incorrect_prediction(predicted, junk, true):
+    """Like a record that agrees with nothing at all."""
+    invalid = score_completion(GOOD.format(", ".join([*map(str, predicted), *["x"] * junk])), true)
+    false = [(90 + number, "color", "red") for number in range(junk)]
+    foreign = score_completion(
+        GOOD.format(", ".join([*map(str, predicted), *(f"{i}.{a}.{v}" for i, a, v in false)])), true
+    )
+    assert dict(invalid.parts) == dict(foreign.parts)
+    assert not invalid.correct
+
+
+@given(answers(max_size=4), targets(), st.sampled_from(["Perhaps ", "", "no, "]))
+def test_what_the_reasoning_says_is_worth_nothing(answer, true, prose):
+    text, items = answer
+    said = ", ".join(map(str, true))
+    plain = score_completion(GOOD.format(text), true)
+    assert score_completion(f"<think>{prose}<answer>{said}</answer></think><answer>{text}</answer>", true) == plain
+
+
+# --- batches ---------------------------------------------------------------------------------------------------------
+
+
+def sample(rows):
+    """Return invented completions and targets, every kind of fault among them."""
+    import random
+
+    rng = random.Random(11)
+    pieces = [
+        "2.color.cyan",
+        "0.shape.cube",
+        "2.color.red",
+        "1.size.small",
+        "0.shape.sphere",
+        "3.texture.red",
+        "2.size",
+        "",
+        "?",
+    ]
+    texts, gold = [], []
+    for _ in range(rows):
+        answer = ", ".join(rng.choice(pieces) for _ in range(rng.randrange(6)))
+        text = GOOD.format(answer)
+        if rng.random() < 0.3:
+            at = rng.randrange(len(text))
+            text = text[:at] + rng.choice([*TAGS, "", " ", "a"]) + text[at + rng.randrange(12) :]
+        texts.append(text)
+        gold.append(
+            [pair for pair in ("2.color.cyan", "0.shape.cube", "1.size.small", "2.color.red") if rng.random() < 0.5]
+        )
+    return texts, gold
+
+
+def same(left, right):
+    assert left.total.tolist() == right.total.tolist()
+    assert {part: values.tolist() for part, values in left.parts.items()} == {
+        part: values.tolist() for part, values in right.parts.items()
+    }
+    for name in ("correct", "unit", "prefilled", "n_pred"):
+        assert getattr(left, name).tolist() == getattr(right, name).tolist()
+    assert list(left.answers) == list(right.answers)
+    assert list(left.faults) == list(right.faults)
+
+
+@settings(max_examples=15)
+@given(st.lists(st.integers(1, 150), min_size=1, max_size=8), PRESET, st.sampled_from([None, "n_gt"]))
+def test_any_split_of_a_batch_gives_the_same(sizes, preset, scale):
+    texts, gold = sample(200)
+    whole = score_batch(texts, gold, preset=preset, scale=scale, mode="lenient")
+    start = 0
+    for size in [*sizes, 200]:
+        part = score_batch(
+            texts[start : start + size], gold[start : start + size], preset=preset, scale=scale, mode="lenient"
+        )
+        for number, score in enumerate(part):
+            assert score == whole[start + number]
+        start = min(start + size, 200)
+
+
+@pytest.mark.parametrize("rows", [0, 1, SMALL_BATCH, SMALL_BATCH + 1, 200])
+@pytest.mark.parametrize("task", ["tvr", "trance"])
+def test_shapes_and_types(rows, task):
+    texts, gold = sample(rows)
+    batch = score_batch(texts, gold, task=task)
+    assert list(batch.parts) == PARTS
+    for values in (batch.total, batch.unit, *batch.parts.values()):
+        assert (values.shape, values.dtype) == ((rows,), np.float64)
+    assert (batch.correct.dtype, batch.prefilled.dtype, batch.n_pred.dtype) == (np.bool_, np.bool_, np.int64)
+    assert batch.correct.shape == batch.prefilled.shape == batch.n_pred.shape == (rows,)
+    assert len(batch) == len(batch.answers) == len(batch.faults) == len(list(batch)) == rows
+    same(batch, score_batch(texts, gold, task=task))
+
+
+def test_a_batch_of_any_size_is_its_rows():
+    texts, gold = sample(SMALL_BATCH * 3)
+    batch = score_batch(texts, gold, mode="lenient")
+    for number, score in enumerate(batch):
+        assert score == score_completion(texts[number], gold[number], mode="lenient")
+        assert sum(score.parts.values()) == score.total
+    assert len({fault and fault.code for fault in batch.faults}) > 8
+
+
+def test_prefilled_is_told():
+    batch = score_batch(["a</think><answer></answer>", GOOD, "a"], [[], [], []])
+    assert batch.prefilled.tolist() == [True, False, False]
+
+
+def test_a_total_is_pythons_own_sum():
+    """Python 3.12 and later add floats with less rounding than adding them one by one."""
+    parts = {"a": np.array([0.1, 1e100]), "b": np.array([0.2, 1.0]), "c": np.array([0.3, -1e100])}
+    assert add_up(parts).tolist() == [sum([0.1, 0.2, 0.3]), sum([1e100, 1.0, -1e100])]
+    texts, gold = sample(100)
+    batch = score_batch(texts, gold, scale="n_gt", incorrect_penalty=0.1, tiers={"attribute": 1 / 3})
+    assert [sum(score.parts.values()) for score in batch] == batch.total.tolist()
+
+
+@pytest.mark.slow
+def test_any_hash_seed_gives_the_same():
+    """Parsing, faults, matching and tie-breaks, in processes whose sets iterate in different orders."""
+    program = (
+        "import sys, json\n"
+        "from tests.rewards.test_score import sample\n"
+        "from rewards import score_batch\n"
+        "texts, gold = sample(120)\n"
+        "rows = []\n"
+        "for options in ({}, {'preset': 'paper'}, {'tiers': {('index', 'attribute', 'value'): 5, ('value',): 1, ('index',): 1}, 'table': ()}):\n"
+        "    batch = score_batch(texts, gold, mode='lenient', **options)\n"
+        "    rows += [[score.total, list(score.parts.items()), repr(score.answer), repr(score.fault)] for score in batch]\n"
+        "print(json.dumps(rows))\n"
+    )
+    seen = set()
+    for seed in ("0", "1", "4242"):
+        environment = os.environ | {"PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT)}
+        done = subprocess.run(
+            [sys.executable, "-c", program], env=environment, capture_output=True, text=True, cwd=ROOT, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        seen.add(done.stdout)
+    assert len(seen) == 1
+
+
+# --- settings and gold -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"task": "tvrr"}, "unknown task 'tvrr'"),
+        ({"preset": "papers"}, "unknown preset 'papers'"),
+        ({"incorect": "no_tier"}, "unknown reward option 'incorect'"),
+        ({"mode": "Strict"}, r"^mode is 'Strict'; it is 'strict' or 'lenient'$"),
+        ({"think_prefilled": "yes"}, r"^think_prefilled is 'yes'; it is True, False or 'auto'$"),
+        ({"think_prefilled": None}, "^think_prefilled is None"),
+        (
+            {"task": "multiview", "preset": "calibrated"},
+            r"^preset 'calibrated' is for list tasks; 'multiview' has 'default' and 'paper'",
+        ),
+        ({"task": "multiview", "matching": "literal"}, "unknown reward option 'matching'"),
+    ],
+)
+def test_wrong_settings(options, message):
+    with pytest.raises(ConfigError, match=message):
+        score_batch([GOOD], [[]], **options)
+
+
+def test_lengths_must_agree():
+    with pytest.raises(ConfigError, match=r"^there are 2 completions and 1 targets$"):
+        score_batch([GOOD, GOOD], [[]])
+
+
+def test_wrong_rows_are_named():
+    with pytest.raises(DataError, match=r"^row 1: target\[0\]\.value 'cyna' is not a color") as caught:
+        score_batch([GOOD] * 3, [[], [(2, "color", "cyna")], None])
+    assert caught.value.row == 1
+    with pytest.raises(DataError, match=r"^row 2: a completion is text or a list of messages, not int 5$") as caught:
+        score_batch([GOOD, GOOD, 5], [[], [], []])
+    assert caught.value.row == 2
+    assert caught.value.args == ("a completion is text or a list of messages, not int 5",)
+    again = pickle.loads(pickle.dumps(caught.value))
+    assert (str(again), again.row) == (str(caught.value), 2)
+
+
+def test_errors_are_value_errors():
+    assert issubclass(DataError, ValueError)
+    assert issubclass(ConfigError, ValueError)
+    assert str(DataError("x")) == "x"
+    assert (DataError("x").row, str(DataError("x", row=0))) == (None, "row 0: x")
+
+
+def test_resolve():
+    task = load_task("tvr")
+    assert resolve("tvr") == resolve(task) == (task, TVR)
+    assert resolve(task, "paper", scale="n_gt") == (task, preset_spec(TVR, "paper", scale="n_gt"))
+    question = load_task("multiview")
+    assert resolve("multiview", "paper") == resolve(question) == (question, question.spec)
+    assert resolve("multiview", answer_weight=2)[1].answer_weight == 2
+
+
+def test_a_spec_that_is_no_chain_scores_too():
+    tiers = {("index", "attribute", "value"): 5.0, ("attribute", "value"): 2.0, ("index",): 1.0}
+    score = score_completion(GOOD.format("3.color.cyan, 2.size.small"), "2.color.cyan", tiers=tiers, table=())
+    assert dict(score.parts) == {
+        "format": 1,
+        "exact": 0,
+        "value": 2,
+        "object": 0,
+        "incorrect": -2,
+        "underprediction": 0,
+    }
+    assert isinstance(resolve("tvr", tiers=tiers, table=())[1], TieredSpec)
+
+
+def test_questions_go_elsewhere():
+    completion = "<think>View 1: [sofa, ball, behind]</think><answer>B</answer>"
+    score = score_completion(completion, "B", task="multiview", references=[["sofa", "ball"]])
+    assert dict(score.parts) == {"format": 0.0, "answer": 1.0, "reference": 1.0}
+    assert (score.total, score.correct, score.unit) == (2.0, True, 1.0)
+    assert score_completion(completion, "left", task="multiview", options=["right", "left"]).total == 1.0
+
+
+def test_answers_as_people_write_them():
+    assert answer_text(None) is None
+    assert (
+        answer_text(score_completion(GOOD.format("(2, colour, CYAN)\n0.shape.cube, x"), []).answer)
+        == "2.color.cyan, 0.shape.cube"
+    )
+    assert answer_text(score_completion(GOOD.format("none"), []).answer) == ""
+    assert answer_text("B") == "B"
+    assert answer_text(1.5) == "1.5"
+
+
+def test_envelopes_are_read_in_order():
+    read = read_envelopes([GOOD, {"content": "a</think><answer>b</answer>"}], mode="strict", think_prefilled=False)
+    assert [each.answer for each in read] == ["{}", None]
+
+
+def test_scores_are_values():
+    score = score_completion(GOOD.format("2.color.cyan, x"), "2.color.cyan")
+    assert pickle.loads(pickle.dumps(score)) == score
+    with pytest.raises(AttributeError):
+        score.total = 1.0
+    batch = score_batch([GOOD], [[]])
+    same(pickle.loads(pickle.dumps(batch)), batch)
+
+
+def test_public_names():
+    assert len(set(rewards.__all__)) == len(rewards.__all__)
+    assert all(hasattr(rewards, name) for name in rewards.__all__)
