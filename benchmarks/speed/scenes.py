@@ -12,7 +12,9 @@ import os
 import platform
 import statistics
 import time
+from functools import partial
 from importlib.util import find_spec
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -24,7 +26,7 @@ from trainers.data.rows import tvr_rows
 from trainers.data.scenes import generate_scene
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 SIZES = (64, 128, 224, (320, 240))
 
@@ -41,20 +43,26 @@ def rate(work: Callable[[], Any], items: int, rounds: int) -> float:
 
 
 def scenes(rounds: int) -> None:
-    """Scenes a second, and scenes with their training rows."""
+    """Scenes a second, and training rows a second."""
     for attributes in (ATTRIBUTES, (*ATTRIBUTES, "position")):
-        first = iter(range(0, 10**9, 80))
-
-        def make(attributes: tuple[str, ...] = attributes) -> None:
-            start = next(first)
-            for index in range(start, start + 80):
-                generate_scene(0, index, attributes=attributes)
-
-        print(f"scenes, {'+'.join(attributes):41} {rate(make, 80, rounds):9.1f} /s")
+        report(
+            f"scenes, {'+'.join(attributes)}",
+            rate(partial(next_scenes, count(0, 80), attributes), 80, rounds),
+        )
     made = [generate_scene(0, index) for index in range(80)]
-    print(
-        f"{'rows (prompt, target, references)':49} {rate(lambda: [tvr_rows(s) for s in made], 240, rounds):9.1f} /s"
-    )
+    report("rows: prompt, target, references", rate(lambda: [tvr_rows(scene) for scene in made], 240, rounds))
+
+
+def next_scenes(starts: Iterator[int], attributes: tuple[str, ...]) -> None:
+    """Make 80 scenes, other ones each time."""
+    start = next(starts)
+    for index in range(start, start + 80):
+        generate_scene(0, index, attributes=attributes)
+
+
+def report(name: str, found: float) -> None:
+    """Print one line."""
+    print(f"{name:60} {found:9.1f} /s", flush=True)
 
 
 def images(rounds: int) -> None:
@@ -74,7 +82,7 @@ def images(rounds: int) -> None:
                 for scene, view, final in made:
                     render(scene, view, size, backend, final=final)
 
-            print(f"{backend + ' ' + str(size):49} {rate(draw, len(made), rounds):9.2f} /s")
+            report(f"{backend}, {size} px", rate(draw, len(made), rounds))
 
 
 def gpu(device: str, rounds: int) -> None:
@@ -90,7 +98,7 @@ def gpu(device: str, rounds: int) -> None:
                 torch.cuda.synchronize()
 
             name = f"raycast 128, batches of 256, {samples**2} rays a pixel{', compiled' if compiled else ''}"
-            print(f"{name:60} {rate(draw, len(made), rounds):9.1f} /s")
+            report(name, rate(draw, len(made), rounds))
     print(f"{torch.cuda.get_device_name()}, {torch.cuda.max_memory_allocated() / 2**30:.1f} GiB at most")
 
 
@@ -100,10 +108,7 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
-    print(
-        platform.processor() or platform.machine(),
-        f"{os.cpu_count()} cores, one used; load {os.getloadavg()[0]:.1f}",
-    )
+    print(f"{platform.machine()}, {os.cpu_count()} cores of which one is used, load {os.getloadavg()[0]:.1f}")
     if options.device == "cpu":
         scenes(options.rounds)
         images(options.rounds)

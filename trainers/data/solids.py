@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 MISS: Final = 1e6  # the distance of what a ray does not meet
 BEVEL: Final = 0.10  # width of the rounded edges of cubes and cylinders, as a fraction of half their size
 GROUND: Final = 0.62  # reflectance
+_REACH: Final = np.sqrt([3.0, 1.0, 2.0])  # of SHAPES, from the centre, in units of the half height
 
 
 class Solids(NamedTuple):
@@ -29,6 +30,7 @@ class Solids(NamedTuple):
     Attributes:
         place: ``(3, scenes, objects, 1)`` centres.
         half: ``(scenes, objects, 1)`` half heights.
+        reach: ``(scenes, objects, 1)`` radius of the ball around an object.
         turn: ``(2, scenes, objects, 1)`` cosine and sine of the rotation.
         kind: ``(4, scenes, objects, 1)`` 0 or 1: is a cube, a sphere, of metal, of glass.
         color: ``(3, scenes, objects, 1)`` linear RGB.
@@ -39,6 +41,7 @@ class Solids(NamedTuple):
 
     place: Tensor
     half: Tensor
+    reach: Tensor
     turn: Tensor
     kind: Tensor
     color: Tensor
@@ -74,6 +77,7 @@ def solids_of(
     return Solids(
         place=tensor(np.stack([packed.x, packed.y, packed.half])),
         half=tensor(packed.half),
+        reach=tensor(packed.half * _REACH[packed.shape] + 1e-3),
         turn=tensor(np.stack([np.cos(packed.rotation), np.sin(packed.rotation)])),
         kind=tensor(np.stack(kinds)),
         color=tensor(np.moveaxis(LINEAR_COLORS[packed.color], -1, 0)),
@@ -104,42 +108,69 @@ def _into(vector: Tensor, turn: Tensor, sign: float = 1.0) -> Tensor:
         [
             vector[0] * cos + vector[1] * sin,
             vector[1] * cos - vector[0] * sin,
-            vector[2].expand_as(vector[0] * cos),
+            vector[2],
         ]
     )
 
 
 def meet(origin: Tensor, ray: Tensor, solids: Solids, without: Tensor | None = None) -> Tensor:
-    """Distance along each ray to each object, ``(scenes, objects, rays)``; `MISS` where it goes past.
+    """Distance along each unit ray to each object, ``(scenes, objects, rays)``; `MISS` where it goes past.
+
+    Rays start outside all solids but ``without``, which they ignore.
+    """
+    start = origin - solids.place
+    able = solids.shown if without is None else solids.shown & ~without
+    find = meet_near if solids.half.device.type == "cpu" else meet_all
+    return find(start, ray, solids, able)
+
+
+def meet_all(start: Tensor, ray: Tensor, solids: Solids, able: Tensor) -> Tensor:
+    """Intersect all rays with all objects: a GPU has better things to do than to choose."""
+    import torch
+
+    along = ray.expand(3, *start.shape[1:3], ray.shape[-1])
+    enter = _enter(_into(start, solids.turn), _into(along, solids.turn), solids.half, solids.kind)
+    return torch.where(able, enter, MISS)
+
+
+def meet_near(start: Tensor, ray: Tensor, solids: Solids, able: Tensor) -> Tensor:
+    """Intersect each object with those rays only that meet the ball around it: the same result."""
+    import torch
+
+    towards = dot(start, ray)
+    near = able & (towards < 0) & (towards * towards > dot(start, start) - solids.reach * solids.reach)
+    scene, item, number = torch.nonzero(near, as_tuple=True)
+    turn, half, kind = (part[..., scene, item, 0] for part in (solids.turn, solids.half, solids.kind))
+    first = number if start.shape[-1] > 1 else torch.zeros_like(number)
+    start, along = start[:, scene, item, first], ray[:, scene, 0, number]
+    distances = torch.full(near.shape, MISS)
+    distances[scene, item, number] = _enter(_into(start, turn), _into(along, turn), half, kind)
+    return distances
+
+
+def _enter(start: Tensor, along: Tensor, half: Tensor, kind: Tensor) -> Tensor:
+    """Distance at which rays, in an object's own axes and from its centre, enter it; `MISS` where they do not.
 
     Every solid is an upright prism cut out of one convex side (two slabs for a cube, a cylinder, or a sphere)
-    and the slab between its bottom and its top. Rays start outside all solids but ``without``, which they
-    ignore.
+    and the slab between its bottom and its top.
     """
     import torch
 
-    cube, sphere = solids.kind[0], solids.kind[1]
-    start, along = _into(origin - solids.place, solids.turn), _into(ray, solids.turn)
+    sphere = kind[1]
     along = torch.where(along.abs() < 1e-7, 1e-7, along)
-    near, far = (-solids.half - start) / along, (solids.half - start) / along
+    near, far = (-half - start) / along, (half - start) / along
     near, far = torch.minimum(near, far), torch.maximum(near, far)
     a = along[0] ** 2 + along[1] ** 2 + sphere * along[2] ** 2
     b = start[0] * along[0] + start[1] * along[1] + sphere * (start[2] * along[2])
-    c = start[0] ** 2 + start[1] ** 2 + sphere * start[2] ** 2 - solids.half**2
+    c = start[0] ** 2 + start[1] ** 2 + sphere * start[2] ** 2 - half**2
     inside = b * b - a * c
     root = torch.sqrt(inside.clamp(min=0))
-    is_cube, round_hit = cube > 0, inside > 0
-    side_near = torch.where(
-        is_cube, torch.maximum(near[0], near[1]), torch.where(round_hit, (-b - root) / a, MISS)
-    )
-    side_far = torch.where(
-        is_cube, torch.minimum(far[0], far[1]), torch.where(round_hit, (root - b) / a, -MISS)
-    )
-    enter, leave = torch.maximum(side_near, near[2]), torch.minimum(side_far, far[2])
-    hit = (leave > enter) & (enter > 0) & solids.shown
-    if without is not None:
-        hit = hit & ~without
-    return torch.where(hit, enter, MISS)
+    is_cube, hits = kind[0] > 0, inside > 0
+    wall_in, wall_out = torch.where(hits, (-b - root) / a, MISS), torch.where(hits, (root - b) / a, -MISS)
+    enter = torch.where(is_cube, torch.maximum(near[0], near[1]), wall_in)
+    leave = torch.where(is_cube, torch.minimum(far[0], far[1]), wall_out)
+    enter, leave = torch.maximum(enter, near[2]), torch.minimum(leave, far[2])
+    return torch.where((leave > enter) & (enter > 0), enter, MISS)
 
 
 class Hit(NamedTuple):

@@ -41,8 +41,8 @@ def plain(*objects, changes=(), final=None):
     return {"idx": 0, "states": states, "transformations": written}
 
 
-def move(index, place, direction, step, kind, options=None):
-    return (index, "position", place, [direction, step], options or [[direction, step]], kind)
+def move(index, place, value, kind, options=None):
+    return (index, "position", place, value, options or [value], kind)
 
 
 OUT = [
@@ -56,24 +56,24 @@ OUT = [
 GOOD = {
     "one colour": plain(("large", 0, 0), changes=[(0, "color", "cyan")]),
     "twice the same cell": plain(("large", 0, 0), changes=[(0, "color", "cyan"), (0, "color", "blue")]),
-    "moved out": plain(("large", -14, 0), changes=[move(0, [-24, 0], "front", 1, "out", OUT)]),
+    "moved out": plain(("large", -14, 0), changes=[move(0, [-24, 0], ["front", 1], "out", OUT)]),
     "moved in, then changed": plain(
-        ("large", -24, 0), changes=[move(0, [-14, 0], "behind", 1, "in"), (0, "size", "small")]
+        ("large", -24, 0), changes=[move(0, [-14, 0], ["behind", 1], "in"), (0, "size", "small")]
     ),
 }
 BAD = {
     "no_change": plain(("large", 0, 0), changes=[(0, "color", "red")]),
-    "bad_move": plain(("large", 0, 0), ("large", 35, 0), changes=[move(1, [45, 0], "behind", 1, "out")]),
+    "bad_move": plain(("large", 0, 0), ("large", 35, 0), changes=[move(1, [45, 0], ["behind", 1], "out")]),
     "changed_moved_out": plain(
-        ("large", -14, 0), changes=[(0, "color", "cyan"), move(0, [-24, 0], "front", 1, "out", OUT)]
+        ("large", -14, 0), changes=[(0, "color", "cyan"), move(0, [-24, 0], ["front", 1], "out", OUT)]
     ),
     "hidden_changed": plain(("large", 0, 0), changes=[(4, "color", "cyan")]),
     "overlap": plain(("small", 0, 0), ("large", 10, 0), changes=[(0, "size", "large")]),
     "gap": plain(("large", 0, 0), ("large", 12, 0), changes=[(0, "color", "cyan")]),
     "world": plain(("large", 0, 41), changes=[(1, "color", "cyan")]),
     "steps": plain(("large", 0, 0)),
-    "type": plain(("large", 0, 0), changes=[move(0, [10, 0], "behind", 1, "out")]),
-    "options": plain(("large", -14, 0), changes=[move(0, [-24, 0], "front", 1, "out")]),
+    "type": plain(("large", 0, 0), changes=[move(0, [10, 0], ["behind", 1], "out")]),
+    "options": plain(("large", -14, 0), changes=[move(0, [-24, 0], ["front", 1], "out")]),
     "final_state": plain(("large", 0, 0), changes=[(0, "color", "cyan")], final=[(0, "color", "blue")]),
 }
 
@@ -101,7 +101,9 @@ def test_occlusion_is_checked_where_the_cameras_are_known():
     known = objects | {key: record[key] for key in ("cameras", "lamps")}
     assert any(text.startswith("occluded_at_start: ") for text in check_scene(known))
     later = plain(
-        ("small", 0, 0), ("large", 9, 20), changes=[(0, "color", "cyan"), move(1, [9, 0], "left", 2, "inner")]
+        ("small", 0, 0),
+        ("large", 9, 20),
+        changes=[(0, "color", "cyan"), move(1, [9, 0], ["left", 2], "inner")],
     )
     later["transformations"][1]["options"] = [["left", 2]]
     assert any(text.startswith("occluded: ") for text in check_scene(later | {"cameras": record["cameras"]}))

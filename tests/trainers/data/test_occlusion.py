@@ -77,7 +77,7 @@ def test_objects_outside_the_picture_hide_nothing_and_are_not_occluded():
 
 def test_the_threshold_is_upstreams_150_pixels():
     bodies = bodies_of(encode_scene([thing(0, 0, "small"), thing(-20, 20, "small")]), np.zeros(10))
-    left = np.array(CAMERA_PLACES[1]) + [0.5, -0.5, 0.5]  # as far as jitter takes it
+    left = np.array(CAMERA_PLACES[1]) + np.array([0.5, -0.5, 0.5])  # as far as jitter takes it
     counts = [seen_pixels(bodies, index, left) for index in (0, 1)]
     assert counts[1] < MIN_PIXELS == 150 < counts[0]
     assert occluded(bodies, [0, 1], [left]) == 1

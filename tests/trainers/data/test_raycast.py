@@ -19,7 +19,7 @@ from trainers.data.render import Picture, raycast_batch, render
 from trainers.data.scenes import generate_scene
 
 torch = pytest.importorskip("torch")
-from trainers.data.solids import object_ids, solids_of  # noqa: E402
+from trainers.data.solids import MISS, meet_all, meet_near, object_ids, rays, solids_of  # noqa: E402
 
 torch.set_num_threads(1)
 
@@ -32,7 +32,7 @@ PICTURES = [
 ]
 
 
-def single(shape="sphere", size="medium", color="red", material="rubber", place=(0, 0), turn=0.5):
+def single(shape="sphere", size="medium", color="red", material="rubber", *, place=(0, 0), turn=0.5):
     """A scene of one object."""
     item = {"color": color, "shape": shape, "size": size, "material": material, "position": list(place)}
     state = encode_scene([item])
@@ -78,6 +78,17 @@ def test_objects_are_where_the_id_map_has_them():
             packed = np.append(np.argsort(~bodies.shown, kind="stable"), -1)
             exact = id_map(bodies, scene.stage.cameras[camera], size)
             assert (packed[drawn] != exact).mean() < 0.001  # float32 against float64 at edges
+
+
+def test_choosing_rays_by_balls_loses_no_intersection():
+    for scene, *_ in PICTURES[::6]:
+        one = Bodies(*(field[None] for field in bodies_of(scene.initial, scene.rotations)))
+        solids = solids_of(one, scene.stage.cameras[:1], scene.stage.lamps[None], slots=10)
+        through = rays(solids, 80, 60, (0.0, 0.0))
+        for origin, ray in ((solids.axes[0], through), (solids.axes[0] + 5 * through, through.roll(7, -1))):
+            every = meet_all(origin - solids.place, ray, solids, solids.shown)
+            assert torch.equal(meet_near(origin - solids.place, ray, solids, solids.shown), every)
+            assert (every < MISS).any()
 
 
 def test_a_change_is_seen_at_its_object_and_nothing_moves_elsewhere():
