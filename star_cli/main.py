@@ -14,6 +14,8 @@ COMMANDS = {
     "doctor": "star_cli.doctor",
     "explain": "star_cli.explain",
     "score": "star_cli.score",
+    "train": "star_cli.train",
+    "predict": "star_cli.predict",
 }
 """Name of a subcommand -> the module that holds a function of that name."""
 

@@ -43,7 +43,7 @@ class StarArguments:
         },
     )
     dataset_train_split: str = field(default="train", metadata={"help": "Split, of data sets that have some."})
-    dataset_kwargs: dict[str, Any] | str | None = field(
+    dataset_arguments: dict[str, Any] | str | None = field(
         default=None, metadata={"help": "Arguments of a function that is named as dataset_name."}
     )
     train_rows: int | None = field(default=None, metadata={"help": "Train on the first so many rows only."})
@@ -125,7 +125,7 @@ def read_config(
         raise
     except (ValueError, TypeError, ImportError) as error:
         raise ConfigError(f"{where}: {error}") from error
-    star.dataset_kwargs = _object(star.dataset_kwargs, "dataset_kwargs")
+    star.dataset_arguments = _object(star.dataset_arguments, "dataset_arguments")
     star.reward_overrides = _object(star.reward_overrides, "reward_overrides")
     if str(star.think_prefilled).lower() not in ("auto", "true", "false"):
         raise ConfigError(f"{where}: think_prefilled is {star.think_prefilled!r}; it is auto, true or false")

@@ -44,7 +44,6 @@ def load_processor(
     revision: str = "main",
     min_pixels: int | None = None,
     max_pixels: int | None = None,
-    trust_remote_code: bool = False,
 ) -> Any:
     """Load a model's processor; where torchvision is missing, one for pictures alone.
 
@@ -53,7 +52,6 @@ def load_processor(
         revision: of a model on the hub.
         min_pixels: smaller pictures are enlarged, keeping their form.
         max_pixels: larger ones are reduced: it bounds the number of image tokens.
-        trust_remote_code: as for transformers.
 
     Raises:
         ConfigError: there is no processor that can be loaded.
@@ -61,13 +59,12 @@ def load_processor(
     from transformers import AutoProcessor
     from transformers.utils import is_torchvision_available
 
-    options = {"revision": revision, "trust_remote_code": trust_remote_code}
     try:
         kind = processor_kind(name, revision)
         if kind.startswith("Qwen") and not (is_torchvision_available() and _has_video(name)):
-            processor = qwen_processor_class(kind).from_pretrained(name, **options)
+            processor = qwen_processor_class(kind).from_pretrained(name, revision=revision)
         else:
-            processor = AutoProcessor.from_pretrained(name, **options)
+            processor = AutoProcessor.from_pretrained(name, revision=revision)
     except (OSError, ValueError, ImportError, AttributeError) as error:
         raise ConfigError(f"model_name_or_path: the processor of {name} cannot be loaded: {error}") from error
     images = getattr(processor, "image_processor", None)

@@ -74,6 +74,7 @@ def train(
             stopped = stop.asked and step < trainer.state.max_steps
             if not stopped:
                 trainer.save_model(str(output))
+                trainer.save_state()
                 if trainer.is_world_process_zero():
                     keep_video_section(settings.model.model_name_or_path, output)
         except Exception as error:
@@ -98,7 +99,6 @@ def build_trainer(settings: Settings) -> Any:
         revision=model.model_revision,
         min_pixels=star.image_min_pixels,
         max_pixels=star.image_max_pixels,
-        trust_remote_code=model.trust_remote_code,
     )
     training.model_init_kwargs = _model_options(model) | (training.model_init_kwargs or {})
     from trl import get_peft_config
@@ -136,7 +136,7 @@ def training_rows(settings: Settings) -> Any:
     return load_rows(
         star.dataset_name,
         split=star.dataset_train_split,
-        kwargs=star.dataset_kwargs if isinstance(star.dataset_kwargs, dict) else {},
+        kwargs=star.dataset_arguments if isinstance(star.dataset_arguments, dict) else {},
         limit=star.train_rows,
         system_prompt=star.system_prompt,
         needs=("prompt", "completion") if sft else ("prompt",),
@@ -145,17 +145,16 @@ def training_rows(settings: Settings) -> Any:
 
 
 def _model_options(model: Any) -> dict[str, Any]:
-    from trl import get_kbit_device_map, get_quantization_config
+    from trl import get_quantization_config
 
     options: dict[str, Any] = {
         "revision": model.model_revision,
         "attn_implementation": model.attn_implementation,
         "dtype": model.dtype,
-        "trust_remote_code": model.trust_remote_code,
     }
     quantization = get_quantization_config(model)
     if quantization is not None:
-        options |= {"device_map": get_kbit_device_map(), "quantization_config": quantization}
+        options |= {"quantization_config": quantization}
     return options
 
 

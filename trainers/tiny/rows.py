@@ -56,6 +56,7 @@ def rows(
     views: Sequence[str],
     seed: int,
     *,
+    part: int = 0,
     held_out: bool = False,
     name: str = "tiny",
     device: str = "cpu",
@@ -64,7 +65,7 @@ def rows(
     """Yield rows without end, drawn in batches; scene ``i`` is seen from view ``i mod len(views)``."""
     from PIL import Image
 
-    stream = scenes(world, seed, held_out=held_out)
+    stream = scenes(world, seed, part=part, held_out=held_out)
     while True:
         batch = list(islice(stream, BATCH))
         turned = [views[scene.idx % len(views)] for scene in batch]
@@ -73,16 +74,24 @@ def rows(
         pixels = raycast_batch(wanted, world.side, device=device, samples=1, compiled=compiled).cpu().numpy()
         for at, (scene, view) in enumerate(zip(batch, turned, strict=True)):
             pictures = [Image.fromarray(pixels[at]), Image.fromarray(pixels[at + len(batch)])]
-            yield row(scene, view, world, pictures, name=name)
+            yield row(scene, view, world, pictures, name=f"{name}-{part}")
 
 
 def dataset(world: World, views: Sequence[str], seed: int, count: int, **options: Any) -> Any:
     """Return ``count`` rows as a Hugging Face data set."""
-    from datasets import Dataset, Image, List
+    from datasets import Dataset
 
     found = list(islice(rows(world, views, seed, **options), count))
     columns = {key: [each[key] for each in found] for key in found[0]}
-    return Dataset.from_dict(columns).cast_column("images", List(Image()))
+    return Dataset.from_dict(columns, features=_features())
+
+
+def _features() -> Any:
+    from datasets import Features, Image, List, Value
+
+    texts = {name: Value("string") for name in ("id", "view", "target")}
+    message = List({"role": Value("string"), "content": Value("string")})
+    return Features({**texts, "images": List(Image()), "prompt": message, "completion": message})
 
 
 def stream(
@@ -95,10 +104,10 @@ def stream(
 ) -> Any:
     """Return an endless data set whose scenes are drawn while training, on a GPU where there is one.
 
-    For ``dataset_name: trainers.tiny.rows:stream`` in a recipe; ``dataset_kwargs`` are the arguments.
+    For ``dataset_name: trainers.tiny.rows:stream`` in a recipe; ``dataset_arguments`` are the arguments.
     """
     import torch
-    from datasets import Features, Image, IterableDataset, List, Value
+    from datasets import IterableDataset
 
     from trainers.tiny.world import World
 
@@ -108,16 +117,5 @@ def stream(
         "compiled": gpu if compiled is None else compiled,
     }
     lists = {key: tuple(value) if isinstance(value, list) else value for key, value in (world or {}).items()}
-    message = List({"role": Value("string"), "content": Value("string")})
-    features = Features(
-        {
-            "id": Value("string"),
-            "view": Value("string"),
-            "images": List(Image()),
-            "prompt": message,
-            "completion": message,
-            "target": Value("string"),
-        }
-    )
     arguments = {"world": World(**lists), "views": tuple(views), "seed": seed, **options}
-    return IterableDataset.from_generator(rows, gen_kwargs=arguments, features=features)
+    return IterableDataset.from_generator(rows, gen_kwargs=arguments, features=_features())

@@ -74,14 +74,20 @@ class World:
             raise ConfigError(f"attributes {self.attributes} are not some of {', '.join(ATTRIBUTES)}")
 
 
-def scenes(world: World, seed: int, *, held_out: bool = False) -> Iterator[Scene]:
+def scenes(world: World, seed: int, *, part: int = 0, held_out: bool = False) -> Iterator[Scene]:
     """Yield scenes without end; the same for the same arguments.
+
+    Args:
+        world: which scenes there are.
+        seed: of the draws.
+        part: another number gives other scenes, so that several processes can draw one data set.
+        held_out: only scenes of the held-out tenth, otherwise only others.
 
     >>> scene = next(scenes(World(), 0))
     >>> int((scene.initial.attributes[:, 0] >= 0).sum()), len(scene.changes)
     (2, 1)
     """
-    rng = np.random.default_rng([seed, int(held_out)])
+    rng = np.random.default_rng([seed, part, int(held_out)])
     index = 0
     while True:
         scene = _draw(world, rng, index)
