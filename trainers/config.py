@@ -1,6 +1,7 @@
 """The configuration of a training run: TRL's own field names in a flat YAML file, and a few of ours.
 
-Values of the file are defaults, the command line wins, unknown names are errors with the nearest one.
+Values of the file are defaults, the command line wins, unknown names are errors with the nearest one. A file can stand on
+another: ``extends: other.yaml``.
 """
 
 from __future__ import annotations
@@ -153,18 +154,25 @@ def _parser(stage: Stage) -> Any:
     return parser
 
 
-def _read_yaml(path: str | os.PathLike[str] | None) -> dict[str, Any]:
+def _read_yaml(path: str | os.PathLike[str] | None, readers: tuple[Path, ...] = ()) -> dict[str, Any]:
+    """Read a file of values on top of the one that its key ``extends`` names, relative to it."""
     import yaml
 
     if path is None:
         return {}
+    if Path(path).resolve() in readers:
+        raise ConfigError(f"{path} extends itself")
     try:
         values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: no YAML: {error}") from None
-    return _mapping(values, str(path))
+    values = _mapping(values, str(path))
+    base = values.pop("extends", None)
+    if base is None:
+        return values
+    return _read_yaml(Path(path).parent / base, (*readers, Path(path).resolve())) | values
 
 
 def _mapping(values: Any, where: str) -> dict[str, Any]:
