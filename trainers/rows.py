@@ -140,11 +140,10 @@ def _open(name: str, split: str, kwargs: Mapping[str, Any]) -> tuple[Any, str]:
 
             return datasets.Dataset(pyarrow.parquet.read_table(path)), str(path)
         return _from_lines(path), str(path)
-    if ":" in name or path.suffix in (".jsonl", ".gz", ".parquet", ".json"):
-        if path.suffix:
-            raise ConfigError(f"dataset_name: there is no file {name}") if ".py:" not in name else None
-        made = named_object(name, "dataset_name")(**kwargs)
-        return made, name
+    if ":" in name:
+        return named_object(name, "dataset_name")(**kwargs), name
+    if path.suffix in (".jsonl", ".gz", ".parquet", ".json"):
+        raise ConfigError(f"dataset_name: there is no file {name}")
     try:
         return datasets.load_dataset(name, split=split), name
     except Exception as error:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rewards.errors import ConfigError
-from rewards.spec import nearest
 from trainers.checkpoints import ConvertedResume, checkpoint_to_resume, last_complete, remove_incomplete
 from trainers.config import read_config
 from trainers.named import named_object
@@ -71,15 +70,16 @@ def train(
         try:
             trainer.train(resume_from_checkpoint=None if resume is None else str(resume))
             step = int(trainer.state.global_step)
+            if step == 0:
+                raise ConfigError("no step was made: there are fewer rows than one step takes")
             stopped = stop.asked and step < trainer.state.max_steps
             if not stopped:
                 trainer.save_model(str(output))
                 trainer.save_state()
                 if trainer.is_world_process_zero():
                     keep_video_section(settings.model.model_name_or_path, output)
-        except Exception as error:
-            _explain(error, trainer, output)
-            raise
+        except TrainingFailed as error:
+            raise _with_rest(error, output) from error.__cause__
     return Trained(output, step, stopped, list(trainer.state.log_history))
 
 
@@ -167,8 +167,17 @@ def _with_care(base: Any) -> Any:
         def training_step(self, *args: Any, **kwargs: Any) -> Any:
             loss = super().training_step(*args, **kwargs)
             if not loss.isfinite().all():
-                raise TrainingFailed(f"step {self.state.global_step + 1}: the loss is {loss.item()}")
+                raise TrainingFailed(
+                    f"step {self.state.global_step + 1}: the loss is {loss.item()}; a lower learning_rate or "
+                    "max_grad_norm, or bf16 in place of fp16, often helps"
+                )
             return loss
+
+        def _save_checkpoint(self, *args: Any, **kwargs: Any) -> None:
+            try:
+                super()._save_checkpoint(*args, **kwargs)
+            except Exception as error:
+                raise _not_written(error, int(self.state.global_step), Path(self.args.output_dir)) from error
 
         def _generate_and_score_completions(self, inputs: Any) -> Any:
             output = super()._generate_and_score_completions(inputs)
@@ -194,20 +203,19 @@ def _without_equal_groups(trainer: Any, output: dict[str, Any]) -> dict[str, Any
     return output
 
 
-def _explain(error: Exception, trainer: Any, output: Path) -> None:
-    """Raise a `TrainingFailed` that says what is left, where the error is of the machine and not of the configuration."""
-    step = trainer.state.global_step
-    full = (isinstance(error, OSError) and error.errno == errno.ENOSPC) or "No space left on device" in str(error)
-    if full:
-        remove_incomplete(output, step)
-        happened = f"step {step}: the disk is full, the checkpoint was not written"
-    elif isinstance(error, TrainingFailed):
-        happened = f"{error}; a lower learning_rate or max_grad_norm, or dtype bfloat16 in place of float16, often helps"
-    else:
-        return
+def _not_written(error: Exception, step: int, output: Path) -> TrainingFailed:
+    """Return what to say of a checkpoint that could not be written, and remove what there is of it."""
+    # torch's own writer tells a full disk only by a file position
+    full = getattr(error, "errno", None) == errno.ENOSPC or any(
+        sign in str(error) for sign in ("No space left on device", "inline_container")
+    )
+    remove_incomplete(output, step)
+    reason = "the disk is full" if full else f"{type(error).__name__}: {error}"
+    return TrainingFailed(f"step {step}: {reason}; the checkpoint was not written")
+
+
+def _with_rest(error: TrainingFailed, output: Path) -> TrainingFailed:
+    """Return the error with what is left to go on from."""
     last = last_complete(output)
-    left = "there is no checkpoint" if last is None else f"{last} is complete"
-    raise TrainingFailed(f"{happened}; {left}; resume_from_checkpoint: true goes on from the last one") from error
-
-
-__all__ = ["ConfigError", "Trained", "TrainingFailed", "build_trainer", "nearest", "train", "training_rows"]
+    left = "there is no earlier checkpoint" if last is None else f"{last} is complete: resume_from_checkpoint: true"
+    return TrainingFailed(f"{error}; {left}")

@@ -83,10 +83,12 @@ def predict(recipe: Recipe, model: Path, out: Path, data: Path) -> Judgement:
 def train(recipe: Recipe, stage: str, start: Path, data: Path, out: Path, seed: int) -> Path:
     """Run a stage with ``star train``; return the folder of its model."""
     folder = out / stage
+    # a recipe without rows for a stage draws its scenes while it trains
+    rows = ["--dataset_name", str(data / stage)] if stage in recipe.rows else []
     run_star(
         "stage 1" if stage == "sft" else "stage 2",
         *("train", "--stage", stage, "--config", str(recipe.folder / f"{stage}.yaml")),
-        *("--model_name_or_path", str(start), "--dataset_name", str(data / stage)),
+        *("--model_name_or_path", str(start), *rows),
         *("--output_dir", str(folder), "--seed", str(seed)),
         log=out / f"{stage}.log",
     )
