@@ -1,4 +1,4 @@
-"""What the strict protocol has in common over the benchmarks: one score a row, and tables that show what is unparsed.
+"""What the strict protocol has in common over the benchmarks: one score a row.
 
 Only the answer section counts, nothing unparsed is ever right, and *unparsed* is told apart from *wrong*.
 """
@@ -8,11 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.answer_section import answer_section
-from benchmarks.columns import mean
 from rewards.answers import AnswerScore, score_answer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from rewards.answers import Kind
 
@@ -53,38 +52,3 @@ def score_section(completion: str, score: Callable[[str], AnswerScore]) -> dict[
         "score": scored.value if parsed else 0.0,
         "fault": fault.code if fault else None,
     }
-
-
-def tally(rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the summary of scored rows.
-
-    Returns:
-        ``n``; ``score`` and ``accuracy`` (means of ``score`` and ``correct``, in [0, 1], None without rows);
-        counts of ``wrong`` (parsed, not right) and ``unparsed`` rows.
-
-    >>> right, unread = {"score": 1, "correct": True, "parsed": True}, {"score": 0, "correct": False, "parsed": False}
-    >>> tally([right, unread])
-    {'n': 2, 'score': 0.5, 'accuracy': 0.5, 'wrong': 0, 'unparsed': 1}
-    """
-    rows = list(rows)
-    return {
-        "n": len(rows),
-        "score": mean([float(row["score"]) for row in rows]),
-        "accuracy": mean([float(row["correct"]) for row in rows]),
-        "wrong": sum(row["parsed"] and not row["correct"] for row in rows),
-        "unparsed": sum(not row["parsed"] for row in rows),
-    }
-
-
-def tally_by(rows: Iterable[Mapping[str, Any]], names: Sequence[str], name_of: Callable[[Any], str]) -> dict[str, Any]:
-    """Return the tally of each kind of row, those in ``names`` first; kinds without rows are left out.
-
-    Args:
-        rows: scored rows.
-        names: the benchmark's kinds in the order in which tables print them.
-        name_of: returns the kind of a row.
-    """
-    kinds: dict[str, list[Mapping[str, Any]]] = {name: [] for name in names}
-    for row in rows:
-        kinds.setdefault(name_of(row), []).append(row)
-    return {name: tally(members) for name, members in kinds.items() if members}

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from functools import cache
+import re
+from bisect import bisect_right
+from functools import cache, lru_cache
+from itertools import accumulate, islice
 from typing import TYPE_CHECKING, Literal, cast
 
-from parsers.grammars import Namer, build, error_offset, terminal
+from parsers.grammars import Namer, build, error_offset, terminals
 from parsers.values import Completion, Fault
 
 if TYPE_CHECKING:
-    import re
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from lark.tree import ParseTree
 
@@ -56,7 +58,13 @@ _FAULTS: dict[str, tuple[str, list[str]]] = {
 
 @cache
 def _strict() -> Callable[[str], re.Match[str] | None]:
-    return terminal("completion", "strict").fullmatch
+    return re.compile(terminals("completion", "strict")["COMPLETION"]).fullmatch
+
+
+@cache
+def _shape() -> Callable[[str], Iterator[re.Match[str]]]:
+    patterns = terminals("completion", "shape")
+    return re.compile("|".join(f"(?P<{name}>{patterns[name]})" for name in ("TAG", "BLANK", "WORDS"))).finditer
 
 
 @cache
@@ -126,15 +134,38 @@ def _check_opener(found: Completion, text: str, think_prefilled: Prefilled) -> C
 
 
 def _name_fault(text: str) -> Fault:
+    """Name the first deviation from the strict form.
+
+    It is looked up by the completion's shape, its tags and one letter for each text between them: model output has few
+    shapes. The first ones are enough, since the grammar takes six tokens at most; reasoning full of answer tags, which
+    are text there, may need more.
+    """
+    tokens = list(islice(_shape()(text), _SHAPE_LENGTH))
+    if len(tokens) == _SHAPE_LENGTH:
+        code, offset = _outline_fault(text)
+    else:
+        shape = [_SHORT.get(str(token.lastgroup), token[0]) for token in tokens]
+        code, at = _cached_fault("".join(shape))
+        starts = list(accumulate(map(len, shape), initial=0))
+        number = bisect_right(starts, at) - 1
+        offset = len(text) if number == len(tokens) else tokens[number].start() + at - starts[number]
+    return Fault(code, _FAULTS[code][0], 0 if code == "no_think" else offset)
+
+
+def _outline_fault(text: str) -> tuple[str, int]:
     from lark.exceptions import UnexpectedInput  # noqa: PLC0415
 
     parse, namer = _outline()
     try:
         parse(text)
     except UnexpectedInput as error:
-        code = namer.code(error)
-        return Fault(code, _FAULTS[code][0], 0 if code == "no_think" else error_offset(error, text))
+        return namer.code(error), error_offset(error, text)
     raise AssertionError("completion.lark: `strict` and `outline` disagree")  # pragma: no cover  the tests compare them
+
+
+_SHAPE_LENGTH = 16
+_SHORT = {"WORDS": "a", "BLANK": " "}
+_cached_fault = lru_cache(maxsize=4096)(_outline_fault)
 
 
 def _read_lenient(text: str, fault: Fault, think_prefilled: Prefilled) -> Completion:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,11 +27,9 @@ def build(grammar: str, start: str, *, more: str = "", transformer: Transformer[
     return Lark(text + more, parser="lalr", start=start, transformer=transformer, maybe_placeholders=True)
 
 
-def terminal(grammar: str, start: str) -> re.Pattern[str]:
-    """Return the one terminal of a rule that has no other: for a regular language, matching it is parsing."""
-    lark = build(grammar, start)
-    (only,) = lark.terminals
-    return re.compile(only.pattern.to_regexp())
+def terminals(grammar: str, start: str) -> dict[str, str]:
+    """Return the terminals of a rule as patterns for `re`. Where a language is regular, matching one is parsing."""
+    return {terminal.name: terminal.pattern.to_regexp() for terminal in build(grammar, start).terminals}
 
 
 class Namer:

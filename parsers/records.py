@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
-from parsers.grammars import build
+from parsers.grammars import build, terminals
 from parsers.record_grammar import record_grammar
 from parsers.values import Fault, Records
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from lark.lexer import Token
 
@@ -60,6 +61,9 @@ def _cut(text: str) -> list[tuple[str | None, int]]:
     if not stripped:
         return []
     start = len(text) - len(text.lstrip())
+    whole, each = _plain()
+    if whole(stripped):
+        return [(piece[1], start + piece.start()) for piece in each(stripped) if piece[1]]
     end = start
     pieces: list[tuple[str | None, int]] = []
     for token in _pieces()(stripped):
@@ -69,6 +73,16 @@ def _cut(text: str) -> list[tuple[str | None, int]]:
             pieces.append((str(token), start + (token.start_pos or 0)))
             end = start + (token.end_pos or 0)
     return pieces
+
+
+@cache
+def _plain() -> tuple[Callable[[str], object], Callable[[str], Iterator[re.Match[str]]]]:
+    """Return what matches a plain list, and what finds its separators and, as group 1, its pieces."""
+    piece, separator = (terminals("pieces", "pieces")[name] for name in ("PIECE", "_SEPARATOR"))
+    return (
+        re.compile(terminals("pieces", "plain")["PLAIN"]).fullmatch,
+        re.compile(f"{separator}|({piece})").finditer,
+    )
 
 
 @cache

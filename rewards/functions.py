@@ -7,7 +7,8 @@ or messages) and dataset columns by name, each with one entry a row:
 - of questions, ``references`` (true names per view), ``relations`` (true triplets per view) and ``options`` (texts);
 - ``id``, for the completions table.
 
-Other columns are not looked at. Settings are those of `TaskReward`, as keywords that are not lists.
+Other columns are not looked at. Settings are those of `TaskReward` and the options of its spec, as keywords that are
+not lists: ``tvr_reward(completions, target=..., preset="paper", conflicts="last")``.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from rewards.errors import ConfigError, DataError
+from rewards.questions import QuestionSpec
 from rewards.score import BatchScore, add_up, answer_text, check_reading, read_envelopes, resolve, score_batch
+from rewards.spec import TieredSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -132,6 +135,7 @@ class TaskReward:
 
 
 _SETTINGS = [each.name for each in fields(TaskReward) if each.name not in ("name", "pays")]
+_OVERRIDES = [each.name for spec in (TieredSpec, QuestionSpec) for each in fields(spec) if each.init]
 _ACCURACY = ("exact", "attribute", "object", "incorrect", "underprediction")
 
 
@@ -204,8 +208,12 @@ def format_reward(completions: Sequence[Any], **columns: Any) -> list[float]:
 
 def _call(completions: Sequence[Any], given: Mapping[str, Any], **defaults: Any) -> list[float | None]:
     """Tell settings from columns (a column is a list, a setting never) and call the configured reward."""
-    settings = {name: given[name] for name in _SETTINGS if name in given and not _is_column(given[name])}
-    columns = {name: value for name, value in given.items() if name not in settings}
+    scalars = {name: value for name, value in given.items() if not _is_column(value)}
+    settings = {name: scalars[name] for name in _SETTINGS if name in scalars}
+    overrides = {name: scalars[name] for name in _OVERRIDES if name in scalars}
+    if overrides:
+        settings["overrides"] = {**settings.get("overrides", {}), **overrides}
+    columns = {name: value for name, value in given.items() if name not in settings and name not in overrides}
     return TaskReward(**(defaults | settings))(completions, **columns)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -95,12 +96,18 @@ def resolve(task: str | Task, preset: str = "default", **overrides: Any) -> tupl
     """
     found = load_task(task) if isinstance(task, str) else task
     if isinstance(found.spec, TieredSpec):
-        return found, preset_spec(found.spec, preset, **overrides)
+        return found, _preset_spec(found, preset).change(**overrides)
     if preset not in ("default", "paper"):
         raise ConfigError(
             f"preset {preset!r} is for list tasks; {found.name!r} has 'default' and 'paper', which are the same"
         )
     return found, found.spec.change(**overrides)
+
+
+@lru_cache(maxsize=256)
+def _preset_spec(task: Task, preset: str) -> TieredSpec:
+    assert isinstance(task.spec, TieredSpec)
+    return preset_spec(task.spec, preset)
 
 
 def score_batch(

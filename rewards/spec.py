@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from rewards.errors import ConfigError
 
@@ -24,6 +24,22 @@ _CHOICES: dict[str, tuple[Any, ...]] = {
     "count": ("shortfall", "difference"),
     "rule": ("tiered", "binary"),
 }
+
+
+class Level(NamedTuple):
+    """What a match is worth whose best tier is this one.
+
+    Attributes:
+        positions: places in a record of the fields that agree.
+        paid_as: the level of the table whose tier pays for it: this one, or the best paid one within it; None if none.
+        value: what it earns.
+        correct: whether it is not an incorrect prediction.
+    """
+
+    positions: tuple[int, ...]
+    paid_as: int | None
+    value: float
+    correct: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +70,10 @@ class TieredSpec:
         also_underprediction: with ``count="difference"``, charge the shortfall on top.
         rule: ``"binary"`` pays 1 in part ``exact`` for the right set, and nothing else.
         multiset: with ``rule="binary"``, repeats count.
+        parts: names of the tiers of the table, best first: ``("exact", "attribute", "object")`` of TVR. A tier is named
+            by its last field; by all of them where that would name two tiers. This and what follows is derived.
+        levels: what a match at each tier of the table is worth.
+        nested: whether the table is a chain, each tier within the one before and worth no more: then counting is exact.
 
     Raises:
         ConfigError: for values outside the above.
@@ -73,6 +93,9 @@ class TieredSpec:
     also_underprediction: bool = False
     rule: Literal["tiered", "binary"] = "tiered"
     multiset: bool = False
+    parts: tuple[str, ...] = field(init=False, repr=False, compare=False)
+    levels: tuple[Level, ...] = field(init=False, repr=False, compare=False)
+    nested: bool = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         order = {name: number for number, name in enumerate(self.fields)}
@@ -89,6 +112,7 @@ class TieredSpec:
         object.__setattr__(self, "table", tuple(table))
         if self.table[:1] != (tuple(self.fields),):
             raise ConfigError(f"one tier must hold all fields {self.fields}: that is the exact match")
+        object.__setattr__(self, "parts", _part_names(self.table, self.fields))
         if len({*self.parts, *_OTHER_PARTS}) < len(self.parts) + len(_OTHER_PARTS):
             raise ConfigError(f"the tiers' parts {self.parts} must differ from each other and from {_OTHER_PARTS}")
         for key, value in self.tiers.items():
@@ -107,45 +131,38 @@ class TieredSpec:
         thresholds = [*(f"not_{part}" for part in self.parts), "no_tier"]
         if self.incorrect not in thresholds:
             raise ConfigError(f"incorrect is {self.incorrect!r}; it is one of {', '.join(thresholds)}")
+        object.__setattr__(self, "levels", tuple(self._level(at) for at in range(len(self.table))))
+        chain = all(set(worse) < set(better) for better, worse in pairwise(self.table))
+        nested = chain and all(better.value >= worse.value for better, worse in pairwise(self.levels))
+        object.__setattr__(self, "nested", nested)
 
-    @property
-    def parts(self) -> tuple[str, ...]:
-        """Names of the tiers of the table, best first: ``("exact", "attribute", "object")`` of TVR.
-
-        A tier is named by its last field; by all of them where that would name two tiers.
-        """
-        names = [_part(key, self.fields) for key in self.table]
-        return tuple(
-            name if names.count(name) == 1 else "_".join(key) for name, key in zip(names, self.table, strict=True)
-        )
+    def _level(self, level: int) -> Level:
+        key = self.table[level]
+        inside = (at for at in range(level, len(self.table)) if set(self.table[at]) <= set(key))
+        paid_as = next((at for at in inside if self.table[at] in self.tiers), None)
+        value = 0.0 if paid_as is None else self.tiers[self.table[paid_as]]
+        if self.incorrect == "no_tier":
+            correct = self.miss_table == "full" or value > 0
+        else:
+            correct = set(self.table[self.parts.index(self.incorrect.removeprefix("not_"))]) <= set(key)
+        return Level(tuple(map(self.fields.index, key)), paid_as, value, correct)
 
     def paid_as(self, level: int) -> int | None:
         """Return the level whose tier a match at *level* is paid as: itself or the best paid one within it."""
-        inside = (at for at in range(level, len(self.table)) if set(self.table[at]) <= set(self.table[level]))
-        return next((at for at in inside if self.table[at] in self.tiers), None)
+        return self.levels[level].paid_as
 
     def value(self, level: int) -> float:
         """Return what a match at *level* of the table earns."""
-        paid = self.paid_as(level)
-        return 0.0 if paid is None else self.tiers[self.table[paid]]
+        return self.levels[level].value
 
     def counts_as_correct(self, level: int) -> bool:
         """Return whether a match at *level* is not an incorrect prediction."""
-        if self.incorrect == "no_tier":
-            return self.miss_table == "full" or self.value(level) > 0
-        threshold = self.table[self.parts.index(self.incorrect.removeprefix("not_"))]
-        return set(threshold) <= set(self.table[level])
+        return self.levels[level].correct
 
     @property
     def has_cells(self) -> bool:
         """Whether predictions can be in conflict: records of a single field are values of no cell."""
         return self.conflicts == "last" and len(self.fields) > 1
-
-    @property
-    def nested(self) -> bool:
-        """Whether the table is a chain, each tier within the one before and worth no more: then counting is exact."""
-        chain = all(set(worse) < set(better) for better, worse in pairwise(self.table))
-        return chain and all(self.value(at) >= self.value(at + 1) for at in range(len(self.table) - 1))
 
     def change(self, **changes: Any) -> TieredSpec:
         """Return a copy with named changes; tiers may also be named by their part: ``tiers={"object": 0.0}``.
@@ -153,7 +170,9 @@ class TieredSpec:
         Raises:
             ConfigError: for an unknown name, with the nearest one.
         """
-        known = [each.name for each in fields(self)]
+        if not changes:
+            return self
+        known = [each.name for each in fields(self) if each.init]
         for name in changes:
             if name not in known:
                 raise ConfigError(f"unknown reward option {name!r}{nearest(name, known)}")
@@ -171,6 +190,11 @@ class TieredSpec:
             raise
         except (TypeError, ValueError) as error:
             raise ConfigError(f"reward options: {error}") from error
+
+
+def _part_names(table: tuple[Key, ...], all_fields: Key) -> tuple[str, ...]:
+    names = [_part(key, all_fields) for key in table]
+    return tuple(name if names.count(name) == 1 else "_".join(key) for name, key in zip(names, table, strict=True))
 
 
 def _part(key: Key, all_fields: Key) -> str:

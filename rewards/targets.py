@@ -73,28 +73,32 @@ def _unique(records: tuple[Record, ...]) -> tuple[Record, ...]:
 
 
 def _read_record(record: Any, at: int, record_format: RecordFormat) -> Record:
-    names = [field.name for field in record_format.fields]
     if isinstance(record, str):
         parsed = _read_text(record, record_format)
         if len(parsed) != 1:
             raise DataError(f"target[{at}] {record!r:.60} is not one record")
         return parsed[0]
-    if isinstance(record, Mapping):
-        values = [_find_field(record, name, at) for name in names]
-    elif isinstance(record, Sequence) and len(record) == len(names):
+    if type(record) is dict or isinstance(record, Mapping):  # the first is what files hold, and quick to tell
+        values = [record[key] for key in _keys(tuple(record), at, record_format)]
+    elif isinstance(record, Sequence) and len(record) == len(record_format.fields):
         values = list(record)
     else:
-        raise DataError(f"target[{at}] {record!r:.60} is not ({', '.join(names)})")
-    found = tuple(_plain(value) for value in values)
+        raise DataError(f"target[{at}] {record!r:.60} is not ({', '.join(f.name for f in record_format.fields)})")
+    found = tuple([value if type(value) in (int, str) else _plain(value) for value in values])
     known = _known(found, record_format)
     return known if known is not None else _explain(found, at, record_format)
 
 
-def _find_field(record: Mapping[str, Any], name: str, at: int) -> Any:
-    for key in _FIELD_NAMES.get(name, (name,)):
-        if key in record:
-            return record[key]
-    raise DataError(f"target[{at}] has no {name!r}; it has {', '.join(map(repr, record)) or 'no keys'}")
+@lru_cache(maxsize=1024)
+def _keys(found: tuple[str, ...], at: int, record_format: RecordFormat) -> list[str]:
+    """Return the keys under which a mapping with the keys *found* holds the fields."""
+    keys = []
+    for field in record_format.fields:
+        key = next((key for key in _FIELD_NAMES.get(field.name, (field.name,)) if key in found), None)
+        if key is None:
+            raise DataError(f"target[{at}] has no {field.name!r}; it has {', '.join(map(repr, found)) or 'no keys'}")
+        keys.append(key)
+    return keys
 
 
 def _plain(value: Any) -> int | str:

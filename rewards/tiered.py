@@ -100,11 +100,10 @@ def pay(spec: TieredSpec, counts: Counts) -> dict[str, Floats]:
         return parts | {"exact": counts.same.astype(np.float64)}
     right = np.zeros_like(n_pred)
     paid_matches = np.zeros_like(counts.matched)
-    for level in range(len(spec.table)):
-        matched = counts.matched[:, level]
-        if (paid := spec.paid_as(level)) is not None:
-            paid_matches[:, paid] += matched
-        if spec.counts_as_correct(level):
+    for level, matched in zip(spec.levels, counts.matched.T, strict=True):
+        if level.paid_as is not None:
+            paid_matches[:, level.paid_as] += matched
+        if level.correct:
             right = right + matched
     for tier, part, matches in zip(spec.table, spec.parts, paid_matches.T, strict=True):
         parts[part] = spec.tiers.get(tier, 0.0) * matches.astype(np.float64)
@@ -129,7 +128,7 @@ def maximum(spec: TieredSpec, n_gt: NDArray[np.int64]) -> Floats:
 
 def eligible(spec: TieredSpec, predicted: Sequence[Record], true: Sequence[Record]) -> Sequence[Record]:
     """Return the predictions that can earn under the conflict rule, in their order."""
-    if not spec.has_cells or len(predicted) < 2:
+    if not spec.has_cells or len(predicted) < 2 or len({record[:-1] for record in predicted}) == len(predicted):
         return predicted
     left = Counter(record[:-1] for record in true)
     kept: list[Record] = []
@@ -147,21 +146,20 @@ def _lengths(rows: Sequence[Sequence[Record]]) -> NDArray[np.int64]:
     return np.fromiter(map(len, rows), dtype=np.int64, count=len(rows))
 
 
-def _positions(spec: TieredSpec) -> list[list[int]]:
-    return [[spec.fields.index(name) for name in key] for key in spec.table]
-
-
 def _count_row(spec: TieredSpec, predicted: Sequence[Record], true: Sequence[Record]) -> list[int]:
     """Count one row in plain Python: what `_count_batch` does, for batches too small for numpy to pay off."""
     earning = eligible(spec, predicted, true)
     reached = []
-    for positions in _positions(spec):
-        wanted = Counter([tuple([record[at] for at in positions]) for record in true])
-        keys = [tuple([record[at] for at in positions]) for record in earning]
-        if spec.matching == "literal":
-            reached.append(sum(key in wanted for key in keys))
-        else:
-            reached.append(sum((Counter(keys) & wanted).values()))
+    for positions, *_ in spec.levels:
+        wanted = [tuple([record[at] for at in positions]) for record in true]
+        matches = 0
+        for record in earning:
+            key = tuple([record[at] for at in positions])
+            if key in wanted:
+                matches += 1
+                if spec.matching == "one_to_one":
+                    wanted.remove(key)
+        reached.append(matches)
     return [reached[0], *(deep - deeper for deeper, deep in pairwise(reached))]
 
 
@@ -180,7 +178,7 @@ def _count_batch(
         keep = _last_of_cell(predicted_row + cell[predicted], true_row + cell[true])
         predicted, predicted_row = predicted[keep], predicted_row[keep]
     reached = np.zeros((rows, len(spec.table)), dtype=np.int64)
-    for level, positions in enumerate(_positions(spec)):
+    for level, (positions, *_) in enumerate(spec.levels):
         code = _codes(table, positions)
         keys, _, n_predicted, n_true = _tally(predicted_row + code[predicted], true_row + code[true])
         matches = n_predicted * (n_true > 0) if spec.matching == "literal" else np.minimum(n_predicted, n_true)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -75,7 +75,7 @@ def _print(found: Sequence[Finding], lines: TrainerLines | None) -> None:
 
 def trainer_text(lines: TrainerLines) -> str:
     """Return what to write for a trainer, ready to be copied."""
-    blocks: list[Any] = [f"# {lines.package} {lines.version}: {lines.data}", ""]
+    blocks = [f"# {lines.package} {lines.version}: {lines.data}", ""]
     if lines.file:
         blocks += [f"# ---- {lines.file}", lines.code.rstrip(), ""]
     blocks += ["# ---- configuration", lines.lines.rstrip()]

@@ -11,8 +11,10 @@ from typing import Any
 import click
 
 COMMANDS = {
+    "audit": "star_cli.audit",
     "doctor": "star_cli.doctor",
     "explain": "star_cli.explain",
+    "report": "star_cli.report",
     "score": "star_cli.score",
     "train": "star_cli.train",
     "predict": "star_cli.predict",

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 
-def _pairs(ctx: click.Context, param: click.Parameter, values: Sequence[str]) -> dict[str, str]:  # noqa: ARG001
+def name_value_pairs(ctx: click.Context, param: click.Parameter, values: Sequence[str]) -> dict[str, str]:  # noqa: ARG001
     """Read options of the form NAME=VALUE."""
     for value in values:
         if "=" not in value.strip("="):
@@ -44,7 +44,12 @@ _OPTIONS = (
         help="Whether the chat template already wrote <think>.",
     ),
     click.option(
-        "--map", "mapping", multiple=True, callback=_pairs, metavar="ROLE=COLUMN", help="completion=output, ..."
+        "--map",
+        "mapping",
+        multiple=True,
+        callback=name_value_pairs,
+        metavar="ROLE=COLUMN",
+        help="completion=output, ...",
     ),
     click.option(
         "--targets",

@@ -4,29 +4,26 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from star_cli.benchmark_options import benchmark_options, take_benchmark_options
+from star_cli.reward_options import name_value_pairs, reward_options, reward_settings
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from benchmarks import Report
     from benchmarks.rollouts.summary import Summary
 
 SHOWN_ERRORS = 20
 """Bad rows that are shown one by one."""
 
 
-def _pairs(ctx: click.Context, param: click.Parameter, values: Sequence[str]) -> dict[str, str]:  # noqa: ARG001
-    """Read options of the form NAME=VALUE."""
-    for value in values:
-        if "=" not in value.strip("="):
-            raise click.BadParameter(f"{value!r} is not of the form NAME=VALUE")
-    return dict(value.split("=", 1) for value in values)
-
-
 def _thresholds(ctx: click.Context, param: click.Parameter, values: Sequence[str]) -> dict[str, float]:
-    pairs = _pairs(ctx, param, values)
+    pairs = name_value_pairs(ctx, param, values)
     try:
         return {name: float(value) for name, value in pairs.items()}
     except ValueError as error:
@@ -35,38 +32,12 @@ def _thresholds(ctx: click.Context, param: click.Parameter, values: Sequence[str
 
 @click.command(short_help="Score files of predictions.")
 @click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, allow_dash=True, dir_okay=False))
-@click.option("--task", default="tvr", show_default=True, help="A task's name, or the path of its YAML file.")
-@click.option("--preset", default="default", show_default=True, help="A named change of the task's reward: paper, ...")
-@click.option("--matching", type=click.Choice(["one_to_one", "literal"]), help="How predictions meet true records.")
-@click.option("--conflicts", type=click.Choice(["last", "each"]), help="Which of two values for one cell can earn.")
-@click.option(
-    "--weights", type=click.Path(exists=True, dir_okay=False), help="YAML with fields of the reward (TieredSpec)."
-)
-@click.option(
-    "--mode",
-    type=click.Choice(["strict", "lenient"]),
-    default="strict",
-    show_default=True,
-    help="lenient also takes the last complete answer of a completion whose tags are broken.",
-)
-@click.option(
-    "--think-prefilled",
-    type=click.Choice(["auto", "true", "false"]),
-    default="auto",
-    show_default=True,
-    help="Whether the chat template already wrote <think>.",
-)
-@click.option("--map", "mapping", multiple=True, callback=_pairs, metavar="ROLE=COLUMN", help="completion=output, ...")
+@reward_options
+@benchmark_options
 @click.option(
     "--group",
     metavar="COLUMN",
-    help="What the completions of one prompt share  [default: prompt_id, or prompt and step]",
-)
-@click.option(
-    "--targets", type=click.Path(exists=True, dir_okay=False), help="A file with the gold, if the FILEs come without."
-)
-@click.option(
-    "--on", type=click.Choice(["id", "prompt"]), default="id", show_default=True, help="What --targets is joined on."
+    help="What the completions of one prompt share  [default: prompt_id, or prompt and step; of benchmarks the scene]",
 )
 @click.option("--out", metavar="FILE", help="Write a row for each row: .jsonl or .parquet.")
 @click.option("--overwrite", is_flag=True, help="Replace --out if it is there.")
@@ -83,7 +54,10 @@ def _thresholds(ctx: click.Context, param: click.Parameter, values: Sequence[str
 @click.option("--json", "as_json", is_flag=True, help="Print the table as JSON.")
 @click.option("--quiet", is_flag=True, help="Print no table and no progress.")
 @click.option("--no-color", is_flag=True, help="Print plain text (as NO_COLOR does).")
+@click.pass_context
 def score(
+    ctx: click.Context,
+    /,
     files: tuple[str, ...],
     *,
     mapping: dict[str, str],
@@ -99,31 +73,48 @@ def score(
     Columns are recognised by their usual names, and so are the files of TRL, verl, ms-swift and lmms-eval. A row that
     cannot be scored is reported as file:line and counted; the exit code is then 1.
     """
-    from benchmarks.rollouts.scoring import score_rewards
     from star_cli.progress import progress_bar
 
-    _check_thresholds(fail_under, options["task"])
+    evaluation = take_benchmark_options(ctx, options)
+    if evaluation is None:
+        _check_thresholds(fail_under, options["task"])
     with progress_bar(hidden=quiet) as (advance, print_line):
         errors = ErrorLines(print_line)
+        watched = {"mapping": mapping, "group": group, "on_error": errors.add, "on_progress": advance}
         try:
-            summary = score_rewards(
-                files,
-                mapping=mapping | ({"group": group} if group else {}),
-                on_error=errors.add,
-                on_progress=advance,
-                **_settings(**options),
+            found = (
+                _reward(files, **{**options, **watched})
+                if evaluation is None
+                else _evaluate(files, **{**evaluation, **watched})
             )
         except KeyboardInterrupt:
             goes_on = "; the same command with --resume instead of --overwrite goes on" if options["out"] else ""
             print_line(f"interrupted{goes_on}")
             sys.exit(130)
         errors.close()
-    _show(summary, files, as_json=as_json, quiet=quiet, no_color=no_color, out=options["out"])
-    below = [] if summary is None else _below(summary.figures(), fail_under)
+    _show(found, files, as_json=as_json, quiet=quiet, no_color=no_color, out=options["out"])
+    below = [] if found is None else _below(found.figures(), fail_under)
     for line in below:
         click.echo(line, err=True)
-    if summary is None or summary.errors or below:
+    if found is None or found.errors or below:
         sys.exit(1)
+
+
+def _reward(files: Sequence[str], *, mapping: dict[str, str], group: str | None, **options: Any) -> Summary | None:
+    from benchmarks.rollouts.scoring import score_rewards
+
+    mapping = mapping | ({"group": group} if group else {})
+    return score_rewards(files, mapping=mapping, **reward_settings(**options))
+
+
+def _evaluate(files: Sequence[str], *, report_data: str | None, **options: Any) -> Report:
+    """Evaluate on a benchmark; write the data for reports where they are asked for."""
+    from benchmarks import evaluate
+
+    report = evaluate(files, **options)
+    if report_data is not None:
+        Path(report_data).write_text(json.dumps(report.as_dict(with_rows=True)) + "\n", encoding="utf-8")
+    return report
 
 
 class ErrorLines:
@@ -145,21 +136,6 @@ class ErrorLines:
             self._print_line(f"... and {self.count - SHOWN_ERRORS:,} more")
 
 
-def _settings(
-    *, matching: str | None, conflicts: str | None, weights: str | None, think_prefilled: str, **others: Any
-) -> dict[str, Any]:
-    """Return the library's arguments: flags count more than the file of weights."""
-    from benchmarks.rollouts.scoring import read_weights
-
-    flags = {"matching": matching, "conflicts": conflicts}
-    overrides = {
-        **(read_weights(weights) if weights else {}),
-        **{name: v for name, v in flags.items() if v is not None},
-    }
-    prefilled = {"auto": "auto", "true": True, "false": False}[think_prefilled]
-    return {**others, "overrides": overrides, "think_prefilled": prefilled}
-
-
 def _check_thresholds(thresholds: Iterable[str], task: str) -> None:
     from benchmarks.rollouts.summary import FIGURES
     from rewards.tasks import load_task
@@ -173,6 +149,11 @@ def _check_thresholds(thresholds: Iterable[str], task: str) -> None:
 
 
 def _below(figures: dict[str, float], thresholds: dict[str, float]) -> list[str]:
+    for name in thresholds:
+        if name not in figures:
+            raise click.BadParameter(
+                f"there is no number {name!r}; there are {', '.join(figures)}", param_hint="--fail-under"
+            )
     return [
         f"{name} is {figures[name]:.4f}, which is under {least:g}"
         for name, least in thresholds.items()
@@ -181,13 +162,25 @@ def _below(figures: dict[str, float], thresholds: dict[str, float]) -> list[str]
 
 
 def _show(
-    summary: Summary | None, files: Sequence[str], *, as_json: bool, quiet: bool, no_color: bool, out: str | None
+    found: Summary | Report | None,
+    files: Sequence[str],
+    *,
+    as_json: bool,
+    quiet: bool,
+    no_color: bool,
+    out: str | None,
 ) -> None:
-    if summary is None:
+    from benchmarks.rollouts.summary import Summary
+
+    if found is None:
         click.echo("no row could be scored", err=True)
     if as_json:
-        click.echo(json.dumps(None if summary is None else summary.as_dict(), indent=2))
-    elif summary is not None and not quiet:
+        click.echo(json.dumps(None if found is None else found.as_dict(), indent=2))
+    elif isinstance(found, Summary) and not quiet:
         from star_cli.score_table import print_table
 
-        print_table(summary, files, out=out, no_color=no_color)
+        print_table(found, files, out=out, no_color=no_color)
+    elif found is not None and not isinstance(found, Summary) and not quiet:
+        from star_cli.benchmark_table import print_report
+
+        print_report(found, files, out=out, no_color=no_color)

@@ -64,6 +64,7 @@ def compute_score(
         task=task,
         preset=preset,
         references=extra.get("references"),
+        relations=extra.get("relations"),
         options=extra.get("options"),
     )
     return {"score": score.total, "acc": float(score.correct), **score.parts}
@@ -142,7 +143,8 @@ TRAINERS = {
         _VERL_CODE,
         _VERL_LINES,
         "rows: reward_model={'style': 'rule', 'ground_truth': '2.color.cyan, 0.shape.cube'}; of questions also "
-        "extra_info={'references': ..., 'options': ...}. The older top-level custom_reward_function.path is not read.",
+        "extra_info={'references': ..., 'relations': ..., 'options': ...}. The older top-level "
+        "custom_reward_function.path is not read.",
     ),
     "openrlhf": TrainerLines(
         "openrlhf",

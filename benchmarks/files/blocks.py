@@ -77,24 +77,31 @@ class Block:
         columns = [self.columns[role] for role in self.group_columns]
         for key in zip(*columns, strict=True) if columns else [()] * len(self):
             if key != last:
-                last, number = key, _number(key)
+                last, number = key, None if not key or key[0] is None else number_of(key)
             yield number
 
 
-def _number(key: tuple[Any, ...]) -> int | None:
-    if not key or key[0] is None:
-        return None
+def number_of(key: Any) -> int:
+    """Return a 64-bit number that two values share iff they are equal as JSON."""
     written = msgspec.json.encode(key, enc_hook=str, order="sorted")
     return int.from_bytes(blake2b(written, digest_size=8).digest(), "little")
 
 
-def read_block(chunk: Chunk, columns: Columns, *, gold: Gold | None = None, as_text: bool = True) -> Block:
+def read_block(
+    chunk: Chunk,
+    columns: Columns,
+    *,
+    gold: Gold | None = None,
+    required: Sequence[str] = ("target",),
+    as_text: bool = True,
+) -> Block:
     """Take the columns out of the rows of a chunk.
 
     Args:
         chunk: the rows.
         columns: which column is what.
         gold: where the gold comes from, if not from the rows.
+        required: roles of the gold that may not be null.
         as_text: whether completions must be text, or messages; otherwise they are taken as they are.
     """
     errors = {at: row.message for at, row in enumerate(chunk.rows) if isinstance(row, BadRow)}
@@ -106,10 +113,11 @@ def read_block(chunk: Chunk, columns: Columns, *, gold: Gold | None = None, as_t
         found |= _join(found[gold.on], gold, faults)
     if as_text:
         found["completion"] = _texts(found["completion"], columns.roles["completion"], rows, faults)
-    for row, target in enumerate(found["target"]):
-        if target is None or target is MISSING:
-            what = _absent(columns.roles["target"], rows[row]) if gold is None else f"its target in {gold.path} is null"
-            faults.setdefault(row, what)
+    for role in required:
+        for row, value in enumerate(found[role]):
+            if value is None or value is MISSING:
+                what = _absent(columns.roles[role], rows[row]) if gold is None else f"its {role} in {gold.path} is null"
+                faults.setdefault(row, what)
     plain = {role: [None if value is MISSING else value for value in values] for role, values in found.items()}
     grouping = ("group",) if "group" in plain else tuple(role for role in ("prompt", "step") if role in plain)
     block = Block(chunk, [at for at, _ in good], plain, errors, () if grouping == ("step",) else grouping)

@@ -164,7 +164,10 @@ def _candidates(names: Names, rows: Rows) -> list[str]:
 
 
 def _values(column: str, rows: Rows) -> list[Any]:
-    values = [row.get(column, MISSING) for row in rows]
+    try:
+        return [row[column] for row in rows]
+    except KeyError:
+        values = [row.get(column, MISSING) for row in rows]
     head, dot, rest = column.partition(".")
     if not dot:
         return values

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import msgspec
 
-from benchmarks.files.columns import MISSING, Columns, find_columns
+from benchmarks.files.columns import MISSING, ROLES, Columns, find_columns
 from benchmarks.files.rows import BadRow, read_chunks
 from rewards.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from benchmarks.files.columns import Names
     from benchmarks.files.rows import Chunk
 
 On = Literal["id", "prompt"]
@@ -35,7 +37,7 @@ class Gold(NamedTuple):
     Attributes:
         path: the file.
         on: the role whose values are the keys.
-        roles: those of `GOLD_ROLES` that the file has.
+        roles: those that the file has of the roles that come from the gold.
         rows: key (see `join_key`) -> gold.
     """
 
@@ -55,13 +57,24 @@ def join_key(value: Any) -> str:
     return text if len(text) <= 64 else blake2b(text.encode(), digest_size=16).hexdigest()
 
 
-def read_gold(path: str, on: On, *, mapping: Mapping[str, str] | None = None) -> Gold:
+def read_gold(
+    path: str,
+    on: On,
+    *,
+    mapping: Mapping[str, str] | None = None,
+    roles: Sequence[str] = GOLD_ROLES,
+    required: Sequence[str] = ("target",),
+    known: Mapping[str, Names] = ROLES,
+) -> Gold:
     """Read a file of gold whole.
 
     Args:
-        path: any file that `benchmarks.files.rows.read_chunks` reads, with a column for the key and one for the target.
+        path: any file that `benchmarks.files.rows.read_chunks` reads, with a column for the key and those required.
         on: ``"id"`` or ``"prompt"``.
         mapping: role -> column, where the names are not the known ones.
+        roles: those that come from the gold.
+        required: those of them that it must have.
+        known: see `benchmarks.files.columns.find_columns`.
 
     Raises:
         DataError: for rows that cannot be read, and for a key that occurs twice with different gold.
@@ -69,14 +82,13 @@ def read_gold(path: str, on: On, *, mapping: Mapping[str, str] | None = None) ->
     """
     rows: dict[str, GoldRow] = {}
     columns = Columns({})
+    find = partial(find_columns, needed=(on, *required), mapping=mapping, joined_on=on, known=known)
     for chunk in read_chunks(path):
-        columns = (
-            columns if rows else find_columns(_checked(chunk), needed=(on, "target"), mapping=mapping, joined_on=on)
-        )
-        _add(rows, _checked(chunk), columns, on)
+        columns = columns if rows else find(_checked(chunk))
+        _add(rows, _checked(chunk), columns, on, [role for role in roles if role in columns.roles])
     if not rows:
         raise DataError(f"{path}: there are no rows")
-    return Gold(path, on, _roles(columns), rows)
+    return Gold(path, on, [role for role in roles if role in columns.roles], rows)
 
 
 def _checked(chunk: Chunk) -> Chunk:
@@ -86,13 +98,9 @@ def _checked(chunk: Chunk) -> Chunk:
     return chunk
 
 
-def _roles(columns: Columns) -> list[str]:
-    return [role for role in GOLD_ROLES if role in columns.roles]
-
-
-def _add(rows: dict[str, GoldRow], chunk: Chunk, columns: Columns, on: On) -> None:
+def _add(rows: dict[str, GoldRow], chunk: Chunk, columns: Columns, on: On, roles: Sequence[str]) -> None:
     found = [row for row in chunk.rows if not isinstance(row, BadRow)]
-    gold = [columns.values(role, found) for role in _roles(columns)]
+    gold = [columns.values(role, found) for role in roles]
     for at, (key, *values) in enumerate(zip(columns.values(on, found), *gold, strict=True)):
         place = chunk.place(at)
         if key is MISSING or key is None:

@@ -132,6 +132,10 @@ class Output:
             self.partial.replace(self.path)
         self._checkpoint.unlink(missing_ok=True)
 
+    def close(self) -> None:
+        """Close the file and leave what was written, to be resumed."""
+        self._file.close()
+
     def discard(self) -> None:
         """Remove what was written."""
         self._file.close()

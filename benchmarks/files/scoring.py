@@ -71,6 +71,7 @@ def score_files(
     tally: Tally,
     *,
     needed: Sequence[str] = ("completion", "target"),
+    required: Sequence[str] = ("target",),
     known: Mapping[str, Names] = ROLES,
     as_text: bool = True,
     mapping: Mapping[str, str] | None = None,
@@ -89,6 +90,7 @@ def score_files(
         score_block: what scores a block.
         tally: what adds up the scores.
         needed: roles that the files must have columns for.
+        required: roles of the gold that no row may lack.
         known: the roles that *score_block* makes use of, and the usual names of their columns.
         as_text: whether completions must be text, or messages; otherwise they are taken as they are.
         mapping: role -> column, where the user says so.
@@ -113,7 +115,7 @@ def score_files(
     for file, chunk, columns in _chunks(files, first, start, find, left=left):
         scored = None
         if columns is not None:
-            scored = score_block(read_block(chunk, columns, gold=gold, as_text=as_text))
+            scored = score_block(read_block(chunk, columns, gold=gold, required=required, as_text=as_text))
             tally.add(scored)
         errors = _errors(chunk, scored)
         if output is not None:

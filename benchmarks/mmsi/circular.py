@@ -8,11 +8,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.columns import column, mean
+import numpy as np
+
+from benchmarks.tables import Measure
 from rewards.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping
+
+    import numpy.typing as npt
+
+    from benchmarks.tables import Bools
 
 STRIDE = 1_000_000
 ROTATIONS = ("ABCD", "BCDA", "CDAB", "DABC")
@@ -38,48 +44,36 @@ def rotations(options: Mapping[str, str], answer: str) -> list[tuple[dict[str, s
     ]
 
 
-def circular_accuracy(rows: Iterable[Mapping[str, Any]], *, correct: str = "correct") -> dict[str, dict[str, Any]]:
-    """Return circular and plain accuracy, overall and by type.
+def circular_measures(index: npt.NDArray[np.int64], correct: Bools) -> dict[str, Measure]:
+    """Return circular and plain accuracy over questions, each counted at the row of a question with the lowest index.
 
     Args:
-        rows: columns ``index`` (int), the one that ``correct`` names, and optionally ``category``.
-        correct: column that says whether a row is right: a bool, or a score of 0 or 1 such as
-            ``official_score``.
+        index: ``(n,)``, of each row.
+        correct: ``(n,)``, whether the row is right.
 
     Returns:
-        ``Overall`` and each category -> ``Circular`` (all rotations right), ``Vanilla`` (the unrotated
-        question right; both in [0, 1], None where there are no rows) and ``n`` (number of questions).
+        ``circular`` (right under every rotation) and ``vanilla`` (right under the first).
+
+    >>> found = circular_measures(np.array([7, 1000007]), np.array([True, False]))
+    >>> [(name, measure.values[measure.counts].tolist()) for name, measure in found.items()]
+    [('circular', [False]), ('vanilla', [True])]
+    """
+    in_order = np.argsort(index, kind="stable")
+    _, first, question = np.unique(index[in_order] % STRIDE, return_index=True, return_inverse=True)
+    wrong = np.bincount(question, weights=~correct[in_order])
+    counts, circular = np.zeros(len(index), dtype=bool), np.zeros(len(index), dtype=bool)
+    counts[in_order[first]] = True
+    circular[in_order[first]] = wrong == 0
+    return {"circular": Measure(circular, counts), "vanilla": Measure(correct, counts)}
+
+
+def read_index(value: Any) -> int:
+    """Return the index of a row.
 
     Raises:
-        DataError: a column is missing or an index is no whole number.
-
-    >>> table = circular_accuracy([{"index": 7, "correct": True}, {"index": 1000007, "correct": False}])
-    >>> table["Overall"]
-    {'Circular': 0.0, 'Vanilla': 1.0, 'n': 1}
+        DataError: it is no whole number.
     """
-    groups: dict[int, list[tuple[int, bool, Any]]] = {}
-    for row in rows:
-        index = _index(row)
-        groups.setdefault(index % STRIDE, []).append((index, column(row, correct) == 1, row.get("category")))
-    questions = [sorted(group, key=lambda member: member[0]) for group in groups.values()]
-    categories = list(dict.fromkeys(group[0][2] for group in questions if group[0][2] is not None))
-    return {
-        "Overall": _accuracies(questions),
-        **{name: _accuracies([group for group in questions if group[0][2] == name]) for name in categories},
-    }
-
-
-def _index(row: Mapping[str, Any]) -> int:
-    value = column(row, "index")
     try:
         return int(value)
     except (ValueError, TypeError) as error:
         raise DataError(f"index {value!r} is not a whole number") from error
-
-
-def _accuracies(questions: Sequence[Sequence[tuple[int, bool, Any]]]) -> dict[str, Any]:
-    return {
-        "Circular": mean([float(all(right for _, right, _ in group)) for group in questions]),
-        "Vanilla": mean([float(group[0][1]) for group in questions]),
-        "n": len(questions),
-    }

@@ -15,12 +15,15 @@ from benchmarks.rollouts.summary import Rewarded, RewardTally
 from parsers.values import Records
 from rewards.errors import ConfigError, DataError
 from rewards.questions import QuestionSpec
-from rewards.score import answer_text, read_envelopes, read_records, resolve, score_readings
+from rewards.score import Reading, answer_text, read_envelopes, read_records, resolve, score_readings
 from rewards.spec import preset_spec
 from rewards.targets import read_target
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
 
     from benchmarks.files.blocks import Block
     from benchmarks.files.gold import On
@@ -75,11 +78,10 @@ class RewardScorer:
         block = block.without(errors)
         reading = read_records(self._envelopes(block), self.task.record_format)
         batch = score_readings(reading, gold, self.spec)
-        default, paper = (
-            batch.total if spec == self.spec else score_readings(reading, gold, spec).total
-            for spec in (preset_spec(self.task.spec, preset) for preset in ("default", "paper"))
-        )
-        return block, Rewarded(batch, default, paper)
+        default, paper = (preset_spec(self.task.spec, preset) for preset in ("default", "paper"))
+        by_default = batch.total if default == self.spec else score_readings(reading, gold, default).total
+        by_paper = batch.total if paper == self.spec else _paper_totals(reading, gold, by_default, paper)
+        return block, Rewarded(batch, by_default, by_paper)
 
     def _score_questions(self, block: Block) -> tuple[Block, Rewarded]:
         envelopes = self._envelopes(block)
@@ -109,6 +111,31 @@ def _read_targets(
         except DataError as error:
             errors[row] = str(error)
     return gold, errors
+
+
+def _paper_totals(
+    reading: Reading, gold: Sequence[tuple[Record, ...]], by_default: NDArray[np.float64], spec: TieredSpec
+) -> NDArray[np.float64]:
+    """Return the totals under ``paper``, (rows,), from those under ``default``.
+
+    The two differ in who may be matched where predictions compete: for one true record, or one cell. Where no two share
+    the fields of the last tier, which every better tier of a chain has too, none do, and nothing is counted anew.
+    """
+    last = [spec.fields.index(name) for name in spec.table[-1]]
+    alone = spec.nested and len(spec.fields) - 1 not in last  # a cell is all fields but the last
+    rows = [
+        row
+        for row, answer in enumerate(reading.answers)
+        if answer is not None
+        and len(answer.items) > 1
+        and not (alone and len({tuple([item[at] for at in last]) for item in answer.items}) == len(answer.items))
+    ]
+    if not rows:
+        return by_default
+    competing = Reading([reading.envelopes[row] for row in rows], [reading.answers[row] for row in rows])
+    totals = by_default.copy()
+    totals[rows] = score_readings(competing, [gold[row] for row in rows], spec).total
+    return totals
 
 
 def _question_scores(envelopes: Sequence[Completion], block: Block, spec: TieredSpec | QuestionSpec) -> BatchScore:
@@ -269,5 +296,7 @@ def score_rewards(
             output.discard()
         raise
     finally:
+        if output is not None:
+            output.close()
         tally.close(remove=output is None or not output.partial.exists())
     return summary

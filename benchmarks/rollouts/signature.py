@@ -34,12 +34,11 @@ def signature(
         base: the reward of the preset without changes; what differs from it is named.
         **settings: what else the numbers depend on.
     """
-    shown = {"task": task, "preset": preset}
-    for field in fields(spec):
-        value = getattr(spec, field.name)
-        if field.name in _ALWAYS or value != getattr(base, field.name):
-            shown[field.name] = _short(value)
-    return "|".join(f"{name}:{value}" for name, value in {**shown, **settings, "version": installed_version()}.items())
+    names = [field.name for field in fields(spec) if field.init]
+    changed = [name for name in names if name not in _ALWAYS and getattr(spec, name) != getattr(base, name)]
+    shown = {name: _short(getattr(spec, name)) for name in [*(each for each in _ALWAYS if each in names), *changed]}
+    signed = {"task": task, "preset": preset, **shown, **settings, "version": installed_version()}
+    return "|".join(f"{name}:{value}" for name, value in signed.items())
 
 
 def _short(value: Any) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from benchmarks.rollouts.groups import RECORD, GroupCounts, count_groups
+from benchmarks.rollouts.histograms import count_values, in_order
 from benchmarks.rollouts.intervals import Estimate, mean_interval, share_interval
 from benchmarks.rollouts.spool import Spool
 
@@ -65,6 +66,7 @@ class Summary:
         groups: what GRPO sees; None where nothing says which rows belong together.
         compared: whether ``default`` and ``paper`` were compared in *groups*.
         dialects: the systems that wrote the files, as far as they were recognised.
+        histograms: of the total and of each part, pairs of a value and the number of rows that have it.
         signature: the settings that the numbers depend on.
     """
 
@@ -80,6 +82,7 @@ class Summary:
     groups: GroupCounts | None
     compared: bool
     dialects: Sequence[str]
+    histograms: Mapping[str, Sequence[tuple[float, int]]]
     signature: str
 
     def figures(self) -> dict[str, float]:
@@ -113,6 +116,7 @@ class RewardTally:
     ) -> None:
         sums = dict.fromkeys(("total", "unit", *parts), 0.0)
         self._state: dict[str, Any] = {"rows": 0, "right": 0, "prefilled": 0, "grouped": 0, "sums": sums, "faults": {}}
+        self._state["histograms"] = {}
         self._state |= state or {}
         self._parts = tuple(parts)
         self._spool = Spool(RECORD, spool, size=self._state.get("spooled", 0))
@@ -136,6 +140,7 @@ class RewardTally:
         state["grouped"] += sum(grouped)
         for name, values in {"total": batch.total, "unit": batch.unit, **batch.parts}.items():
             state["sums"][name] += float(values.sum())
+            state["histograms"][name] = count_values(state["histograms"].get(name, {}), values)
         self._add_faults(scored)
 
     def _add_faults(self, scored: Scored) -> None:
@@ -179,5 +184,6 @@ class RewardTally:
             groups=counts if state["grouped"] else None,
             compared=compared,
             dialects=progress.dialects,
+            histograms={name: in_order(counts) for name, counts in state["histograms"].items()},
             signature=f"{signature}|n:{rows}",
         )

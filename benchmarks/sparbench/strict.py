@@ -1,22 +1,21 @@
 """SPAR-Bench under the strict protocol: the letter, number or camera moves in the answer section, and nothing else.
 
 Apart from what is read, it differs from the official scorer in that numbers have signs and thousands
-separators and must be unique, `benchmarks.sparbench.moves` divides by the true values, and Middle includes
-``view_change_infer``.
+separators and must be unique and `benchmarks.sparbench.moves` divides by the true values.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.columns import column, mean, text_column
+from benchmarks.columns import column, text_column
 from benchmarks.sparbench.moves import score_moves
 from benchmarks.sparbench.official import metric_of
-from benchmarks.sparbench.tasks import LEVELS, NUMERIC, TASKS, VIEW_CHANGE
-from benchmarks.strict import score_completion, score_section, tally, tally_by
+from benchmarks.sparbench.tasks import NUMERIC, VIEW_CHANGE
+from benchmarks.strict import score_completion, score_section
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
 
 def score_row(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -43,21 +42,3 @@ def score_row(row: Mapping[str, Any]) -> dict[str, Any]:
     if truth.strip().lower() in {"yes", "no"}:
         return score_completion(prediction, truth, kind="yes_no")
     return score_completion(prediction, truth, kind="choice", options=row.get("options"))
-
-
-def aggregate(rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the tally over all rows, the tallies by task, and the macro averages of the scores.
-
-    Args:
-        rows: the column ``task`` together with those of `score_row`.
-
-    Returns:
-        ``rows`` (tally), ``overall`` (mean over tasks of their mean scores), ``Low``, ``Middle``, ``High``
-        (the same over the tasks of a level; None where it has no rows) and ``tasks``.
-    """
-    rows = list(rows)
-    tasks = tally_by(rows, TASKS, lambda row: str(row["task"]))
-    levels = {
-        level: mean([tasks[task]["score"] for task in members if task in tasks]) for level, members in LEVELS.items()
-    }
-    return {"rows": tally(rows), "overall": mean([task["score"] for task in tasks.values()]), **levels, "tasks": tasks}

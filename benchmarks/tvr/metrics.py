@@ -1,27 +1,21 @@
 """The paper's metrics of TVR, each the mean of a per-row number over some of the rows.
 
-STAR-R1 reports eleven and defines few of them; what is ours is said at `measures`. Because every metric is a
-mean, every group of rows and every interval of `benchmarks.statistics` applies to every metric.
+STAR-R1 reports eleven and defines few of them; what is ours is said at `measures`. `benchmarks.tables` averages them.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from benchmarks.statistics import cluster_codes, mean_interval
+from benchmarks.tables import Cell, Measure, cross
 from benchmarks.tvr.rows import COLUMNS, RowStats
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Iterator
 
-    import numpy.typing as npt
-
-    from benchmarks.statistics import Clusters, Interval
     from benchmarks.tvr.world import Bools
-
-    Table = dict[str, dict[str, Interval]]
 
 VISIBLE_GROUPS: Final = {"1-3": (1, 3), "4-6": (4, 6), "7-8": (7, 8), "9-10": (9, 10)}
 PAPER_METRICS: Final = (
@@ -34,18 +28,6 @@ PAPER_METRICS: Final = (
     "NDiff",
     *(f"TAcc/{name}" for name in VISIBLE_GROUPS),
 )
-
-
-class Measure(NamedTuple):
-    """One metric before it is averaged.
-
-    Attributes:
-        values: ``(n,)``, one number or, where the mean is a share, one boolean a row.
-        counts: ``(n,)``, which rows the mean is over.
-    """
-
-    values: npt.NDArray[Any]
-    counts: Bools
 
 
 def measures(stats: RowStats) -> dict[str, Measure]:
@@ -101,35 +83,12 @@ def groups(stats: RowStats) -> dict[str, Bools]:
     return {name: mask for name, mask in every.items() if mask.any()}
 
 
-def table(
-    stats: RowStats,
-    *,
-    among: Mapping[str, Bools] | None = None,
-    clusters: Clusters | None = None,
-    interval: Callable[..., Interval] = mean_interval,
-) -> Table:
-    """Average every metric over every group of rows.
-
-    Args:
-        stats: of n rows.
-        among: groups of rows, masks ``(n,)``; default: `groups`.
-        clusters: ``(n,)``, ids of rows that belong together, e.g. to one scene.
-        interval: `benchmarks.statistics.mean_interval`, or ``partial(bootstrap_interval, seed=...)``; called
-            with the values and ``clusters=``.
-
-    Returns:
-        group -> metric -> interval. A metric that no row of the group counts for is left out.
-    """
-    codes = None if clusters is None else cluster_codes(clusters)
-    columns = measures(stats)
-    return {
-        group: {
-            name: interval(measure.values[rows], clusters=None if codes is None else codes[rows])
-            for name, measure in columns.items()
-            if (rows := mask & measure.counts).any()
-        }
-        for group, mask in (groups(stats) if among is None else among).items()
-    }
+def cells(stats: RowStats, *, parsed: Bools | None = None) -> Iterator[Cell]:
+    """Yield every metric over every group of rows; with *parsed*, ``(n,)``, also the share of unparsed rows."""
+    every = measures(stats)
+    if parsed is not None:
+        every["unparsed"] = Measure(~parsed, np.ones(len(parsed), dtype=bool))
+    return cross(groups(stats), every)
 
 
 def _visible_masks(stats: RowStats) -> dict[str, Bools]:

@@ -7,7 +7,6 @@ from benchmarks.answer_section import answer_section
 from benchmarks.mindcube import official as mindcube_official
 from benchmarks.mindcube import strict as mindcube
 from benchmarks.mmsi import strict as mmsi
-from benchmarks.mmsi.types import TYPES
 from benchmarks.sparbench import strict as sparbench
 from benchmarks.sparbench.moves import parse_moves, score_moves
 from benchmarks.sparbench.tasks import AXES, TASKS
@@ -236,36 +235,3 @@ def test_the_reasoning_decides_nothing():
     ]
     assert all(mindcube.score_row(row)["correct"] for row in distracted)
     assert {mindcube_official.score_row(row)["extracted"] for row in distracted} == {"A"}
-
-
-def test_mindcube_table():
-    raw = [("rotation_1", "B"), ("among_1", "A"), ("among_2", "?"), ("translation_1", "B"), ("linear_1", "B")]
-    scored = [{"id": name, **choose(response)} for name, response in raw]
-    table = mindcube.aggregate(scored)
-    assert table["overall"] == {"n": 4, "score": 0.5, "accuracy": 0.5, "wrong": 1, "unparsed": 1}
-    assert list(table["settings"]) == ["rotation", "among", "translation", "other"]
-    assert table["settings"]["among"] == {"n": 2, "score": 0.0, "accuracy": 0.0, "wrong": 1, "unparsed": 1}
-
-
-def test_mmsi_table():
-    raw = [(7, TYPES[4], "A"), (1_000_007, TYPES[4], "?"), (8, "Positional Relationship (Cam.-Cam.)", "A")]
-    scored = [
-        {"index": index, "category": kind, **mmsi.score_row({"response": text, "answer": "A"})}
-        for index, kind, text in raw
-    ]
-    table = mmsi.aggregate(scored)
-    assert list(table["types"]) == [TYPES[0], TYPES[4]]
-    assert table["overall"]["unparsed"] == 1
-    assert table["circular"]["Overall"] == {"Circular": 0.5, "Vanilla": 1.0, "n": 2}
-    assert "circular" not in mmsi.aggregate([{key: row[key] for key in row if key != "index"} for row in scored])
-
-
-def test_sparbench_table():
-    raw = [(VCI, "move_up:1", "move_up:1"), ("position_matching", "?", "A"), ("depth_prediction_oc", "1.1", "1")]
-    scored = [{"task": task, **spar(text, answer, task)} for task, text, answer in raw]
-    table = sparbench.aggregate(scored)
-    assert (table["Middle"], table["Low"], table["High"]) == (0.5, pytest.approx(0.9), None)
-    assert table["overall"] == pytest.approx(1.9 / 3)
-    assert table["rows"]["unparsed"] == 1
-    assert list(table["tasks"]) == ["depth_prediction_oc", VCI, "position_matching"]
-    assert sparbench.aggregate([])["overall"] is None

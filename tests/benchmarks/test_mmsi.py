@@ -1,10 +1,11 @@
+import numpy as np
 import pytest
 from choice_golden import aggregate, agrees, disagreements, rows, scored
 from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.mmsi import official
-from benchmarks.mmsi.circular import circular_accuracy, rotations
+from benchmarks.mmsi.circular import circular_measures, read_index, rotations
 from benchmarks.mmsi.types import TYPES, canonical_type
 from rewards.errors import DataError
 
@@ -79,33 +80,25 @@ def test_a_megabyte_is_read(text):
     assert official.score_row({"response": text, "answer": "A"})["official_score"] == 0.0
 
 
+def circular(pairs):
+    index, correct = zip(*pairs, strict=True)
+    found = circular_measures(np.array(index), np.array(correct))
+    return {name: measure.values[measure.counts].tolist() for name, measure in found.items()}
+
+
 def test_circular_accuracy_needs_every_rotation():
-    table = circular_accuracy(
-        [
-            {"index": 3, "category": "MSR", "correct": True},
-            {"index": 1_000_003, "category": "MSR", "correct": True},
-            {"index": 2_000_003, "category": "MSR", "correct": False},
-            {"index": "4", "category": "Motion (Obj.)", "correct": True},
-        ]
-    )
-    assert table["Overall"] == {"Circular": 0.5, "Vanilla": 1.0, "n": 2}
-    assert table["MSR"]["Circular"] == 0.0
-    assert table["Motion (Obj.)"]["Circular"] == 1.0
+    found = circular([(3, True), (1_000_003, True), (2_000_003, False), (4, True)])
+    assert found == {"circular": [False, True], "vanilla": [True, True]}
 
 
 def test_the_plain_accuracy_is_that_of_the_unrotated_question():
-    raw = [{"index": 1_000_001, "official_score": 1.0}, {"index": 1, "official_score": 0.0}]
-    assert circular_accuracy(raw, correct="official_score")["Overall"] == {
-        "Circular": 0.0,
-        "Vanilla": 0.0,
-        "n": 1,
-    }
-    assert circular_accuracy([])["Overall"] == {"Circular": None, "Vanilla": None, "n": 0}
+    assert circular([(1_000_001, True), (1, False)]) == {"circular": [False], "vanilla": [False]}
 
 
 def test_an_index_that_is_no_number_is_named():
+    assert read_index("4") == 4
     with pytest.raises(DataError, match="index 'q7' is not a whole number"):
-        circular_accuracy([{"index": "q7", "correct": True}])
+        read_index("q7")
 
 
 @given(st.sampled_from("ABCD"))

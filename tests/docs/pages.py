@@ -37,8 +37,8 @@ def read_blocks(page: Path) -> list[Block]:
 
 def read_table(page: str, *head: str) -> list[list[str]]:
     """Return the rows of the table of docs/<page> whose first columns are *head*, without the Markdown of code."""
-    rows = [line.strip().strip("|").split(" | ") for line in (HOME / "docs" / page).read_text("utf-8").splitlines()]
-    cells = [[cell.strip() for cell in row] for row in rows]
+    lines = [line.strip() for line in (HOME / "docs" / page).read_text("utf-8").splitlines()]
+    cells = [[cell.strip() for cell in line[1:-1].split("|")] if line.startswith("|") else [] for line in lines]
     start = next(at for at, row in enumerate(cells) if tuple(row[: len(head)]) == head)
     table = []
     for row in cells[start + 2 :]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -70,29 +71,35 @@ def split(text: str) -> list[str | None]:
 def read_piece(piece: str, record_format: RecordFormat) -> tuple | None:
     """Return the record that a piece is, or None."""
     text = "".join(" " if char.isspace() else char for char in piece)
-    for attribute, values in record_format.fields[2].values_by:
-        for value in values:
-            for spelt_attribute in record_format.spellings(attribute):
-                for spelt_value in record_format.spellings(value):
-                    index = _index(text, spelt_attribute, spelt_value)
-                    if index is not None:
-                        return record_format.make((index, attribute, value))
+    for pattern, attribute, value in _patterns(record_format):
+        found = pattern.fullmatch(text)
+        if found:
+            return record_format.make((int(found[1]), attribute, value))
     return None
 
 
-def _index(text: str, attribute: str, value: str) -> int | None:
+@cache
+def _patterns(record_format: RecordFormat) -> list[tuple[re.Pattern, str, str]]:
+    """Return every way to write every pair of attribute and value, as a pattern of its own."""
+    return [
+        (re.compile(form, re.IGNORECASE | re.ASCII), attribute, value)
+        for attribute, values in record_format.fields[2].values_by
+        for value in values
+        for spelt_attribute in record_format.spellings(attribute)
+        for spelt_value in record_format.spellings(value)
+        for form in _forms(spelt_attribute, spelt_value)
+    ]
+
+
+def _forms(attribute: str, value: str) -> list[str]:
+    gap, number = r"[\s\"'`*]*", r"([0-9]{1,9})"
     words = re.split(r"[^a-z0-9]+", value)
     body = r"[\s._,\"'-]+".join(words)
-    gap = r"[\s\"'`*]*"
-    any_value = rf"(?:{body})" if len(words) == 1 else rf"(?:{body}|\[[\s\"']*{body}[\s\"']*\])"
-    number = r"([0-9]{1,9})"
-    for form in (
+    any_value = body if len(words) == 1 else rf"(?:{body}|\[[\s\"']*{body}[\s\"']*\])"
+    forms = (
         [number, r"\.", attribute, r"\.", any_value],
         [r"\(", number, ",", attribute, ",", any_value, r"\)"],
         [r"\[", number, ",", attribute, ",", any_value, r"\]"],
         ["change_", attribute, r"\(", number, ",", any_value, r"\)"],
-    ):
-        found = re.fullmatch(gap + gap.join(form) + gap, text, re.IGNORECASE | re.ASCII | re.DOTALL)
-        if found:
-            return int(found[1])
-    return None
+    )
+    return [gap + gap.join(form) + gap for form in forms]

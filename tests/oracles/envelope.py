@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 TAGS = ("<think>", "</think>", "<answer>", "</answer>")
 
 
@@ -45,7 +47,7 @@ def last_answer(text: str, *, prefilled: bool = False) -> str | None:
         return None
     blocks = [
         text[opened + len("<answer>") : closed]
-        for (tag, opened), (other, closed) in zip(tags, tags[1:], strict=False)
+        for (tag, opened), (other, closed) in itertools.pairwise(tags)
         if (tag, other) == ("<answer>", "</answer>")
     ]
     return blocks[-1] if blocks else None

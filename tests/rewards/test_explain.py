@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from parsers.values import Completion, Fault, Records
@@ -67,7 +67,6 @@ def explain(spec, predictions, truth, broken=0):
     return explain_reading(reading, tuple(truth), spec)
 
 
-@settings(deadline=None)
 @given(spec=tvr_specs() | graph_specs(), predictions=predicted, truth=true, broken=invalid)
 def test_lines_add_up_to_the_score(spec, predictions, truth, broken):
     explanation = explain(spec, predictions, truth, broken)
@@ -78,7 +77,6 @@ def test_lines_add_up_to_the_score(spec, predictions, truth, broken):
     assert total == explanation.score.total
 
 
-@settings(deadline=None)
 @given(spec=tvr_specs() | graph_specs(), predictions=predicted, truth=true)
 def test_matches_are_real(spec, predictions, truth):
     explanation = explain(spec, predictions, truth)
@@ -99,7 +97,6 @@ def test_matches_are_real(spec, predictions, truth):
     assert set(explanation.missing) == set(truth) - set(matched)
 
 
-@settings(deadline=None)
 @given(predictions=predicted, truth=true)
 def test_literal_pays_each_prediction_its_best_tier(predictions, truth):
     explanation = explain(preset_spec(TVR, "paper"), predictions, truth)
@@ -180,7 +177,6 @@ def test_naive_binary_pays_the_set_as_a_whole():
     assert explanation.parts["exact"] == 1.0
 
 
-@settings(deadline=None)
 @given(st.text(max_size=40) | st.text("<>/thinkanswer2.color,yd[]()\n", max_size=60).map(answer))
 def test_agrees_with_score_completion_on_any_text(text):
     for preset in ("default", "paper"):

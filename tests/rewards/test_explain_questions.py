@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rewards import ConfigError, score_completion
@@ -23,7 +23,6 @@ weights = st.fixed_dictionaries(
 )
 
 
-@settings(deadline=None)
 @given(envelope, reasoning, answer, labels, weights)
 def test_parts_are_those_of_the_score(form, think, said, references, changes):
     text = form.format(think, said)
@@ -33,7 +32,6 @@ def test_parts_are_those_of_the_score(form, think, said, references, changes):
     assert sum(explanation.parts.values()) == explanation.score.total
 
 
-@settings(deadline=None)
 @given(reasoning, st.lists(st.lists(names, max_size=3), min_size=1, max_size=3))
 def test_the_sets_that_are_shown_are_the_sets_that_pay(think, references):
     explanation = explain_question(f"<think>{think}</think><answer>B</answer>", "B", references=references)

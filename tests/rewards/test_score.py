@@ -134,7 +134,7 @@ def test_each_invalid_piece_is_one_incorrect_prediction(predicted, junk, true):
 
 @given(answers(max_size=4), targets(), st.sampled_from(["Perhaps ", "", "no, "]))
 def test_what_the_reasoning_says_is_worth_nothing(answer, true, prose):
-    text, items = answer
+    text, _items = answer
     said = ", ".join(map(str, true))
     plain = score_completion(GOOD.format(text), true)
     assert score_completion(f"<think>{prose}<answer>{said}</answer></think><answer>{text}</answer>", true) == plain

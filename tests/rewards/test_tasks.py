@@ -156,7 +156,7 @@ def test_mistake(name, tmp_path):
 
 @pytest.mark.parametrize("text", ["", "- 1", "text", "5"])
 def test_a_file_of_something_else(text, tmp_path):
-    with pytest.raises(ConfigError, match="task.yaml: "):
+    with pytest.raises(ConfigError, match=r"task\.yaml: "):
         load(tmp_path, text)
 
 

@@ -74,7 +74,10 @@ def test_plain_rows_and_numpy_batches_agree(spec, rows):
 def test_batches_of_every_size_around_the_switch():
     rng = random.Random(5)
     pairs = vocabulary(FORMAT)
-    draw = lambda most: [(rng.randrange(3), *rng.choice(pairs[:12])) for _ in range(rng.randrange(most))]
+
+    def draw(most):
+        return [(rng.randrange(3), *rng.choice(pairs[:12])) for _ in range(rng.randrange(most))]
+
     rows = [(draw(8), rng.randrange(3), list(dict.fromkeys(draw(5)))) for _ in range(3 * SMALL_BATCH)]
     for preset, size in product(PRESETS, (1, SMALL_BATCH - 1, SMALL_BATCH, SMALL_BATCH + 1, len(rows))):
         spec = preset_spec(TVR, preset)

@@ -183,3 +183,23 @@ def test_gold_from_another_file(tmp_path):
     rows.write_text(json.dumps({"id": 1, "completion": ROWS[0]["completion"]}) + "\n")
     gold.write_text(json.dumps({"id": 1, "target": "2.color.cyan"}) + "\n")
     assert "= 6\n" in run(str(rows), "--id", "1", "--targets", str(gold))
+
+
+def test_modes():
+    text = "<think>b</think> so <answer>2.color.cyan</answer>"
+    output = run("--target", "2.color.cyan", "--mode", "lenient", stdin=text)
+    assert "envelope: text_between" in output
+    assert "exact 5 = 5\n" in output
+    prefilled = "b</think><answer>2.color.cyan</answer>"
+    assert "its <think> written by the chat template" in run("--target", "2.color.cyan", stdin=prefilled)
+    output = run("--target", "2.color.cyan", "--think-prefilled", "false", stdin=prefilled)
+    assert "envelope: missing_think_open" in output
+
+
+def test_weights_from_a_file(tmp_path):
+    file = tmp_path / "weights.yaml"
+    file.write_text("scale: n_gt\ntiers: {exact: 6}\n")
+    output = run("--target", GOLD, "--weights", str(file), stdin="<think>b</think><answer>2.color.cyan</answer>")
+    assert "format 1 + exact 1.5 + underprediction -0.75 = 1.75" in output
+    assert "divided by 4, the number of true changes" in output
+    assert "under preset paper" in output

@@ -1,0 +1,148 @@
+"""The rows of a block -> their scores under every protocol asked for, and what tells which rows belong together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from benchmarks.evaluation.scores import faulty_rows
+from benchmarks.files.blocks import number_of
+from benchmarks.files.columns import unwrap
+from benchmarks.files.scoring import Scored
+from rewards.errors import DataError
+from rewards.messages import completion_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from benchmarks.evaluation.benchmark import Benchmark, Protocol
+    from benchmarks.evaluation.scores import Scores
+    from benchmarks.files.blocks import Block
+
+
+class Belonging(NamedTuple):
+    """Which rows belong together: 64-bit numbers, ``(rows,)`` each; None for a row on its own.
+
+    Attributes:
+        clusters: rows with the same number are not independent.
+        kind: what clusters are: ``"scene"``, ``"prompt"`` or ``"id"``; None where no row tells.
+        prompts: rows with the same number answer the same prompt.
+        ids: rows with the same number have the same id.
+    """
+
+    clusters: Sequence[int | None]
+    kind: str | None
+    prompts: Sequence[int | None]
+    ids: Sequence[int | None]
+
+
+class Evaluated(NamedTuple):
+    """What a tally takes of a block: its scores by protocol, and which rows belong together."""
+
+    scores: Mapping[Protocol, Scores]
+    belonging: Belonging
+
+
+@dataclass(frozen=True, slots=True)
+class BlockScorer:
+    """Scores a block, see `benchmarks.files.scoring.score_files`.
+
+    Attributes:
+        benchmark: whose rows they are.
+        protocols: the first one's columns are written beside the row's id.
+    """
+
+    benchmark: Benchmark
+    protocols: Sequence[Protocol]
+
+    def __call__(self, block: Block) -> Scored:
+        """Score the rows of a block; those with wrong gold become errors."""
+        block, rows = self._read(block)
+        try:
+            scores = self._score(rows)
+        except DataError:
+            errors: dict[int, str] = {}
+            for rules in self._rules().values():
+                errors = faulty_rows(rules, rows) | errors
+            block, rows = block.without(errors), [row for at, row in enumerate(rows) if at not in errors]
+            scores = self._score(rows)
+        return Scored(block, Evaluated(scores, belonging(block, rows, self.benchmark)), lambda: written_rows(scores))
+
+    def _rules(self) -> dict[Protocol, Callable[..., Scores]]:
+        return {protocol: self.benchmark.rules[protocol].score for protocol in self.protocols}
+
+    def _score(self, rows: Sequence[Mapping[str, Any]]) -> dict[Protocol, Scores]:
+        return {protocol: score(rows) for protocol, score in self._rules().items()} if rows else {}
+
+    def _read(self, block: Block) -> tuple[Block, list[dict[str, Any]]]:
+        """Return the rows as the scorers read them, and the block without those whose completion is no text."""
+        names = {name: block.columns[role] for role, name in self.benchmark.reads.items() if role in block.columns}
+        completion = self.benchmark.reads["completion"]
+        rows: list[dict[str, Any]] = []
+        errors: dict[int, str] = {}
+        for at, values in enumerate(zip(*names.values(), strict=True)):
+            row = dict(zip(names, values, strict=True))
+            try:
+                row[completion] = _said(row[completion], records=self.benchmark.takes_records)
+                rows.append(row)
+            except DataError as error:
+                errors[at] = str(error)
+        return block.without(errors), rows
+
+
+def _said(value: Any, *, records: bool) -> Any:
+    """Return a completion as text, or, where it may be one, as a list of records."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, int | float):
+        return str(value)
+    if records and not _are_messages(value):
+        return value
+    return completion_text(unwrap(value))
+
+
+def _are_messages(value: Any) -> bool:
+    first = value[0] if isinstance(value, list) and value else value
+    return isinstance(first, dict) and not first.keys().isdisjoint(("role", "content"))
+
+
+def belonging(block: Block, rows: Sequence[Mapping[str, Any]], benchmark: Benchmark) -> Belonging:
+    """Say which rows belong together.
+
+    A row's cluster is its scene: the column ``scene`` or, where there is none, what the benchmark's own columns tell.
+    If they do not tell, it is the prompt. A prompt is a ``prompt_id``, or the prompt's text (and step); else rows with
+    the same id, gold and view have the same prompt. Ids alone need not be unique.
+    """
+    blank: list[Any] = [None] * len(block)
+    ids = _numbers(block.columns.get("id", blank))
+    asked = block.groups() if block.group_columns else blank
+    gold = [block.columns[role] for role in benchmark.required]
+    views = block.columns.get("view", blank)
+    named = [None if name is None else number_of(key) for name, *key in zip(ids, ids, *gold, views, strict=True)]
+    prompts = [own if own is not None else other for own, other in zip(asked, named, strict=True)]
+    given = block.columns.get("scene")
+    scenes = _numbers(map(benchmark.scene, rows) if given is None else given)
+    clusters = [own if own is not None else other for own, other in zip(scenes, prompts, strict=True)]
+    kinds = {"scene": scenes, "prompt": asked, "id": named}
+    kind = next((kind for kind, numbers in kinds.items() if any(number is not None for number in numbers)), None)
+    return Belonging(clusters, kind, prompts, ids)
+
+
+def _numbers(values: Any) -> list[int | None]:
+    """Number values; rows that stand together often share one, which is then numbered once."""
+    numbers: list[int | None] = []
+    last = number = None
+    for value in values:
+        if value is not last and value != last:
+            last, number = value, None if value is None else number_of(value)
+        numbers.append(number)
+    return numbers
+
+
+def written_rows(scores: Mapping[Protocol, Scores]) -> list[dict[str, Any]]:
+    """Return what is written for each row; under a second protocol below its name."""
+    written = [each.rows() for each in scores.values()]
+    for name, rows in list(zip(scores, written, strict=True))[1:]:
+        for row, other in zip(written[0], rows, strict=True):
+            row |= {name: other, "differs": (row["correct"], row["score"]) != (other["correct"], other["score"])}
+    return written[0] if written else []

@@ -1,0 +1,1 @@
+"""Results -> documents that people publish: HTML that opens offline, Markdown, LaTeX, JSON."""

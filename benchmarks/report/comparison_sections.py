@@ -1,0 +1,153 @@
+"""A comparison of two runs -> is one better, how many rows would tell, and which rows changed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from benchmarks.evaluation.metric_names import PLAIN, written, written_range
+from benchmarks.report.content import Example, Grid, Number, Passage, Section
+from benchmarks.report.reading import Reading, asked, matched_triplets, read_places, said
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from benchmarks.report.comparing import Compared
+    from benchmarks.report.content import Cell, Item
+    from benchmarks.report.row_scores import RowScores
+    from benchmarks.report.runs import Run
+
+SHOWN_CHANGES: Final = 40
+"""Changed rows that a report shows, half of them gained and half of them lost where there are enough."""
+
+
+def comparison(first: Run, second: Run, found: Compared) -> Section:
+    """The section of a comparison: differences, tests, advice, and the rows that changed."""
+    return Section(
+        f"{found.names[0]} → {found.names[1]}",
+        (
+            _differences(found),
+            _contingency(found),
+            advice(found),
+            *_unshared(found),
+            *changed_rows(first, second, found),
+        ),
+    )
+
+
+def _differences(found: Compared) -> Grid:
+    rows: list[tuple[Cell, ...]] = []
+    for metric, compared in found.differences.items():
+        before, after = found.means[metric]
+        gap = compared.difference
+        bounds = written_range(metric, gap.low, gap.high)
+        difference = Number(written(metric, gap.estimate, sign=True), bounds)
+        rows.append((metric, written(metric, before), written(metric, after), difference, p_value(compared.p_value)))
+    plain = [metric for metric in found.differences if metric in PLAIN]
+    title = f"The same {len(found.pairs.first):,} rows; in percent{' but for ' + ', '.join(plain) if plain else ''}"
+    header = ("metric", *found.names, "difference", "p")
+    return Grid(title, header, tuple(rows), note=found.settings)
+
+
+def p_value(p: float) -> str:
+    """Return a p-value as tables show it.
+
+    >>> p_value(0.00001), p_value(0.0312)
+    ('< 0.001', '0.031')
+    """
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def _contingency(found: Compared) -> Grid:
+    counts, (one, other) = found.right, found.names
+    rows = (
+        ("right in both", f"{counts.both:,}"),
+        (f"right in {one} only", f"{counts.only_first:,}"),
+        (f"right in {other} only", f"{counts.only_second:,}"),
+        ("wrong in both", f"{counts.neither:,}"),
+        ("McNemar's exact p", p_value(counts.p_value)),
+    )
+    note = "McNemar's test takes rows as independent; where they come in clusters, trust the paired bootstrap."
+    return Grid("Right and wrong", ("", "rows"), rows, note=note)
+
+
+def advice(found: Compared) -> str:
+    """Say how many rows the difference needs to be seen."""
+    needed, have = found.advice, len(found.pairs.first)
+    if needed.paired is None or needed.unpaired is None:
+        return "Both runs have equally many right rows: no number of rows would tell a difference of zero."
+    shown = written("accuracy", needed.difference, sign=True)
+    verdict = "so these are enough" if have >= needed.paired else f"so {needed.paired - have:,} more would be wanted"
+    return (
+        f"This difference of {shown} points needs about {needed.paired:,} rows answered by both runs "
+        f"(or {needed.unpaired:,} for each run, were the rows not the same) to be seen in four of five evaluations "
+        f"at the 5 % level; there are {have:,}, {verdict}."
+    )
+
+
+def _unshared(found: Compared) -> list[str]:
+    pairs = found.pairs
+    if not (pairs.only_first or pairs.only_second):
+        return []
+    one, other = found.names
+    return [f"Left out: {pairs.only_first:,} rows that only {one} has, {pairs.only_second:,} that only {other} has."]
+
+
+def changed_rows(first: Run, second: Run, found: Compared) -> list[Item]:
+    """Return the rows that are right in one run only, with what is at hand of prompt, images, completions, triplets."""
+    lost, gained = found.changed
+    half = SHOWN_CHANGES // 2
+    shown = [(at, False) for at in lost[: max(half, SHOWN_CHANGES - len(gained))]]
+    shown += [(at, True) for at in gained[: SHOWN_CHANGES - len(shown)]]
+    if not shown:
+        return []
+    one, other = found.scores
+    sides = [
+        _rows(first, one, [int(found.pairs.first[at]) for at, _ in shown]),
+        _rows(second, other, [int(found.pairs.second[at]) for at, _ in shown]),
+    ]
+    examples = [_example(found.names, is_gain, *both) for (_, is_gain), *both in zip(shown, *sides, strict=True)]
+    count = len(lost) + len(gained)
+    return [f"{count:,} rows changed: {len(gained):,} gained, {len(lost):,} lost; {len(shown):,} are shown.", *examples]
+
+
+class _Row(NamedTuple):
+    """What is known of a row: as its file has it, or as `star score --out` has written it."""
+
+    reading: Reading | None
+    written: dict[str, Any]
+
+
+def _rows(run: Run, scores: RowScores, rows: Sequence[int]) -> list[_Row]:
+    places = [] if scores.places is None else [scores.places[row] for row in rows]
+    readings = read_places(run, set(places)) if run.evaluation is not None else {}
+    found = [readings.get(place) for place in places] or [None] * len(rows)
+    written_rows = [{} if scores.written is None else dict(scores.written[row]) for row in rows]
+    titles = [f"line {place[1]}" for place in places] or [""] * len(rows)
+    return [
+        _Row(reading, {"id": title, **row}) for reading, row, title in zip(found, written_rows, titles, strict=True)
+    ]
+
+
+def _example(names: tuple[str, str], is_gain: bool, one: _Row, other: _Row) -> Example:
+    reading = one.reading or other.reading
+    passages = list(asked(reading)) if reading else []
+    grids = []
+    for name, row in zip(names, (one, other), strict=True):
+        if row.reading is not None:
+            passages.append(said(row.reading, name))
+            grid = (
+                matched_triplets(row.reading, name)
+                if isinstance(row.reading.values.get("target"), list | str)
+                else None
+            )
+            grids += [grid] if grid is not None and grid.rows else []
+        elif "answer" in row.written:
+            passages.append(Passage(f"Answer, {name}", str(row.written["answer"] or row.written.get("fault") or "–")))
+    return Example(
+        reading.title if reading else str(one.written["id"]),
+        "wrong → right" if is_gain else "right → wrong",
+        is_gain,
+        reading.images if reading else (),
+        tuple(passages),
+        tuple(grids),
+    )

@@ -1,0 +1,149 @@
+"""What a document is made of, whatever it is written as. All text is plain: whoever writes it out escapes it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Number(NamedTuple):
+    """A number of a table: as it is shown, with the bounds of its interval, or ``""``."""
+
+    text: str
+    bounds: str = ""
+
+
+Cell = str | Number
+
+
+class Grid(NamedTuple):
+    """A table.
+
+    Attributes:
+        title: above it.
+        header: names of the columns.
+        rows: cells, as many as columns.
+        words: leading columns that hold words; the others hold numbers.
+        note: below it.
+        strong: number of leading rows that stand out.
+    """
+
+    title: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    words: int = 1
+    note: str = ""
+    strong: int = 0
+
+
+class Bar(NamedTuple):
+    """One bar: a value with the bounds of its interval (None: there are none), how both are written, and a tooltip."""
+
+    value: float
+    low: float | None
+    high: float | None
+    number: Number
+    tooltip: str = ""
+
+
+class Bars(NamedTuple):
+    """Horizontal bars with error bars, grouped.
+
+    Attributes:
+        title: above them.
+        labels: of the groups.
+        series: name of a run -> a bar for each group, or None.
+        limit: the value at which the axis ends, at least.
+    """
+
+    title: str
+    labels: tuple[str, ...]
+    series: tuple[tuple[str, tuple[Bar | None, ...]], ...]
+    limit: float = 0.0
+
+
+class Histogram(NamedTuple):
+    """Upright bars: pairs of a value and how often it occurs."""
+
+    title: str
+    counts: tuple[tuple[float, int], ...]
+    note: str = ""
+
+
+class Line(NamedTuple):
+    """A curve: points, and where known the bounds of a band around them."""
+
+    name: str
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+    low: tuple[float, ...] = ()
+    high: tuple[float, ...] = ()
+
+
+class Lines(NamedTuple):
+    """Curves over one axis."""
+
+    title: str
+    x_label: str
+    lines: tuple[Line, ...]
+    note: str = ""
+
+
+class Passage(NamedTuple):
+    """A piece of text that a model read or wrote, with what it is."""
+
+    label: str
+    text: str
+
+
+class Example(NamedTuple):
+    """One row, to be read.
+
+    Attributes:
+        title: its id.
+        verdict: a word or two, such as ``"wrong → right"``.
+        good: whether that is good news; None for neither.
+        images: data URIs.
+        passages: prompt, completions, answers.
+        grids: matched triplets.
+    """
+
+    title: str
+    verdict: str
+    good: bool | None
+    images: tuple[str, ...] = ()
+    passages: tuple[Passage, ...] = ()
+    grids: tuple[Grid, ...] = ()
+
+
+class Figure(NamedTuple):
+    """A number that stands for a run: its name, the number, a few words."""
+
+    name: str
+    number: Number
+    note: str = ""
+
+
+class Figures(NamedTuple):
+    """Figures side by side."""
+
+    figures: tuple[Figure, ...]
+
+
+Item = str | Grid | Bars | Histogram | Lines | Example | Figures
+"""A paragraph, a table, a chart, a row to be read, or figures."""
+
+
+class Section(NamedTuple):
+    """A heading and what stands below it."""
+
+    title: str
+    items: tuple[Item, ...]
+
+
+class Document(NamedTuple):
+    """A report: sections without items are left out."""
+
+    title: str
+    subtitle: str
+    sections: tuple[Section, ...]
+    footer: tuple[str, ...] = ()

@@ -1,0 +1,274 @@
+"""Runs -> the sections of a report."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from benchmarks.evaluation.metric_names import LOWER_IS_BETTER, MEANINGS, PLAIN, written, written_range
+from benchmarks.report.content import Bar, Bars, Example, Figure, Figures, Grid, Number, Passage, Section
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from benchmarks.report.content import Cell, Item
+    from benchmarks.report.runs import Run
+
+    Found = Mapping[str, Any]  # an interval as JSON has it
+
+TITLES: Final = {
+    "tvr": "TVR",
+    "mindcube": "MindCube",
+    "mindcube-cogmap": "MindCube cognitive maps",
+    "sparbench": "SPAR-Bench",
+    "mmsi": "MMSI-Bench",
+}
+_HEADLINES: Final = {
+    "tvr": ("TAcc", "Diff", "NDiff", "loose_acc", "unparsed"),
+    "mindcube": ("accuracy", "unparsed"),
+    "mindcube-cogmap": ("isomorphic", "overall_similarity", "directional_similarity", "facing_similarity"),
+    "sparbench": ("score", "accuracy", "unparsed"),
+    "mmsi": ("accuracy", "circular", "unparsed"),
+}
+_TVR_BARS: Final = {
+    "Accuracy by view": (("ID", "ID (center)"), ("OOD", "OOD"), ("left", "left"), ("right", "right")),
+    "Accuracy by visible objects": tuple(
+        (f"visible_{name}", f"{name} objects") for name in ("1-3", "4-6", "7-8", "9-10")
+    ),
+    "Accuracy by number of changes": tuple((f"step_{k}", f"{k} change{'s' * (k > 1)}") for k in range(1, 9)),
+}
+_MOST_EXAMPLES: Final = 3  # of a fault
+
+
+def number(metric: str, found: Found | None) -> Number:
+    """Return a number of a table with its bounds."""
+    if found is None:
+        return Number("–")
+    return Number(written(metric, found["estimate"]), written_range(metric, found["low"], found["high"]))
+
+
+def results(runs: Sequence[Run]) -> Section:
+    """The headline: the most important metrics of each run, with intervals and the signatures they depend on."""
+    items: list[Item] = []
+    for benchmark in dict.fromkeys(run.evaluation["benchmark"] for run in runs if run.evaluation):
+        of_benchmark = [run for run in runs if run.evaluation and run.evaluation["benchmark"] == benchmark]
+        if len(of_benchmark) == 1:
+            items.append(_headline_figures(of_benchmark[0]))
+        items.append(_headline_table(benchmark, of_benchmark))
+    return Section("Results", tuple(items))
+
+
+def _first_group(run: Run) -> Mapping[str, Found]:
+    return next(iter(run.table.values()))
+
+
+def _headline_figures(run: Run) -> Figures:
+    assert run.evaluation is not None
+    found = _first_group(run)
+    metrics = [metric for metric in _HEADLINES[run.evaluation["benchmark"]] if metric in found]
+    shown = [_figure(metric, metric, found[metric]) for metric in metrics]
+    if run.evaluation["benchmark"] == "tvr":
+        shown[1:1] = [
+            _figure(f"TAcc, {group}", "TAcc", run.table[group]["TAcc"]) for group in ("ID", "OOD") if group in run.table
+        ]
+    return Figures(tuple(shown))
+
+
+def _figure(name: str, metric: str, found: Found) -> Figure:
+    plain = metric in PLAIN
+    value = number(metric, found)
+    shown = value if plain else Number(f"{value.text} %", f"{value.bounds} %" if value.bounds else "")
+    return Figure(name, shown, MEANINGS.get(metric, ""))
+
+
+def _headline_table(benchmark: str, runs: Sequence[Run]) -> Grid:
+    metrics = [metric for metric in _HEADLINES[benchmark] if any(metric in _first_group(run) for run in runs)]
+    groups = [group for group in ("ID", "OOD") if benchmark == "tvr" and any(group in run.table for run in runs)]
+    header = ("run", "rows", *metrics, *(f"{group} TAcc" for group in groups))
+    rows = []
+    for run in runs:
+        assert run.evaluation is not None
+        cells: list[Cell] = [number(metric, _first_group(run).get(metric)) for metric in metrics]
+        cells += [number("TAcc", run.table.get(group, {}).get("TAcc")) for group in groups]
+        rows.append((run.name, f"{run.evaluation['rows']:,}", *cells))
+    signatures = "; ".join(dict.fromkeys(run.evaluation["signatures"][run.protocol] for run in runs if run.evaluation))
+    return Grid(f"{TITLES[benchmark]}, {_units(metrics)}", header, tuple(rows), note=signatures)
+
+
+def _units(metrics: Iterable[str]) -> str:
+    plain = [metric for metric in metrics if metric in PLAIN]
+    return f"in percent but for {', '.join(plain)}" if plain else "in percent"
+
+
+def by_group(runs: Sequence[Run]) -> Section:
+    """Accuracy by view, object count and steps, by setting, task or type, with error bars."""
+    items: list[Item] = []
+    for benchmark in dict.fromkeys(run.evaluation["benchmark"] for run in runs if run.evaluation):
+        of_benchmark = [run for run in runs if run.evaluation and run.evaluation["benchmark"] == benchmark]
+        assert of_benchmark[0].evaluation is not None
+        metric = of_benchmark[0].evaluation["headline"]
+        if benchmark == "tvr":
+            charts = [_bars(title, metric, groups, of_benchmark) for title, groups in _TVR_BARS.items()]
+            attributes = [(name, name) for name in ("color", "shape", "size", "material", "position")]
+            items += [*charts, _metric_bars("Accuracy by attribute", attributes, of_benchmark)]
+        else:
+            groups = [(group, group) for group in of_benchmark[0].table]
+            items.append(_bars(f"{TITLES[benchmark]}: {metric} by kind of question", metric, groups, of_benchmark))
+    return Section("By kind of row", tuple(item for item in items if not isinstance(item, Bars) or item.labels))
+
+
+def _bars(title: str, metric: str, groups: Iterable[tuple[str, str]], runs: Sequence[Run]) -> Bars:
+    shown = [(group, label) for group, label in groups if any(metric in run.table.get(group, {}) for run in runs)]
+    series = tuple(
+        (run.name, tuple(_bar(label, metric, run.table.get(group, {}).get(metric)) for group, label in shown))
+        for run in runs
+    )
+    return Bars(title, tuple(label for _, label in shown), series, limit=0.0 if metric in PLAIN else 100.0)
+
+
+def _metric_bars(title: str, metrics: Iterable[tuple[str, str]], runs: Sequence[Run]) -> Bars:
+    shown = [(metric, label) for metric, label in metrics if any(metric in _first_group(run) for run in runs)]
+    series = tuple(
+        (run.name, tuple(_bar(label, metric, _first_group(run).get(metric)) for metric, label in shown)) for run in runs
+    )
+    return Bars(title, tuple(label for _, label in shown), series, limit=100.0)
+
+
+def _bar(label: str, metric: str, found: Found | None) -> Bar | None:
+    if found is None:
+        return None
+    scale = 1 if metric in PLAIN else 100
+    low, high = (None if found[name] is None else scale * found[name] for name in ("low", "high"))
+    value = number(metric, found)
+    tip = f"{label}: {value.text}{f' ({value.bounds})' if value.bounds else ''}, {found['n']:,} rows"
+    return Bar(scale * found["estimate"], low, high, value, tip)
+
+
+def all_metrics(runs: Sequence[Run]) -> Section:
+    """Every number of every run, as tables; pass@k and mean@k; the rows on which protocols differ."""
+    items: list[Item] = []
+    for run in runs:
+        if run.evaluation is not None:
+            items += [*_full_table(run), *_attempts(run)]
+    return Section("All numbers", tuple(items))
+
+
+def _full_table(run: Run) -> list[Item]:
+    assert run.evaluation is not None
+    groups = list(run.table)
+    metrics = list(dict.fromkeys(metric for group in run.table.values() for metric in group))
+    title = f"{run.name}: {TITLES[run.evaluation['benchmark']]}, {run.protocol}, {_units(metrics)}"
+    if len(metrics) > 4:  # more metrics than fit beside each other: a row for each
+        across = [group for group in groups if group in ("all", "ID", "OOD", "overall")]
+        rows: list[tuple[Cell, ...]] = [
+            (metric, *(number(metric, run.table[group].get(metric)) for group in across), MEANINGS.get(metric, ""))
+            for metric in metrics
+        ]
+        return [Grid(title, ("metric", *across, ""), tuple(rows), note=_lower(metrics))]
+    lines: list[tuple[Cell, ...]] = [
+        (group, f"{next(iter(found.values()))['n']:,}", *(number(metric, found.get(metric)) for metric in metrics))
+        for group, found in run.table.items()
+    ]
+    return [Grid(title, ("rows", "n", *metrics), tuple(lines), note=_lower(metrics), strong=1)]
+
+
+def _lower(metrics: Iterable[str]) -> str:
+    names = [metric for metric in metrics if metric in LOWER_IS_BETTER]
+    return f"Lower is better: {', '.join(names)}." if names else ""
+
+
+def _attempts(run: Run) -> list[Item]:
+    assert run.evaluation is not None
+    found = run.evaluation["attempts"][run.protocol]
+    if not found:
+        return []
+    rows = [
+        (
+            name,
+            number("accuracy", at_k) if at_k["estimate"] is not None else "–",
+            f"{at_k.get('n', 0):,}",
+            f"{at_k['left_out']:,}",
+        )
+        for name, at_k in found.items()
+    ]
+    header = ("several attempts", "%", "prompts", "with fewer attempts")
+    return [Grid(f"{run.name}: several completions of one prompt", header, tuple(rows))]
+
+
+def faults(runs: Sequence[Run]) -> Section:
+    """What was wrong with the form of completions, how often, with examples."""
+    items: list[Item] = []
+    for run in runs:
+        for code_rows, examples in (_evaluation_faults(run), _reward_faults(run)):
+            if code_rows:
+                items.append(Grid(f"{run.name}: faults", ("fault", "what", "rows", "%"), tuple(code_rows), words=2))
+                items += examples
+    return Section("Faults", tuple(items))
+
+
+def _evaluation_faults(run: Run) -> tuple[list[tuple[Cell, ...]], list[Example]]:
+    if run.evaluation is None:
+        return [], []
+    rows: list[tuple[Cell, ...]] = []
+    examples = []
+    total = run.evaluation["rows"]
+    for code, fault in run.evaluation["faults"].get(run.protocol, {}).items():
+        rows.append((code, fault["examples"][0]["place"], f"{fault['rows']:,}", written("", fault["rows"] / total)))
+        passages = tuple(
+            Passage(f"{each['place']}, end of the text", each["end_of_text"] or "(empty)")
+            for each in fault["examples"][:_MOST_EXAMPLES]
+        )
+        examples.append(Example(code, f"{fault['rows']:,} rows", None, passages=passages))
+    return rows, examples
+
+
+def _reward_faults(run: Run) -> tuple[list[tuple[Cell, ...]], list[Example]]:
+    if run.rewards is None:
+        return [], []
+    total = run.rewards["rows"]
+    rows: list[tuple[Cell, ...]] = [
+        (each["code"], f"{each['message']} ({each['example']})", f"{each['rows']:,}", written("", each["rows"] / total))
+        for each in run.rewards["faults"]
+    ]
+    return rows, []
+
+
+def protocols(runs: Sequence[Run]) -> Section:
+    """The two protocols side by side, and rows on which they differ."""
+    items: list[Item] = []
+    for run in runs:
+        if run.evaluation is not None and run.evaluation["protocol"] == "both":
+            items += _side_by_side(run)
+    return Section("Two protocols", tuple(items))
+
+
+def _side_by_side(run: Run) -> list[Item]:
+    assert run.evaluation is not None
+    tables, metric = run.evaluation["tables"], run.evaluation["headline"]
+    rows = [
+        (
+            group,
+            f"{found[metric]['n']:,}",
+            number(metric, found[metric]),
+            number(metric, tables["strict"].get(group, {}).get(metric)),
+            number("unparsed", tables["strict"].get(group, {}).get("unparsed")),
+        )
+        for group, found in tables["official"].items()
+        if metric in found
+    ]
+    header = ("rows", "n", f"{metric}, official", f"{metric}, strict", "unparsed")
+    notes = "; ".join(run.evaluation["signatures"].values())
+    differing = [
+        (str(row["id"]), *_said(row["official"]), *_said(row["strict"])) for row in run.evaluation["differences"][:30]
+    ]
+    title = f"{run.name}: {run.evaluation['differing']:,} rows that the protocols score differently"
+    return [
+        Grid(f"{run.name}, in percent", header, tuple(rows), note=notes, strong=1),
+        Grid(title, ("id", "official reads", "", "strict reads", ""), tuple(differing), words=5)
+        if differing
+        else "Both protocols score every row alike.",
+    ]
+
+
+def _said(row: Mapping[str, Any]) -> tuple[str, str]:
+    verdict = "right" if row["correct"] else "unparsed" if row["parsed"] is False else "wrong"
+    return str(row["answer"] if row["answer"] is not None else row["fault"] or "–"), verdict

@@ -1,0 +1,133 @@
+"""The tables that ``star audit`` prints."""
+
+from __future__ import annotations
+
+import math
+import os
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from rewards.audit.page import (
+    EXPECTATION_HEADERS,
+    cost_line,
+    expectation_row,
+    group_rows,
+    shorten,
+    verdict,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from rewards.audit import Audit, Example, Finding
+    from rewards.audit.findings import Kind
+
+_SHOWN = 150  # characters of an answer
+
+
+def print_audit(found: Audit, *, no_color: bool) -> None:
+    """Print an audit to standard output."""
+    plain = no_color or bool(os.environ.get("NO_COLOR"))
+    console = Console(color_system=None if plain else "auto", highlight=False)
+    style = "bold red" if found.of("exploit") else "bold"
+    console.print(Text.assemble((found.name, "bold"), ": ", (verdict(found), style)), soft_wrap=True)
+    console.print(Text(f"{found.policies} policies on {found.scenes} scenes of {found.task}", style="dim"))
+    for kind, title in _TITLES.items():
+        if rows := found.of(kind):
+            console.print()
+            console.print(Text(title, style="dim"), soft_wrap=True)
+            console.print(_findings(kind, rows))
+            for finding in rows:
+                console.print(_example(finding), soft_wrap=True)
+    tables = [_table(EXPECTATION_HEADERS, map(expectation_row, found.expectation))] if found.expectation else []
+    if found.groups is not None:
+        tables.append(_table(("real predictions", ""), group_rows(found.groups)))
+    for table in tables:
+        console.print()
+        console.print(table)
+    if found.cost is not None:
+        console.print()
+        console.print(Text(cost_line(found.cost), style="dim"), soft_wrap=True)
+
+
+_TITLES: dict[Kind, str] = {
+    "exploit": "An exploit is not exact and is paid at least what the exact answer is, on the same scene.",
+    "incentive": "An incentive is paid more under uncertainty than the honest best guess.",
+    "check": "A check is a property that a reward should have.",
+}
+
+
+def _findings(kind: Kind, findings: Sequence[Finding]) -> Table:
+    last = {"exploit": "tries", "incentive": "pays", "check": "fails because"}[kind]
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold cyan")
+    for header in (kind, "paid", "against", "scenes", last):
+        table.add_column(header, justify="right" if header in ("paid", "against", "scenes") else "left")
+    for finding in findings:
+        example = finding.smallest
+        paid, against = ("", "") if example is None else (amount(example.paid), amount(example.against))
+        name = Text.assemble((finding.name, "bold"), f"\n{finding.about}" if finding.about else "")
+        table.add_row(name, paid, against, f"{finding.share:.0%}", finding.pays_while or finding.says)
+    return table
+
+
+def _example(finding: Finding) -> Text:
+    example = finding.smallest
+    if example is None:
+        return Text("")
+    worlds = [
+        world.target if len(example.worlds) == 1 else f"{world.target} ({world.chance:.2g})"
+        for world in example.worlds[:3]
+    ]
+    rest = f" or {len(example.worlds) - 3} more" if len(example.worlds) > 3 else ""
+    true, written = f"{' or '.join(worlds)}{rest}", shorten(example.completion, _SHOWN)
+    text = Text.assemble((f"{finding.name}: ", "bold"), f"true {true}\n  {written}", style="dim")
+    if finding.kind == "exploit" and finding.largest is not None and finding.largest != example:
+        text.append(f"\n  on one scene even {amount(finding.largest.paid)} against {amount(finding.largest.against)}")
+    if finding.kind == "check" and example.honest != example.completion:
+        text.append(f"\n  {shorten(example.honest, _SHOWN)}")
+    return text
+
+
+def amount(value: float) -> str:
+    """Return what is paid, in four digits."""
+    return "none" if math.isnan(value) else f"{value:.4g}"
+
+
+def _table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold cyan")
+    for at, header in enumerate(headers):
+        table.add_column(header, justify="right" if at and len(headers) > 2 else "left")
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def markdown_table(audits: Sequence[Audit]) -> str:
+    """Return a line for each audit, as a Markdown table: exploits, incentives, and failed checks."""
+    lines = [
+        "| reward | exploits (paid / exact answer) | incentives (where they pay) | failed checks |",
+        "|---|---|---|---|",
+    ]
+    for found in audits:
+        exploits = [f"`{each.name}` ({_pair(each.smallest)})" for each in found.of("exploit")]
+        incentives = [f"`{each.name}`, {each.about}: {each.pays_while}" for each in found.of("incentive")]
+        checks = [f"`{each.name}`" for each in found.of("check")]
+        cells = ("<br>".join(cell) or "none" for cell in (exploits, incentives, checks))
+        lines.append(f"| `{found.name}` | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _pair(example: Example | None) -> str:
+    return "" if example is None else f"{amount(example.paid)} / {amount(example.against)}"
+
+
+def markdown_thresholds(audits: Sequence[Audit]) -> str:
+    """Return the exact thresholds of all audits of tiered rewards, as a Markdown table."""
+    lines = [f"| reward | {' | '.join(EXPECTATION_HEADERS)} |", "|---|---|" + "---:|" * (len(EXPECTATION_HEADERS) - 1)]
+    for found in audits:
+        lines += [f"| `{found.name}` | {' | '.join(expectation_row(each))} |" for each in found.expectation]
+    return "\n".join(lines) + "\n"

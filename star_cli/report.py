@@ -1,0 +1,79 @@
+"""``star report``: results -> a document that people publish."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from benchmarks.report.report import Format
+
+
+@click.command(short_help="Make a report of results.")
+@click.argument("inputs", nargs=-1, required=True, metavar="[NAME=]INPUT...")
+@click.option("-o", "--output", metavar="FILE", help="Where to write; else standard output.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["html", "markdown", "latex", "json"]),
+    help="[default: by the suffix of FILE, else markdown]",
+)
+@click.option("--compare", "comparing", is_flag=True, help="Only how the second input differs from the first.")
+@click.option(
+    "--paper",
+    multiple=True,
+    type=click.Choice(["table1", "table3", "main"]),
+    help="Only this table of the paper, published figures and ours.",
+)
+@click.option("--title", help="Of the document.")
+@click.option(
+    "--resamples", type=click.IntRange(min=1), default=10_000, show_default=True, help="Of the paired bootstrap."
+)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the paired bootstrap.")
+def report(
+    inputs: tuple[str, ...],
+    *,
+    output: str | None,
+    form: Format | None,
+    comparing: bool,
+    paper: tuple[str, ...],
+    title: str | None,
+    resamples: int,
+    seed: int,
+) -> None:
+    r"""Make a report of INPUTs, each of which is one of these:
+
+    \b
+    results.json    what `star score --benchmark ... --json` printed, or --report-data wrote
+    rewards.json    what `star score --json` printed
+    scores.jsonl    what `star score --out` wrote, with or without --benchmark
+    completions/    the completions of a training run: Parquet or JSON Lines with a step
+
+    The HTML is one file that opens offline. Two results of one benchmark are also compared row by row; the rows are
+    read again from the predictions, where these are still at hand.
+
+    \b
+    Examples:
+      star report results.json -o report.html
+      star report before=a.json after=b.json completions/ -o report.html
+      star report --compare a.json b.json
+      star report --paper table3 full=full.json no_object_tier=ablation.json --format latex
+    """  # noqa: D415  the list belongs to the sentence
+    from benchmarks.report.report import SUFFIXES, make_report, write
+    from rewards.errors import ConfigError
+
+    suffix = "" if output is None else Path(output).suffix
+    chosen = form or SUFFIXES.get(suffix, None if output is not None else "markdown")
+    if chosen is None:
+        raise ConfigError(f"{output}: say what to write, --format html|markdown|latex|json")
+    document = make_report(inputs, comparing=comparing, paper=paper, title=title, resamples=resamples, seed=seed)
+    text = write(document, chosen)
+    if output is None:
+        click.echo(text, nl=False)
+        return
+    if not Path(output).parent.is_dir():
+        raise ConfigError(f"{output}: there is no folder {Path(output).parent}")
+    Path(output).write_text(text, encoding="utf-8")
+    click.echo(f"written to {output}", err=True)

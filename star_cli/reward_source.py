@@ -1,0 +1,147 @@
+"""The reward that a command is about: one of ours under options, or the user's own function."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import sys
+from dataclasses import dataclass, field
+from importlib import import_module
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from rewards.audit import Payer
+from rewards.errors import ConfigError
+from rewards.functions import TARGET_COLUMNS, TaskReward
+from rewards.score import resolve
+from rewards.spec import nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from types import ModuleType
+
+
+@dataclass(frozen=True, slots=True)
+class RewardSource:
+    """Where a reward comes from; plain values, so that another process can load the same one.
+
+    Attributes:
+        reference: the user's function: ``package.module.function``, ``package.module:function`` or
+            ``path/file.py:function``. None for ours.
+        task: whose answers it grades.
+        preset, overrides, mode: of ours.
+        think_prefilled: whether the chat template already wrote ``<think>``; then completions come without it.
+        with_format: whether the format point is paid, of ours.
+        target_column: the name under which the user's function takes the gold; None finds it in its signature.
+        messages: whether the user's function takes completions as lists of messages.
+    """
+
+    reference: str | None = None
+    task: str = "tvr"
+    preset: str = "default"
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    mode: Literal["strict", "lenient"] = "strict"
+    think_prefilled: bool | Literal["auto"] = "auto"
+    with_format: bool = True
+    target_column: str | None = None
+    messages: bool = False
+
+    @property
+    def settings(self) -> tuple[Any, ...]:
+        """What only our own rewards have."""
+        return (self.preset, dict(self.overrides), self.mode, self.with_format)
+
+    @property
+    def name(self) -> str:
+        """What reports call it."""
+        if self.reference is not None:
+            return self.reference
+        changes = ", ".join(f"{name}={value}" for name, value in self.overrides.items())
+        return f"{self.task}/{self.preset}" + (f" ({changes})" if changes else "")
+
+
+def load_payer(source: RewardSource) -> Payer:
+    """Return the reward.
+
+    Raises:
+        ConfigError: if there is no such task, preset, option, file, module or function.
+    """
+    if source.reference is None:
+        task, _ = resolve(source.task, source.preset, **source.overrides)
+        paid = None if source.with_format else tuple(part for part in task.parts if part != "format")
+        reward = TaskReward(source.task, source.preset, paid, source.overrides, source.mode, source.think_prefilled)
+        return Payer(reward, source.name, prefilled=source.think_prefilled is True)
+    function = load_function(source.reference)
+    accepts = _columns(function)
+    known = [name for name in TARGET_COLUMNS if accepts is not None and name in accepts]
+    named = [name for name in TARGET_COLUMNS if name in _parameters(function)]
+    target = source.target_column or next(iter([*named, *known]), "target")
+    if accepts is not None and target not in accepts:
+        raise ConfigError(f"{source.reference} takes no column {target!r}; it takes {', '.join(accepts) or 'none'}")
+    return Payer(function, source.name, target, source.messages, accepts, prefilled=source.think_prefilled is True)
+
+
+def load_function(reference: str) -> Callable[..., Any]:
+    """Import a function as trainers do: the working directory is on the path.
+
+    Raises:
+        ConfigError: if it cannot be imported.
+    """
+    place, colon, name = reference.rpartition(":")
+    if not colon:
+        place, _, name = reference.rpartition(".")
+    if not place or not name:
+        raise ConfigError(f"{reference!r} names no function; write package.module.function or file.py:function")
+    module = _load_file(Path(place)) if place.endswith(".py") else _load_module(place)
+    found = getattr(module, name, None)
+    if found is None:
+        functions = [each for each, value in vars(module).items() if callable(value) and not each.startswith("_")]
+        raise ConfigError(f"{place} has no function {name!r}{nearest(name, functions)}")
+    if inspect.isclass(found) or not callable(found):
+        kind = "a class; name an instance of it" if inspect.isclass(found) else "no function"
+        raise ConfigError(f"{reference} is {kind}")
+    function: Callable[..., Any] = found
+    return function
+
+
+def _load_file(path: Path) -> ModuleType:
+    if not path.is_file():
+        raise ConfigError(f"{path}: there is no such file")
+    spec = spec_from_file_location(f"audited_{path.stem}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    sys.modules[module.__name__] = module  # dataclasses and pickle look it up
+    sys.path.insert(0, str(path.parent.resolve()))
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise ConfigError(f"{path}: {type(error).__name__}: {error}") from error
+    finally:
+        sys.path.pop(0)
+    return module
+
+
+def _load_module(name: str) -> ModuleType:
+    if os.getcwd() not in sys.path:  # noqa: PTH109  as the interpreter writes it
+        sys.path.insert(0, os.getcwd())  # noqa: PTH109
+    try:
+        return import_module(name)
+    except Exception as error:
+        raise ConfigError(f"{name}: {type(error).__name__}: {error}") from error
+
+
+def _parameters(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
+    try:
+        return dict(inspect.signature(function).parameters)
+    except (TypeError, ValueError):
+        return {}
+
+
+def _columns(function: Callable[..., Any]) -> tuple[str, ...] | None:
+    """Return the columns that a function takes by name; None where it takes any."""
+    parameters = _parameters(function)
+    if not parameters or any(each.kind is inspect.Parameter.VAR_KEYWORD for each in parameters.values()):
+        return None
+    return tuple(name for name in parameters if name != "completions")

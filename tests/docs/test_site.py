@@ -1,0 +1,32 @@
+"""The site builds, and the page of the command line is what the commands say now."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+
+import pytest
+
+from tests.docs.pages import HOME
+
+
+def test_the_page_of_the_command_line_is_current():
+    spec = importlib.util.spec_from_file_location("generate_cli", HOME / "docs" / "generate_cli.py")
+    generate_cli = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(generate_cli)
+    # Words and not lines are compared: versions of click break lines differently.
+    committed, now = generate_cli.PAGE.read_text("utf-8").split(), generate_cli.render().split()
+    assert committed == now, "run: python docs/generate_cli.py"
+    for command in ("doctor", "explain", "score"):
+        assert f"### star {command}\n" in generate_cli.render()
+
+
+@pytest.mark.slow
+def test_the_site_builds_without_a_warning(tmp_path):
+    pytest.importorskip("material", reason="mkdocs-material is in the extra docs")
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "-q", "-d", str(tmp_path)]
+    done = subprocess.run(command, cwd=HOME, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "Holes of the literal formula" in (tmp_path / "paper" / "index.html").read_text("utf-8")
+    assert not (tmp_path / "generate_cli.py").exists()

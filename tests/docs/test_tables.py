@@ -1,0 +1,178 @@
+"""The tables of the documentation say what the code does."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields
+
+import pytest
+
+from benchmarks.files.columns import ROLES
+from benchmarks.rollouts.scoring import RewardScorer
+from parsers.completion import _FAULTS, parse_completion
+from parsers.formats import TVR as TVR_FORMAT
+from parsers.references import parse_references
+from parsers.transformations import parse_transformations
+from rewards import TVR, score_completion
+from rewards.answers import infer_kind, score_answer
+from rewards.spec import PRESETS, TieredSpec, preset_spec
+from rewards.tasks import load_task
+from star_cli.trainer_lines import TRAINERS
+from tests.docs.pages import HOME, read_blocks, read_table
+
+CODE = re.compile(r"`([^`]*)`")
+EXACT, ATTRIBUTE, OBJECT = ("index", "attribute", "value"), ("index", "attribute"), ("index",)
+
+
+def code(cell):
+    """Return the text of a cell that is code, or the cell."""
+    match = CODE.fullmatch(cell)
+    return match[1] if match else cell
+
+
+def test_faults_of_a_completion():
+    table = {code(row[0]): code(row[2]) for row in read_table("formats.md", "code", "meaning")}
+    assert set(table) == set(_FAULTS) | {"missing_think_open", "too_long"}
+    for name, example in table.items():
+        if name != "too_long":
+            prefilled = False if name == "missing_think_open" else "auto"
+            assert parse_completion(example, think_prefilled=prefilled).fault.code == name
+    assert parse_completion("a" * 10_000_001).fault.code == "too_long"
+
+
+@pytest.mark.parametrize("row", read_table("formats.md", "code", "example", "message"), ids=lambda row: row[0])
+def test_faults_of_changes(row):
+    name, example, message = map(code, row)
+    (fault,) = parse_transformations(example).invalid
+    assert (fault.code, fault.message) == (name, message)
+
+
+def test_forms_of_changes():
+    for _, example in read_table("formats.md", "form", "example"):
+        assert [str(each) for each in parse_transformations(code(example))] == ["2.color.cyan"]
+
+
+def test_vocabulary():
+    table = {row[0]: tuple(row[1].split(", ")) for row in read_table("formats.md", "attribute", "values")}
+    assert table == dict(TVR_FORMAT.fields[2].values_by)
+
+
+@pytest.mark.parametrize("row", read_table("formats.md", "code", "example", "cost"), ids=lambda row: row[0])
+def test_faults_of_references(row):
+    name, example, cost = map(code, row)
+    parsed = parse_references(example)
+    found = parsed.notes if cost.startswith("a note") else parsed.invalid
+    assert [fault.code for fault in found] == [name]
+
+
+@pytest.mark.parametrize("row", read_table("formats.md", "code", "kind"), ids=lambda row: f"{row[0]} {row[1]}")
+def test_faults_of_answers(row):
+    name, kind, target, example = map(code, row)
+    assert infer_kind(target) == {"words": "text"}.get(kind, kind)
+    assert score_answer(example, target).fault.code == name
+
+
+def test_columns():
+    table = {code(row[0]): tuple(CODE.findall(row[1])) for row in read_table("formats.md", "role", "columns")}
+    assert table == ROLES
+
+
+def test_output_rows():
+    task = load_task("tvr")
+    fields = [code(row[0]) for row in read_table("formats.md", "field", "what")]
+    assert sorted(fields) == sorted(RewardScorer(task, task.spec).schema)
+
+
+def test_parts():
+    table = [[code(cell) for cell in row] for row in read_table("rewards.md", "part", "what")]
+    assert tuple(row[0] for row in table) == load_task("tvr").parts
+    paid = [float(row[2].removesuffix(" each")) for row in table]
+    assert paid == [1, *TVR.tiers.values(), -TVR.incorrect_penalty, -TVR.underprediction_penalty]
+
+
+def test_presets():
+    table = {code(row[0]): code(row[1]) for row in read_table("rewards.md", "preset", "changes")}
+    assert list(table) == list(PRESETS)
+    for name, changes in table.items():
+        assert TVR.change(**eval(f"dict({changes})")) == preset_spec(TVR, name), name
+
+
+def test_options_of_the_reward():
+    named = {code(row[0]) for row in read_table("rewards.md", "option", "values")}
+    assert named == {each.name for each in fields(TieredSpec) if each.init} - {"fields", "table"}
+
+
+def test_trainers():
+    blocks = read_blocks(HOME / "docs" / "rewards.md")
+    written = {block.title: block.text for block in blocks if block.title}
+    lines = [block.text for block in blocks]
+    for trainer in TRAINERS.values():
+        assert written[trainer.file] == trainer.code
+        assert trainer.lines in lines
+
+
+VALUES = dict(TVR_FORMAT.fields[2].values_by)
+TARGET = "2.color.cyan, 0.shape.cube"
+
+
+def everything(objects):
+    return ", ".join(
+        f"{index}.{attribute}.{value}" for index in objects for attribute in VALUES for value in VALUES[attribute]
+    )
+
+
+HOLES = {
+    "the exact answer": TARGET,
+    "nothing": "none",
+    "one of the two": "2.color.cyan",
+    "right objects and attributes, wrong values": "2.color.red, 0.shape.sphere",
+    "right objects, wrong attributes": "2.size.small, 0.material.metal",
+    "two wrong objects": "5.color.cyan, 6.shape.cube",
+    "the exact answer and one false object": f"{TARGET}, 5.size.small",
+    "the exact answer, written twice": f"{TARGET}, {TARGET}",
+    "all values of the right attributes (11 changes)": ", ".join(
+        [f"2.color.{value}" for value in VALUES["color"]] + [f"0.shape.{value}" for value in VALUES["shape"]]
+    ),
+    "everything about the two objects (34)": everything([2, 0]),
+    "everything about ten objects (170)": everything(range(10)),
+}
+COLUMNS = {
+    "`default`": {},
+    '`default`, `conflicts="each"`': {"conflicts": "each"},
+    "`calibrated`": {"preset": "calibrated"},
+    "`paper`": {"preset": "paper"},
+    '`paper`, `incorrect="no_tier"`': {"preset": "paper", "incorrect": "no_tier"},
+}
+
+
+def test_holes_of_the_literal_formula():
+    table = read_table("paper.md", "answer", *COLUMNS)
+    assert [row[0] for row in table] == list(HOLES)
+    for name, *cells in table:
+        for cell, options in zip(cells, COLUMNS.values(), strict=True):
+            score = score_completion(f"<think>b</think><answer>{HOLES[name]}</answer>", TARGET, **options)
+            shown = float(cell.strip("*").replace("−", "-"))
+            assert shown == score.total - score.parts["format"], (name, options)
+            hole = name != "the exact answer" and shown >= 10
+            assert hole == cell.startswith("**"), (name, options)
+
+
+def test_relative_links_lead_somewhere():
+    for page in [*(HOME / "docs").rglob("*.md"), HOME / "CONTRIBUTING.md", HOME / "CHANGELOG.md"]:
+        text = re.sub(r"^```.*?^```", "", page.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
+        for link in re.findall(r"\]\(([^)\s]+)\)", text):
+            path, _, anchor = link.partition("#")
+            if "://" in link:
+                continue
+            goal = (page.parent / path).resolve() if path else page
+            assert goal.exists(), f"{page.name}: {link}"
+            if anchor:
+                headings = re.findall(r"^#+ (.+)$", goal.read_text("utf-8"), flags=re.MULTILINE)
+                slugs = {re.sub(r"[^\w\s-]", "", each).strip().lower().replace(" ", "-") for each in headings}
+                assert anchor in slugs, f"{page.name}: {link}"
+
+
+def test_every_page_is_in_the_navigation():
+    navigation = (HOME / "mkdocs.yml").read_text("utf-8")
+    for page in (HOME / "docs").rglob("*.md"):
+        assert str(page.relative_to(HOME / "docs")) in navigation

@@ -1,0 +1,98 @@
+"""Loading the reward that a command is about."""
+
+import pytest
+
+from rewards.errors import ConfigError
+from star_cli.reward_source import RewardSource, load_function, load_payer
+
+MINE = """
+from helper import one
+
+def solved(completions, solution):
+    return [one() * float(gold in text) for text, gold in zip(completions, solution)]
+
+def loose(completions, **columns):
+    return [1.0 for _ in completions]
+
+def named(completions, ground_truth, **columns):
+    return [1.0 for _ in completions]
+
+class Reward:
+    def __call__(self, completions, **columns):
+        return [0.0 for _ in completions]
+
+reward = Reward()
+constant = 3
+"""
+
+
+@pytest.fixture
+def mine(tmp_path):
+    (tmp_path / "helper.py").write_text("def one():\n    return 1\n")
+    (tmp_path / "mine.py").write_text(MINE)
+    return tmp_path / "mine.py"
+
+
+def test_a_function_of_a_file_and_what_stands_beside_it(mine):
+    assert load_function(f"{mine}:solved")(["a b"], ["b"]) == [1.0]
+
+
+def test_a_dotted_path(mine, monkeypatch):
+    monkeypatch.chdir(mine.parent)
+    assert load_function("rewards.functions.tvr_reward").__name__ == "tvr_reward"
+    assert load_function("rewards:tvr_reward").__name__ == "tvr_reward"
+
+
+@pytest.mark.parametrize(
+    ("name", "target", "accepts"),
+    [
+        ("solved", "solution", ("solution",)),
+        ("loose", "target", None),
+        ("named", "ground_truth", None),
+        ("reward", "target", None),
+    ],
+)
+def test_the_gold_goes_where_the_function_takes_it(mine, name, target, accepts):
+    payer = load_payer(RewardSource(f"{mine}:{name}"))
+    assert (payer.target_column, payer.accepts) == (target, accepts)
+    assert payer.name == f"{mine}:{name}"
+
+
+def test_the_column_may_be_named(mine):
+    assert load_payer(RewardSource(f"{mine}:loose", target_column="gts")).target_column == "gts"
+    with pytest.raises(ConfigError, match="takes no column 'gts'; it takes solution"):
+        load_payer(RewardSource(f"{mine}:solved", target_column="gts"))
+
+
+@pytest.mark.parametrize(
+    ("reference", "says"),
+    [
+        ("{mine}:solvd", "did you mean 'solved'"),
+        ("{mine}:Reward", "is a class; name an instance"),
+        ("{mine}:constant", "is no function"),
+        ("{mine}x.py:f", "no such file"),
+        ("solved", "names no function"),
+        ("no_such_package_anywhere.f", "ModuleNotFoundError"),
+        ("rewards.functions.no_such", "has no function 'no_such'"),
+    ],
+)
+def test_what_cannot_be_loaded(mine, reference, says):
+    with pytest.raises(ConfigError, match=says):
+        load_function(reference.format(mine=mine))
+
+
+def test_a_file_that_fails(tmp_path):
+    (tmp_path / "bad.py").write_text("1 / 0\n")
+    with pytest.raises(ConfigError, match="ZeroDivisionError"):
+        load_function(f"{tmp_path / 'bad.py'}:f")
+
+
+def test_ours():
+    payer = load_payer(RewardSource(preset="paper", overrides={"conflicts": "last"}))
+    assert payer.name == "tvr/paper (conflicts=last)"
+    text = ["<think>a</think><answer>2.color.cyan</answer>"]
+    assert payer.reward(text, target=["2.color.cyan"]) == [6.0]
+    alone = load_payer(RewardSource(with_format=False))
+    assert alone.reward(text, target=["2.color.cyan"]) == [5.0]
+    with pytest.raises(ConfigError, match="papr"):
+        load_payer(RewardSource(preset="papr"))
