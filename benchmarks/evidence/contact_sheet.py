@@ -25,8 +25,7 @@ PLACES = ((-14, -15), (-15, 1), (-13, 16), (0, -17), (-1, -5), (1, 6), (0, 17), 
 def sample(material: str) -> Scene:
     """Return ten objects of one material: all colours, shapes and sizes, the same for each material."""
     attributes = [
-        (k % len(COLORS), k % len(SHAPES), (k + k // 3) % len(SIZES), MATERIALS.index(material))
-        for k in range(10)
+        (k % len(COLORS), k % len(SHAPES), (k + k // 3) % len(SIZES), MATERIALS.index(material)) for k in range(10)
     ]
     state = State(np.array(attributes, dtype=np.int8), np.array(PLACES, dtype=np.int32))
     return Scene(0, state, state, (), np.linspace(0, 1.4, 10), nominal_stage())

@@ -31,9 +31,7 @@ AMBIENT: Final = 0.14  # radiance from all sides, in place of upstream's weak su
 Mesh = tuple["Floats", "Floats", "npt.NDArray[np.int64]"]  # vertices (n, 3), normals (n, 3), triangles (m, 3)
 
 
-def mitsuba_picture(
-    bodies: Bodies, stage: Stage, view: int, size: tuple[int, int], seed: int
-) -> npt.NDArray[np.uint8]:
+def mitsuba_picture(bodies: Bodies, stage: Stage, view: int, size: tuple[int, int], seed: int) -> npt.NDArray[np.uint8]:
     """Render one picture.
 
     Args:
@@ -188,9 +186,7 @@ def _ground() -> Any:
     normals = np.stack([normal_x, np.zeros_like(x), np.sqrt(1 - normal_x**2)], axis=-1)
     sides = np.concatenate([outline + np.array([0, side, 0]) for side in (-60.0, 60.0)])
     faces = _strip(len(x), 2)
-    grey = _mitsuba().load_dict(
-        {"type": "diffuse", "reflectance": {"type": "rgb", "value": 0.8}}, parallel=False
-    )
+    grey = _mitsuba().load_dict({"type": "diffuse", "reflectance": {"type": "rgb", "value": 0.8}}, parallel=False)
     return _mesh("ground", (sides, np.concatenate([normals, normals]), faces), grey)
 
 
@@ -250,12 +246,8 @@ def _cube(bevel: float = 0.12, steps: int = 5) -> Mesh:
 def _cylinder(bevel: float = 0.06, steps: int = 5, around: int = 64) -> Mesh:
     """An upright cylinder of radius and half height 1 with rounded edges: an outline turned about z."""
     bend = np.linspace(0, np.pi / 2, steps)
-    radius = np.concatenate(
-        [[0.0], 1 - bevel + bevel * np.sin(bend), 1 - bevel + bevel * np.cos(bend), [0.0]]
-    )
-    height = np.concatenate(
-        [[-1.0], bevel - 1 - bevel * np.cos(bend), 1 - bevel + bevel * np.sin(bend), [1.0]]
-    )
+    radius = np.concatenate([[0.0], 1 - bevel + bevel * np.sin(bend), 1 - bevel + bevel * np.cos(bend), [0.0]])
+    height = np.concatenate([[-1.0], bevel - 1 - bevel * np.cos(bend), 1 - bevel + bevel * np.sin(bend), [1.0]])
     out = np.concatenate([[0.0], np.sin(bend), np.cos(bend), [0.0]])
     up = np.concatenate([[-1.0], -np.cos(bend), np.sin(bend), [1.0]])
     angle = np.linspace(0, 2 * np.pi, around + 1)[:, None]

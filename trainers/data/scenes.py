@@ -34,9 +34,7 @@ if TYPE_CHECKING:
     from trainers.data.plans import Plan, Slot
 
 MAX_ATTEMPTS: Final = 100_000  # the hardest plans need a few hundred
-_GRID: Final = np.stack(np.meshgrid(*[np.arange(-WORLD, WORLD + 1)] * 2, indexing="ij"), axis=-1).reshape(
-    -1, 2
-)
+_GRID: Final = np.stack(np.meshgrid(*[np.arange(-WORLD, WORLD + 1)] * 2, indexing="ij"), axis=-1).reshape(-1, 2)
 _CELLS: Final = {True: _GRID[visible(_GRID)], False: _GRID[~visible(_GRID)]}  # in the picture, and around it
 _TRIES: Final = 64  # cells that are tried for an object before the scene is given up
 
@@ -56,9 +54,7 @@ def check_attributes(attributes: Sequence[str]) -> tuple[str, ...]:
     return tuple(name for name in known if name in attributes)
 
 
-def generate_scene(
-    seed: int, index: int, *, attributes: Sequence[str] = ATTRIBUTES, repeats: bool = False
-) -> Scene:
+def generate_scene(seed: int, index: int, *, attributes: Sequence[str] = ATTRIBUTES, repeats: bool = False) -> Scene:
     """Generate item ``index`` of a data set.
 
     Args:

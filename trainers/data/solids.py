@@ -206,9 +206,7 @@ def trace(origin: Tensor, ray: Tensor, solids: Solids, without: Tensor | None = 
     normal = torch.where(on_object, _into(_normal(local, kind), turn, -1.0), _up(point))
     paint = torch.where(on_object, chosen(solids.color), _ground_color(point))
     here = on_object.to(point.dtype)
-    return Hit(
-        point, normal, paint, kind[2] * here, kind[3] * here, on_object, (which == numbers) & on_object
-    )
+    return Hit(point, normal, paint, kind[2] * here, kind[3] * here, on_object, (which == numbers) & on_object)
 
 
 def _up(like: Tensor) -> Tensor:

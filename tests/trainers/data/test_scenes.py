@@ -116,9 +116,7 @@ def test_types_and_options_of_moves():
                 changed.add(index)
                 continue
             old, new = before[index]["position"], after[index]["position"]
-            kind = {(True, True): "inner", (True, False): "out", (False, True): "in"}[
-                in_view(old), in_view(new)
-            ]
+            kind = {(True, True): "inner", (True, False): "out", (False, True): "in"}[in_view(old), in_view(new)]
             assert change["type"] == kind
             seen[kind] += 1
             assert not (kind == "out" and index in changed)
