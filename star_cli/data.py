@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,9 +37,7 @@ def _size(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple[int
 
 @data.command()
 @click.argument("directory", type=click.Path(path_type=Path, file_okay=False), metavar="DIR")
-@click.option(
-    "--count", type=click.IntRange(min=1), default=1000, show_default=True, help="Number of scenes."
-)
+@click.option("--count", type=click.IntRange(min=1), default=1000, show_default=True, help="Number of scenes.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @click.option(
     "--images",
@@ -48,12 +47,8 @@ def _size(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple[int
     help="The renderer, if images are wanted.",
 )
 @click.option("--size", callback=_size, default="128", show_default=True, help="Pixels: 128, or 320x240.")
-@click.option(
-    "--views", callback=_names, default="center,left,right", show_default=True, help="Of the final images."
-)
-@click.option(
-    "--workers", type=click.IntRange(min=1), default=1, show_default=True, metavar="N", help="Processes."
-)
+@click.option("--views", callback=_names, default="center,left,right", show_default=True, help="Of the final images.")
+@click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, metavar="N", help="Processes.")
 @click.option(
     "--attributes",
     callback=_names,
@@ -62,35 +57,36 @@ def _size(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple[int
     help="What changes; `position` can be added.",
 )
 @click.option("--repeats", is_flag=True, help="An attribute of an object may change twice, as in TRANCE.")
-@click.option(
-    "--start", type=click.IntRange(min=0), default=0, show_default=True, help="Number of the first scene."
-)
+@click.option("--start", type=click.IntRange(min=0), default=0, show_default=True, help="Number of the first scene.")
 def generate(directory: Path, workers: int, attributes: tuple[str, ...], **options: Any) -> None:
     """Generate TVR scenes, with or without images, into DIR.
 
     Scene i depends on the seed and i only. A run that was stopped goes on where it was when it is started
     again.
     """
-    from rewards.errors import ConfigError
     from trainers.data.generate import Settings
     from trainers.data.generate import generate as generate_data
     from trainers.data.scenes import check_attributes
 
-    try:
-        settings = Settings(attributes=check_attributes(attributes), **options)
-        with _progress() as bar:
-            task = bar.add_task("scenes", total=settings.count)
-            path = generate_data(
-                directory,
-                settings,
-                workers=workers,
-                on_progress=lambda done, total: bar.update(task, completed=done, total=total),
-            )
-    except ConfigError as error:
-        raise click.ClickException(str(error)) from None
-    except OSError as error:
-        raise click.ClickException(f"{error.filename or directory}: {error.strerror}") from None
+    settings = Settings(attributes=check_attributes(attributes), **options)
+    with _files_named(), _progress() as bar:
+        task = bar.add_task("scenes", total=settings.count)
+        path = generate_data(
+            directory,
+            settings,
+            workers=workers,
+            on_progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )
     click.echo(f"{path}: {settings.count} scenes")
+
+
+@contextmanager
+def _files_named() -> Iterator[None]:
+    """Turn an error of the file system into one line that names the file."""
+    try:
+        yield
+    except OSError as error:
+        raise click.ClickException(f"{error.filename}: {error.strerror}" if error.filename else str(error)) from None
 
 
 def _progress() -> Progress:
@@ -109,16 +105,11 @@ def _progress() -> Progress:
 @click.option("--out", type=click.Path(path_type=Path), help="PNG to write.  [default: scene-INDEX.png]")
 def show(file: Path, index: int, out: Path | None) -> None:
     """Draw one sample of FILE (a data.jsonl) with its changes, as a PNG."""
-    from rewards.errors import ConfigError, DataError
     from trainers.data.show import read_sample, show_sample
 
     target = out or Path(f"scene-{index}.png")
-    try:
+    with _files_named():
         show_sample(read_sample(file, index), file.parent).save(target)
-    except (ConfigError, DataError) as error:
-        raise click.ClickException(str(error)) from None
-    except OSError as error:
-        raise click.ClickException(f"{target}: {error.strerror or error}") from None
     click.echo(str(target))
 
 
@@ -126,20 +117,12 @@ def show(file: Path, index: int, out: Path | None) -> None:
 @click.argument("file", type=click.Path(path_type=Path), metavar="FILE")
 def check(file: Path) -> None:
     """Name every line of FILE (a data.jsonl) that breaks a rule of TRANCE, and the rule."""
-    from rewards.errors import DataError
-
-    count = 0
-    try:
-        for count, line in enumerate(_wrong_lines(file), start=1):  # noqa: B007
-            click.echo(line)
-    except DataError as error:
-        raise click.ClickException(str(error)) from None
-    if count:
-        raise click.ClickException(f"{file}: {count} broken rules")
-    click.echo(f"{file}: no rule is broken")
-
-
-def _wrong_lines(file: Path) -> Iterator[str]:
     from trainers.data.check import check_file
 
-    return check_file(file)
+    count = 0
+    for line in check_file(file):
+        count += 1
+        click.echo(line)
+    if count:
+        raise click.ClickException(f"{file}: broken rules: {count}")
+    click.echo(f"{file}: no rule is broken")

@@ -12,6 +12,7 @@ import click
 
 COMMANDS = {
     "audit": "star_cli.audit",
+    "data": "star_cli.data",
     "doctor": "star_cli.doctor",
     "explain": "star_cli.explain",
     "report": "star_cli.report",

@@ -25,9 +25,7 @@ if TYPE_CHECKING:
 @click.option("--batch-size", type=click.IntRange(min=1), default=16, show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--system-prompt", help="Put before each prompt that has none.")
-@click.option(
-    "--backend", type=click.Choice(["auto", "transformers", "vllm"]), default="auto", show_default=True
-)
+@click.option("--backend", type=click.Choice(["auto", "transformers", "vllm"]), default="auto", show_default=True)
 @click.option("--dtype", default="auto", show_default=True, help="Of the weights: auto, bfloat16, float32, ...")
 @click.option("--overwrite", is_flag=True, help="Replace --out, or what an interrupted run left of it.")
 def predict(model: str, data: str, out: Path, *, overwrite: bool, **options: Any) -> None:

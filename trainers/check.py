@@ -36,6 +36,14 @@ class Finding(NamedTuple):
     text: str
 
 
+def _good(what: str, text: str) -> Finding:
+    return Finding(what=what, right=True, text=text)
+
+
+def _bad(what: str, text: str) -> Finding:
+    return Finding(what=what, right=False, text=text)
+
+
 def check_run(
     stage: Stage,
     config: str | os.PathLike[str] | Mapping[str, Any] | None = None,
@@ -53,16 +61,16 @@ def check_run(
         ConfigError: the configuration itself cannot be read; what depends on it is in the findings.
     """
     settings = read_config(stage, config, arguments)
-    findings = [Finding("configuration", True, _said(settings))]
+    findings = [_good("configuration", _said(settings))]
     rows: list[Any] = []
     try:
         data = training_rows(settings)
         rows = [row for row, _ in zip(data, range(SAMPLE), strict=False)]
         size = len(data) if hasattr(data, "__len__") else "a stream of"
-        findings.append(Finding("data", True, f"{size} rows with {', '.join(rows[0])}"))
+        findings.append(_good("data", f"{size} rows with {', '.join(rows[0])}"))
         findings.append(_images(rows))
     except (ConfigError, DataError) as error:
-        findings.append(Finding("data", False, str(error)))
+        findings.append(_bad("data", str(error)))
     if stage == "rl":
         findings.append(_batches(settings.training))
         findings.append(_rewards(settings, rows))
@@ -82,7 +90,7 @@ def _images(rows: list[Any]) -> Finding:
     counts = sorted({len(row.get("images") or []) for row in rows})
     sizes = sorted({image.size for row in rows for image in row.get("images") or []})
     text = f"{' or '.join(map(str, counts))} a row, of {', '.join(f'{w} x {h}' for w, h in sizes[:4])} pixels"
-    return Finding("pictures", True, text if sizes else "none")
+    return _good("pictures", text if sizes else "none")
 
 
 def _batches(training: Any) -> Finding:
@@ -102,17 +110,17 @@ def _rewards(settings: Settings, rows: list[Any]) -> Finding:
             named_object(settings.star.rollout_func, "rollout_func")
         weights = settings.training.reward_weights or [1.0] * len(functions)
         if len(weights) != len(functions):
-            raise ConfigError(f"{len(weights)} reward_weights for {len(functions)} reward_funcs")
+            return _bad("reward", f"{len(weights)} reward_weights for {len(functions)} reward_funcs")
         if not rows:
-            return Finding("reward", False, "no rows to try it on")
+            return _bad("reward", "no rows to try it on")
         name = next((column for column in TARGET_COLUMNS if rows[0].get(column) is not None), None)
         columns = {key: [row.get(key) for row in rows] for key in rows[0] if key not in ("prompt", "completion")}
         gold = [f"<think> </think><answer>{row.get(name, '')}</answer>" for row in rows]
         paid = [_paid(functions, weights, texts, columns) for texts in (gold, [""] * len(rows))]
     except (ConfigError, DataError) as error:
-        return Finding("reward", False, str(error))
-    except Exception as error:
-        return Finding("reward", False, f"{type(error).__name__}: {error}")
+        return _bad("reward", str(error))
+    except Exception as error:  # noqa: BLE001  whatever it is, it is a finding
+        return _bad("reward", f"{type(error).__name__}: {error}")
     names = ", ".join(each.__name__ for each in functions)
     right = paid[0] > paid[1]
     text = f"{names}: {paid[0]:g} for the gold answer and {paid[1]:g} for an empty one, over {len(rows)} rows"
@@ -132,7 +140,7 @@ def _paid(functions: list[Any], weights: Sequence[float], texts: list[str], colu
 def _processor(settings: Settings, rows: list[Any]) -> Finding:
     name = settings.model.model_name_or_path
     if not name:
-        return Finding("processor", False, "model_name_or_path names no model")
+        return _bad("processor", "model_name_or_path names no model")
     star = settings.star
     try:
         processor = load_processor(
@@ -142,13 +150,13 @@ def _processor(settings: Settings, rows: list[Any]) -> Finding:
             max_pixels=star.image_max_pixels,
         )
         if not rows:
-            return Finding("processor", True, type(processor).__name__)
+            return _good("processor", type(processor).__name__)
         lengths = [_prompt_length(processor, row) for row in rows[:2]]
     except (ConfigError, DataError) as error:
-        return Finding("processor", False, str(error))
-    except Exception as error:
-        return Finding("processor", False, f"a row cannot be made into tokens: {type(error).__name__}: {error}")
-    return Finding("processor", True, f"{type(processor).__name__}, prompts of {max(lengths)} tokens")
+        return _bad("processor", str(error))
+    except Exception as error:  # noqa: BLE001  whatever it is, it is a finding
+        return _bad("processor", f"a row cannot be made into tokens: {type(error).__name__}: {error}")
+    return _good("processor", f"{type(processor).__name__}, prompts of {max(lengths)} tokens")
 
 
 def _prompt_length(processor: Any, row: Any) -> int:
@@ -171,21 +179,21 @@ def _memory(settings: Settings) -> Finding:
         config = AutoConfig.from_pretrained(model.model_name_or_path, revision=model.model_revision)
         with torch.device("meta"):
             empty = AutoModelForImageTextToText.from_config(config)
-    except Exception as error:
-        return Finding("memory", False, f"the model's configuration cannot be read: {error}")
+    except Exception as error:  # noqa: BLE001  whatever it is, it is a finding
+        return _bad("memory", f"the model's configuration cannot be read: {error}")
     count = sum(parameter.numel() for parameter in empty.parameters())
     bytes_each = 4 if model.dtype in (None, "float32") else 2
     trained = count
     if model.use_peft:
-        from trl import get_peft_config
         from peft import get_peft_model
+        from trl import get_peft_config
 
         with torch.device("meta"):
             adapted = get_peft_model(empty, get_peft_config(model))
         trained = sum(parameter.numel() for parameter in adapted.parameters() if parameter.requires_grad)
     weights = count * bytes_each
     others = trained * bytes_each * 3 if not model.use_peft else trained * 4 * 3  # gradients, two moments
-    reference = settings.stage == "rl" and getattr(training, "beta", 0.0) and not model.use_peft
+    reference = settings.stage == "rl" and getattr(training, "beta", None) and not model.use_peft
     total = weights * (2 if reference else 1) + others
     spread = bool(training.fsdp or training.deepspeed)
     text = (
@@ -193,4 +201,4 @@ def _memory(settings: Settings) -> Finding:
         f"{', reference' if reference else ''}, gradients and optimizer"
         f"{', spread over the processes' if spread else ' on each device'}; activations and caches come on top"
     )
-    return Finding("memory", True, text)
+    return _good("memory", text)

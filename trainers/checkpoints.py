@@ -56,8 +56,8 @@ def remove_incomplete(output: Path, step: int) -> None:
 class ConvertedResume:
     """Put before a trainer of transformers: loads a checkpoint through `from_pretrained`.
 
-    transformers 5 saves some models under the key names of the hub, but resumes with a plain ``load_state_dict`` that is
-    not strict: nothing matches, and training goes on from the start weights with a mere warning
+    transformers 5 saves some models under the key names of the hub, but resumes with a plain ``load_state_dict`` that
+    is not strict: nothing matches, and training goes on from the start weights with a mere warning
     (huggingface/transformers#43701). Adapters, FSDP and DeepSpeed have ways of their own and are left alone.
     """
 

@@ -1,7 +1,7 @@
 """The configuration of a training run: TRL's own field names in a flat YAML file, and a few of ours.
 
-Values of the file are defaults, the command line wins, unknown names are errors with the nearest one. A file can stand on
-another: ``extends: other.yaml``.
+Values of the file are defaults, the command line wins, unknown names are errors with the nearest one. A file can stand
+on another: ``extends: other.yaml``.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def read_config(
     if stage not in STAGES:
         raise ConfigError(f"stage {stage!r} is none of {', '.join(STAGES)}")
     where = "the configuration" if config is None or not isinstance(config, str | os.PathLike) else str(config)
-    values = dict(config) if not isinstance(config, str | os.PathLike) and config else _read_yaml(config)
+    values = _read_yaml(config) if config is None or isinstance(config, str | os.PathLike) else dict(config)
     for name, value in _mapping(values.pop("env", {}), f"{where}: env").items():
         os.environ[str(name)] = str(value)
     parser = _parser(stage)

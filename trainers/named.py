@@ -1,4 +1,4 @@
-"""Objects by the name that a configuration gives them: ``package.module.function``, ``module:function``, ``file.py:function``."""
+"""Objects by the name that a configuration gives: ``module.function``, ``module:function``, ``file.py:function``."""
 
 from __future__ import annotations
 

@@ -1,12 +1,11 @@
 """Predicting with a trained model: completions of a data set's prompts, as JSON Lines that ``star score`` reads.
 
-A run that was stopped goes on where it was: rows are made in batches whose draws depend on the seed and the batch alone.
+A run that was stopped goes on where it was: rows are made in batches whose draws depend on seed and batch alone.
 """
 
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass
 from functools import partial
 from importlib.util import find_spec
@@ -19,6 +18,7 @@ from trainers.processors import load_processor
 from trainers.rows import load_rows
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Iterator, Sequence
 
     Generate = Callable[[Sequence[Any], int], list[str]]
@@ -186,7 +186,7 @@ def _transformers(model: str, sampling: Sampling, dtype: str) -> Generate:
         loaded = AutoModelForImageTextToText.from_pretrained(model, dtype=dtype).to(device).eval()
     except (OSError, ValueError) as error:
         raise ConfigError(f"{model} cannot be loaded: {error}") from error
-    draws = {"do_sample": sampling.temperature > 0}
+    draws: dict[str, Any] = {"do_sample": sampling.temperature > 0}
     if sampling.temperature > 0:
         draws |= {"temperature": sampling.temperature, "top_p": sampling.top_p, "top_k": 0}
     else:
@@ -208,7 +208,7 @@ def _transformers(model: str, sampling: Sampling, dtype: str) -> Generate:
 
 
 def _vllm(model: str, sampling: Sampling, dtype: str) -> Generate:
-    from vllm import LLM, SamplingParams
+    from vllm import LLM, SamplingParams  # type: ignore[import-not-found, unused-ignore]
 
     processor = load_processor(model)
     engine = LLM(model=model, dtype=dtype, seed=sampling.seed, limit_mm_per_prompt={"image": 16})

@@ -24,8 +24,10 @@ def qwen_processor_class(name: str = "Qwen2_5_VLProcessor") -> Any:
 
     base = getattr(transformers, name)
 
-    class ImageOnly(base):  # type: ignore[misc]
-        def __init__(self, image_processor: Any = None, tokenizer: Any = None, chat_template: Any = None, **_: Any):
+    class ImageOnly(base):  # type: ignore[misc, valid-type]
+        def __init__(
+            self, image_processor: Any = None, tokenizer: Any = None, chat_template: Any = None, **_: Any
+        ) -> None:
             self.image_token, self.video_token = "<|image_pad|>", "<|video_pad|>"
             self.image_token_id = tokenizer.convert_tokens_to_ids(self.image_token)
             self.video_token_id = tokenizer.convert_tokens_to_ids(self.video_token)

@@ -1,4 +1,4 @@
-"""Rows to train on and to predict: read from wherever they are, checked, and their pictures opened when they are needed."""
+"""Rows to train on and to predict: read, checked, and their pictures opened when they are needed."""
 
 from __future__ import annotations
 
@@ -147,7 +147,9 @@ def _open(name: str, split: str, kwargs: Mapping[str, Any]) -> tuple[Any, str]:
     try:
         return datasets.load_dataset(name, split=split), name
     except Exception as error:
-        raise ConfigError(f"dataset_name: {name!r} is no file here and cannot be loaded from the hub: {error}") from error
+        raise ConfigError(
+            f"dataset_name: {name!r} is no file here and cannot be loaded from the hub: {error}"
+        ) from error
 
 
 def _from_lines(path: Path) -> Any:
@@ -172,7 +174,7 @@ def _from_lines(path: Path) -> Any:
     columns = {name: [record.get(name) for record in records] for name in names}
     try:
         return Dataset.from_dict(columns)
-    except Exception as error:  # Arrow has many
+    except Exception as error:  # noqa: BLE001  Arrow has many
         raise DataError(f"{path}: a column mixes types, which training files cannot: {error}") from None
 
 

@@ -159,7 +159,7 @@ def _model_options(model: Any) -> dict[str, Any]:
 
 
 def _with_care(base: Any) -> Any:
-    """Return a TRL trainer whose resume is right, which stops at a loss that is no number, and can drop equal groups."""
+    """Return a TRL trainer that resumes rightly, stops at a loss that is no number, and can drop equal groups."""
 
     class Careful(ConvertedResume, base):  # type: ignore[misc]
         drop_equal_groups = False

@@ -11,6 +11,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from typing import Self
 
     Logs = Mapping[str, Any]
 
@@ -18,7 +19,7 @@ STILL: Final = 5
 """So many logged steps in a row must agree before something is said to stand still."""
 
 
-class TrainingFailed(RuntimeError):
+class TrainingFailed(RuntimeError):  # noqa: N818  the run failed, not the program
     """A run cannot go on: what happened, at which step, and what is left."""
 
 
@@ -140,7 +141,7 @@ class Stop:
         self.asked = False
         self._old: Any = None
 
-    def __enter__(self) -> Stop:
+    def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
             self._old = signal.signal(signal.SIGTERM, self._ask)
         return self

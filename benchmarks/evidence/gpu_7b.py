@@ -3,8 +3,8 @@
 python -m benchmarks.evidence.gpu_7b [--steps 4] [--work DIR] [--tiny]
 
 Random weights never end a completion: each has the full length, so times are those of the longest completions, and the
-reward reads nonsense. Its time on real text is measured beside it, on as many completions of a step. ``--tiny`` runs the
-same code with a tiny configuration on CPU.
+reward reads nonsense. Its time on real text is measured beside it, on as many completions of a step. ``--tiny`` runs
+the same code with a tiny configuration on CPU.
 """
 
 from __future__ import annotations

@@ -69,12 +69,20 @@ def qwen_config(tokenizer: Any, *, tiny: bool = False) -> Any:
     ends = {"bos_token_id": code("<|endoftext|>"), "eos_token_id": code("<|im_end|>")}
     ends["pad_token_id"] = code("<|endoftext|>")
     width = 64 if tiny else 3584
-    text = {"vocab_size": 152064, "hidden_size": width, "intermediate_size": 2 * width if tiny else 18944}
+    text: dict[str, Any] = {
+        "vocab_size": 152064,
+        "hidden_size": width,
+        "intermediate_size": 2 * width if tiny else 18944,
+    }
     text |= {"num_hidden_layers": 2 if tiny else 28, "num_attention_heads": 4 if tiny else 28}
     text |= {"num_key_value_heads": 2 if tiny else 4, "max_position_embeddings": 128000, "rms_norm_eps": 1e-6}
     sections = [2, 3, 3] if tiny else [16, 24, 24]
     text["rope_parameters"] = {"rope_type": "default", "rope_theta": 1e6, "mrope_section": sections}
-    vision = {"depth": 2 if tiny else 32, "hidden_size": 32 if tiny else 1280, "num_heads": 2 if tiny else 16}
+    vision: dict[str, Any] = {
+        "depth": 2 if tiny else 32,
+        "hidden_size": 32 if tiny else 1280,
+        "num_heads": 2 if tiny else 16,
+    }
     vision |= {"intermediate_size": 64 if tiny else 3420, "out_hidden_size": width, "patch_size": 14}
     vision |= {"spatial_merge_size": 2, "temporal_patch_size": 2, "window_size": 112}
     vision["fullatt_block_indexes"] = [1] if tiny else [7, 15, 23, 31]

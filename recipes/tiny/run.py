@@ -3,7 +3,7 @@
 python recipes/tiny/run.py [--recipe recipes/tiny] [--out runs/tiny] [--seed 0]
 """
 
-# ruff: noqa: INP001  a script, not a package
+# ruff: noqa: INP001, PLC0415  a script, not a package; torch and its friends load when they are needed
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def predict(recipe: Recipe, model: Path, out: Path, data: Path) -> Judgement:
     return judged
 
 
-def train(recipe: Recipe, stage: str, start: Path, data: Path, out: Path, seed: int) -> Path:
+def train(recipe: Recipe, stage: str, start: Path, data: Path, *, out: Path, seed: int) -> Path:
     """Run a stage with ``star train``; return the folder of its model."""
     folder = out / stage
     # a recipe without rows for a stage draws its scenes while it trains
@@ -130,7 +130,7 @@ def show_gain(recipe: Recipe, before: Judgement, after: Judgement) -> Gain:
     return gain(before.rewards[learnt], after.rewards[learnt])
 
 
-def write_report(recipe: Recipe, out: Path, data: Path, before: Judgement, after: Judgement, figures: dict) -> Path:
+def write_report(recipe: Recipe, out: Path, data: Path, *, before: Judgement, after: Judgement, figures: dict) -> Path:
     """Write the page and the contact sheet."""
     from trainers.rows import load_rows
     from trainers.tiny.page import curve, page, table
@@ -141,17 +141,23 @@ def write_report(recipe: Recipe, out: Path, data: Path, before: Judgement, after
     sheet = contact_sheet(chosen, after.completions[:24])
     sheet.save(out / "sheet.png")
     sft, rl = history(out / "sft"), history(out / "rl")
-    curves = curve("Stage 1: loss and tokens right", {
-        "loss": [(logs["step"], float(logs["loss"])) for logs in sft],
-        "tokens right": [(logs["step"], float(logs["mean_token_accuracy"])) for logs in sft],
-    })
-    curves += curve("Stage 2: reward of the completions drawn", {
-        "reward": [(logs["step"], float(logs["reward"])) for logs in rl]
-    })
-    curves += curve("Stage 2: share of right completions", {
-        name.removeprefix("accuracy/"): [(logs["step"], float(logs[name])) for logs in rl if name in logs]
-        for name in (f"accuracy/{view}" for view in recipe.views["rl"])
-    })
+    curves = curve(
+        "Stage 1: loss and tokens right",
+        {
+            "loss": [(logs["step"], float(logs["loss"])) for logs in sft],
+            "tokens right": [(logs["step"], float(logs["mean_token_accuracy"])) for logs in sft],
+        },
+    )
+    curves += curve(
+        "Stage 2: reward of the completions drawn", {"reward": [(logs["step"], float(logs["reward"])) for logs in rl]}
+    )
+    curves += curve(
+        "Stage 2: share of right completions",
+        {
+            name.removeprefix("accuracy/"): [(logs["step"], float(logs[name])) for logs in rl if name in logs]
+            for name in (f"accuracy/{view}" for view in recipe.views["rl"])
+        },
+    )
     header = ["final view", "right before", "right after", "reward before", "reward after"]
     lines = []
     for view in recipe.views["test"]:
@@ -193,8 +199,10 @@ def study(recipe: Recipe, top: Path, seed: int, workers: int) -> int:
         size = prepare(recipe, top, seed=seed, workers=workers, on_progress=advance)
     console.print(f"  a new Qwen2.5-VL of {size / 1e6:.2f} M parameters, random weights (seed {seed})\n")
 
-    console.print("[bold]Stage 1[/]: demonstrations with a chain of thought, seen from: " + ", ".join(recipe.views["sft"]))
-    sft = train(recipe, "sft", out / "start", data, out, seed)
+    console.print(
+        "[bold]Stage 1[/]: demonstrations with a chain of thought, seen from: " + ", ".join(recipe.views["sft"])
+    )
+    sft = train(recipe, "sft", out / "start", data, out=out, seed=seed)
     console.print("  tokens right  " + spark([float(logs["mean_token_accuracy"]) for logs in history(sft)]))
     before = predict(recipe, sft, out / "before.jsonl", data)
     first = recipe.views["test"][0]
@@ -204,13 +212,17 @@ def study(recipe: Recipe, top: Path, seed: int, workers: int) -> int:
     )
     stuck = show_cases(recipe, before)
     if stuck:
-        console.print(f"  [yellow]never right: {', '.join(stuck)}: this seed is stuck in a known place; another may not be")
+        console.print(
+            f"  [yellow]never right: {', '.join(stuck)}: this seed is stuck in a known place; another may not be"
+        )
     if before.accuracy(first) < recipe.gate:
-        console.print(f"[red]stage 1 stays under {recipe.gate}: stage 2 would have nothing to build on; try another seed")
+        console.print(
+            f"[red]stage 1 stays under {recipe.gate}: stage 2 would have nothing to build on; try another seed"
+        )
         return 1
 
     console.print("\n[bold]Stage 2[/]: GRPO with tvr_reward, seen from: " + ", ".join(recipe.views["rl"]))
-    rl = train(recipe, "rl", sft, data, out, seed)
+    rl = train(recipe, "rl", sft, data, out=out, seed=seed)
     console.print("  reward        " + spark([float(logs["reward"]) for logs in history(rl)]))
     after = predict(recipe, rl, out / "after.jsonl", data)
     learnt = show_gain(recipe, before, after)
@@ -227,13 +239,17 @@ def study(recipe: Recipe, top: Path, seed: int, workers: int) -> int:
         "seconds": round(time.monotonic() - began),
     }
     (out / "figures.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
-    report = write_report(recipe, out, data, before, after, figures)
+    report = write_report(recipe, out, data, before=before, after=after, figures=figures)
     console.print(f"  reward functions took {share:.2%} of the time of a step; all together {figures['seconds']} s")
     console.print(f"  pictures: {out / 'sheet.png'}   report: {report}")
     if learnt.low <= 0:
-        console.print(f"[red]stage 2 did not raise the reward on its views by more than its interval: {learnt.mean:+.2f}")
+        console.print(
+            f"[red]stage 2 did not raise the reward on its views by more than its interval: {learnt.mean:+.2f}"
+        )
         return 1
-    console.print(f"[green]stage 2 raised the reward on its views by {learnt.mean:.2f} [{learnt.low:.2f}, {learnt.high:.2f}]")
+    console.print(
+        f"[green]stage 2 raised the reward on its views by {learnt.mean:.2f} [{learnt.low:.2f}, {learnt.high:.2f}]"
+    )
     return 0
 
 

@@ -5,11 +5,11 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from star_cli.data import data
+from star_cli.main import star
 
 
 def run(*arguments):
-    return CliRunner().invoke(data, [str(part) for part in arguments])
+    return CliRunner().invoke(star, ["data", *map(str, arguments)])
 
 
 def test_generate_writes_a_data_set_and_says_where(tmp_path):
@@ -32,7 +32,7 @@ def test_generate_writes_a_data_set_and_says_where(tmp_path):
 )
 def test_generate_refuses_in_one_line(tmp_path, arguments, text):
     result = run("generate", tmp_path / "set", *arguments)
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert result.stderr.count("\n") == 1
     assert text in result.stderr
     assert not (tmp_path / "set").exists()
@@ -47,7 +47,7 @@ def test_generate_refuses_a_size_that_is_none(tmp_path):
 def test_generate_refuses_a_folder_with_other_settings(tmp_path):
     assert run("generate", tmp_path / "set", "--count", 2).exit_code == 0
     result = run("generate", tmp_path / "set", "--count", 3)
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "count 2 and not 3" in result.stderr
     assert result.stderr.count("\n") == 1
 
@@ -73,7 +73,7 @@ def test_check_names_file_line_and_rule(tmp_path):
     result = run("check", path)
     assert result.exit_code == 1
     assert result.stdout.startswith(f"{path}:3: final_state: the color of object 0 ")
-    assert result.stderr == f"Error: {path}: 1 broken rules\n"
+    assert result.stderr == f"Error: {path}: broken rules: 1\n"
 
 
 def test_check_and_show_name_a_missing_file(tmp_path):

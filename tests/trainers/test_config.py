@@ -2,10 +2,11 @@ import os
 
 import pytest
 
-pytest.importorskip("trl")
-
 from rewards.errors import ConfigError
 from trainers.config import read_config
+
+pytest.importorskip("trl")
+
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 CPU = {"use_cpu": True, "bf16": False}

@@ -5,13 +5,14 @@ from importlib.resources import files
 
 import pytest
 
+from trainers.predict import Sampling, predict
+from trainers.train import train
+
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 pytest.importorskip("trl")
 Image = pytest.importorskip("PIL.Image")
 
-from trainers.predict import Sampling, predict
-from trainers.train import train
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 TEXTS = ["What changed?", "<think> a</think><answer> 0.shape.cube</answer>", "user assistant system model"] * 8

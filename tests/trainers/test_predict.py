@@ -4,13 +4,14 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-pytest.importorskip("torch")
-pytest.importorskip("trl")
-
 from rewards import score_batch
 from rewards.errors import ConfigError
 from star_cli.main import star
 from trainers.predict import Sampling, predict
+
+pytest.importorskip("torch")
+pytest.importorskip("trl")
+
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 DRAWN = Sampling(temperature=1.0, max_new_tokens=8, seed=5, batch_size=4, samples=2)
@@ -38,16 +39,16 @@ def test_draws_are_the_same_with_the_same_seed(start, rows, tmp_path):
 def test_a_run_that_was_stopped_goes_on(start, rows, tmp_path, cut):
     whole = predict(str(start), str(rows), tmp_path / "whole.jsonl", sampling=DRAWN, limit=5)
 
-    class Stopped(Exception):
+    class StoppedError(Exception):
         pass
 
     def stop(done, total):
         assert total == 10
         if done >= 8:
-            raise Stopped
+            raise StoppedError
 
     output = tmp_path / "cut.jsonl"
-    with pytest.raises(Stopped):
+    with pytest.raises(StoppedError):
         predict(str(start), str(rows), output, sampling=DRAWN, limit=5, on_progress=stop)
     assert not output.exists()
     part = output.with_name("cut.jsonl.part")

@@ -7,15 +7,16 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-pytest.importorskip("torch")
-pytest.importorskip("trl")
-Image = pytest.importorskip("PIL.Image")
-
 from benchmarks.tvr.world import ATTRIBUTES
 from star_cli.main import star
 from trainers.check import check_run
 from trainers.config import read_config
 from trainers.tiny.study import read_recipe
+
+pytest.importorskip("torch")
+pytest.importorskip("trl")
+Image = pytest.importorskip("PIL.Image")
+
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 RECIPES = Path(__file__).parents[2] / "recipes"
@@ -34,10 +35,16 @@ def data(tmp_path_factory):
     """Rows as `star data` writes them, of both tasks."""
     folder = tmp_path_factory.mktemp("data")
     Image.new("RGB", (32, 32), "red").save(folder / "a.png")
-    row = {"prompt": "What?", "images_file_names": ["a.png", "a.png"], "completion": "<think>a</think><answer>A</answer>"}
+    row = {
+        "prompt": "What?",
+        "images_file_names": ["a.png", "a.png"],
+        "completion": "<think>a</think><answer>A</answer>",
+    }
     tasks = {"tvr": {"target": "0.shape.cube"}, "multiview": {"target": "A", "references": [["sofa"]]}}
     for task, gold in tasks.items():
-        (folder / f"{task}.jsonl").write_text("".join(json.dumps(row | gold | {"id": str(at)}) + "\n" for at in range(8)))
+        (folder / f"{task}.jsonl").write_text(
+            "".join(json.dumps(row | gold | {"id": str(at)}) + "\n" for at in range(8))
+        )
     return folder
 
 
@@ -86,4 +93,4 @@ def test_what_is_wrong_is_found(changes, what, rl):
     findings = check_run("rl", rl | changes)
     wrong = {finding.what for finding in findings if not finding.right}
     assert (what in wrong) if what else True
-    assert [finding.what for finding in findings][0] == "configuration"
+    assert findings[0].what == "configuration"

@@ -43,7 +43,9 @@ def kill_after(checkpoint, **popen):
 def logged(folder):
     state = json.loads((folder / "trainer_state.json").read_text())
     kept = ("loss", "reward", "rewards/tvr_reward/mean", "mean_token_accuracy", "grad_norm", "entropy")
-    return [{key: logs[key] for key in ("step", *kept) if key in logs} for logs in state["log_history"] if "loss" in logs]
+    return [
+        {key: logs[key] for key in ("step", *kept) if key in logs} for logs in state["log_history"] if "loss" in logs
+    ]
 
 
 @pytest.mark.parametrize("stage", ["sft", "rl"])

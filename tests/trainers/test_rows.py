@@ -3,11 +3,12 @@ import json
 
 import pytest
 
+from rewards.errors import ConfigError, DataError
+from trainers.rows import load_rows
+
 datasets = pytest.importorskip("datasets")
 Image = pytest.importorskip("PIL.Image")
 
-from rewards.errors import ConfigError, DataError
-from trainers.rows import load_rows
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 

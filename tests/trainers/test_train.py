@@ -5,13 +5,14 @@ from pathlib import Path
 
 import pytest
 
+from rewards import ConfigError, score_completion
+from rewards.errors import DataError
+from trainers.config import read_config
+from trainers.train import TrainingFailed, build_trainer, train, training_rows
+
 torch = pytest.importorskip("torch")
 pytest.importorskip("trl")
 
-from rewards import ConfigError, score_completion
-from rewards.errors import DataError
-from trainers.train import TrainingFailed, build_trainer, train, training_rows
-from trainers.config import read_config
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
@@ -74,7 +75,9 @@ def test_rl_pays_what_score_says(rl):
             checked += 1
     assert checked == 16
     logs = trained.history[0]
-    assert {"frac_reward_zero_std", "completions/mean_length", "tvr/accuracy", "tvr/parsed", "tvr/predictions"} <= set(logs)
+    assert {"frac_reward_zero_std", "completions/mean_length", "tvr/accuracy", "tvr/parsed", "tvr/predictions"} <= set(
+        logs
+    )
     assert {"rewards/format_reward/mean", "rewards/format_reward/std", "reward_seconds"} <= set(logs)
     assert any(name.startswith("accuracy/") for name in logs)
 
@@ -105,7 +108,9 @@ def test_rl_moves_the_policy_towards_its_reward(rl):
     ids=["paper-style", "dapo", "dr-grpo", "gspo", "lora"],
 )
 def test_kinds_of_grpo(rl, changes):
-    trained = train("rl", rl | {"max_steps": 1, "save_strategy": "no", "reward_funcs": [f"{__file__}:length"]} | changes)
+    trained = train(
+        "rl", rl | {"max_steps": 1, "save_strategy": "no", "reward_funcs": [f"{__file__}:length"]} | changes
+    )
     assert trained.step == 1
 
 
@@ -133,7 +138,9 @@ def test_a_wrong_reward_is_named(rl):
 
 def test_a_loss_that_is_no_number_is_named(sft):
     with pytest.raises(TrainingFailed, match="the loss is nan.*checkpoint"):
-        train("sft", sft | {"learning_rate": 1e30, "max_grad_norm": 0.0, "max_steps": 20, "lr_scheduler_type": "constant"})
+        train(
+            "sft", sft | {"learning_rate": 1e30, "max_grad_norm": 0.0, "max_steps": 20, "lr_scheduler_type": "constant"}
+        )
 
 
 def test_a_picture_that_does_not_open_is_named(sft, tmp_path):

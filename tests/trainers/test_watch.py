@@ -4,16 +4,18 @@ from trainers.watch import STILL, advice
 
 
 def logs(count, **columns):
-    return [
-        {name: value(at) if callable(value) else value for name, value in columns.items()} for at in range(count)
-    ]
+    return [{name: value(at) if callable(value) else value for name, value in columns.items()} for at in range(count)]
 
 
 CASES = [
     ("nothing logged yet", [], set()),
     ("too short to judge", logs(STILL - 1, reward=1.0, **{"rewards/a/std": 0.0}), set()),
     ("supervised logs", logs(9, loss=1.0), set()),
-    ("all is well", logs(30, reward=lambda at: at, **{"rewards/a/std": 1.0, "tvr/accuracy": lambda at: at / 30}), set()),
+    (
+        "all is well",
+        logs(30, reward=lambda at: at, **{"rewards/a/std": 1.0, "tvr/accuracy": lambda at: at / 30}),
+        set(),
+    ),
     (
         "one part stands still",
         logs(STILL, reward=1.0, **{"rewards/a/std": 0.0, "rewards/a/mean": 1.0, "rewards/b/std": 0.2}),

@@ -79,9 +79,7 @@ def frame_at(place: Floats) -> Frame:
     """
     forward = -place / np.linalg.norm(place)
     right = np.array([forward[1], -forward[0], 0.0]) / np.hypot(forward[0], forward[1])
-    up = np.array(
-        [right[1] * forward[2], -right[0] * forward[2], right[0] * forward[1] - right[1] * forward[0]]
-    )
+    up = np.array([right[1] * forward[2], -right[0] * forward[2], right[0] * forward[1] - right[1] * forward[0]])
     return Frame(place, right + 0.0, up + 0.0, forward + 0.0)
 
 

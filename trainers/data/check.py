@@ -117,9 +117,5 @@ def check_file(path: Path, *, repeats: bool = True) -> Iterator[str]:
 
 def _image_names(record: Mapping[str, Any]) -> list[str]:
     states = record.get("states")
-    found = (
-        [state.get("images") for state in states if isinstance(state, dict)]
-        if isinstance(states, list)
-        else []
-    )
+    found = [state.get("images") for state in states if isinstance(state, dict)] if isinstance(states, list) else []
     return [str(name) for images in found if isinstance(images, dict) for name in images.values()]

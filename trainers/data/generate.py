@@ -133,9 +133,7 @@ def _claim(target: Path, settings: Settings) -> None:
     file = target / SETTINGS
     if not file.exists():
         if any(target.iterdir()):
-            raise ConfigError(
-                f"{target} is not empty and holds no data set of this kind; name another folder"
-            )
+            raise ConfigError(f"{target} is not empty and holds no data set of this kind; name another folder")
         write_whole(file, (json.dumps(wanted, indent=2) + "\n").encode())
     try:
         found = json.loads(file.read_bytes())

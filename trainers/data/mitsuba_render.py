@@ -18,6 +18,7 @@ import numpy as np
 from rewards.errors import ConfigError
 from trainers.data.bodies import CUBE, GLASS, LINE, LINEAR_COLORS, METAL, SPHERE, SQUARE
 from trainers.data.cameras import HALF_WIDTH, LAMP_COLORS, LAMP_SIDES, LAMP_WATTS
+from trainers.data.occlusion import id_map
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -31,9 +32,7 @@ AMBIENT: Final = 0.14  # radiance from all sides, in place of upstream's weak su
 Mesh = tuple["Floats", "Floats", "npt.NDArray[np.int64]"]  # vertices (n, 3), normals (n, 3), triangles (m, 3)
 
 
-def mitsuba_picture(
-    bodies: Bodies, stage: Stage, view: int, size: tuple[int, int], seed: int
-) -> npt.NDArray[np.uint8]:
+def mitsuba_picture(bodies: Bodies, stage: Stage, view: int, size: tuple[int, int], seed: int) -> npt.NDArray[np.uint8]:
     """Render one picture.
 
     Args:
@@ -59,7 +58,8 @@ def mitsuba_picture(
     loaded |= {f"object{k}": _solid(bodies, k) for k in np.flatnonzero(bodies.shown).tolist()}
     scene = mi.load_dict({"type": "scene", **loaded}, parallel=False)
     image = np.array(mi.render(scene, spp=SAMPLES, seed=seed), dtype=np.float32)
-    bitmap = mi.Bitmap(_denoised(_without_dots(image[..., :3])))
+    on_object = id_map(bodies, stage.cameras[view], size) >= 0
+    bitmap = mi.Bitmap(_denoised(_without_dots(image[..., :3], on_object)))
     return np.array(bitmap.convert(mi.Bitmap.PixelFormat.RGB, mi.Struct.Type.UInt8, srgb_gamma=True))
 
 
@@ -79,18 +79,21 @@ def use_threads(count: int) -> None:
     import_module("drjit").set_thread_count(count)
 
 
-def _without_dots(image: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Dim single pixels that outshine all their neighbours: lamps that glass mirrors onto the ground.
+def _without_dots(image: npt.NDArray[np.float32], on_object: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:
+    """Dim what outshines its surroundings: lamps that metal and glass mirror onto the ground, a sample or two.
+
+    On an object only a single pixel is dimmed, since glints there are real; on the ground up to three together.
 
     >>> spot = np.ones((5, 5, 3), dtype=np.float32)
-    >>> spot[2, 2] = 50
-    >>> float(_without_dots(spot).max())
-    1.25
+    >>> spot[2, 2:4] = 50
+    >>> [float(_without_dots(spot, np.full((5, 5), where)).max()) for where in (False, True)]
+    [1.25, 50.0]
     """
     light = np.pad(image.sum(axis=-1), 1, mode="edge")
     windows = np.lib.stride_tricks.sliding_window_view(light, (3, 3)).reshape(*image.shape[:2], 9)
-    around = np.delete(windows, 4, axis=-1).max(axis=-1)
-    scale = np.minimum(1, 1.25 * around / np.maximum(windows[..., 4], 1e-6))
+    around = np.sort(np.delete(windows, 4, axis=-1), axis=-1)
+    limit = 1.25 * np.where(on_object, around[..., -1], around[..., -3])
+    scale = np.minimum(1, limit / np.maximum(windows[..., 4], 1e-6))
     return np.ascontiguousarray(image * scale[..., None], dtype=np.float32)
 
 
@@ -188,9 +191,7 @@ def _ground() -> Any:
     normals = np.stack([normal_x, np.zeros_like(x), np.sqrt(1 - normal_x**2)], axis=-1)
     sides = np.concatenate([outline + np.array([0, side, 0]) for side in (-60.0, 60.0)])
     faces = _strip(len(x), 2)
-    grey = _mitsuba().load_dict(
-        {"type": "diffuse", "reflectance": {"type": "rgb", "value": 0.8}}, parallel=False
-    )
+    grey = _mitsuba().load_dict({"type": "diffuse", "reflectance": {"type": "rgb", "value": 0.8}}, parallel=False)
     return _mesh("ground", (sides, np.concatenate([normals, normals]), faces), grey)
 
 
@@ -250,12 +251,8 @@ def _cube(bevel: float = 0.12, steps: int = 5) -> Mesh:
 def _cylinder(bevel: float = 0.06, steps: int = 5, around: int = 64) -> Mesh:
     """An upright cylinder of radius and half height 1 with rounded edges: an outline turned about z."""
     bend = np.linspace(0, np.pi / 2, steps)
-    radius = np.concatenate(
-        [[0.0], 1 - bevel + bevel * np.sin(bend), 1 - bevel + bevel * np.cos(bend), [0.0]]
-    )
-    height = np.concatenate(
-        [[-1.0], bevel - 1 - bevel * np.cos(bend), 1 - bevel + bevel * np.sin(bend), [1.0]]
-    )
+    radius = np.concatenate([[0.0], 1 - bevel + bevel * np.sin(bend), 1 - bevel + bevel * np.cos(bend), [0.0]])
+    height = np.concatenate([[-1.0], bevel - 1 - bevel * np.cos(bend), 1 - bevel + bevel * np.sin(bend), [1.0]])
     out = np.concatenate([[0.0], np.sin(bend), np.cos(bend), [0.0]])
     up = np.concatenate([[-1.0], -np.cos(bend), np.sin(bend), [1.0]])
     angle = np.linspace(0, 2 * np.pi, around + 1)[:, None]

@@ -67,9 +67,7 @@ def plan_scene(seed: int, index: int, attributes: tuple[str, ...]) -> Plan:
 
 def _shapes(attributes: tuple[str, ...]) -> list[tuple[int, int]]:
     """All (visible objects, steps) in which no object needs the same attribute changed twice."""
-    return [
-        (n, steps) for n, steps in product(range(1, N_OBJECTS + 1), STEPS) if steps <= n * len(attributes)
-    ]
+    return [(n, steps) for n, steps in product(range(1, N_OBJECTS + 1), STEPS) if steps <= n * len(attributes)]
 
 
 @lru_cache(maxsize=64)

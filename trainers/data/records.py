@@ -163,9 +163,7 @@ def _read_stage(record: Mapping[str, Any]) -> Stage:
     nominal = nominal_stage()
     try:
         cameras = (
-            [record["cameras"][name] for name in CAMERA_NAMES.values()]
-            if "cameras" in record
-            else nominal.cameras
+            [record["cameras"][name] for name in CAMERA_NAMES.values()] if "cameras" in record else nominal.cameras
         )
         lamps = [record["lamps"][name] for name in LAMP_NAMES] if "lamps" in record else nominal.lamps
         stage = Stage(np.array(cameras, dtype=np.float64), np.array(lamps, dtype=np.float64))

@@ -45,7 +45,7 @@ def nearest_shown(bodies: Bodies, index: int) -> int | None:
     return best if np.isfinite(distance[best]) else None
 
 
-def references(bodies: Bodies, indices: Iterable[int], camera: Floats) -> list[Relation]:
+def placed(bodies: Bodies, indices: Iterable[int], camera: Floats) -> list[Relation]:
     """Place some objects of a picture, each by its nearest neighbour: ``[object 4, object 0, left]``.
 
     Objects outside the picture, and an object that is alone in it, have no relation.

@@ -12,12 +12,14 @@ from benchmarks.tvr.codec import decode_scene
 from benchmarks.tvr.world import ATTRIBUTES, VALUES
 from trainers.data.bodies import bodies_of
 from trainers.data.cameras import VIEWS, frame_at, project
+from trainers.data.layout import IMAGES
 from trainers.data.records import image_name, targets
-from trainers.data.relations import references
+from trainers.data.relations import placed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from parsers.values import Relation
     from trainers.data.records import Scene
 
 PROMPT: Final = "tvr.v1"
@@ -37,9 +39,7 @@ def prompt_template(name: str) -> str:
     return (files("trainers.data") / "prompts" / f"{name}.txt").read_text(encoding="utf-8").rstrip("\n")
 
 
-def tvr_prompt(
-    scene: Scene, attributes: Sequence[str] = ATTRIBUTES, *, size: tuple[int, int] = (128, 128)
-) -> str:
+def tvr_prompt(scene: Scene, attributes: Sequence[str] = ATTRIBUTES, *, size: tuple[int, int] = (128, 128)) -> str:
     """Return the question about a scene; it is the same for every final view, which it does not tell.
 
     Args:
@@ -86,27 +86,35 @@ def tvr_rows(
 ) -> list[dict[str, Any]]:
     """Return one row for each final view.
 
-    ``target`` is the canonical answer, ``references`` holds for each of the two images the triplets ``[object
-    1, object 2, relation]`` that place the changed objects, ``n_visible`` counts the objects of the initial
-    picture, and ``images_file_names`` are paths that Hugging Face's ``imagefolder`` loads as ``images``.
+    ``target`` is the canonical answer. ``relations`` holds for each of the two images the triplets ``[object 1,
+    object 2, relation]`` that place the changed objects, ``references`` the names in them: the columns that
+    `rewards.reference_reward` reads. ``n_visible`` counts the objects of the initial picture.
+    ``images_file_names`` are what Hugging Face's ``imagefolder`` loads as ``images``.
     """
     changed = sorted({change.obj_idx for change in scene.changes})
     initial, final = bodies_of(scene.initial, scene.rotations), bodies_of(scene.final, scene.rotations)
-    before = references(initial, changed, scene.stage.cameras[0])
-    prompt = tvr_prompt(scene, attributes, size=size)
-    names = image_name(scene.idx, "center", final=False)
-    return [
-        {
-            "images_file_names": [f"image/{names}", f"image/{image_name(scene.idx, view, final=True)}"],
-            "idx": scene.idx,
-            "view": view,
-            "n_visible": int(initial.shown.sum()),
-            "prompt": prompt,
-            "target": ", ".join(map(str, targets(scene))),
-            "references": [
-                [list(triplet) for triplet in before],
-                [list(t) for t in references(final, changed, scene.stage.cameras[VIEWS.index(view)])],
-            ],
-        }
-        for view in views
-    ]
+    before = placed(initial, changed, scene.stage.cameras[0])
+    common = {
+        "idx": scene.idx,
+        "n_visible": int(initial.shown.sum()),
+        "prompt": tvr_prompt(scene, attributes, size=size),
+        "target": ", ".join(map(str, targets(scene))),
+    }
+    rows = []
+    for view in views:
+        relations = [before, placed(final, changed, scene.stage.cameras[VIEWS.index(view)])]
+        names = (image_name(scene.idx, "center", final=False), image_name(scene.idx, view, final=True))
+        rows.append(
+            {"images_file_names": [f"{IMAGES}/{name}" for name in names]}
+            | common
+            | {
+                "view": view,
+                "references": [_names(triplets) for triplets in relations],
+                "relations": [[list(triplet) for triplet in triplets] for triplets in relations],
+            }
+        )
+    return rows
+
+
+def _names(triplets: Sequence[Relation]) -> list[str]:
+    return list(dict.fromkeys(name for triplet in triplets for name in (triplet.subject, triplet.object)))

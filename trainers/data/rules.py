@@ -85,11 +85,7 @@ def broken_rule(course: Course, index: int, pair: int, *, repeats: bool = False)
         return "overlap"
     if course.stage is None:
         return None
-    if (
-        here
-        and occluded(bodies_of(course.initial, course.rotations), [index], course.stage.cameras[:1])
-        is not None
-    ):
+    if here and occluded(bodies_of(course.initial, course.rotations), [index], course.stage.cameras[:1]) is not None:
         return "occluded_at_start"
     changed = sorted({i for i, _ in then.changes})
     hidden = occluded(bodies_of(then.state, course.rotations), changed, course.stage.cameras)

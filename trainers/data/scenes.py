@@ -6,6 +6,7 @@ options alone, so any part of a data set can be made anywhere.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -14,6 +15,7 @@ from benchmarks.tvr.world import (
     ATTRIBUTES,
     MIN_GAP,
     N_OBJECTS,
+    PAIR_MOVE,
     PAIRS,
     RADII,
     VALUES,
@@ -29,15 +31,18 @@ from trainers.data.records import Change, Scene
 from trainers.data.rules import Course, after, broken_rule, kind_of_move
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+
+    import numpy.typing as npt
 
     from trainers.data.plans import Plan, Slot
 
+    Cells = npt.NDArray[Any]
+
 MAX_ATTEMPTS: Final = 100_000  # the hardest plans need a few hundred
-_GRID: Final = np.stack(np.meshgrid(*[np.arange(-WORLD, WORLD + 1)] * 2, indexing="ij"), axis=-1).reshape(
-    -1, 2
-)
-_CELLS: Final = {True: _GRID[visible(_GRID)], False: _GRID[~visible(_GRID)]}  # in the picture, and around it
+_GRID: Final = np.stack(np.meshgrid(*[np.arange(-WORLD, WORLD + 1)] * 2, indexing="ij"), axis=-1).reshape(-1, 2)
+_IN_VIEW: Final = _GRID[visible(_GRID)]
+_OUTSIDE: Final = _GRID[~visible(_GRID)]
 _TRIES: Final = 64  # cells that are tried for an object before the scene is given up
 
 
@@ -56,9 +61,7 @@ def check_attributes(attributes: Sequence[str]) -> tuple[str, ...]:
     return tuple(name for name in known if name in attributes)
 
 
-def generate_scene(
-    seed: int, index: int, *, attributes: Sequence[str] = ATTRIBUTES, repeats: bool = False
-) -> Scene:
+def generate_scene(seed: int, index: int, *, attributes: Sequence[str] = ATTRIBUTES, repeats: bool = False) -> Scene:
     """Generate item ``index`` of a data set.
 
     Args:
@@ -69,7 +72,7 @@ def generate_scene(
 
     >>> scene = generate_scene(0, 3)
     >>> [(change.obj_idx, *PAIRS[change.pair]) for change in scene.changes]
-    [(0, 'size', 'large'), (0, 'material', 'rubber')]
+    [(2, 'size', 'large'), (0, 'material', 'rubber')]
     """
     plan = plan_scene(seed, index, check_attributes(attributes))
     rng = stream(seed, SCENES, index)
@@ -86,15 +89,19 @@ def _attempt(index: int, plan: Plan, rng: np.random.Generator, *, repeats: bool)
     rotations = rng.uniform(0, 2 * np.pi, N_OBJECTS).round(6)
     columns = [rng.integers(len(VALUES[name]), size=N_OBJECTS, dtype=np.int8) for name in ATTRIBUTES]
     attributes = np.stack(columns, axis=-1)
-    in_view = rng.permutation(N_OBJECTS) < plan.n_visible
-    positions = _placed(attributes[:, ATTRIBUTES.index("size")], in_view, rng)
+    order = rng.permutation(N_OBJECTS).tolist()  # those in the picture, those that will move in, the others
+    pools = [_IN_VIEW] * plan.n_visible + [_cells_before(slot.pair) for slot in plan.slots if slot.move == "in"]
+    pools += [_OUTSIDE] * (N_OBJECTS - len(pools))
+    positions = _placed(attributes[:, ATTRIBUTES.index("size")], dict(zip(order, pools, strict=True)), rng)
     if positions is None:
         return None
     initial = State(attributes, positions)
     course = Course(initial, initial, rotations, stage)
     changes: list[Change] = []
+    coming = iter(order[plan.n_visible :])
     for slot in plan.slots:
-        change = _change(course, slot, rng, repeats=repeats)
+        candidates = [next(coming)] if slot.move == "in" else rng.permutation(N_OBJECTS).tolist()
+        change = _change(course, slot, candidates, repeats=repeats)
         if change is None:
             return None
         changes.append(change)
@@ -102,14 +109,18 @@ def _attempt(index: int, plan: Plan, rng: np.random.Generator, *, repeats: bool)
     return Scene(index, initial, course.state, tuple(changes), rotations, stage)
 
 
-def _placed(
-    sizes: np.ndarray[Any, Any], in_view: np.ndarray[Any, Any], rng: np.random.Generator
-) -> np.ndarray[Any, Any] | None:
-    """Put one object after the other on a free cell of its part of the grid; None where none was found."""
+@cache
+def _cells_before(pair: int) -> Cells:
+    """Return the cells outside the picture from which a move leads into it."""
+    return _OUTSIDE[visible(_OUTSIDE + PAIR_MOVE[pair])]
+
+
+def _placed(sizes: Cells, pools: Mapping[int, Cells], rng: np.random.Generator) -> Cells | None:
+    """Put one object after the other on a free cell of its pool; None where none was found."""
     positions = np.zeros((N_OBJECTS, 2), dtype=np.int32)
     radii = np.array(RADII)[sizes]
     for index in range(N_OBJECTS):
-        cells = _CELLS[bool(in_view[index])]
+        cells = pools[index]
         tried = cells[rng.integers(len(cells), size=_TRIES)]
         reach = radii[:index] + radii[index] + MIN_GAP
         near = ((tried[:, None] - positions[:index]) ** 2).sum(axis=-1) < reach**2
@@ -120,15 +131,11 @@ def _placed(
     return positions
 
 
-def _change(course: Course, slot: Slot, rng: np.random.Generator, *, repeats: bool) -> Change | None:
-    """Make one planned change on the first object, in random order, that the rules let change so."""
-    for index in rng.permutation(N_OBJECTS).tolist():
-        move = None
-        if slot.move is not None:
-            move = kind_of_move(course, index, slot.pair)
-            if move != slot.move:
-                continue
-        if broken_rule(course, index, slot.pair, repeats=repeats) is None:
+def _change(course: Course, slot: Slot, candidates: Sequence[int], *, repeats: bool) -> Change | None:
+    """Make one planned change on the first candidate that the rules let change so."""
+    for index in candidates:
+        move = None if slot.move is None else kind_of_move(course, index, slot.pair)
+        if move == slot.move and broken_rule(course, index, slot.pair, repeats=repeats) is None:
             return Change(index, slot.pair, move, _options(course, index, slot.pair))
     return None
 

@@ -72,9 +72,7 @@ def show_sample(record: Mapping[str, Any], folder: Path) -> Any:
     sheet = Pillow.new("RGB", (width, HEIGHT + CAPTION * (1 + (len(captions) + 1) // 2)), PAPER)
     draw = ImageDraw.Draw(sheet)
     left = 0
-    for panel, name in zip(
-        panels, ["before, center", *(f"after, {v}" for v in _final_views(record))], strict=True
-    ):
+    for panel, name in zip(panels, ["before, center", *(f"after, {v}" for v in _final_views(record))], strict=True):
         sheet.paste(panel, (left, CAPTION))
         draw.text((left + 8, 5), name, fill=INK, font_size=15)
         left += panel.width

@@ -149,7 +149,7 @@ def meet_near(start: Tensor, ray: Tensor, solids: Solids, able: Tensor) -> Tenso
 
 
 def _enter(start: Tensor, along: Tensor, half: Tensor, kind: Tensor) -> Tensor:
-    """Distance at which rays, in an object's own axes and from its centre, enter it; `MISS` where they do not.
+    """How far rays, told in an object's own axes and from its centre, go until they enter it, or `MISS`.
 
     Every solid is an upright prism cut out of one convex side (two slabs for a cube, a cylinder, or a sphere)
     and the slab between its bottom and its top.
@@ -206,9 +206,7 @@ def trace(origin: Tensor, ray: Tensor, solids: Solids, without: Tensor | None = 
     normal = torch.where(on_object, _into(_normal(local, kind), turn, -1.0), _up(point))
     paint = torch.where(on_object, chosen(solids.color), _ground_color(point))
     here = on_object.to(point.dtype)
-    return Hit(
-        point, normal, paint, kind[2] * here, kind[3] * here, on_object, (which == numbers) & on_object
-    )
+    return Hit(point, normal, paint, kind[2] * here, kind[3] * here, on_object, (which == numbers) & on_object)
 
 
 def _up(like: Tensor) -> Tensor:

@@ -1,1 +1,1 @@
-"""A whole small world for the two stages: scenes, demonstrations, and a tiny model of a real class built from local parts."""
+"""A small world for the two stages: scenes, demonstrations, and a tiny model of a real class from local parts."""

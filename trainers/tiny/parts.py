@@ -1,7 +1,7 @@
-"""A tiny model of a real vision-language class, randomly initialised, with its tokenizer and processor: nothing is downloaded.
+"""A tiny model of a real vision-language class, randomly initialised, with its tokenizer and processor.
 
-The tokenizer knows whole words. A dot is read as a space, and the dots of an answer are written again when tokens become
-text, so that ``0.shape.cube`` costs three tokens and is what `rewards` reads.
+Nothing is downloaded. The tokenizer knows whole words. A dot is read as a space, and the dots of an answer are written
+again when tokens become text, so that ``0.shape.cube`` costs three tokens and is what `rewards` reads.
 """
 
 from __future__ import annotations
@@ -75,11 +75,16 @@ class Sizes:
 def tiny_tokenizer() -> Any:
     """Return the tokenizer of whole words.
 
-    >>> tokenizer = tiny_tokenizer()  # doctest: +SKIP
-    >>> tokenizer.decode(tokenizer("<think> 0 red cube</think><answer> 0.shape.cube</answer>").input_ids)  # doctest: +SKIP
-    '<think> 0 red cube</think><answer> 0.shape.cube</answer>'
+    Reading and writing again gives the same text.
     """
-    from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers
+    from tokenizers import (  # type: ignore[import-not-found, unused-ignore]
+        AddedToken,
+        Tokenizer,
+        decoders,
+        models,
+        normalizers,
+        pre_tokenizers,
+    )
     from transformers import PreTrainedTokenizerFast
 
     words = [*SPECIAL, *TAGS, *(f"▁{word}" for word in WORDS)]
@@ -180,7 +185,7 @@ def tiny_model(tokenizer: Any, sizes: Sizes, side: int, seed: int) -> Any:
 
 
 def build(folder: Path, sizes: Sizes, *, side: int, seed: int = 0) -> int:
-    """Write a new model with its processor into a folder that `from_pretrained` loads; return its number of parameters."""
+    """Write a new model and its processor, for `from_pretrained`, and return its number of parameters."""
     processor = tiny_processor(sizes.patch, side)
     model = tiny_model(processor.tokenizer, sizes, side, seed)
     model.save_pretrained(folder)

@@ -116,6 +116,8 @@ def stream(
         "device": device or ("cuda" if gpu else "cpu"),
         "compiled": gpu if compiled is None else compiled,
     }
-    lists = {key: tuple(value) if isinstance(value, list) else value for key, value in (world or {}).items()}
+    lists: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in (world or {}).items()
+    }
     arguments = {"world": World(**lists), "views": tuple(views), "seed": seed, **options}
     return IterableDataset.from_generator(rows, gen_kwargs=arguments, features=_features())

@@ -10,7 +10,6 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from math import ceil
 from multiprocessing import get_context
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
@@ -25,6 +24,7 @@ from trainers.tiny.world import World
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
 
     import numpy.typing as npt
 
@@ -69,20 +69,16 @@ def read_recipe(folder: Path) -> Recipe:
     path = folder / "world.yaml"
     try:
         found = yaml.safe_load(path.read_text(encoding="utf-8"))
-        tuples = {key: tuple(v) if isinstance(v, list) else v for key, v in found.pop("world").items()}
+        tuples: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in found.pop("world").items()}
         views = {key: tuple(value) for key, value in found.pop("views").items()}
-        return Recipe(
-            folder=folder, world=World(**tuples), model=Sizes(**found.pop("model")), views=views, **found
-        )
+        return Recipe(folder=folder, world=World(**tuples), model=Sizes(**found.pop("model")), views=views, **found)
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}") from None
     except (KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
         raise ConfigError(f"{path}: {error}") from None
 
 
-def prepare(
-    recipe: Recipe, out: Path, *, seed: int, workers: int, on_progress: Callable[[int, int], None]
-) -> int:
+def prepare(recipe: Recipe, out: Path, *, seed: int, workers: int, on_progress: Callable[[int, int], None]) -> int:
     """Make the data and the start model, where they are not there yet; return the model's number of parameters."""
     wanted = {kind: count for kind, count in recipe.rows.items() if not (out / "data" / kind).exists()}
     total, done = sum(wanted.values()), 0

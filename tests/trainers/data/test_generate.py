@@ -37,9 +37,7 @@ def digest(folder):
 def begin(folder, count, images, workers):
     command = [sys.executable, "-c", SCRIPT, str(folder), str(count), images, str(workers)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.Popen(
-        command, stdout=subprocess.PIPE, text=True, env=environment, start_new_session=True
-    )
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment, start_new_session=True)
 
 
 def kill_after(process, done):
@@ -73,9 +71,7 @@ def test_the_folder_holds_trances_files(tmp_path):
 
 def test_shards_made_apart_are_the_whole(tmp_path):
     whole = generate(tmp_path / "whole", Settings(130)).read_bytes()
-    parts = [
-        generate(tmp_path / str(first), Settings(n, start=first)) for first, n in ((0, 50), (50, 3), (53, 77))
-    ]
+    parts = [generate(tmp_path / str(first), Settings(n, start=first)) for first, n in ((0, 50), (50, 3), (53, 77))]
     assert b"".join(path.read_bytes() for path in parts) == whole
 
 
@@ -183,9 +179,7 @@ def test_hugging_face_datasets_loads_the_folder(tmp_path, monkeypatch):
     datasets = pytest.importorskip("datasets")
     folder = tmp_path / "set"
     generate(folder, Settings(3, images="raycast", size=(32, 24), views=("center", "right")))
-    rows = datasets.load_dataset(
-        "imagefolder", data_dir=str(folder), split="train", cache_dir=str(tmp_path / "cache")
-    )
+    rows = datasets.load_dataset("imagefolder", data_dir=str(folder), split="train", cache_dir=str(tmp_path / "cache"))
     assert len(rows) == 6
     assert {"images", "prompt", "target", "view", "n_visible", "references"} <= set(rows.column_names)
     images = [np.asarray(image) for image in rows[1]["images"]]

@@ -25,10 +25,7 @@ torch.set_num_threads(1)
 
 ROOT = Path(__file__).parents[3]
 PICTURES = [
-    Picture(generate_scene(3, item), view, final)
-    for item in range(4)
-    for view in VIEWS
-    for final in (False, True)
+    Picture(generate_scene(3, item), view, final) for item in range(4) for view in VIEWS for final in (False, True)
 ]
 
 
@@ -61,9 +58,7 @@ def test_another_process_makes_the_same_bytes():
         "sys.stdout.buffer.write(render(generate_scene(3, 1), 'left', (48, 32), final=True).tobytes())"
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    out = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, check=True, env=environment
-    ).stdout
+    out = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, env=environment).stdout
     assert out == render(generate_scene(3, 1), "left", (48, 32), final=True).tobytes()
 
 
@@ -143,9 +138,7 @@ def test_sizes_and_shapes_are_told_apart_by_their_outlines():
     for shape in SHAPES:
         for size in SIZES:
             scene = single(shape, size)
-            areas[shape, size] = (
-                id_map(bodies_of(scene.initial, scene.rotations), scene.stage.cameras[0]) >= 0
-            ).sum()
+            areas[shape, size] = (id_map(bodies_of(scene.initial, scene.rotations), scene.stage.cameras[0]) >= 0).sum()
     for shape in SHAPES:
         assert areas[shape, "large"] > 2 * areas[shape, "medium"] > 6 * areas[shape, "small"]
 

@@ -8,11 +8,12 @@ import pytest
 from benchmarks.tvr.codec import encode_scene
 from benchmarks.tvr.world import ATTRIBUTES, VALUES
 from parsers.values import Relation
+from rewards import reference_reward, score_completion
 from trainers.data.bodies import bodies_of
 from trainers.data.cameras import CAMERA_PLACES, VIEWS
 from trainers.data.occlusion import id_map
 from trainers.data.records import to_record
-from trainers.data.relations import nearest_shown, references, relation_in_view
+from trainers.data.relations import nearest_shown, placed, relation_in_view
 from trainers.data.rows import prompt_template, tvr_prompt, tvr_rows
 from trainers.data.scenes import generate_scene
 
@@ -22,8 +23,7 @@ CENTER, LEFT, RIGHT = (np.array(place) for place in CAMERA_PLACES)
 
 def bodies(*places):
     things = [
-        {"color": "red", "shape": "sphere", "size": "small", "material": "rubber", "position": list(p)}
-        for p in places
+        {"color": "red", "shape": "sphere", "size": "small", "material": "rubber", "position": list(p)} for p in places
     ]
     return bodies_of(encode_scene(things), np.zeros(10))
 
@@ -58,11 +58,11 @@ def test_relations_are_antisymmetric():
 def test_references_go_by_the_nearest_object_in_the_picture():
     scene = bodies((0, 0), (0, 10), (0, 15), (0, 25))
     assert nearest_shown(scene, 1) == 2
-    assert references(scene, [0, 1, 3], CENTER) == [
+    assert placed(scene, [0, 1, 3], CENTER) == [
         Relation("object 0", "object 1", "left"),
         Relation("object 1", "object 2", "left"),
     ]
-    assert references(bodies((0, 0), (0, 25)), [0], CENTER) == []
+    assert placed(bodies((0, 0), (0, 25)), [0], CENTER) == []
 
 
 @pytest.mark.parametrize("attributes", [ATTRIBUTES, EVERY, ("color",), ("position",), ("size", "position")])
@@ -110,9 +110,34 @@ def test_rows_are_one_a_view_and_agree_but_for_the_view():
     assert rows[1]["images_file_names"] == ["image/img_000002-init.C.png", "image/img_000002-fin.L.png"]
     changed = {f"object {change.obj_idx}" for change in scene.changes}
     for row in rows:
-        assert len(row["references"]) == 2
-        assert all({triplet[0] for triplet in view} <= changed for view in row["references"])
-        assert row["references"][0] == rows[0]["references"][0]
+        assert len(row["relations"]) == len(row["references"]) == 2
+        assert all({triplet[0] for triplet in view} <= changed for view in row["relations"])
+        assert row["relations"][0] == rows[0]["relations"][0]
+        for names, triplets in zip(row["references"], row["relations"], strict=True):
+            assert set(names) == {name for triplet in triplets for name in triplet[:2]}
+            assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("attributes", [ATTRIBUTES, EVERY])
+def test_the_rewards_pay_the_labels_of_every_row_in_full(attributes):
+    made = [row for item in range(30) for row in tvr_rows(generate_scene(6, item, attributes=attributes))]
+
+    def written(row):
+        views = [
+            f"View {k}: " + " ".join(f"[{', '.join(triplet)}]" for triplet in triplets)
+            for k, triplets in enumerate(row["relations"], start=1)
+        ]
+        return "<think>" + "\n".join(views) + f"</think><answer>{row['target']}</answer>"
+
+    completions = [written(row) for row in made]
+    steps = [len(row["target"].split(", ")) for row in made]
+    task = "tvr" if attributes == ATTRIBUTES else "trance"
+    for completion, row, count in zip(completions, made, steps, strict=True):
+        score = score_completion(completion, row["target"], task=task)
+        assert score.correct
+        assert score.total == 1 + 5 * count
+    columns = {name: [row[name] for row in made] for name in ("references", "relations", "target")}
+    assert reference_reward(completions, **columns) == [1.0] * len(made)
 
 
 def test_prompt_files_end_without_a_blank_line():

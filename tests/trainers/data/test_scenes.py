@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from benchmarks.tvr.codec import encode_scene
-from benchmarks.tvr.world import ATTRIBUTES, COLORS, MATERIALS, SHAPES, SIZES
+from benchmarks.tvr.world import ATTRIBUTES, COLORS, MATERIALS, PAIR_CODE, PAIRS, SHAPES, SIZES
 from rewards.errors import ConfigError
 from trainers.data.bodies import bodies_of
 from trainers.data.check import check_scene
 from trainers.data.occlusion import id_map
-from trainers.data.plans import plan_scene
+from trainers.data.plans import Plan, Slot, plan_scene
 from trainers.data.records import from_record, targets, to_record
 from trainers.data.scenes import check_attributes, generate_scene
 
@@ -116,9 +116,7 @@ def test_types_and_options_of_moves():
                 changed.add(index)
                 continue
             old, new = before[index]["position"], after[index]["position"]
-            kind = {(True, True): "inner", (True, False): "out", (False, True): "in"}[
-                in_view(old), in_view(new)
-            ]
+            kind = {(True, True): "inner", (True, False): "out", (False, True): "in"}[in_view(old), in_view(new)]
             assert change["type"] == kind
             seen[kind] += 1
             assert not (kind == "out" and index in changed)
@@ -204,3 +202,11 @@ def test_attributes_are_checked():
         check_attributes(["colour"])
     with pytest.raises(ConfigError, match="no attribute"):
         check_attributes([])
+
+
+def test_the_same_move_can_be_made_by_two_objects(monkeypatch):
+    slot = Slot(PAIR_CODE["position", "behind.1"], "in")
+    monkeypatch.setattr("trainers.data.scenes.plan_scene", lambda *_: Plan(3, (slot, slot)))
+    scene = generate_scene(0, 0, attributes=("position",))
+    assert [(PAIRS[change.pair], change.move) for change in scene.changes] == [(("position", "behind.1"), "in")] * 2
+    assert scene.changes[0].obj_idx != scene.changes[1].obj_idx

@@ -3,9 +3,6 @@ from itertools import islice
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch")
-pytest.importorskip("trl")
-
 from benchmarks.tvr.world import ATTRIBUTES
 from trainers.data.render import render
 from trainers.processors import load_processor
@@ -13,6 +10,10 @@ from trainers.tiny.parts import tiny_tokenizer
 from trainers.tiny.rows import dataset, demonstration, rows, stream
 from trainers.tiny.sheet import contact_sheet
 from trainers.tiny.world import World, scenes
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("trl")
+
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
@@ -39,7 +40,9 @@ def test_the_processor_sees_every_pixel(start):
     world = World()
     row = next(rows(world, ("left",), 0))
     processor = load_processor(str(start))
-    given = processor(text=["<|vision_start|><|image_pad|><|vision_end|>"] , images=[row["images"][1:]], return_tensors="pt")
+    given = processor(
+        text=["<|vision_start|><|image_pad|><|vision_end|>"], images=[row["images"][1:]], return_tensors="pt"
+    )
     side, patch = world.side, 8
     grid = side // patch // 2
     pixels = given["pixel_values"].view(grid, grid, 2, 2, 3, patch, patch).permute(0, 2, 5, 1, 3, 6, 4)
@@ -50,7 +53,9 @@ def test_the_processor_sees_every_pixel(start):
 
 def test_rows_show_their_scene():
     world = World()
-    for at, (row, scene) in enumerate(zip(rows(world, ("center", "right"), 2), islice(scenes(world, 2), 4), strict=False)):
+    for at, (row, scene) in enumerate(
+        zip(rows(world, ("center", "right"), 2), islice(scenes(world, 2), 4), strict=False)
+    ):
         view = ("center", "right")[at % 2]
         assert row["view"] == view
         for image, wanted in zip(row["images"], [("center", False), (view, True)], strict=True):
