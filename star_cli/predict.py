@@ -34,8 +34,8 @@ def predict(model: str, data: str, out: Path, *, overwrite: bool, **options: Any
     A run that was stopped goes on where it was when the same command is given again. The same seed and batch size give
     the same completions on the same machine.
     """
-    from trainers.predict import Sampling
-    from trainers.predict import predict as run
+    from trainers.prediction import Sampling
+    from trainers.prediction import predict as run
 
     drawn = {
         name: options.pop(name) for name in ("temperature", "top_p", "max_new_tokens", "samples", "seed", "batch_size")

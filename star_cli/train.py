@@ -28,7 +28,7 @@ def train(stage: Any, config: str | None, *, dry_run: bool, quiet: bool, argumen
     Fields are those of TRL's SFTConfig (sft), GRPOConfig (rl) and ModelConfig, and a few more: dataset_name, task,
     preset, reward_funcs, ... Runs under plain python, torchrun (python -m star_cli train) and accelerate launch.
     """
-    from trainers.train import train as run
+    from trainers.stages import train as run
     from trainers.watch import TrainingFailed
 
     if dry_run:

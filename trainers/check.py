@@ -11,7 +11,7 @@ from trainers.config import read_config
 from trainers.named import named_object
 from trainers.processors import load_processor
 from trainers.reward_functions import reward_functions
-from trainers.train import training_rows
+from trainers.stages import training_rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

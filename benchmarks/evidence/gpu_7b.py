@@ -105,7 +105,7 @@ def measure(work: Path, steps: int, *, tiny: bool) -> dict[str, Any]:
     import transformers
     import trl
 
-    from trainers.train import train
+    from trainers.stages import train
 
     parameters = write_model(work / "model", tiny=tiny)
     write_data(work / "data", scenes=8, size=(56, 56) if tiny else (320, 240))

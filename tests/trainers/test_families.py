@@ -5,8 +5,8 @@ from importlib.resources import files
 
 import pytest
 
-from trainers.predict import Sampling, predict
-from trainers.train import train
+from trainers.prediction import Sampling, predict
+from trainers.stages import train
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")

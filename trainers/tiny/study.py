@@ -17,7 +17,7 @@ import yaml
 
 from rewards.errors import ConfigError
 from rewards.score import score_batch
-from trainers.predict import read_predictions
+from trainers.prediction import read_predictions
 from trainers.tiny.parts import Sizes, build
 from trainers.tiny.rows import dataset
 from trainers.tiny.world import World

@@ -7,7 +7,7 @@ from click.testing import CliRunner
 from rewards import score_batch
 from rewards.errors import ConfigError
 from star_cli.main import star
-from trainers.predict import Sampling, predict
+from trainers.prediction import Sampling, predict
 
 pytest.importorskip("torch")
 pytest.importorskip("trl")

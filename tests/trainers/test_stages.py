@@ -8,7 +8,7 @@ import pytest
 from rewards import ConfigError, score_completion
 from rewards.errors import DataError
 from trainers.config import read_config
-from trainers.train import TrainingFailed, build_trainer, train, training_rows
+from trainers.stages import TrainingFailed, build_trainer, train, training_rows
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("trl")
@@ -117,7 +117,7 @@ def test_kinds_of_grpo(rl, changes):
 def test_equal_groups_leave_the_average(rl):
     settings = rl | {"reward_funcs": [f"{__file__}:length"], "drop_equal_groups": True}
     trainer = build_trainer(read_config("rl", settings))
-    from trainers.train import _without_equal_groups
+    from trainers.stages import _without_equal_groups
 
     output = {
         "advantages": torch.tensor([0.0, 0.0, 1.0, -1.0]),
