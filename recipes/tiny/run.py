@@ -107,8 +107,8 @@ def show_cases(recipe: Recipe, judged: Judgement) -> list[str]:
 
 def show_gain(recipe: Recipe, before: Judgement, after: Judgement) -> Gain:
     """Print before and after on each view; return the gain in reward on the views of stage 2."""
-    found = Table(title="Held-out scenes, greedy", title_justify="left", title_style="bold")
-    for name in ("final view", "right before", "right after", "gain", "reward before", "reward after", "gain "):
+    found = Table(title="Held-out scenes, greedy, before and after stage 2 (95 % intervals)", title_justify="left", title_style="bold")
+    for name in ("final view", "right", "after", "gain", "reward", "after", "gain"):
         found.add_column(name, justify="left" if name == "final view" else "right")
     for view in recipe.views["test"]:
         chosen = before.views == view
@@ -117,13 +117,13 @@ def show_gain(recipe: Recipe, before: Judgement, after: Judgement) -> Gain:
             for one, other in ((before.rewards, after.rewards), (before.correct, after.correct))
         )
         found.add_row(
-            view + (" (stage 1)" if view in recipe.views["sft"] else ""),
+            view,
             f"{before.accuracy(view):.3f}",
             f"{after.accuracy(view):.3f}",
-            f"{right.mean:+.3f} [{right.low:+.3f}, {right.high:+.3f}]",
+            f"{right.mean:+.3f} ± {right.high - right.mean:.3f}",
             f"{before.rewards[chosen].mean():.2f}",
             f"{after.rewards[chosen].mean():.2f}",
-            f"{rewards.mean:+.2f} [{rewards.low:+.2f}, {rewards.high:+.2f}]",
+            f"{rewards.mean:+.2f} ± {rewards.high - rewards.mean:.2f}",
         )
     console.print(found)
     learnt = [view in recipe.views["rl"] for view in before.views]

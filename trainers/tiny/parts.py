@@ -186,6 +186,9 @@ def tiny_model(tokenizer: Any, sizes: Sizes, side: int, seed: int) -> Any:
 
 def build(folder: Path, sizes: Sizes, *, side: int, seed: int = 0) -> int:
     """Write a new model and its processor, for `from_pretrained`, and return its number of parameters."""
+    from transformers.utils.logging import disable_progress_bar
+
+    disable_progress_bar()
     processor = tiny_processor(sizes.patch, side)
     model = tiny_model(processor.tokenizer, sizes, side, seed)
     model.save_pretrained(folder)
