@@ -192,6 +192,10 @@ def _transformers(model: str, sampling: Sampling, dtype: str) -> Generate:
     else:
         draws |= {"temperature": None, "top_p": None, "top_k": None}
 
+    image = getattr(loaded.config, "image_token_id", None)
+    if image is not None:
+        draws["suppress_tokens"] = [image]  # a picture that is not there cannot be looked at
+
     def generate(rows: Sequence[Any], start: int) -> list[str]:
         texts, pictures = _texts(processor, rows)
         given = {"text": texts, "padding": True, "return_tensors": "pt"} | ({"images": pictures} if pictures else {})

@@ -107,7 +107,11 @@ def show_cases(recipe: Recipe, judged: Judgement) -> list[str]:
 
 def show_gain(recipe: Recipe, before: Judgement, after: Judgement) -> Gain:
     """Print before and after on each view; return the gain in reward on the views of stage 2."""
-    found = Table(title="Held-out scenes, greedy, before and after stage 2 (95 % intervals)", title_justify="left", title_style="bold")
+    found = Table(
+        title="Held-out scenes, greedy, before and after stage 2 (95 % intervals)",
+        title_justify="left",
+        title_style="bold",
+    )
     for name in ("final view", "right", "after", "gain", "reward", "after", "gain"):
         found.add_column(name, justify="left" if name == "final view" else "right")
     for view in recipe.views["test"]:

@@ -15,20 +15,18 @@ Image = pytest.importorskip("PIL.Image")
 
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
-TEXTS = ["What changed?", "<think> a</think><answer> 0.shape.cube</answer>", "user assistant system model"] * 8
+DEMONSTRATION = "<think> a</think><answer> 0.shape.cube</answer>"
 
 
 def byte_tokenizer(specials, end):
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    """Bytes and special tokens: nothing is trained, so that it is the same in every process."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
-    tokenizer = Tokenizer(models.BPE())
+    vocabulary = {token: code for code, token in enumerate([*specials, *sorted(pre_tokenizers.ByteLevel.alphabet())])}
+    tokenizer = Tokenizer(models.BPE(vocabulary, []))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
-    alphabet = pre_tokenizers.ByteLevel.alphabet()
-    trainer = trainers.BpeTrainer(
-        vocab_size=330, special_tokens=specials, show_progress=False, initial_alphabet=alphabet
-    )
-    tokenizer.train_from_iterator(TEXTS, trainer)
+    tokenizer.add_special_tokens(specials)
     return transformers.PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, eos_token=end, pad_token=specials[0], padding_side="left"
     )
@@ -155,7 +153,12 @@ def test_both_stages_and_predictions(family, sft, rl, tmp_path):
     model.save_pretrained(tmp_path / "start")
     processor.save_pretrained(tmp_path / "start")
     Image.new("RGB", (32, 32), "red").save(tmp_path / "a.png")
-    row = {"prompt": "What changed?", "completion": TEXTS[1], "images": ["a.png", "a.png"], "target": "0.shape.cube"}
+    row = {
+        "prompt": "What changed?",
+        "completion": DEMONSTRATION,
+        "images": ["a.png", "a.png"],
+        "target": "0.shape.cube",
+    }
     data = tmp_path / "rows.jsonl"
     data.write_text("".join(json.dumps(row | {"id": str(at)}) + "\n" for at in range(8)))
     common = {"dataset_name": str(data), "max_steps": 2, "save_strategy": "no"}
