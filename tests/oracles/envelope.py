@@ -1,6 +1,7 @@
 """A slow twin of `parsers.completion`: it walks over the tags one by one, with no grammar and no regular expression."""
 
 from __future__ import annotations
+
 import itertools
 
 TAGS = ("<think>", "</think>", "<answer>", "</answer>")
