@@ -12,10 +12,14 @@ import click
 
 COMMANDS = {
     "audit": "star_cli.audit",
+    "data": "star_cli.data",
     "doctor": "star_cli.doctor",
     "explain": "star_cli.explain",
     "report": "star_cli.report",
     "score": "star_cli.score",
+    "task": "star_cli.task",
+    "train": "star_cli.train",
+    "predict": "star_cli.predict",
 }
 """Name of a subcommand -> the module that holds a function of that name."""
 

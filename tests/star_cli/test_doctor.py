@@ -44,8 +44,8 @@ def install(tmp_path, monkeypatch):
             (tmp_path / "site" / file).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / "site" / file).touch()
         monkeypatch.syspath_prepend(str(tmp_path / "site"))
-        # The names stay ours: the folder of this project comes first.
-        monkeypatch.syspath_prepend(str(HOME))
+        if files:  # the names stay ours: the folder of this project comes first
+            monkeypatch.syspath_prepend(str(HOME))
 
     return install
 

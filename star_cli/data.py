@@ -1,0 +1,128 @@
+"""``star data``: make training data and look at it."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.progress import Progress
+
+
+@click.group()
+def data() -> None:
+    """Make training data and look at it."""
+
+
+def _names(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple[str, ...]:
+    """Read names separated by commas."""
+    return tuple(part.strip() for part in value.split(",") if part.strip())
+
+
+def _size(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple[int, int]:
+    """Read ``128`` as a square, ``320x240`` as width and height."""
+    try:
+        sides = [int(part) for part in value.lower().split("x")]
+        width, height = (sides[0], sides[0]) if len(sides) == 1 else sides
+    except ValueError:
+        wrong = f"{value!r} is neither a side like 128 nor a width and height like 320x240"
+        raise click.BadParameter(wrong) from None
+    return width, height
+
+
+@data.command()
+@click.argument("directory", type=click.Path(path_type=Path, file_okay=False), metavar="DIR")
+@click.option("--count", type=click.IntRange(min=1), default=1000, show_default=True, help="Number of scenes.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option(
+    "--images",
+    type=click.Choice(["none", "mitsuba", "raycast"]),
+    default="none",
+    show_default=True,
+    help="The renderer, if images are wanted.",
+)
+@click.option("--size", callback=_size, default="128", show_default=True, help="Pixels: 128, or 320x240.")
+@click.option("--views", callback=_names, default="center,left,right", show_default=True, help="Of the final images.")
+@click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, metavar="N", help="Processes.")
+@click.option(
+    "--attributes",
+    callback=_names,
+    default="color,shape,size,material",
+    show_default=True,
+    help="What changes; `position` can be added.",
+)
+@click.option("--repeats", is_flag=True, help="An attribute of an object may change twice, as in TRANCE.")
+@click.option("--start", type=click.IntRange(min=0), default=0, show_default=True, help="Number of the first scene.")
+def generate(directory: Path, workers: int, attributes: tuple[str, ...], **options: Any) -> None:
+    """Generate TVR scenes, with or without images, into DIR.
+
+    Scene i depends on the seed and i only. A run that was stopped goes on where it was when it is started
+    again.
+    """
+    from trainers.data.generate import Settings
+    from trainers.data.generate import generate as generate_data
+    from trainers.data.scenes import check_attributes
+
+    settings = Settings(attributes=check_attributes(attributes), **options)
+    with _files_named(), _progress() as bar:
+        task = bar.add_task("scenes", total=settings.count)
+        path = generate_data(
+            directory,
+            settings,
+            workers=workers,
+            on_progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    click.echo(f"{path}: {settings.count} scenes")
+
+
+@contextmanager
+def _files_named() -> Iterator[None]:
+    """Turn an error of the file system into one line that names the file."""
+    try:
+        yield
+    except OSError as error:
+        raise click.ClickException(f"{error.filename}: {error.strerror}" if error.filename else str(error)) from None
+
+
+def _progress() -> Progress:
+    """Return a bar on standard error, with the number done and the time left."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    console = Console(stderr=True)
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+
+
+@data.command()
+@click.argument("file", type=click.Path(path_type=Path), metavar="FILE")
+@click.option("--index", type=int, default=0, show_default=True, help="Place in the file, from 0.")
+@click.option("--out", type=click.Path(path_type=Path), help="PNG to write.  [default: scene-INDEX.png]")
+def show(file: Path, index: int, out: Path | None) -> None:
+    """Draw one sample of FILE (a data.jsonl) with its changes, as a PNG."""
+    from trainers.data.show import read_sample, show_sample
+
+    target = out or Path(f"scene-{index}.png")
+    with _files_named():
+        show_sample(read_sample(file, index), file.parent).save(target)
+    click.echo(str(target))
+
+
+@data.command()
+@click.argument("file", type=click.Path(path_type=Path), metavar="FILE")
+def check(file: Path) -> None:
+    """Name every line of FILE (a data.jsonl) that breaks a rule of TRANCE, and the rule."""
+    from trainers.data.check import check_file
+
+    count = 0
+    for line in check_file(file):
+        count += 1
+        click.echo(line)
+    if count:
+        raise click.ClickException(f"{file}: broken rules: {count}")
+    click.echo(f"{file}: no rule is broken")

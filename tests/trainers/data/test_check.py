@@ -1,0 +1,156 @@
+"""Each way in which a scene can be wrong is named by its rule, and costs no other line."""
+
+import json
+import re
+from copy import deepcopy
+
+import pytest
+
+from benchmarks.tvr.world import ATTRIBUTES
+from rewards.errors import DataError
+from trainers.data.check import MORE_RULES, check_file, check_scene
+from trainers.data.records import to_record
+from trainers.data.rules import RULES
+from trainers.data.scenes import generate_scene
+
+EVERY = (*ATTRIBUTES, "position")
+
+
+def plain(*objects, changes=(), final=None):
+    """A slim record with the objects given as (size, x, y) and eight more far away."""
+    spots = [(-40, -40), (-40, -26), (-40, -12), (-40, 2), (-40, 16), (-40, 30), (40, 30), (40, 16), (40, 2)]
+    all_objects = [*objects, *(("small", *spot) for spot in spots[: 10 - len(objects)])]
+    before = [
+        {"color": "red", "shape": "cube", "size": size, "material": "rubber", "position": [x, y]}
+        for size, x, y in all_objects
+    ]
+    after = deepcopy(before)
+    for index, attribute, value in final if final is not None else [(i, a, v) for i, a, v, *_ in changes]:
+        after[index][attribute] = value
+    written = [
+        {
+            "obj_idx": i,
+            "attr": a,
+            "val": rest[0] if rest else v,
+            "options": rest[1] if rest[1:] else [rest[0] if rest else v],
+        }
+        | ({"type": rest[2]} if rest[2:] else {})
+        for i, a, v, *rest in changes
+    ]
+    states = [{"objects": objects_, "images": {}} for objects_ in (before, after)]
+    return {"idx": 0, "states": states, "transformations": written}
+
+
+def move(index, place, value, kind, options=None):
+    return (index, "position", place, value, options or [value], kind)
+
+
+OUT = [
+    ["front", 1],
+    ["front", 2],
+    ["front-right", 1],
+    ["front-right", 2],
+    ["front-left", 1],
+    ["front-left", 2],
+]
+GOOD = {
+    "one colour": plain(("large", 0, 0), changes=[(0, "color", "cyan")]),
+    "twice the same cell": plain(("large", 0, 0), changes=[(0, "color", "cyan"), (0, "color", "blue")]),
+    "moved out": plain(("large", -14, 0), changes=[move(0, [-24, 0], ["front", 1], "out", OUT)]),
+    "moved in, then changed": plain(
+        ("large", -24, 0), changes=[move(0, [-14, 0], ["behind", 1], "in"), (0, "size", "small")]
+    ),
+}
+BAD = {
+    "no_change": plain(("large", 0, 0), changes=[(0, "color", "red")]),
+    "bad_move": plain(("large", 0, 0), ("large", 35, 0), changes=[move(1, [45, 0], ["behind", 1], "out")]),
+    "changed_moved_out": plain(
+        ("large", -14, 0), changes=[(0, "color", "cyan"), move(0, [-24, 0], ["front", 1], "out", OUT)]
+    ),
+    "hidden_changed": plain(("large", 0, 0), changes=[(4, "color", "cyan")]),
+    "overlap": plain(("small", 0, 0), ("large", 10, 0), changes=[(0, "size", "large")]),
+    "gap": plain(("large", 0, 0), ("large", 12, 0), changes=[(0, "color", "cyan")]),
+    "world": plain(("large", 0, 41), changes=[(1, "color", "cyan")]),
+    "steps": plain(("large", 0, 0)),
+    "type": plain(("large", 0, 0), changes=[move(0, [10, 0], ["behind", 1], "out")]),
+    "options": plain(("large", -14, 0), changes=[move(0, [-24, 0], ["front", 1], "out")]),
+    "final_state": plain(("large", 0, 0), changes=[(0, "color", "cyan")], final=[(0, "color", "blue")]),
+}
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_good_scenes_break_no_rule(name):
+    assert check_scene(GOOD[name]) == []
+
+
+@pytest.mark.parametrize("rule", BAD)
+def test_bad_scenes_break_the_rule_that_is_named(rule):
+    wrong = check_scene(BAD[rule])
+    assert any(text.startswith(f"{rule}: ") for text in wrong), wrong
+
+
+def test_the_same_cell_twice_is_named_where_it_may_not_be():
+    twice = GOOD["twice the same cell"]
+    assert [text.split(":")[0] for text in check_scene(twice, repeats=False)] == ["changed_twice"]
+
+
+def test_occlusion_is_checked_where_the_cameras_are_known():
+    record = to_record(generate_scene(0, 38, attributes=EVERY))
+    objects = plain(("small", 0, 0), ("large", 9, 0), changes=[(0, "color", "cyan")])
+    assert check_scene(objects) == []
+    known = objects | {key: record[key] for key in ("cameras", "lamps")}
+    assert any(text.startswith("occluded_at_start: ") for text in check_scene(known))
+    later = plain(
+        ("small", 0, 0),
+        ("large", 9, 20),
+        changes=[(0, "color", "cyan"), move(1, [9, 0], ["left", 2], "inner")],
+    )
+    later["transformations"][1]["options"] = [["left", 2]]
+    assert any(text.startswith("occluded: ") for text in check_scene(later | {"cameras": record["cameras"]}))
+
+
+@pytest.mark.parametrize(
+    ("breaks", "text"),
+    [
+        (lambda r: r.pop("states"), "states"),
+        (lambda r: r["states"][0]["objects"][3].update(color="cyna"), "cyna"),
+        (lambda r: r["transformations"][0].update(obj_idx=10), "obj_idx 10 is not one of 0 to 9"),
+        (lambda r: r["transformations"][0].update(obj_idx=-1), "obj_idx -1"),
+        (lambda r: r["transformations"][0].update(val="octarine"), "octarine"),
+        (lambda r: r["transformations"].append(None), r"transformations\[1\]"),
+        (lambda r: r.update(cameras={"Camera_Center": [0, 0, 0]}), "cameras"),
+        (lambda r: r.update(lamps={name: ["x"] for name in ("Lamp_Key", "Lamp_Back", "Lamp_Fill")}), "lamps"),
+    ],
+)
+def test_what_is_no_record_of_trance_is_said(breaks, text):
+    record = deepcopy(GOOD["one colour"])
+    breaks(record)
+    (wrong,) = check_scene(record)
+    assert wrong.startswith("form: ")
+    assert re.search(text, wrong)
+
+
+def test_fewer_objects_are_said():
+    record = deepcopy(GOOD["one colour"])
+    for state in record["states"]:
+        del state["objects"][7:]
+    assert check_scene(record) == ["objects: 7 objects, not 10"]
+
+
+def test_a_file_is_checked_line_by_line(tmp_path):
+    path = tmp_path / "data.jsonl"
+    named = deepcopy(GOOD["one colour"])
+    named["states"][0]["images"] = {"Camera_Center": "img_000000-init.C.png"}
+    lines = [json.dumps(GOOD["one colour"]), "{", "[]", "", json.dumps(BAD["gap"]), json.dumps(named)]
+    path.write_text("\n".join(lines))
+    found = list(check_file(path))
+    assert [text.split(" ")[0] for text in found] == [f"{path}:{n}:" for n in (2, 3, 5, 5, 6)]
+    assert "gap: object 0" in found[2]
+    assert found[-1].endswith("image: image/img_000000-init.C.png is not there")
+    with pytest.raises(DataError, match="No such file"):
+        list(check_file(tmp_path / "none.jsonl"))
+
+
+def test_every_rule_is_tested_here():
+    here = {*BAD, "changed_twice", "occluded_at_start", "occluded", "form", "objects", "image"}
+    assert here == {*RULES, *MORE_RULES}
