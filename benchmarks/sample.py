@@ -31,6 +31,7 @@ class Sample:
         references: for each image the names of the objects that a view's analysis should refer to, or None
             where the annotation does not tell.
         extra: whatever else the data set says, under its own names.
+        place: where it was read: ``file:line`` or the like, for messages.
     """
 
     id: str
@@ -44,3 +45,4 @@ class Sample:
     view: str | None = None
     references: tuple[frozenset[str], ...] | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
+    place: str = ""

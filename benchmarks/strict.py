@@ -13,7 +13,7 @@ from rewards.answers import AnswerScore, score_answer
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from rewards.answers import Kind
+    from rewards.questions import Kind
 
 
 def score_completion(

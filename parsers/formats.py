@@ -13,15 +13,20 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
 
+LARGEST = 999_999_999
+"""The largest number of an integer field."""
+
+
 class Field(NamedTuple):
     """One field of a record.
 
     Attributes:
         name: what messages call it.
-        kind: ``"integer"`` (0 to 999,999,999, ASCII digits), ``"closed"`` (one of *values*) or ``"open"`` (any words).
+        kind: ``"integer"`` (ASCII digits), ``"closed"`` (one of *values*) or ``"open"`` (any words).
         values: the vocabulary of a closed field, canonical spellings.
         values_by: instead of *values*, the vocabulary for each value of the closed field named *by*.
         by: the field that *values_by* depends on.
+        limits: the smallest and the largest number of an integer field.
     """
 
     name: str
@@ -29,6 +34,7 @@ class Field(NamedTuple):
     values: tuple[str, ...] = ()
     by: str | None = None
     values_by: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    limits: tuple[int, int] = (0, LARGEST)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from parsers.formats import fold, template_parts
+from parsers.formats import LARGEST, fold, template_parts
 from parsers.grammars import Namer, build, error_offset
 from parsers.values import Fault
 
@@ -40,12 +40,17 @@ class Terminal:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RecordGrammar:
-    """A parser for one record, with what its terminals stand for and the names of its faults."""
+    """A parser for one record, with what its terminals stand for and the names of its faults.
+
+    Attributes:
+        limited: positions of the integer fields that have limits of their own.
+    """
 
     record_format: RecordFormat
     terminals: Mapping[str, Terminal]
     lark: Lark
     namer: Namer
+    limited: tuple[int, ...] = ()
 
     def parse(self, text: str) -> tuple[int | str, ...] | Fault:
         """Parse one record, or name what is wrong with it. Never raises on any text."""
@@ -55,8 +60,20 @@ class RecordGrammar:
             tokens: Any = self.lark.parse(text).children[0]
         except UnexpectedInput as error:
             return self._fault(text, error)
+        for token in tokens.children if self.limited else ():
+            if self.terminals[token.type].field in self.limited and (fault := self._outside(token)):
+                return fault
         values = {self.terminals[token.type].field: self._value(token) for token in tokens.children}
         return self.record_format.make(values[field] for field in range(len(values)))
+
+    def _outside(self, token: Token) -> Fault | None:
+        """Return the fault of a number outside its field's limits."""
+        field = self.record_format.fields[self.terminals[token.type].field]
+        low, high = field.limits
+        if low <= int(token) <= high:
+            return None
+        message = f"{str(token)!r} is not {_article(field.name)} ({low} to {high})"
+        return Fault(f"unknown_{field.name}", message, token.start_pos)
 
     def _value(self, token: Token) -> int | str:
         terminal = self.terminals[token.type]
@@ -76,7 +93,7 @@ class RecordGrammar:
         kind, _, name = code.partition("_")
         if kind == "unknown":
             means = expected[0].means if expected else name
-            return f"{word!r} is not {'an' if means[0] in 'aeiou' else 'a'} {means}{_suggestion(word, expected)}"
+            return f"{word!r} is not {_article(means)}{_suggestion(word, expected)}"
         return {
             "empty_piece": "there is nothing here",
             "missing_separator": f"a separator is missing before {word!r}",
@@ -84,6 +101,10 @@ class RecordGrammar:
             "unclosed_bracket": "a bracket is not closed",
             "not_a_record": f"this is not of the form {self.record_format.forms[0]}",
         }.get(code) or f"the {name} is missing: the form is {self.record_format.forms[0]}"
+
+
+def _article(noun: str) -> str:
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
 
 
 def _suggestion(word: str, expected: list[Terminal]) -> str:
@@ -102,7 +123,8 @@ def record_grammar(record_format: RecordFormat) -> RecordGrammar:
     """Build the grammar of *record_format*, once."""
     terminals = dict(_terminals(record_format))
     lark = build("record", "start", more=_grammar_text(record_format, terminals))
-    return RecordGrammar(record_format, terminals, lark, Namer(lark, _examples(record_format)))
+    limited = tuple(at for at, field in enumerate(record_format.fields) if field.limits != (0, LARGEST))
+    return RecordGrammar(record_format, terminals, lark, Namer(lark, _examples(record_format)), limited)
 
 
 def _name(record_format: RecordFormat, field: Field, branch: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from numbers import Real
 from string import ascii_uppercase
-from typing import TYPE_CHECKING, Literal, NamedTuple, get_args, overload
+from typing import TYPE_CHECKING, NamedTuple, get_args, overload
 
 import numpy as np
 
@@ -13,13 +13,12 @@ from parsers.choice import LETTERS, Choice, parse_choice, parse_yes_no, unreadab
 from parsers.number import Number, parse_number
 from parsers.values import Fault
 from rewards.errors import ConfigError, DataError
+from rewards.questions import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import ArrayLike, NDArray
-
-Kind = Literal["choice", "yes_no", "number", "text"]
 
 # SPAR-Bench's expression, literally: float rounding decides the comparisons at the edges.
 _THRESHOLDS = np.linspace(0.5, 0.95, 10)
@@ -100,6 +99,7 @@ def score_answer(
     *,
     options: Mapping[str, str] | Sequence[str] | None = None,
     kind: Kind | None = None,
+    letters: str | None = None,
 ) -> AnswerScore:
     """Score the answer section of one completion. Whatever the model wrote, it never raises.
 
@@ -110,6 +110,7 @@ def score_answer(
             white space and the punctuation around it.
         options: the options of a choice, by letter or in order.
         kind: how to read both; None infers it from *target*.
+        letters: the letters that a choice without *options* has; None: A to F, and any if *target* is a later one.
 
     Raises:
         DataError: if *target* is not of its kind.
@@ -124,9 +125,9 @@ def score_answer(
     gold, text = _gold_text(target), answer_text or ""
     match kind:
         case "choice":
-            right = parse_choice(gold, options=options, letters=ascii_uppercase)
-            letters = LETTERS if right.letter is None or right.letter in LETTERS else ascii_uppercase
-            return _score_choice(parse_choice(text, options=options, letters=letters), right, gold)
+            right = parse_choice(gold, options=options, letters=letters or ascii_uppercase)
+            usual = LETTERS if right.letter is None or right.letter in LETTERS else ascii_uppercase
+            return _score_choice(parse_choice(text, options=options, letters=letters or usual), right, gold)
         case "yes_no":
             return _score_choice(parse_yes_no(text), parse_yes_no(gold), gold)
         case "number":

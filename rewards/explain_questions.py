@@ -122,7 +122,7 @@ def explain_question(
     parsed = parse_references(envelope.think or "")
     return QuestionExplanation(
         completion=envelope,
-        answer=grade_answer(envelope, target, options),
+        answer=grade_answer(envelope, target, options, spec),
         references=named,
         parsed=parsed,
         views=() if references is None else _views(parsed, reference_names(references), named),

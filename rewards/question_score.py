@@ -47,7 +47,7 @@ def score_questions(
     answers, named, labelled = [], [], []
     for row, (envelope, target, (choices, names, triplets)) in enumerate(zip(envelopes, targets, gold, strict=True)):
         try:
-            answers.append(grade_answer(envelope, target, choices))
+            answers.append(grade_answer(envelope, target, choices, spec))
             references_score = grade_references(envelope, names, triplets, relation_weight=spec.relation_weight)
         except DataError as error:
             raise DataError(str(error), row=row) from error
@@ -81,14 +81,14 @@ def _column(name: str, values: Sequence[Any] | None, rows: int) -> Sequence[Any]
     return values
 
 
-def grade_answer(envelope: Completion, target: Any, options: Any = None) -> AnswerScore:
+def grade_answer(envelope: Completion, target: Any, options: Any, spec: QuestionSpec) -> AnswerScore:
     """Score the answer of one completion: R_ans.
 
     Raises:
         DataError: for gold that is wrong.
     """
     # An answer that is missing still has its gold checked: a file's fault must not hide behind a model's.
-    scored = score_answer(envelope.answer or "", target, options=options)
+    scored = score_answer(envelope.answer or "", target, options=options, kind=spec.kind, letters=spec.letters)
     return scored if envelope.answer is not None else AnswerScore(0.0, correct=False, answer=None)
 
 

@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from parsers.formats import LARGEST
 from parsers.records import parse_records
 from rewards.errors import DataError
 
@@ -125,8 +126,10 @@ def _explain(found: Record, at: int, record_format: RecordFormat) -> Record:
     values = dict(zip([field.name for field in record_format.fields], found, strict=True))
     for field in record_format.fields:
         value = values[field.name]
-        if field.kind == "integer" and not (isinstance(value, int) and 0 <= value < 10**9):
-            raise DataError(f"target[{at}].{field.name} is {value!r}; it is a whole number from 0")
+        low, high = field.limits
+        if field.kind == "integer" and not (isinstance(value, int) and low <= value <= high):
+            to = f" to {high}" if high < LARGEST else ""
+            raise DataError(f"target[{at}].{field.name} is {value!r}; it is a whole number from {low}{to}")
         allowed = dict(field.values_by).get(str(values[field.by]), ()) if field.by else field.values
         if field.kind == "closed" and allowed and value not in allowed:
             close = get_close_matches(str(value).lower(), allowed, n=1)

@@ -8,6 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from star_cli.data_cot import cot
+from star_cli.data_export import export
+from star_cli.data_filter import filter_rows
+from star_cli.data_prepare import prepare
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -17,6 +22,10 @@ if TYPE_CHECKING:
 @click.group()
 def data() -> None:
     """Make training data and look at it."""
+
+
+for _command in (prepare, cot, filter_rows, export):
+    data.add_command(_command)
 
 
 def _names(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple[str, ...]:
@@ -37,6 +46,13 @@ def _size(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple[int
 
 @data.command()
 @click.argument("directory", type=click.Path(path_type=Path, file_okay=False), metavar="DIR")
+@click.option(
+    "--task",
+    type=click.Choice(["tvr", "multiview"]),
+    default="tvr",
+    show_default=True,
+    help="Changes of a scene, or questions about several views of one.",
+)
 @click.option("--count", type=click.IntRange(min=1), default=1000, show_default=True, help="Number of scenes.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @click.option(
@@ -59,7 +75,7 @@ def _size(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple[int
 @click.option("--repeats", is_flag=True, help="An attribute of an object may change twice, as in TRANCE.")
 @click.option("--start", type=click.IntRange(min=0), default=0, show_default=True, help="Number of the first scene.")
 def generate(directory: Path, workers: int, attributes: tuple[str, ...], **options: Any) -> None:
-    """Generate TVR scenes, with or without images, into DIR.
+    """Generate scenes, with or without images, and their training rows into DIR.
 
     Scene i depends on the seed and i only. A run that was stopped goes on where it was when it is started
     again.
@@ -104,7 +120,7 @@ def _progress() -> Progress:
 @click.option("--index", type=int, default=0, show_default=True, help="Place in the file, from 0.")
 @click.option("--out", type=click.Path(path_type=Path), help="PNG to write.  [default: scene-INDEX.png]")
 def show(file: Path, index: int, out: Path | None) -> None:
-    """Draw one sample of FILE (a data.jsonl) with its changes, as a PNG."""
+    """Draw one sample of FILE (a data.jsonl) with its changes, or its question, as a PNG."""
     from trainers.data.show import read_sample, show_sample
 
     target = out or Path(f"scene-{index}.png")

@@ -17,6 +17,7 @@ COMMANDS = {
     "explain": "star_cli.explain",
     "report": "star_cli.report",
     "score": "star_cli.score",
+    "task": "star_cli.task",
     "train": "star_cli.train",
     "predict": "star_cli.predict",
 }

@@ -92,7 +92,7 @@ def score(
             print_line(f"interrupted{goes_on}")
             sys.exit(130)
         errors.close()
-    _show(found, files, as_json=as_json, quiet=quiet, no_color=no_color, out=options["out"])
+    _show(found, files, options["task"], as_json=as_json, quiet=quiet, no_color=no_color, out=options["out"])
     below = [] if found is None else _below(found.figures(), fail_under)
     for line in below:
         click.echo(line, err=True)
@@ -164,6 +164,7 @@ def _below(figures: dict[str, float], thresholds: dict[str, float]) -> list[str]
 def _show(
     found: Summary | Report | None,
     files: Sequence[str],
+    task: str,
     *,
     as_json: bool,
     quiet: bool,
@@ -177,9 +178,11 @@ def _show(
     if as_json:
         click.echo(json.dumps(None if found is None else found.as_dict(), indent=2))
     elif isinstance(found, Summary) and not quiet:
+        from rewards.tasks import load_task
+        from rewards.tasks.readable import meanings
         from star_cli.score_table import print_table
 
-        print_table(found, files, out=out, no_color=no_color)
+        print_table(found, files, meanings=meanings(load_task(task)), out=out, no_color=no_color)
     elif found is not None and not isinstance(found, Summary) and not quiet:
         from star_cli.benchmark_table import print_report
 

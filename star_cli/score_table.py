@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from rich.console import JustifyMethod
 
@@ -22,24 +22,15 @@ if TYPE_CHECKING:
 
 SHOWN_FAULTS = 8
 
-_MEANING = {
-    "format": "the tags are right",
-    "exact": "object, attribute and value",
-    "attribute": "object and attribute",
-    "object": "object alone",
-    "incorrect": "charged for wrong ones",
-    "underprediction": "charged for missing ones",
-    "answer": "the answer is right, or near",
-    "reference": "the objects named in each view",
-}
 
-
-def print_table(summary: Summary, files: Sequence[str], *, out: str | None, no_color: bool) -> None:
-    """Print a summary to standard output."""
+def print_table(
+    summary: Summary, files: Sequence[str], *, meanings: Mapping[str, str], out: str | None, no_color: bool
+) -> None:
+    """Print a summary to standard output; *meanings* says what each part is."""
     plain = no_color or bool(os.environ.get("NO_COLOR"))
     console = Console(color_system=None if plain else "auto", highlight=False)
     console.print(_headline(summary, files), soft_wrap=True)
-    tables = [_scores(summary)]
+    tables = [_scores(summary, meanings)]
     if summary.faults:
         tables.append(_faults(summary, several=len(files) > 1))
     if summary.groups is not None and summary.groups.groups:
@@ -80,13 +71,13 @@ def _note(text: str) -> Text:
     return Text(text, no_wrap=True, overflow="ellipsis")
 
 
-def _scores(summary: Summary) -> Table:
+def _scores(summary: Summary, meanings: Mapping[str, str]) -> Table:
     table = _table("reward", "mean", "95 % interval", "", numeric=(1, 2))
     table.add_row(
         "total", f"{summary.total.value:.3f}", _interval(summary.total), _note("the parts added up"), style="bold"
     )
     for part, mean in summary.parts.items():
-        table.add_row(f"  {part}", f"{mean:.3f}", "", _note(_MEANING.get(part, "")))
+        table.add_row(f"  {part}", f"{mean:.3f}", "", _note(meanings[part]))
     table.rows[-1].end_section = True
     accuracy = summary.accuracy
     table.add_row(

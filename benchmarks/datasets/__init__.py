@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Iterator, Sequence
 
+    from benchmarks.datasets.files import OnError
     from benchmarks.sample import Sample
 
 NAMES = ("tvr", "mindcube", "sparbench", "spar7m", "mmsi")
@@ -29,6 +30,7 @@ def load(
     split: str = "test",
     views: Sequence[str] | None = None,
     draw_marks: bool = True,
+    on_error: OnError | None = None,
 ) -> Iterator[Sample]:
     """Read a data set.
 
@@ -40,6 +42,7 @@ def load(
         split: ``tvr`` packed in ``data.h5``: train, val or test.
         views: ``tvr``: final views to yield, of center, left, right; None: all that a record has.
         draw_marks: ``spar7m``: whether the marks of which the questions speak are drawn onto the images.
+        on_error: takes what is wrong with a record, which is then left out and costs no other; None: it is raised.
 
     Returns:
         The samples, read while they are consumed.
@@ -54,11 +57,11 @@ def load(
         raise ConfigError(f"there is no data set {name!r}{hint}; known are {', '.join(NAMES)}")
     source, root = local_copy(path), Path(image_root) if image_root is not None else None
     if name == "mindcube":
-        return mindcube.read(source, image_root=root, check_images=check_images)
+        return mindcube.read(source, image_root=root, check_images=check_images, on_error=on_error)
     if name == "sparbench":
-        return sparbench.read(source, image_root=root, check_images=check_images)
+        return sparbench.read(source, image_root=root, check_images=check_images, on_error=on_error)
     if name == "spar7m":
-        return spar7m.read(source, image_root=root, check_images=check_images, draw_marks=draw_marks)
+        return spar7m.read(source, image_root=root, check_images=check_images, draw_marks=draw_marks, on_error=on_error)
     if name == "mmsi":
-        return mmsi.read(source)
-    return trance.read(source, image_root=root, check_images=check_images, split=split, views=views)
+        return mmsi.read(source, on_error=on_error)
+    return trance.read(source, image_root=root, check_images=check_images, split=split, views=views, on_error=on_error)

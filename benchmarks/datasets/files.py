@@ -6,14 +6,18 @@ import json
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from benchmarks.extras import need
 from rewards.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    OnError = Callable[[DataError], None]
+
+R = TypeVar("R")
+T = TypeVar("T")
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 _BATCH = 32  # rows of Parquet held at a time; each may carry megabytes of images
 
@@ -66,16 +70,41 @@ def files_in(path: Path, suffixes: Sequence[str], *, several: bool = False) -> l
     return found
 
 
-def json_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+def json_lines(path: Path, on_error: OnError | None = None) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield ``(where, object)`` for each line that is not blank; ``where`` is ``path:line``.
 
+    Args:
+        path: the file.
+        on_error: takes what is wrong with a line, which is then left out.
+
     Raises:
-        DataError: a line is no UTF-8, no JSON or no object.
+        DataError: a line is no UTF-8, no JSON or no object, and *on_error* is None.
     """
     with path.open("rb") as lines:
-        for number, line in enumerate(lines, 1):
-            if line.strip():
-                yield (where := f"{path}:{number}"), json_object(line, where)
+        numbered = ((f"{path}:{number}", line) for number, line in enumerate(lines, 1) if line.strip())
+        yield from each(numbered, lambda line, where: (where, json_object(line, where)), on_error)
+
+
+def each(records: Iterable[tuple[str, R]], make: Callable[[R, str], T], on_error: OnError | None = None) -> Iterator[T]:
+    """Yield what is made of each record; of one that is wrong only its error is told, where somebody listens.
+
+    Args:
+        records: ``(where, record)``.
+        make: takes a record and its place.
+        on_error: takes what is wrong with a record, which is then left out.
+
+    Raises:
+        DataError: a record is wrong, and *on_error* is None.
+    """
+    for where, record in records:
+        try:
+            made = make(record, where)
+        except DataError as error:
+            if on_error is None:
+                raise
+            on_error(error)
+        else:
+            yield made
 
 
 def json_object(text: str | bytes, where: str) -> dict[str, Any]:

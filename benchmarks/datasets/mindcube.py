@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.datasets import fields
-from benchmarks.datasets.files import files_in, json_lines
+from benchmarks.datasets.files import each, files_in, json_lines
 from benchmarks.datasets.mindcube_references import from_map, from_meta
 from benchmarks.datasets.options import read_options
 from benchmarks.datasets.pictures import image_paths
@@ -22,10 +22,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from benchmarks.datasets.files import OnError
+
 _READ = frozenset({"id", "question", "images", "gt_answer", "input_prompt"})
 
 
-def read(path: Path, *, image_root: Path | None = None, check_images: bool = True) -> Iterator[Sample]:
+def read(
+    path: Path, *, image_root: Path | None = None, check_images: bool = True, on_error: OnError | None = None
+) -> Iterator[Sample]:
     """Yield the samples of a ``.jsonl`` file of MindCube.
 
     The prompt is ``input_prompt`` where the file has it, else the bare question. References come from the
@@ -36,9 +40,12 @@ def read(path: Path, *, image_root: Path | None = None, check_images: bool = Tru
         DataError: a record or an image is wrong.
     """
     (file,) = files_in(path, (".jsonl",))
-    for where, record in json_lines(file):
+
+    def sample(record: dict[str, Any], where: str) -> Sample:
         names = fields.list_of(str, record, "images", where)
-        yield _sample(record, names, where, image_paths(names, file, where, root=image_root, check=check_images))
+        return _sample(record, names, where, image_paths(names, file, where, root=image_root, check=check_images))
+
+    yield from each(json_lines(file, on_error), sample, on_error)
 
 
 def _sample(record: dict[str, Any], names: list[str], where: str, images: tuple[Path, ...]) -> Sample:
@@ -56,6 +63,7 @@ def _sample(record: dict[str, Any], names: list[str], where: str, images: tuple[
         group=str(PurePosixPath(names[0]).parent) if names else item_id,
         references=_references(record, names, where),
         extra={key: value for key, value in record.items() if key not in _READ} | {"question": question},
+        place=where,
     )
 
 

@@ -12,7 +12,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.datasets import fields
-from benchmarks.datasets.files import files_in, parquet_rows
+from benchmarks.datasets.files import each, files_in, parquet_rows
 from benchmarks.datasets.options import read_options
 from benchmarks.mmsi.circular import STRIDE
 from benchmarks.mmsi.types import canonical_type
@@ -23,11 +23,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from benchmarks.datasets.files import OnError
+
 _PARQUET = ("id", "images", "question_type", "question", "answer")
 _TABLE = ("index", "image", "question", "answer", "category")
 
 
-def read(path: Path) -> Iterator[Sample]:
+def read(path: Path, *, on_error: OnError | None = None) -> Iterator[Sample]:
     """Yield the samples of ``MMSI_bench.parquet`` or ``MMSI_bench.tsv``, told apart by the file's suffix.
 
     Raises:
@@ -36,8 +38,7 @@ def read(path: Path) -> Iterator[Sample]:
     """
     (file,) = files_in(path, (".parquet", ".tsv"))
     rows = _table_rows(file) if file.suffix == ".tsv" else parquet_rows(file, _PARQUET)
-    for where, row in rows:
-        yield _from_table(row, where) if file.suffix == ".tsv" else _from_parquet(row, where)
+    yield from each(rows, _from_table if file.suffix == ".tsv" else _from_parquet, on_error)
 
 
 def _from_parquet(row: dict[str, Any], where: str) -> Sample:
@@ -79,6 +80,7 @@ def _sample(
         category=canonical_type(fields.text(row, kind, where)),
         group=str(int(item_id) % STRIDE) if item_id.isdecimal() else item_id,
         extra=extra,
+        place=where,
     )
 
 

@@ -9,16 +9,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.datasets import fields
-from benchmarks.datasets.files import files_in, json_lines
+from benchmarks.datasets.files import each, files_in, json_lines
 from benchmarks.datasets.marks import draw, marked_names, marks_of, references
 from benchmarks.datasets.options import read_options
 from benchmarks.datasets.pictures import image_paths
 from benchmarks.sample import Image, Sample
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from benchmarks.datasets.files import OnError
     from benchmarks.datasets.marks import Mark
 
 FORMS = ("fill", "select", "sentence", "judge")
@@ -27,7 +28,12 @@ _READ = frozenset({"id", "conversations", "image", "type"})
 
 
 def read(
-    path: Path, *, image_root: Path | None = None, check_images: bool = True, draw_marks: bool = True
+    path: Path,
+    *,
+    image_root: Path | None = None,
+    check_images: bool = True,
+    draw_marks: bool = True,
+    on_error: OnError | None = None,
 ) -> Iterator[Sample]:
     """Yield the samples of a SPAR-7M file, or of every ``.jsonl`` file of a folder, by path.
 
@@ -36,23 +42,29 @@ def read(
         image_root: folder of the images; None: searched upwards from each file.
         check_images: whether a missing image is an error. Marks are drawn only on images that are there.
         draw_marks: whether marked images come as PNG bytes with the marks drawn, others as paths.
+        on_error: takes what is wrong with a record, which is then left out.
 
     Raises:
         ConfigError: pillow is not installed, or the folder holds no such file.
         DataError: a record or an image is wrong.
     """
     for file in files_in(path, (".jsonl",), several=True):
-        for where, record in json_lines(file):
+
+        def sample(record: dict[str, Any], where: str, file: Path = file) -> Sample:
             names = fields.list_of(str, record, "image", where)
             paths = image_paths(names, file, where, root=image_root, check=check_images)
             marks = marks_of(record, len(names), where)
-            images = tuple(_marked(image, number, marks) for number, image in enumerate(paths)) if draw_marks else paths
-            yield _sample(record, where, _form(file), images, marks)
+            return _sample(record, where, _form(file), marked(paths, marks) if draw_marks else paths, marks)
+
+        yield from each(json_lines(file, on_error), sample, on_error)
 
 
-def _marked(image: Path, number: int, marks: tuple[Mark, ...]) -> Image:
-    here = [mark for mark in marks if mark.image == number]
-    return draw(image, here) if here and image.is_file() else image
+def marked(images: Sequence[Path], marks: Sequence[Mark]) -> tuple[Image, ...]:
+    """Return the images, those with marks as PNG bytes with the marks drawn."""
+    here = [[mark for mark in marks if mark.image == number] for number in range(len(images))]
+    return tuple(
+        draw(image, drawn) if drawn and image.is_file() else image for image, drawn in zip(images, here, strict=True)
+    )
 
 
 def _form(file: Path) -> str | None:
@@ -76,6 +88,7 @@ def _sample(
         group=str(record["image"][0]).split("/")[0] if record["image"] else item_id,
         references=references(marks, marked_names(question), len(images)),
         extra={key: value for key, value in record.items() if key not in _READ} | {"form": form},
+        place=where,
     )
 
 

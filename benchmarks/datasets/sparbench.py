@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.datasets import fields
-from benchmarks.datasets.files import files_in, json_lines, parquet_rows
+from benchmarks.datasets.files import each, files_in, json_lines, parquet_rows
 from benchmarks.datasets.options import read_options
 from benchmarks.datasets.pictures import image_paths
 from benchmarks.sample import Image, Sample
@@ -19,10 +19,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from benchmarks.datasets.files import OnError
+
 _COLUMNS = ("id", "task", "image", "question", "answer")
 
 
-def read(path: Path, *, image_root: Path | None = None, check_images: bool = True) -> Iterator[Sample]:
+def read(
+    path: Path, *, image_root: Path | None = None, check_images: bool = True, on_error: OnError | None = None
+) -> Iterator[Sample]:
     """Yield the samples of SPAR-Bench: of one file, or of a folder's Parquet shards, else its JSON lines.
 
     Raises:
@@ -30,13 +34,15 @@ def read(path: Path, *, image_root: Path | None = None, check_images: bool = Tru
         DataError: a row or an image is wrong.
     """
     for file in _files(path):
-        if file.suffix == ".parquet":
-            for where, row in parquet_rows(file, _COLUMNS):
-                yield _sample(row, where, _stored_images(row, where))
-        else:
-            for where, row in json_lines(file):
-                names = fields.list_of(str, row, "image", where)
-                yield _sample(row, where, image_paths(names, file, where, root=image_root, check=check_images))
+
+        def sample(row: dict[str, Any], where: str, file: Path = file) -> Sample:
+            if file.suffix == ".parquet":
+                return _sample(row, where, _stored_images(row, where))
+            names = fields.list_of(str, row, "image", where)
+            return _sample(row, where, image_paths(names, file, where, root=image_root, check=check_images))
+
+        rows = parquet_rows(file, _COLUMNS) if file.suffix == ".parquet" else json_lines(file, on_error)
+        yield from each(rows, sample, on_error)
 
 
 def _files(path: Path) -> list[Path]:
@@ -72,4 +78,5 @@ def _sample(row: dict[str, Any], where: str, images: tuple[Image, ...]) -> Sampl
         category=task,
         group=item_id,
         extra={key: row.get(key) for key in ("img_type", "format_type", "source")},
+        place=where,
     )

@@ -11,7 +11,7 @@ import io
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.datasets import fields
-from benchmarks.datasets.files import files_in, json_lines, json_object, shown
+from benchmarks.datasets.files import each, files_in, json_lines, json_object, shown
 from benchmarks.datasets.pictures import image_paths
 from benchmarks.extras import need
 from benchmarks.sample import Image, Sample
@@ -20,6 +20,8 @@ from rewards.errors import DataError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
+
+    from benchmarks.datasets.files import OnError
 
 CAMERAS = {"center": "Camera_Center", "left": "Camera_Left", "right": "Camera_Right"}
 ATTRIBUTES = ("size", "color", "material", "shape")
@@ -33,6 +35,7 @@ def read(
     check_images: bool = True,
     split: str = "test",
     views: Sequence[str] | None = None,
+    on_error: OnError | None = None,
 ) -> Iterator[Sample]:
     """Yield the samples of TRANCE, one a record and final view.
 
@@ -42,6 +45,7 @@ def read(
         check_images: whether a missing image is an error.
         split: the split to read from ``data.h5``: train, val or test.
         views: of center, left, right; None: those that a record has.
+        on_error: takes what is wrong with a record, which is then left out.
 
     Raises:
         ConfigError: h5py or pillow is not installed, or there is no such file.
@@ -49,14 +53,17 @@ def read(
     """
     file = _data_file(path)
     if file.suffix == ".h5":
-        yield from _packed(file, split, views)
+        yield from _packed(file, split, views, on_error)
         return
-    for where, record in json_lines(file):
 
-        def pictures(names: list[str], where: str = where) -> tuple[Image, ...]:
+    def samples(record: dict[str, Any], where: str) -> list[Sample]:
+        def pictures(names: list[str]) -> tuple[Image, ...]:
             return image_paths(names, file, where, root=image_root, check=check_images)
 
-        yield from _samples(record, where, views, pictures)
+        return list(_samples(record, where, views, pictures))
+
+    for views_of_one in each(json_lines(file, on_error), samples, on_error):
+        yield from views_of_one
 
 
 def _data_file(path: Path) -> Path:
@@ -101,6 +108,7 @@ def _samples(
                 "transformations": list(steps),
                 "n_visible": len(visible),
             },
+            place=where,
         )
 
 
@@ -164,7 +172,7 @@ def _prompt(objects: list[dict[str, Any]], visible: list[int]) -> str:
     )
 
 
-def _packed(file: Path, split: str, views: Sequence[str] | None) -> Iterator[Sample]:
+def _packed(file: Path, split: str, views: Sequence[str] | None, on_error: OnError | None) -> Iterator[Sample]:
     h5py = need("h5py", package="h5py", purpose=f"reading {file.name}")
     try:
         opened = h5py.File(file, "r")
@@ -174,16 +182,18 @@ def _packed(file: Path, split: str, views: Sequence[str] | None) -> Iterator[Sam
         if split not in data:
             raise DataError(f"{file}: split {split!r} is missing; the file has {', '.join(data)}")
         part = data[split]
-        for key in _keys(part, f"{file}:{split}/keys"):
-            where = f"{file}:{split}/data/{key}"
-            if key not in part["data"]:
-                raise DataError(f"{where}: missing, but {split}/keys names it; build the file anew")
-            record = json_object(part["data"][key][()], where)
 
-            def pictures(names: list[str], where: str = where) -> tuple[Image, ...]:
+        def samples(key: str, where: str) -> list[Sample]:
+            def pictures(names: list[str]) -> tuple[Image, ...]:
                 return tuple(_png(part["image"], name, where) for name in names)
 
-            yield from _samples(record, where, views, pictures)
+            if key not in part["data"]:
+                raise DataError(f"{where}: missing, but {split}/keys names it; build the file anew")
+            return list(_samples(json_object(part["data"][key][()], where), where, views, pictures))
+
+        keys = [(f"{file}:{split}/data/{key}", key) for key in _keys(part, f"{file}:{split}/keys")]
+        for views_of_one in each(keys, samples, on_error):
+            yield from views_of_one
 
 
 def _keys(part: Any, where: str) -> list[str]:

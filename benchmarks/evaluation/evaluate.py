@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-import numpy as np
-
-from benchmarks.attempts import several_attempts
 from benchmarks.evaluation.block_scorer import BlockScorer
 from benchmarks.evaluation.intervals import Intervals
 from benchmarks.evaluation.known import COLUMNS, find_benchmark, find_protocols, output_schema
-from benchmarks.evaluation.report import Report
+from benchmarks.evaluation.plan import Plan, make_report
 from benchmarks.evaluation.tally import EvaluationTally
 from benchmarks.files.blocks import read_block
 from benchmarks.files.columns import find_columns
@@ -21,23 +18,14 @@ from benchmarks.files.gold import read_gold
 from benchmarks.files.output import Output, fingerprint
 from benchmarks.files.rows import CHUNK_ROWS, END, BadRow, Chunk, Position
 from benchmarks.files.scoring import Progress, score_files
-from benchmarks.rollouts.signature import installed_version
-from benchmarks.tables import average
 from rewards.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    import numpy.typing as npt
-
-    from benchmarks.attempts import AtK
-    from benchmarks.evaluation.benchmark import Benchmark, Protocol
     from benchmarks.evaluation.intervals import Kind
-    from benchmarks.files.gold import Gold, On
-    from benchmarks.tables import Table
-
-KEPT_ERRORS: Final = 100
-"""Bad rows that a report names; all are counted."""
+    from benchmarks.evaluation.report import Report
+    from benchmarks.files.gold import On
 
 
 def evaluate(
@@ -60,6 +48,7 @@ def evaluate(
     resume: bool = False,
     on_error: Callable[[str], None] | None = None,
     on_progress: Callable[[Progress], None] | None = None,
+    checkpoint_seconds: float = 2.0,
 ) -> Report:
     """Evaluate predictions on a benchmark.
 
@@ -83,6 +72,7 @@ def evaluate(
         resume: whether to go on with what is left of an earlier run.
         on_error: called with ``file:line: what is wrong`` for each row that cannot be scored.
         on_progress: called now and then.
+        checkpoint_seconds: time between two checkpoints of *out*.
 
     Raises:
         DataError: files that cannot be scored at all, no row that could be scored, or with *strict_input* a bad row.
@@ -95,7 +85,7 @@ def evaluate(
     intervals = Intervals(interval, resamples, seed, level)
     columns = {**(mapping or {}), **({"scene": group} if group else {})}
     plan = _plan(benchmark, protocol, intervals, mapping=columns, targets=targets, on=on)
-    run = _Run(limit, strict_input, on_error, on_progress)
+    run = _Run(limit, strict_input, on_error, on_progress, checkpoint_seconds)
     files = _files(rows)
     if files is not None:
         return _evaluate_files(plan, run, files, out=out, overwrite=overwrite, resume=resume)
@@ -104,42 +94,24 @@ def evaluate(
     return _evaluate_rows(plan, run, cast("Iterable[Mapping[str, Any]]", rows))
 
 
-class _Plan(NamedTuple):
-    """What is evaluated and how; ``mapping`` is the predictions' own, the gold's is applied already."""
+class _Run(NamedTuple):
+    """How a run goes on, see `evaluate`."""
 
-    benchmark: Benchmark
-    protocols: tuple[Protocol, ...]
-    intervals: Intervals
-    mapping: Mapping[str, str]
-    gold: Gold | None
-    source: Mapping[str, Any]
+    limit: int | None
+    strict_input: bool
+    on_error: Callable[[str], None] | None
+    on_progress: Callable[[Progress], None] | None
+    checkpoint_seconds: float
 
-    @property
-    def needed(self) -> Sequence[str]:
-        """Roles that the predictions must have."""
-        return ("completion", *((self.gold.on,) if self.gold else self.benchmark.required))
+    def add_error(self, tally: EvaluationTally) -> Callable[[str], None]:
+        """Return what takes the error of a row."""
 
+        def add(message: str) -> None:
+            tally.add_error(message)
+            if self.on_error is not None:
+                self.on_error(message)
 
-class _Run:
-    """How a run goes on, and the errors that it meets."""
-
-    def __init__(
-        self,
-        limit: int | None,
-        strict_input: bool,
-        on_error: Callable[[str], None] | None,
-        on_progress: Callable[[Progress], None] | None,
-    ) -> None:
-        self.limit, self.strict_input, self.on_progress = limit, strict_input, on_progress
-        self.errors: list[str] = []
-        self._on_error = on_error
-
-    def add_error(self, message: str) -> None:
-        """Take what is wrong with one row."""
-        if len(self.errors) < KEPT_ERRORS:
-            self.errors.append(message)
-        if self._on_error is not None:
-            self._on_error(message)
+        return add
 
 
 def _plan(
@@ -150,7 +122,7 @@ def _plan(
     mapping: Mapping[str, str],
     targets: str | None,
     on: On,
-) -> _Plan:
+) -> Plan:
     known = find_benchmark(benchmark)
     intervals.function()
     source = {"mapping": mapping, "targets": targets, "on": on}
@@ -160,7 +132,7 @@ def _plan(
         of_gold = {role: column for role, column in mapping.items() if role in (*joined, on)}
         gold = read_gold(targets, on, mapping=of_gold, roles=joined, required=known.required, known=COLUMNS)
         mapping = {role: column for role, column in mapping.items() if role not in joined}
-    return _Plan(known, find_protocols(protocol), intervals, mapping, gold, source)
+    return Plan(known, find_protocols(protocol), intervals, mapping, gold, source)
 
 
 def _files(rows: Any) -> list[str] | None:
@@ -172,7 +144,7 @@ def _files(rows: Any) -> list[str] | None:
 
 
 def _evaluate_files(
-    plan: _Plan, run: _Run, files: Sequence[str], *, out: str | None, overwrite: bool, resume: bool
+    plan: Plan, run: _Run, files: Sequence[str], *, out: str | None, overwrite: bool, resume: bool
 ) -> Report:
     output = None
     if out is not None:
@@ -199,22 +171,25 @@ def _evaluate_files(
             output=output,
             limit=run.limit,
             strict_input=run.strict_input,
-            on_error=run.add_error,
+            on_error=run.add_error(tally),
             on_progress=run.on_progress,
+            checkpoint_seconds=run.checkpoint_seconds,
         )
         if output is not None:
             output.finish()
-        report = _report(plan, run, tally, progress, {"files": list(files), "limit": run.limit, **plan.source})
+        report = make_report(plan, tally, progress, {"files": list(files), "limit": run.limit, **plan.source})
     except (DataError, ConfigError):
         if output is not None:
             output.discard()
         raise
     finally:
+        if output is not None:
+            output.close()
         tally.close(remove=output is None or not output.partial.exists())
     return report
 
 
-def _evaluate_rows(plan: _Plan, run: _Run, rows: Iterable[Mapping[str, Any]]) -> Report:
+def _evaluate_rows(plan: Plan, run: _Run, rows: Iterable[Mapping[str, Any]]) -> Report:
     tally, progress, columns = EvaluationTally(["rows"]), Progress(), None
     score = BlockScorer(plan.benchmark, plan.protocols)
     for chunk in _chunks(islice(rows, run.limit)):
@@ -226,9 +201,9 @@ def _evaluate_rows(plan: _Plan, run: _Run, rows: Iterable[Mapping[str, Any]]) ->
         for at, message in sorted(scored.block.errors.items()):
             if run.strict_input:
                 raise DataError(f"{chunk.place(at)}: {message}")
-            run.add_error(f"{chunk.place(at)}: {message}")
+            run.add_error(tally)(f"{chunk.place(at)}: {message}")
         progress = Progress(progress.rows + len(chunk.rows), progress.errors + len(scored.block.errors))
-    return _report(plan, run, tally, progress, {})
+    return make_report(plan, tally, progress, {})
 
 
 def _chunks(rows: Iterable[Mapping[str, Any]]) -> Iterator[Chunk]:
@@ -242,59 +217,3 @@ def _chunks(rows: Iterable[Mapping[str, Any]]) -> Iterator[Chunk]:
         lines = range(before + 1, before + len(some) + 1)
         before += len(some)
         yield Chunk("rows", some, lines, None, Position(END, before), None)
-
-
-def _report(plan: _Plan, run: _Run, tally: EvaluationTally, progress: Progress, source: Mapping[str, Any]) -> Report:
-    state, columns = tally.state, tally.columns()
-    if not state["rows"]:
-        why = run.errors[0] if run.errors else "there are no rows"
-        raise DataError(f"no row could be scored: {why}")
-    interval = plan.intervals.function()
-    prompts = columns["prompt"]
-    several = len(np.unique(prompts)) <= len(prompts) / 2  # otherwise ids that happen to be used twice
-    tables: dict[str, Table] = {}
-    attempts: dict[str, dict[str, AtK]] = {}
-    signatures: dict[str, str] = {}
-    kind = "scene" if "scene" in plan.mapping else state["kind"]
-    for protocol in plan.protocols:
-        stats = {name.partition(".")[2]: values for name, values in columns.items() if name.startswith(f"{protocol}.")}
-        clusters = columns["cluster"] if kind else None
-        tables[protocol] = average(plan.benchmark.rules[protocol].cells(stats), clusters=clusters, interval=interval)
-        attempts[protocol] = {}
-        if several:
-            of_prompts = clusters if kind == "scene" else None
-            attempts[protocol] = several_attempts(stats["correct"], prompts, clusters=of_prompts, interval=interval)
-        signatures[protocol] = _signature(plan, protocol, kind, columns)
-        if protocol == plan.protocols[0]:
-            summarise = plan.benchmark.rules[protocol].aggregate
-            aggregate = summarise(stats) if summarise else {}
-    return Report(
-        benchmark=plan.benchmark.name,
-        protocols=plan.protocols,
-        rows=state["rows"],
-        errors=progress.errors,
-        error_messages=tuple(run.errors),
-        aggregate=aggregate,
-        tables=tables,
-        attempts=attempts,
-        faults={protocol: _by_frequency(found) for protocol, found in state["faults"].items()},
-        differing=state["differing"],
-        differences=state["differences"],
-        signatures=signatures,
-        headline=plan.benchmark.headline,
-        source=source,
-        row_scores=columns,
-    )
-
-
-def _signature(plan: _Plan, protocol: Protocol, kind: str | None, columns: Mapping[str, npt.NDArray[Any]]) -> str:
-    """Return ``benchmark:tvr|protocol:strict|interval:formula|level:0.95|clusters:scene=512|n:1500|version:0.1.0``."""
-    rows, clusters = len(columns["cluster"]), len(np.unique(columns["cluster"]))
-    shown = f"{kind}={clusters}" if clusters < rows else "none"
-    settings = {"benchmark": plan.benchmark.name, "protocol": protocol, **plan.intervals.signed()}
-    settings |= {"clusters": shown, "n": str(rows), "version": installed_version()}
-    return "|".join(f"{name}:{value}" for name, value in settings.items())
-
-
-def _by_frequency(faults: Mapping[str, Any]) -> dict[str, Any]:
-    return dict(sorted(faults.items(), key=lambda item: (-item[1]["rows"], item[0])))

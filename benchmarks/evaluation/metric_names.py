@@ -61,14 +61,15 @@ def written(metric: str, value: float | None, *, sign: bool = False) -> str:
         return "–"
     plus = "+" if sign else ""
     name = metric.rpartition("/")[2] if metric.rpartition("/")[2] in PLAIN else metric
-    return f"{value:{plus}.2f}" if name in PLAIN else f"{100 * value:{plus}.1f}"
+    text = f"{value:{plus}.2f}" if name in PLAIN else f"{100 * value:{plus}.1f}"
+    return text.replace("-", "−")
 
 
 def written_range(metric: str, low: float | None, high: float | None) -> str:
     """Return the bounds of an interval: ``"59.0–63.7"``; empty where there are none.
 
     >>> written_range("TAcc", 0.59, 0.637), written_range("NDiff", None, None), written_range("Diff", -1.5, 0.5)
-    ('59.0–63.7', '', '-1.50 to 0.50')
+    ('59.0–63.7', '', '−1.50 to 0.50')
     """
     if low is None or high is None or not (isfinite(low) and isfinite(high)):
         return ""

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from benchmarks.files.blocks import Block
     from benchmarks.files.scoring import Scored
 
+KEPT_ERRORS: Final = 100
+"""Rows that could not be scored whose errors are kept."""
 SHOWN_DIFFERENCES: Final = 200
 """Rows on which protocols differ that are kept to be shown; all are counted."""
 _EXAMPLES: Final = 3  # of a fault
@@ -41,6 +43,7 @@ class EvaluationTally:
     ) -> None:
         self._files = {path: number for number, path in enumerate(files)}
         self.state: dict[str, Any] = {"rows": 0, "kind": None, "faults": {}, "differing": 0, "differences": []}
+        self.state["error_messages"] = []
         self.state |= state or {}
         self._kept = Kept(spool, size=self.state.get("spooled", 0))
 
@@ -68,6 +71,11 @@ class EvaluationTally:
         state["rows"] += rows
         state["kind"] = state["kind"] or belonging.kind
         self._add_differences(evaluated, block)
+
+    def add_error(self, message: str) -> None:
+        """Add what is wrong with a row that could not be scored."""
+        if len(self.state["error_messages"]) < KEPT_ERRORS:
+            self.state["error_messages"].append(message)
 
     def _add_faults(self, protocol: Protocol, faults: Sequence[str | None], block: Block) -> None:
         found = self.state["faults"].setdefault(protocol, {})

@@ -10,6 +10,7 @@ the same code with a tiny configuration on CPU.
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import shutil
 import sys
@@ -37,7 +38,7 @@ def write_model(folder: Path, *, tiny: bool) -> int:
         model = Qwen2_5_VLForConditionalGeneration(config)
     torch.set_default_dtype(standard)
     model.generation_config = GenerationConfig(
-        do_sample=True, eos_token_id=config.eos_token_id, pad_token_id=config.pad_token_id
+        do_sample=True, eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id
     )
     model.save_pretrained(folder)
     qwen_processor(tokenizer).save_pretrained(folder)
@@ -111,6 +112,7 @@ def measure(work: Path, steps: int, *, tiny: bool) -> dict[str, Any]:
     write_data(work / "data", scenes=8, size=(56, 56) if tiny else (320, 240))
     config = settings(work, steps, tiny=tiny)
     cuda = torch.cuda.is_available()
+    gc.collect()  # the model that was written must not count in the peak
     if cuda:
         torch.cuda.reset_peak_memory_stats()
     trained = train("rl", config)

@@ -16,22 +16,15 @@ if TYPE_CHECKING:
     from benchmarks.report.row_scores import RowScores
     from benchmarks.report.runs import Run
 
-SHOWN_CHANGES: Final = 40
+SHOWN_CHANGES: Final = 24
 """Changed rows that a report shows, half of them gained and half of them lost where there are enough."""
 
 
-def comparison(first: Run, second: Run, found: Compared) -> Section:
-    """The section of a comparison: differences, tests, advice, and the rows that changed."""
-    return Section(
-        f"{found.names[0]} → {found.names[1]}",
-        (
-            _differences(found),
-            _contingency(found),
-            advice(found),
-            *_unshared(found),
-            *changed_rows(first, second, found),
-        ),
-    )
+def comparison(first: Run, second: Run, found: Compared) -> list[Section]:
+    """Return the sections of a comparison: differences, tests and advice; and the rows that changed."""
+    title = f"{found.names[0]} → {found.names[1]}"
+    numbers: tuple[Item, ...] = (_differences(found), _contingency(found), advice(found), *_unshared(found))
+    return [Section(title, numbers), Section("Changed rows", tuple(changed_rows(first, second, found)))]
 
 
 def _differences(found: Compared) -> Grid:
@@ -40,8 +33,9 @@ def _differences(found: Compared) -> Grid:
         before, after = found.means[metric]
         gap = compared.difference
         bounds = written_range(metric, gap.low, gap.high)
-        difference = Number(written(metric, gap.estimate, sign=True), bounds)
-        rows.append((metric, written(metric, before), written(metric, after), difference, p_value(compared.p_value)))
+        difference = Number(written(metric, gap.estimate, sign=True), bounds, gap.estimate, gap.low, gap.high)
+        means = (Number(written(metric, value), value=value) for value in (before, after))
+        rows.append((metric, *means, difference, Number(p_value(compared.p_value), value=compared.p_value)))
     plain = [metric for metric in found.differences if metric in PLAIN]
     title = f"The same {len(found.pairs.first):,} rows; in percent{' but for ' + ', '.join(plain) if plain else ''}"
     header = ("metric", *found.names, "difference", "p")
@@ -60,14 +54,14 @@ def p_value(p: float) -> str:
 def _contingency(found: Compared) -> Grid:
     counts, (one, other) = found.right, found.names
     rows = (
-        ("right in both", f"{counts.both:,}"),
-        (f"right in {one} only", f"{counts.only_first:,}"),
-        (f"right in {other} only", f"{counts.only_second:,}"),
-        ("wrong in both", f"{counts.neither:,}"),
-        ("McNemar's exact p", p_value(counts.p_value)),
+        (f"{one} right", f"{counts.both:,}", f"{counts.only_first:,}"),
+        (f"{one} wrong", f"{counts.only_second:,}", f"{counts.neither:,}"),
     )
-    note = "McNemar's test takes rows as independent; where they come in clusters, trust the paired bootstrap."
-    return Grid("Right and wrong", ("", "rows"), rows, note=note)
+    note = (
+        f"McNemar's exact p: {p_value(counts.p_value)}. It takes rows as independent; where they come in clusters, "
+        "trust the paired bootstrap."
+    )
+    return Grid("Rows", ("", f"{other} right", f"{other} wrong"), rows, note=note)
 
 
 def advice(found: Compared) -> str:
@@ -96,8 +90,9 @@ def changed_rows(first: Run, second: Run, found: Compared) -> list[Item]:
     """Return the rows that are right in one run only, with what is at hand of prompt, images, completions, triplets."""
     lost, gained = found.changed
     half = SHOWN_CHANGES // 2
-    shown = [(at, False) for at in lost[: max(half, SHOWN_CHANGES - len(gained))]]
-    shown += [(at, True) for at in gained[: SHOWN_CHANGES - len(shown)]]
+    some_lost = lost[: max(half, SHOWN_CHANGES - len(gained))]
+    some_gained = gained[: SHOWN_CHANGES - len(some_lost)]
+    shown = sorted([(at, False) for at in some_lost] + [(at, True) for at in some_gained])
     if not shown:
         return []
     one, other = found.scores
@@ -106,6 +101,7 @@ def changed_rows(first: Run, second: Run, found: Compared) -> list[Item]:
         _rows(second, other, [int(found.pairs.second[at]) for at, _ in shown]),
     ]
     examples = [_example(found.names, is_gain, *both) for (_, is_gain), *both in zip(shown, *sides, strict=True)]
+    examples[0] = examples[0]._replace(unfolded=True)
     count = len(lost) + len(gained)
     return [f"{count:,} rows changed: {len(gained):,} gained, {len(lost):,} lost; {len(shown):,} are shown.", *examples]
 

@@ -6,10 +6,13 @@ from typing import NamedTuple
 
 
 class Number(NamedTuple):
-    """A number of a table: as it is shown, with the bounds of its interval, or ``""``."""
+    """A number of a table: as it is shown, with the bounds of its interval, or ``""``; and all of that as numbers."""
 
     text: str
     bounds: str = ""
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
 
 
 Cell = str | Number
@@ -36,9 +39,17 @@ class Grid(NamedTuple):
 
 
 class Bar(NamedTuple):
-    """One bar: a value with the bounds of its interval (None: there are none), how both are written, and a tooltip."""
+    """One bar.
 
-    value: float
+    Attributes:
+        length: on the axis, like the ends of its error bar (None: there are none).
+        low: the lower end.
+        high: the upper end.
+        number: what it stands for.
+        tooltip: a few words.
+    """
+
+    length: float
     low: float | None
     high: float | None
     number: Number
@@ -105,6 +116,7 @@ class Example(NamedTuple):
         images: data URIs.
         passages: prompt, completions, answers.
         grids: matched triplets.
+        unfolded: whether it is open from the start, where a document can fold.
     """
 
     title: str
@@ -113,6 +125,7 @@ class Example(NamedTuple):
     images: tuple[str, ...] = ()
     passages: tuple[Passage, ...] = ()
     grids: tuple[Grid, ...] = ()
+    unfolded: bool = False
 
 
 class Figure(NamedTuple):
@@ -124,9 +137,11 @@ class Figure(NamedTuple):
 
 
 class Figures(NamedTuple):
-    """Figures side by side."""
+    """Figures side by side, with a title above and a note below."""
 
     figures: tuple[Figure, ...]
+    title: str = ""
+    note: str = ""
 
 
 Item = str | Grid | Bars | Histogram | Lines | Example | Figures

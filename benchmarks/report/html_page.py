@@ -12,13 +12,14 @@ from benchmarks.report.content import Bars, Example, Figures, Grid, Histogram, L
 from benchmarks.report.svg import bars_svg, histogram_svg, lines_svg
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
-    from benchmarks.report.content import Cell, Document, Figure, Item, Section
+    from benchmarks.report.content import Cell, Document, Item, Section
 
 # Should a text ever slip through unescaped, the browser still runs nothing and loads nothing.
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 _IMAGE = re.compile(r"data:image/(?:png|jpeg|gif|webp);base64,[A-Za-z0-9+/=]+")
+_FEW_COLUMNS = 5  # a table of no more is as wide as it needs to be
 _Chart = Bars | Histogram | Lines
 
 
@@ -44,12 +45,15 @@ def _anchor(section: Section) -> str:
 
 def _section(section: Section) -> str:
     pieces = []
-    for charts, items in groupby(section.items, lambda item: isinstance(item, _Chart)):
-        if charts:
-            pieces.append(f'<div class="charts">{"".join(map(_item, items))}</div>\n')
-        else:
-            pieces += [f"{_item(item)}\n" for item in items]
+    for kind, items in groupby(section.items, _together):
+        shown = "\n".join(map(_item, items))
+        pieces.append(f'<div class="{kind}">\n{shown}\n</div>\n' if kind else f"{shown}\n")
     return f'<section id="{_anchor(section)}"><h2>{escape(section.title)}</h2>\n{"".join(pieces)}</section>\n'
+
+
+def _together(item: Item) -> str | None:
+    """Return what neighbours are shown together as."""
+    return "charts" if isinstance(item, _Chart) else "examples" if isinstance(item, Example) else None
 
 
 def _item(item: Item) -> str:
@@ -68,7 +72,7 @@ def _item(item: Item) -> str:
         case Example():
             return _example(item)
         case Figures():
-            return _figures(item.figures)
+            return _figures(item)
 
 
 def _card(title: str, body: str, note: str = "") -> str:
@@ -84,14 +88,16 @@ def _legend(names: Sequence[str]) -> str:
     return f'<ul class="legend">{entries}</ul>'
 
 
-def _figures(figures: Iterable[Figure]) -> str:
+def _figures(item: Figures) -> str:
     shown = [
         f'<div class="figure"><div class="name">{escape(each.name)}</div>'
         f'<div class="number">{escape(each.number.text)}</div>'
         f'<div class="bounds">{escape(each.number.bounds)}</div><div class="about">{escape(each.note)}</div></div>'
-        for each in figures
+        for each in item.figures
     ]
-    return f'<div class="figures">{"".join(shown)}</div>'
+    title = f"<h3>{escape(item.title)}</h3>" if item.title else ""
+    note = f'<p class="note">{escape(item.note)}</p>' if item.note else ""
+    return f'<div>{title}<div class="figures">{"".join(shown)}</div>{note}</div>'
 
 
 def _grid(grid: Grid) -> str:
@@ -102,7 +108,8 @@ def _grid(grid: Grid) -> str:
         cells = "".join(f"<td{_words(at, grid)}>{_cell(cell)}</td>" for at, cell in enumerate(row))
         rows.append(f"<tr{' class=strong' if number < grid.strong else ''}>{cells}</tr>")
     note = f'<p class="note">{escape(grid.note)}</p>' if grid.note else ""
-    table = f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+    few = ' class="few"' if len(grid.header) <= _FEW_COLUMNS else ""
+    table = f"<table{few}><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
     return f'{title}<div class="scroll">{table}</div>{note}'
 
 
@@ -118,15 +125,19 @@ def _cell(cell: Cell) -> str:
 
 
 def _example(example: Example) -> str:
+    is_open = " open" if example.unfolded else ""
     tone = "" if example.good is None else " good" if example.good else " bad"
     verdict = f'<span class="verdict{tone}">{escape(example.verdict)}</span>'
-    images = "".join(f'<img src="{uri}" alt="" loading="lazy">' for uri in example.images if _IMAGE.fullmatch(uri))
+    images = "".join(f'<img src="{uri}" alt="">' for uri in example.images if _IMAGE.fullmatch(uri))
     passages = "".join(
         f'<div class="passage"><div class="name">{escape(each.label)}</div><pre>{escape(each.text)}</pre></div>'
         for each in example.passages
     )
-    grids = "".join(map(_grid, example.grids))
-    return (
-        f'<details><summary><span class="id">{escape(example.title)}</span>{verdict}</summary><div class="inside">'
-        f"{f'<div class=images>{images}</div>' if images else ''}{grids}{passages}</div></details>"
-    )
+    grids = "".join(f"<div>{_grid(grid)}</div>" for grid in example.grids)
+    inside = f"{_inside('images', images)}{_inside('grids', grids)}{_inside('passages', passages)}"
+    summary = f'<summary><span class="id">{escape(example.title)}</span>{verdict}</summary>'
+    return f'<details{is_open}>{summary}<div class="inside">{inside}</div></details>'
+
+
+def _inside(name: str, body: str) -> str:
+    return f'<div class="{name}">{body}</div>' if body else ""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from benchmarks.report.content import Bar, Cell, Document, Item
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&])")
-_MOST_BINS = 16
+_MOST_POINTS = 16
 
 
 def markdown(document: Document) -> str:
@@ -54,7 +54,7 @@ def _item(item: Item) -> Iterable[str]:
 
 def figures_grid(item: Figures) -> Grid:
     """Return figures as a table."""
-    return Grid("", ("", "value"), tuple((each.name, each.number) for each in item.figures))
+    return Grid(item.title, ("", "value"), tuple((each.name, each.number) for each in item.figures), note=item.note)
 
 
 def bars_grid(chart: Bars) -> Grid:
@@ -73,7 +73,7 @@ def histogram_grid(chart: Histogram) -> Grid:
     total = sum(count for _, count in chart.counts) or 1
     rows = [
         (short(low) if low == high else f"{short(low)} to {short(high)}", f"{count:,}", f"{100 * count / total:.1f}")
-        for low, high, count in binned(chart.counts, _MOST_BINS)
+        for low, high, count in binned(chart.counts)
     ]
     return Grid(chart.title, ("value", "rows", "%"), tuple(rows), note=chart.note)
 
@@ -81,7 +81,7 @@ def histogram_grid(chart: Histogram) -> Grid:
 def lines_grid(chart: Lines) -> Grid:
     """Return curves as a table: their points, thinned out to at most sixteen."""
     every = sorted({x for line in chart.lines for x in line.x})
-    kept = every[:: max(1, -(-len(every) // _MOST_BINS))]
+    kept = every[:: max(1, -(-len(every) // _MOST_POINTS))]
     at = [dict(zip(line.x, line.y, strict=True)) for line in chart.lines]
     rows = [(short(x), *(short(round(line[x], 3)) if x in line else "–" for line in at)) for x in kept]
     return Grid(chart.title, (chart.x_label, *(line.name for line in chart.lines)), tuple(rows), note=chart.note)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from math import isfinite
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from benchmarks.report.comparing import compare
@@ -67,7 +68,7 @@ def make_report(
         first, second = runs
         found = compare(first, second, resamples=resamples, seed=seed)
         named = f"{first.name} and {second.name} compared"
-        return _document(title or named, runs, [comparison(first, second, found)])
+        return _document(title or named, runs, comparison(first, second, found))
     sections = [results(runs), by_group(runs), *_comparisons(runs, resamples, seed), rewards(runs), training(runs)]
     sections += [faults(runs), protocols(runs), all_metrics(runs)]
     return _document(title or _title(runs), runs, sections)
@@ -81,14 +82,15 @@ def _comparisons(runs: Sequence[Run], resamples: int, seed: int) -> list[Section
         return []
     first, second = evaluated
     try:
-        return [comparison(first, second, compare(first, second, resamples=resamples, seed=seed))]
+        return comparison(first, second, compare(first, second, resamples=resamples, seed=seed))
     except DataError as error:  # a report of two runs on different rows, or without them, is a report all the same
         return [Section(f"{first.name} → {second.name}", (f"These could not be compared: {error}.",))]
 
 
 def _title(runs: Sequence[Run]) -> str:
     benchmarks = dict.fromkeys(TITLES[run.evaluation["benchmark"]] for run in runs if run.evaluation)
-    names = ", ".join(dict.fromkeys(run.name for run in runs))
+    named = [run for run in runs if run.evaluation] or runs
+    names = ", ".join(dict.fromkeys(run.name for run in named))
     return f"{', '.join(benchmarks)}: {names}" if benchmarks else names
 
 
@@ -127,4 +129,4 @@ def _as_json(value: Any) -> Any:
             return [_as_json(each) for each in value]
         fields = {name: _as_json(each) for name, each in value._asdict().items()}
         return {"kind": type(value).__name__.lower(), **fields}
-    return value
+    return None if isinstance(value, float) and not isfinite(value) else value

@@ -34,24 +34,28 @@ def rewards(runs: Sequence[Run]) -> Section:
 
 
 def _summary(name: str, found: Mapping[str, Any]) -> list[Item]:
-    total, accuracy = found["total"], found["accuracy"]
-    figures = Figures(
-        (
-            Figure(
-                "mean total", Number(f"{total['value']:.3f}", written_range("total", total["low"], total["high"])), name
-            ),
-            Figure(
-                "accuracy",
-                Number(f"{written('', accuracy['value'])} %", written_range("", accuracy["low"], accuracy["high"])),
-                "all right and no more",
-            ),
-            Figure("parse rate", Number(f"{written('', found['parse_rate'])} %"), "the form is as it should be"),
-            Figure("rows", Number(f"{found['rows']:,}")),
-        )
+    figures = (
+        Figure("mean total", _number("total", found["total"])),
+        Figure("accuracy", _number("accuracy", found["accuracy"], " %"), "all right and no more"),
+        Figure(
+            "parse rate", _number("parse_rate", {"value": found["parse_rate"]}, " %"), "the form is as it should be"
+        ),
+        Figure("unit", _number("unit", {"value": found["unit"]}), "share of the best reward, from 0"),
     )
-    parts: list[tuple[Cell, ...]] = [(part, f"{mean:+.3f}") for part, mean in found["parts"].items()]
-    rows = (*parts, ("total", f"{total['value']:+.3f}"))
-    return [figures, Grid(f"{name}: mean of each part", ("part", "mean"), rows, note=found["signature"])]
+    parts = {**found["parts"], "total": found["total"]["value"]}
+    rows: tuple[tuple[Cell, ...], ...] = tuple(
+        (part, Number(f"{mean:+.3f}".replace("-", "−"), value=mean)) for part, mean in parts.items()
+    )
+    return [
+        Figures(figures, f"{name}, {found['rows']:,} rows", found["signature"]),
+        Grid(f"{name}: mean of each part", ("part", "mean"), rows),
+    ]
+
+
+def _number(metric: str, found: Mapping[str, Any], sign: str = "") -> Number:
+    value, low, high = found["value"], found.get("low"), found.get("high")
+    bounds = written_range(metric, low, high)
+    return Number(f"{written(metric, value)}{sign}", bounds and f"{bounds}{sign}", value, low, high)
 
 
 def _counted(scores: RowScores) -> dict[str, list[tuple[float, int]]]:
@@ -65,7 +69,7 @@ def _histograms(name: str, counts: Mapping[str, Sequence[Sequence[float]]], rows
     return [
         Histogram(f"{name}: {part}", tuple((float(value), int(count)) for value, count in pairs), f"{rows:,} rows")
         for part, pairs in counts.items()
-        if pairs
+        if pairs and part != "unit"  # which is no part
     ]
 
 

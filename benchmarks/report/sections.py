@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks.evaluation.metric_names import LOWER_IS_BETTER, MEANINGS, PLAIN, written, written_range
@@ -43,7 +44,8 @@ def number(metric: str, found: Found | None) -> Number:
     """Return a number of a table with its bounds."""
     if found is None:
         return Number("–")
-    return Number(written(metric, found["estimate"]), written_range(metric, found["low"], found["high"]))
+    value, low, high = found["estimate"], found["low"], found["high"]
+    return Number(written(metric, value), written_range(metric, low, high), value, low, high)
 
 
 def results(runs: Sequence[Run]) -> Section:
@@ -51,9 +53,8 @@ def results(runs: Sequence[Run]) -> Section:
     items: list[Item] = []
     for benchmark in dict.fromkeys(run.evaluation["benchmark"] for run in runs if run.evaluation):
         of_benchmark = [run for run in runs if run.evaluation and run.evaluation["benchmark"] == benchmark]
-        if len(of_benchmark) == 1:
-            items.append(_headline_figures(of_benchmark[0]))
-        items.append(_headline_table(benchmark, of_benchmark))
+        one = len(of_benchmark) == 1
+        items.append(_headline_figures(of_benchmark[0]) if one else _headline_table(benchmark, of_benchmark))
     return Section("Results", tuple(items))
 
 
@@ -70,13 +71,14 @@ def _headline_figures(run: Run) -> Figures:
         shown[1:1] = [
             _figure(f"TAcc, {group}", "TAcc", run.table[group]["TAcc"]) for group in ("ID", "OOD") if group in run.table
         ]
-    return Figures(tuple(shown))
+    title = f"{TITLES[run.evaluation['benchmark']]}: {run.name}, {run.evaluation['rows']:,} rows"
+    return Figures(tuple(shown), title, run.evaluation["signatures"][run.protocol])
 
 
 def _figure(name: str, metric: str, found: Found) -> Figure:
     plain = metric in PLAIN
     value = number(metric, found)
-    shown = value if plain else Number(f"{value.text} %", f"{value.bounds} %" if value.bounds else "")
+    shown = value if plain else value._replace(text=f"{value.text} %", bounds=value.bounds and f"{value.bounds} %")
     return Figure(name, shown, MEANINGS.get(metric, ""))
 
 
@@ -200,7 +202,7 @@ def faults(runs: Sequence[Run]) -> Section:
     for run in runs:
         for code_rows, examples in (_evaluation_faults(run), _reward_faults(run)):
             if code_rows:
-                items.append(Grid(f"{run.name}: faults", ("fault", "what", "rows", "%"), tuple(code_rows), words=2))
+                items.append(Grid(f"{run.name}: faults", ("fault", "first in", "rows", "%"), tuple(code_rows), words=2))
                 items += examples
     return Section("Faults", tuple(items))
 
@@ -212,13 +214,20 @@ def _evaluation_faults(run: Run) -> tuple[list[tuple[Cell, ...]], list[Example]]
     examples = []
     total = run.evaluation["rows"]
     for code, fault in run.evaluation["faults"].get(run.protocol, {}).items():
-        rows.append((code, fault["examples"][0]["place"], f"{fault['rows']:,}", written("", fault["rows"] / total)))
+        rows.append(
+            (code, _place(fault["examples"][0]["place"]), f"{fault['rows']:,}", written("", fault["rows"] / total))
+        )
         passages = tuple(
-            Passage(f"{each['place']}, end of the text", each["end_of_text"] or "(empty)")
+            Passage(f"{_place(each['place'])}, end of the text", each["end_of_text"] or "(empty)")
             for each in fault["examples"][:_MOST_EXAMPLES]
         )
         examples.append(Example(code, f"{fault['rows']:,} rows", None, passages=passages))
     return rows, examples
+
+
+def _place(place: str) -> str:
+    """Return ``file:line`` without the folder, which is nobody's business."""
+    return PurePath(place).name
 
 
 def _reward_faults(run: Run) -> tuple[list[tuple[Cell, ...]], list[Example]]:
@@ -226,7 +235,12 @@ def _reward_faults(run: Run) -> tuple[list[tuple[Cell, ...]], list[Example]]:
         return [], []
     total = run.rewards["rows"]
     rows: list[tuple[Cell, ...]] = [
-        (each["code"], f"{each['message']} ({each['example']})", f"{each['rows']:,}", written("", each["rows"] / total))
+        (
+            each["code"],
+            f"{_place(each['example'])}: {each['message']}",
+            f"{each['rows']:,}",
+            written("", each["rows"] / total),
+        )
         for each in run.rewards["faults"]
     ]
     return rows, []

@@ -15,33 +15,41 @@ if TYPE_CHECKING:
 
     from benchmarks.report.content import Bar, Bars, Histogram, Line, Lines
 
-WIDTH: Final = 440
-_LABELS: Final = 132  # room for the labels of bars
-_VALUES: Final = 46  # room for their numbers
+WIDTH: Final = 380
+_LABELS: Final = 116  # room for the labels of bars
+_VALUES: Final = 40  # room for their numbers
 _THICK: Final = 13  # of a bar
 _APART: Final = 9  # between groups of bars
-_HEIGHT: Final = 200  # of upright charts
-_MOST_BARS: Final = 40  # of a histogram; more values are put into bins
-_MOST_LETTERS: Final = 22  # of a label
+_HEIGHT: Final = 190  # of upright charts
+_MOST_VALUES: Final = 12  # of a histogram with a bar for each; more values are put into bins of equal width
+_MOST_BINS: Final = 24
+_WIDEST: Final = 64.0  # of an upright bar
+_BESIDE: Final = 16  # letters of a label that still fit beside its bars
+_LINE: Final = 15  # room for a label above its bars
 
 
 def bars_svg(chart: Bars) -> str:
-    """Draw horizontal bars with error bars, a group for each label."""
+    """Draw horizontal bars with error bars, a group for each label; long labels stand above their bars."""
     shown = [bar for _, bars in chart.series for bar in bars if bar is not None]
-    top = max([chart.limit, *(bar.value for bar in shown), *(bar.high for bar in shown if bar.high is not None)])
+    top = max([chart.limit, *(bar.length for bar in shown), *(bar.high for bar in shown if bar.high is not None)])
     step = tick_step(top, 4)
     end = max(step, ceil(top / step - 1e-9) * step)
+    above = max(map(len, chart.labels)) > _BESIDE
+    left, over = (2, _LINE) if above else (_LABELS, 0)
 
     def x(value: float) -> float:
-        return _LABELS + (WIDTH - _LABELS - _VALUES) * min(max(value, 0.0), end) / end
+        return left + (WIDTH - left - _VALUES) * min(max(value, 0.0), end) / end
 
-    group = _THICK * len(chart.series) + _APART
+    group = over + _THICK * len(chart.series) + _APART
     bottom = group * len(chart.labels) + 4
     pieces = [_grid_line(x(tick), bottom, short(tick)) for tick in ticks(0, end, step)]
     for place, label in enumerate(chart.labels):
-        y = place * group + _APART / 2
-        middle = y + _THICK * len(chart.series) / 2 + 4
-        pieces.append(_label(label, _LABELS - 8, middle))
+        y = place * group + over + _APART / 2
+        if above:
+            pieces.append(f'<text x="{left}" y="{y - 4:.1f}">{escape(label)}</text>')
+        else:
+            middle = y + _THICK * len(chart.series) / 2 + 4
+            pieces.append(f'<text class="label" x="{left - 8}" y="{middle:.1f}">{escape(label)}</text>')
         for number, (_, bars) in enumerate(chart.series):
             bar = bars[place]
             if bar is not None:
@@ -51,7 +59,7 @@ def bars_svg(chart: Bars) -> str:
 
 def _bar(bar: Bar, x: Callable[[float], float], y: float, number: int) -> str:
     tip = f"<title>{escape(bar.tooltip)}</title>" if bar.tooltip else ""
-    left, right, middle = x(0), x(bar.value), y + _THICK / 2
+    left, right, middle = x(0), x(bar.length), y + _THICK / 2
     wide = max(right - left, 1.0)
     drawn = f'<rect class="s{number % 6}" x="{left}" y="{y + 1:.1f}" width="{wide:.1f}" height="{_THICK - 2}" rx="2"/>'
     whisker = ""
@@ -65,11 +73,6 @@ def _bar(bar: Bar, x: Callable[[float], float], y: float, number: int) -> str:
     return f"<g>{tip}{drawn}{whisker}{value}</g>"
 
 
-def _label(text: str, x: float, y: float) -> str:
-    short_text = text if len(text) <= _MOST_LETTERS else f"{text[: _MOST_LETTERS - 1]}…"
-    return f'<text class="label" x="{x:.1f}" y="{y:.1f}">{escape(short_text)}<title>{escape(text)}</title></text>'
-
-
 def _grid_line(x: float, bottom: float, text: str) -> str:
     return (
         f'<path class="grid" d="M{x:.1f} 0V{bottom:.1f}"/>'
@@ -79,7 +82,7 @@ def _grid_line(x: float, bottom: float, text: str) -> str:
 
 def histogram_svg(chart: Histogram) -> str:
     """Draw how often each value occurs; values that are many are put into bins of equal width."""
-    bins = binned(chart.counts, _MOST_BARS)
+    bins = binned(chart.counts)
     total = sum(count for _, count in chart.counts) or 1
     most = max(count for _, _, count in bins)
     left, top, bottom = 8.0, 18.0, _HEIGHT - 34.0
@@ -90,33 +93,46 @@ def histogram_svg(chart: Histogram) -> str:
         x, height = left + place * wide, (bottom - top) * count / most
         name = short(low) if low == high else f"{short(low)} to {short(high)}"
         tip = f"<title>{name}: {count:,} rows ({100 * count / total:.1f} %)</title>"
-        gap = min(3.0, wide / 6)
+        middle, thick = x + wide / 2, min(wide - 2 * min(3.0, wide / 6), _WIDEST)
         pieces.append(
-            f'<g>{tip}<rect class="s0" x="{x + gap:.1f}" y="{bottom - height:.1f}" '
-            f'width="{wide - 2 * gap:.1f}" height="{max(height, 1 if count else 0):.1f}" rx="2"/></g>'
+            f'<g>{tip}<rect class="s0" x="{middle - thick / 2:.1f}" y="{bottom - height:.1f}" '
+            f'width="{thick:.1f}" height="{max(height, 1 if count else 0):.1f}" rx="2"/></g>'
         )
         if place % every == 0:
-            pieces.append(f'<text class="tick" x="{x + wide / 2:.1f}" y="{bottom + 15:.1f}">{short(low)}</text>')
-        if len(bins) <= 12 and count:
-            share = f"{100 * count / total:.0f}%"
-            pieces.append(f'<text class="tick" x="{x + wide / 2:.1f}" y="{bottom - height - 4:.1f}">{share}</text>')
+            at = middle if low == high else x
+            pieces.append(f'<text class="tick" x="{at:.1f}" y="{bottom + 15:.1f}">{short(low)}</text>')
+        if len(bins) <= _MOST_VALUES and count:
+            share = _share(100 * count / total)
+            pieces.append(f'<text class="tick" x="{middle:.1f}" y="{bottom - height - 4:.1f}">{share}</text>')
     return _svg(_HEIGHT - 12, chart.title, pieces)
 
 
-def binned(counts: Sequence[tuple[float, int]], most: int) -> list[tuple[float, float, int]]:
-    """Return bars of a histogram: least and greatest value, number of rows.
+def _share(percent: float) -> str:
+    """Return a share as a label: neither nothing nor everything is said of what is only nearly so."""
+    if percent < 1:
+        return "&lt;1%"
+    return "&gt;99%" if 99.5 <= percent < 100 else f"{percent:.0f}%"
 
-    >>> binned([(0.0, 3), (1.0, 2)], 5), binned([(0.0, 1), (0.1, 1), (0.9, 4)], 2)
-    ([(0.0, 0.0, 3), (1.0, 1.0, 2)], [(0.0, 0.45, 2), (0.45, 0.9, 4)])
+
+def binned(counts: Sequence[tuple[float, int]], most: int = _MOST_VALUES) -> list[tuple[float, float, int]]:
+    """Return the bars of a histogram: least and greatest value, number of rows.
+
+    One for each value; or, of more values than *most*, bins of one round width, a value on an edge in the upper one.
+
+    >>> binned([(0.0, 3), (1.0, 2)])
+    [(0.0, 0.0, 3), (1.0, 1.0, 2)]
+    >>> binned([(0.0, 1), (0.3, 1), (21.5, 4)], 2)[:2]
+    [(0.0, 1.0, 2), (1.0, 2.0, 0)]
     """
     if len(counts) <= most:
         return [(value, value, count) for value, count in counts]
     low, high = counts[0][0], counts[-1][0]
-    wide = (high - low) / most
-    heights = [0] * most
+    wide = tick_step(high - low, _MOST_BINS)
+    first = floor(low / wide + 1e-9)
+    heights = [0] * (floor(high / wide + 1e-9) - first + 1)
     for value, count in counts:
-        heights[min(most - 1, int((value - low) / wide))] += count
-    return [(low + at * wide, low + (at + 1) * wide, count) for at, count in enumerate(heights)]
+        heights[floor(value / wide + 1e-9) - first] += count
+    return [((first + at) * wide, (first + at + 1) * wide, count) for at, count in enumerate(heights)]
 
 
 def lines_svg(chart: Lines) -> str:
@@ -187,11 +203,13 @@ def short(value: float) -> str:
     """Return a number in few letters.
 
     >>> short(1200), short(0.30000000000000004), short(12000), short(-1.0)
-    ('1,200', '0.3', '12k', '-1')
+    ('1,200', '0.3', '12k', '−1')
     """
     if abs(value) >= 10_000:
-        return f"{value / 1000:,.4g}k"
-    return f"{value:,.0f}" if value == round(value) else f"{value:.3g}"
+        text = f"{value / 1000:,.4g}k"
+    else:
+        text = f"{value:,.0f}" if value == round(value) else f"{value:.3g}"
+    return text.replace("-", "−")
 
 
 def _svg(height: float, title: str, pieces: Sequence[str]) -> str:

@@ -4,30 +4,38 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from itertools import pairwise, product
+from string import ascii_uppercase
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from rewards.errors import ConfigError, DataError
+from rewards.questions import QuestionSpec
 from rewards.targets import read_target
+from rewards.tasks.prompts import fill_prompt, prompt_columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from parsers.formats import RecordFormat
+    from rewards.questions import Kind
     from rewards.tasks import Task
     from rewards.tiered import Record
 
 OBJECTS = 10
-"""Numbers that an integer field takes in drawn scenes, from 0 (TRANCE scenes have ten objects)."""
+"""How many numbers an integer field takes in drawn scenes, from its smallest (TRANCE scenes have ten objects)."""
 
 _NAMES = ("sofa", "lamp", "ball", "table", "window", "plant", "chair", "clock", "shelf", "mirror", "door", "basket")
-_ANSWERS: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
-    (("A", "B", "C", "D"), ("to the left", "to the right", "in front", "behind")),
-    (("yes", "no"), ()),
-    (("2", "4", "8", "16", "32", "64"), ()),
-)
-"""What can be answered to a drawn question, and the options' texts: a choice, yes or no, a number of metres."""
+_OPTIONS = ("to the left", "to the right", "in front", "behind")
+_ANSWERS: dict[Kind, tuple[str, ...]] = {
+    "choice": tuple(ascii_uppercase[: len(_OPTIONS)]),
+    "yes_no": ("yes", "no"),
+    "number": ("2", "4", "8", "16", "32", "64"),
+    "text": _NAMES[:4],
+}
+"""What can be answered to a drawn question; a number is one of metres."""
+_DRAWN: tuple[Kind, ...] = ("choice", "yes_no", "number")
+"""Kinds of answers that are drawn in turn where the task does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +73,12 @@ def target_text(scene: Scene) -> str:
 
 def prompt_text(scene: Scene) -> str:
     """Return a prompt for the scene, as far as the audit needs one."""
+    options = " ".join(f"({letter}) {text}" for (letter,), text in zip(scene.universe, scene.options, strict=False))
+    if scene.task.prompt is not None:
+        return fill_prompt(scene.task, dict.fromkeys(prompt_columns(scene.task.prompt), options or "..."))
     if scene.task.record_format is not None:
         fields = ".".join(field.name for field in scene.task.record_format.fields)
         return f"Name all changes, separated by commas, each as {fields}, e.g. {spell(scene.task, scene.universe[0])}."
-    options = " ".join(f"({letter}) {text}" for (letter,), text in zip(scene.universe, scene.options, strict=False))
     return f"Name the reference objects of each view, then answer. {options}".rstrip()
 
 
@@ -112,9 +122,14 @@ def _draw(task: Task, rng: np.random.Generator, at: int, changes: Sequence[int])
 
 
 def _draw_question(task: Task, rng: np.random.Generator, at: int) -> Scene:
-    answers, options = _ANSWERS[at % len(_ANSWERS)]
+    assert isinstance(task.spec, QuestionSpec)
+    kind = task.spec.kind or _DRAWN[at % len(_DRAWN)]
+    answers = _ANSWERS[kind]
+    if kind == "choice" and task.spec.letters is not None:
+        answers = tuple(task.spec.letters[: len(_OPTIONS)])
+    options = _OPTIONS[: len(answers)] if kind == "choice" and answers == _ANSWERS[kind][: len(answers)] else ()
     visible, references = [], []
-    for _ in range(2 + int(rng.integers(2))):
+    for _ in range(2 + int(rng.integers(2)) if task.spec.reference_weight else 0):
         seen = [_NAMES[place] for place in rng.permutation(len(_NAMES))[:5]]
         visible.append(tuple(seen))
         references.append(tuple(seen[: 1 + int(rng.integers(3))]))
@@ -131,7 +146,8 @@ def _combinations(record_format: RecordFormat) -> Iterator[tuple[int | str, ...]
     for vocabulary in record_format.branches():
         domains: list[Sequence[int | str]] = []
         for field in record_format.fields:
-            open_words = range(OBJECTS) if field.kind == "integer" else _NAMES[:5]
+            low, high = field.limits
+            open_words = range(low, min(high + 1, low + OBJECTS)) if field.kind == "integer" else _NAMES[:5]
             domains.append(vocabulary[field.name] if field.kind == "closed" else open_words)
         yield from product(*domains)
 
@@ -177,11 +193,10 @@ def _read_question(task: Task, target: str, references: Any, options: Any) -> Sc
     from rewards.answers import infer_kind  # noqa: PLC0415  only questions need its grammars
     from rewards.references import reference_names  # noqa: PLC0415
 
+    assert isinstance(task.spec, QuestionSpec)
     texts = tuple(map(str, options.values() if hasattr(options, "values") else options or ()))
-    place = (
-        ("choice", "yes_no", "number").index(kind) if (kind := infer_kind(target, options=options)) != "text" else -1
-    )
-    answers = tuple("ABCDEFGHIJKLMNOPQRSTUVWXYZ"[: len(texts)]) or (_ANSWERS[place][0] if place >= 0 else _NAMES[:4])
+    kind = task.spec.kind or infer_kind(target, options=options)
+    answers = tuple(ascii_uppercase[: len(texts)]) or _ANSWERS[kind]
     universe = tuple((answer,) for answer in dict.fromkeys((*answers, target)))
     views = (
         [] if references is None else [tuple(sorted(names)) for _, names in sorted(reference_names(references).items())]

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
 
-from parsers.formats import Field, RecordFormat
-from parsers.values import Transformation
 from rewards.errors import ConfigError
 from rewards.questions import QuestionSpec
 from rewards.spec import TieredSpec
-from rewards.tasks.check import check_fields, check_format, check_keys, words
+from rewards.tasks.cases import Case, read_case
+from rewards.tasks.declared import Declared, read_declared
+from rewards.tasks.prompts import check_prompt
+from rewards.tasks.records import check_format, read_format, read_tiered
+
+if TYPE_CHECKING:
+    from parsers.formats import RecordFormat
 
 _HERE = Path(__file__).parent
+_KEYS = {
+    "records": ("name", "about", "kind", "fields", "synonyms", "forms", "reward", "prompt", "cases"),
+    "question": ("name", "about", "kind", "answer", "reward", "prompt", "cases"),
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,12 +34,18 @@ class Task:
         kind: ``"records"``, a list of records under a `TieredSpec`; or ``"question"``, an answer and references.
         spec: the reward.
         record_format: of a list task, what one record looks like.
+        about: one line for people.
+        prompt: a template of the prompt, see `rewards.tasks.prompts`; None where there is none.
+        cases: completions and what they are to earn, see `rewards.tasks.cases`.
     """
 
     name: str
     kind: Literal["records", "question"]
     spec: TieredSpec | QuestionSpec
     record_format: RecordFormat | None = None
+    about: str = ""
+    prompt: str | None = None
+    cases: tuple[Case, ...] = ()
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -51,7 +65,8 @@ def load_task(name: str) -> Task:
     """Return a task by name, or by the path of its own YAML file.
 
     Raises:
-        ConfigError: if there is no such task, or its file is wrong.
+        ConfigError: if there is no such task, or its file is wrong: ``my_task.yaml:17: reward.tiers[1].fields[0]:
+            unknown field 'soruce' (did you mean 'source'?)``.
     """
     if name in task_names():
         return _read(_HERE.joinpath(f"{name}.yaml"))
@@ -62,69 +77,48 @@ def load_task(name: str) -> Task:
 
 
 def _read(source: Path) -> Task:
-    import yaml  # noqa: PLC0415  `import rewards` should not pay for it
-
-    try:
-        declared = yaml.safe_load(source.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{source}: {' '.join(str(error).split())}") from error
-    try:
-        task = _task(declared)
-        if task.record_format is not None and source.parent != _HERE:  # the package's own are checked by its tests
-            check_format(task.record_format)
-    except ConfigError as error:
-        raise ConfigError(f"{source}: {error}") from error
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ConfigError(f"{source}: the declaration lacks or misuses {error}") from error
+    whole = read_declared(source)
+    kind = whole.entries().get("kind")
+    if kind is None:
+        raise whole.error("the key 'kind' is missing")
+    known = _KEYS[kind.choice(tuple(_KEYS))]
+    declared = whole.fields(known, needed=("name", "reward"))
+    task = _records(whole, declared) if kind.value == "records" else _question(declared)
+    if task.record_format is not None and source.parent != _HERE:  # the package's own are checked by its tests
+        check_format(task.record_format, declared["forms"])
     return task
 
 
-def _task(declared: dict[str, Any]) -> Task:
-    check_keys(declared, ("name", "kind", "fields", "synonyms", "forms", "reward"), "the declaration")
-    reward = dict(declared["reward"])
-    if declared["kind"] == "question":
-        return Task(declared["name"], "question", QuestionSpec().change(**reward))
-    if declared["kind"] != "records":
-        raise ConfigError(f"kind is {declared['kind']!r}; it is 'records' or 'question'")
-    record_format = _format(declared)
-    tiers = _tiers(reward.pop("tiers"))
-    names = tuple(field.name for field in record_format.fields)
-    return Task(declared["name"], "records", TieredSpec(fields=names, tiers=tiers).change(**reward), record_format)
+def _records(whole: Declared, declared: dict[str, Declared]) -> Task:
+    for name in ("fields", "forms"):
+        if name not in declared:
+            raise whole.error(f"the key {name!r} is missing")
+    record_format = read_format(declared)
+    spec = read_tiered(declared["reward"], record_format)
+    return _finish(declared, Task(declared["name"].text(), "records", spec, record_format))
 
 
-def _tiers(declared: list[dict[str, Any]]) -> dict[tuple[str, ...], float]:
-    tiers: dict[tuple[str, ...], float] = {}
-    for tier in declared:
-        check_keys(tier, ("fields", "pays"), "a tier")
-        if (key := tuple(tier["fields"])) in tiers:
-            raise ConfigError(f"there are two tiers of the fields {', '.join(key)}")
-        tiers[key] = float(tier["pays"])
-    return tiers
+def _question(declared: dict[str, Declared]) -> Task:
+    spec = QuestionSpec()
+    options = declared["reward"].entries()
+    if "answer" in declared:
+        options |= declared["answer"].fields(("kind", "letters"))
+    for name, value in options.items():
+        try:
+            spec = spec.change(**{name: value.value})
+        except ConfigError as error:
+            raise value.error(error) from error
+    return _finish(declared, Task(declared["name"].text(), "question", spec))
 
 
-def _field(declared: dict[str, Any]) -> Field:
-    check_keys(declared, ("name", "kind", "values", "by", "values_by"), "a field")
-    where = f"the values of field {declared['name']!r}"
-    values_by = declared.get("values_by", {})
-    return Field(
-        name=str(declared["name"]),
-        kind=declared["kind"],
-        values=words(declared.get("values", ()), where),
-        by=declared.get("by"),
-        values_by=tuple(
-            zip(words(values_by, where), (words(values, where) for values in values_by.values()), strict=True)
-        ),
-    )
-
-
-def _format(declared: dict[str, Any]) -> RecordFormat:
-    fields = tuple(_field(each) for each in declared["fields"])
-    check_fields(fields)
-    synonyms = declared.get("synonyms", {})
-    named_as_transformation = tuple(field.name for field in fields) == Transformation._fields
-    return RecordFormat(
-        fields=fields,
-        forms=words(declared["forms"], "the forms"),
-        synonyms=tuple(zip(words(synonyms, "the synonyms"), words(synonyms.values(), "the synonyms"), strict=True)),
-        make=Transformation._make if named_as_transformation else tuple,
+def _finish(declared: dict[str, Declared], task: Task) -> Task:
+    """Return the task with what every kind can have."""
+    prompt = declared.get("prompt")
+    if prompt is not None:
+        check_prompt(prompt, task.record_format)
+    return replace(
+        task,
+        about=declared["about"].text() if "about" in declared else "",
+        prompt=None if prompt is None else prompt.text().rstrip("\n"),
+        cases=tuple(read_case(each, task.parts) for each in declared["cases"].items()) if "cases" in declared else (),
     )

@@ -40,6 +40,52 @@ def pixels(image):
     return np.asarray(Image.open(io.BytesIO(image) if isinstance(image, bytes) else image).convert("RGB"))
 
 
+# What is wrong with a record costs no other record, where somebody listens
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "good"),
+    [
+        ("tvr", "trance/data.jsonl", 6),
+        ("mindcube", "mindcube/raw/MindCube_tiny.jsonl", 4),
+        ("sparbench", "sparbench/test.jsonl", None),
+        ("spar7m", "spar7m/spar/scannet/qa_jsonl/train/depth_prediction_oc/sentence/sentence_1.jsonl", 1),
+    ],
+)
+def test_bad_records_are_told_and_left_out(tmp_path, name, path, good):
+    text = (DATA / path).read_text(encoding="utf-8").strip()
+    file = tmp_path / Path(path).name
+    file.write_text('{"broken\n[1]\n{}\n' + text + "\n{}\n", encoding="utf-8")
+    lines = len(text.splitlines())
+    errors = []
+    found = list(load(name, file, check_images=False, on_error=lambda error: errors.append(str(error))))
+    assert len(found) == (lines if good is None else good)
+    places = [f"{file}:{number}" for number in (1, 2, 3, lines + 4)]
+    assert [error.split(": ")[0] for error in errors] == places
+    assert {sample.place for sample in found} == {f"{file}:{number}" for number in range(4, lines + 4)}
+    with pytest.raises(DataError):
+        list(load(name, file, check_images=False))
+
+
+def test_bad_rows_of_tables_are_told_and_left_out(tmp_path):
+    text = (DATA / "mmsi" / "MMSI_bench.tsv").read_text(encoding="utf-8")
+    file = tmp_path / "MMSI_bench.tsv"
+    file.write_text(text.replace("\n0\t", "\nx\t"), encoding="utf-8")
+    whole = list(load("mmsi", DATA / "mmsi"))
+    errors = []
+    assert [sample.id for sample in load("mmsi", file, on_error=errors.append)] == [sample.id for sample in whole[1:]]
+    assert len(errors) == 1
+    assert "key 'index': expected a whole number, found 'x'" in str(errors[0])
+
+
+def test_bad_items_of_packed_trance_are_told_and_left_out(packed):
+    with h5py.File(packed, "r+") as data:
+        del data["test/data/0"]
+    errors = []
+    assert [sample.id for sample in load("tvr", packed, on_error=errors.append)] == ["1-center", "1-left", "1-right"]
+    assert "test/data/0: missing" in str(errors[0])
+
+
 # TRANCE
 
 

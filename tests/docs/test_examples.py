@@ -1,7 +1,7 @@
 """Every example of the documentation runs, and shows what it says.
 
 The blocks of a page run in their order, in one folder and one namespace: a block with a title is written as that file;
-``python`` runs, with ``>>>`` as a doctest; ``console`` runs the lines after ``$`` that call ``star`` or a pipe into it;
+``python`` runs, with ``>>>`` as a doctest; ``console`` runs the lines after ``$`` that call ``star`` or make its input;
 ``json`` and ``yaml`` must be just that. Other languages are for reading.
 """
 
@@ -20,7 +20,7 @@ import yaml
 from tests.docs.pages import HOME, PAGES, read_blocks
 
 _FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
-_RUNNABLE = re.compile(r"(?:star|echo|printf|cat|head)\b")
+_RUNNABLE = re.compile(r"(?:star|echo|printf|cat|head|sed)\b")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(HOME)))

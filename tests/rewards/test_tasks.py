@@ -7,12 +7,14 @@ import pytest
 from parsers.formats import TRANCE, TVR
 from parsers.values import Transformation
 from rewards import score_completion
-from rewards.errors import ConfigError
+from rewards.errors import ConfigError, DataError
 from rewards.questions import QuestionSpec
 from rewards.spec import TVR as SPEC
 from rewards.spec import TieredSpec
 from rewards.tasks import load_task, task_names
-from rewards.tasks.check import check_format
+from rewards.tasks.cases import failed_cases
+from rewards.tasks.prompts import fill_prompt, prompt_columns
+from rewards.tasks.records import check_format
 
 GRAPH = """\
 name: graph
@@ -38,8 +40,25 @@ def load(tmp_path, text):
     return load_task(str(path))
 
 
-def test_the_package_declares_three_tasks():
-    assert task_names() == ["multiview", "trance", "tvr"]
+NAMES = ["flowchart", "mindcube", "mmsi", "multiview", "scene_graph", "spar_choice", "spar_number", "trance", "tvr"]
+
+
+def test_the_packages_tasks():
+    assert task_names() == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_task_of_the_package_passes_its_cases(name):
+    task = load_task(name)
+    assert failed_cases(task) == []
+    assert len(task.cases) >= 2
+    assert any(case.correct for case in task.cases)
+    assert any(not case.correct for case in task.cases)
+    assert task.name == name
+    assert task.about
+    assert prompt_columns(task.prompt)
+    if task.record_format is not None:
+        check_format(task.record_format)
 
 
 @pytest.mark.parametrize(("name", "record_format"), [("tvr", TVR), ("trance", TRANCE)])
@@ -105,41 +124,65 @@ def test_a_question_of_the_users_own(tmp_path):
 
 
 LABEL = '{name: label, kind: closed, values: ["yes", "no", 2]}'
+FORMS = '["{source} -> {target}: {label}", "({source}, {target}, {label})"]'
+# What is changed -> line: key: message.
 WRONG = {
-    "broken YAML": (("name: graph", "name: ["), "while parsing a flow sequence"),
-    "an unknown key": (("forms:", "froms:"), "unknown key 'froms' in the declaration (did you mean 'forms'?)"),
-    "an unknown key of a field": (("name: label,", "name: label, value: 3,"), "unknown key 'value' in a field (did you mean 'values'?)"),
-    "an unknown key of a tier": (("pays: 2", "pay: 2"), "unknown key 'pay' in a tier (did you mean 'pays'?)"),
-    "a missing key": (("name: graph\n", ""), "the declaration lacks or misuses 'name'"),
-    "no reward": ((GRAPH[GRAPH.index("reward:") :], ""), "the declaration lacks or misuses 'reward'"),
-    "an unknown kind": (("kind: records", "kind: record"), "kind is 'record'; it is 'records' or 'question'"),
-    "an unknown kind of field": (("target, kind: open", "target, kind: text"), "field 'target' is of kind 'text'; it is one of integer, closed, open"),
-    "an unknown option": (("incorrect_penalty", "incorrect_penalti"), "unknown reward option 'incorrect_penalti' (did you mean 'incorrect_penalty'?)"),
-    "a wrong option": (("incorrect_penalty: 0.5", "matching: best"), "matching is 'best'; it is one of 'one_to_one', 'literal'"),
-    "a price that is a word": (("pays: 5", "pays: lots"), "could not convert string to float: 'lots'"),
-    "a tier twice": (("[source, label]", "[source, target]"), "there are two tiers of the fields source, target"),
-    "a tier of unknown fields": (("[source, label]", "[source, lable]"), "tier ('source', 'lable') must be a tuple of some of the fields"),
-    "no exact tier": (("- {fields: [source, target, label], pays: 5}", ""), "one tier must hold all fields"),
-    "yes without quotes": (('"yes", "no"', "yes, no"), "the values of field 'label' hold True, which YAML reads as no word: write it in quotes"),
-    "a fraction as value": ((", 2]", ", 2.5]"), "the values of field 'label' hold 2.5, which YAML reads as no word"),
-    "values that are no list": (('["yes", "no", 2]', "yeses"), "the values of field 'label' are 'yeses'; they are a list"),
-    "forms that are no list": (('["{source} -> {target}: {label}", "({source}, {target}, {label})"]', '"{source} {target}: {label}"'), "they are a list"),
-    "no forms": (('["{source} -> {target}: {label}", "({source}, {target}, {label})"]', "[]"), "there are no forms"),
-    "a form without a field": (("{source} ->", "->"), "form '-> {target}: {label}' must name each of the fields label, source, target once"),
-    "a form with a field twice": (("({source},", "({target},"), "form '({target}, {target}, {label})' must name each of the fields"),
-    "a form of unknown fields": (("{target}: {label}", "{goal}: {label}"), "form '{source} -> {goal}: {label}' must name each of the fields"),
-    "a form that separators cut": (("{source} -> {target}", "{source}, {target}"), "'x, x: yes', of the form '{source}, {target}: {label}', does not read as itself"),
+    "broken YAML": (("name: graph", "name: ["), "3: while parsing a flow sequence expected ',' or ']', but got ':'"),
+    "no kind": (("kind: records\n", ""), "1: the key 'kind' is missing"),
+    "an unknown key": (("forms:", "froms:"), "8: froms: unknown key 'froms' (did you mean 'forms'?)"),
+    "a key of the other kind": (("synonyms:", "answer:"), "7: answer: unknown key 'answer'"),
+    "a key twice": (("synonyms:", "name:"), "7: name: this key stands here twice"),
+    "an unknown key of a field": (("name: label,", "name: label, value: 3,"), "6: fields[2].value: unknown key 'value' (did you mean 'values'?)"),
+    "an unknown key of a tier": (("pays: 2", "pay: 2"), "12: reward.tiers[1].pay: unknown key 'pay' (did you mean 'pays'?)"),
+    "a missing key": (("name: graph\n", ""), "1: the key 'name' is missing"),
+    "a missing key of a tier": ((", pays: 2", ""), "12: reward.tiers[1]: the key 'pays' is missing"),
+    "no reward": ((GRAPH[GRAPH.index("reward:") :], ""), "1: the key 'reward' is missing"),
+    "no fields": (("fields:", "synonyms2:"), "3: synonyms2: unknown key 'synonyms2' (did you mean 'synonyms'?)"),
+    "an unknown kind": (("kind: records", "kind: record"), "2: kind: unknown kind 'record' (did you mean 'records'?)"),
+    "an unknown kind of field": (("target, kind: open", "target, kind: text"), "5: fields[1].kind: unknown kind 'text' (one of integer, closed, open)"),
+    "a name of two words": (("name: target,", "name: the target,"), "5: fields[1].name: 'the target' is no name"),
+    "an unknown option": (("incorrect_penalty", "incorrect_penalti"), "14: reward.incorrect_penalti: unknown key 'incorrect_penalti' (did you mean 'incorrect_penalty'?)"),
+    "a wrong option": (("incorrect_penalty: 0.5", "matching: best"), "14: reward.matching: matching is 'best'; it is one of 'one_to_one', 'literal'"),
+    "a penalty that is a word": (("penalty: 0.5", "penalty: some"), "14: reward.incorrect_penalty: "),
+    "a price that is a word": (("pays: 5", "pays: lots"), "11: reward.tiers[0].pays: this is 'lots'; it is a number"),
+    "a price below nothing": (("pays: 5", "pays: -5"), "11: reward.tiers[0].pays: this is -5; a tier pays a finite number >= 0"),
+    "a tier twice": (("[source, label]", "[source, target]"), "13: reward.tiers[2].fields: there are two tiers of the fields source, target"),
+    "a tier of unknown fields": (("[source, label]", "[soruce, label]"), "13: reward.tiers[2].fields[0]: unknown field 'soruce' (did you mean 'source'?)"),
+    "no exact tier": (("- {fields: [source, target, label], pays: 5}", ""), "10: reward.tiers: one tier must hold all fields"),
+    "a table of unknown fields": (("incorrect_penalty: 0.5", "table: [[source, targte]]"), "14: reward.table[0][1]: unknown field 'targte' (did you mean 'target'?)"),
+    "a table without the tiers": (("incorrect_penalty: 0.5", "table: [[source, target, label]]"), "14: reward.table: tier ('source', 'target') is not in the table"),
+    "yes without quotes": (('"yes", "no"', "yes, no"), "6: fields[2].values[0]: YAML reads this as True, which is no word: write it in quotes"),
+    "a fraction as value": ((", 2]", ", 2.5]"), "6: fields[2].values[2]: YAML reads this as 2.5, which is no word"),
+    "values that are no list": (('["yes", "no", 2]', "yeses"), "6: fields[2].values: this is 'yeses'; it is a list"),
+    "no values": (('["yes", "no", 2]', "[]"), "6: fields[2].values: there are no values"),
+    "forms that are no list": ((FORMS, '"{source} {target}: {label}"'), "8: forms: this is '{source} {target}: {label}'; it is a list"),
+    "no forms": ((FORMS, "[]"), "8: forms: there are no forms"),
+    "a form without a field": (("{source} ->", "->"), "8: forms[0]: form '-> {target}: {label}' must name each of the fields label, source, target once"),
+    "a form with a field twice": (("({source},", "({target},"), "8: forms[1]: form '({target}, {target}, {label})' must name each of the fields"),
+    "a form of unknown fields": (("{target}: {label}", "{targt}: {label}"), "8: forms[0]: unknown field 'targt' (did you mean 'target'?)"),
+    "a form that is not closed": (("{target}: {label}", "{target}: {label"), "8: forms[0]: '{source} -> {target}: {label': "),
+    "a form that separators cut": (("{source} -> {target}", "{source}, {target}"), "8: forms[0]: 'x, x: yes', of the form '{source}, {target}: {label}', does not read as itself"),
     "a form without end of a field": (("{source} -> {target}", "{source} {target}"), "does not read as itself"),
-    "a form of backslashes": (("->", r"\\"), "give no grammar"),
-    "a closed field without values": ((LABEL, "{name: label, kind: closed}"), "field 'label': a closed field has values, and no other does"),
-    "an open field with values": ((LABEL, "{name: label, kind: open, values: [a]}"), "field 'label': a closed field has values, and no other does"),
-    "values that look alike": (('"yes", "no", 2', '"a b", "A-b"'), "field 'label': the values a b, A-b must differ in letters a-z or digits"),
-    "values without letters": (('"yes", "no", 2', '"北"'), "field 'label': the values 北 must differ in letters a-z or digits"),
-    "values that are not read": (('"yes", "no", 2', '"café"'), "does not read as itself"),
-    "a field twice": (("name: target, kind", "name: source, kind"), "each with a name of its own"),
-    "a dependence on nothing": ((LABEL, "{name: label, kind: closed, by: source, values_by: {a: [b]}}"), "field 'label': values_by must have one entry for each value of 'source'"),
-    "a dependence on nobody": ((LABEL, "{name: label, kind: closed, by: other, values_by: {a: [b]}}"), "values_by must have one entry for each value of 'other'"),
-    "two dependences": ((LABEL, "{name: label, kind: closed, by: x}\n  - {name: y, kind: closed, by: x}"), "only one field can depend on another one"),
+    "a form of backslashes": (("->", r"\\"), "8: forms: the forms give no grammar"),
+    "a closed field without values": ((LABEL, "{name: label, kind: closed}"), "6: fields[2]: a closed field has values, or else by and values_by"),
+    "an open field with values": ((LABEL, "{name: label, kind: open, values: [a]}"), "6: fields[2].values: a field that is open has no values"),
+    "a range of words": ((LABEL, '{name: label, kind: closed, values: ["yes"], range: [1, 2]}'), "6: fields[2].range: a field that is closed has no range"),
+    "a range upside down": ((LABEL, "{name: label, kind: integer, range: [3, 2]}"), "6: fields[2].range: this is [3, 2]; it is the smallest and the largest number"),
+    "values that look alike": (('"yes", "no", 2', '"a b", "A-b"'), "6: fields[2].values[1]: 'A-b' must differ from 'a b' in letters a-z or digits"),
+    "values without letters": (('"yes", "no", 2', '"北"'), "6: fields[2].values[0]: '北' must differ in letters a-z or digits"),
+    "values that are not read": (('"yes", "no", 2', '"yes", "café"'), "does not read as itself"),
+    "a field twice": (("name: target, kind", "name: source, kind"), "5: fields[1]: there are two fields 'source'"),
+    "a dependence on open words": ((LABEL, "{name: label, kind: closed, by: source, values_by: {a: [b]}}"), "6: fields[2].values_by: there must be one entry for each value of 'source'"),
+    "a dependence on nobody": ((LABEL, "{name: label, kind: closed, by: targte, values_by: {a: [b]}}"), "6: fields[2].by: unknown field 'targte' (did you mean 'target'?)"),
+    "a dependence without values": ((LABEL, "{name: label, kind: closed, by: target}"), "6: fields[2]: a closed field has values, or else by and values_by"),
+    "a synonym of nothing": (('{"yeah": "yes"}', '{"yeah": "yess"}'), "7: synonyms.yeah: 'yess' is no value of a closed field (did you mean 'yes'?)"),
+    "a synonym without letters": (('{"yeah": "yes"}', '{"--": "yes"}'), "7: synonyms.--: the spelling '--' has no letters"),
+    "a prompt of nothing": (("penalty: 0.5\n", 'penalty: 0.5\nprompt: "{} {form}"\n'), "15: prompt: {} is no name of a column"),
+    "a prompt that is not closed": (("penalty: 0.5\n", 'penalty: 0.5\nprompt: "{form"\n'), "15: prompt: the template cannot be read"),
+    "a prompt of an unknown vocabulary": (("penalty: 0.5\n", 'penalty: 0.5\nprompt: "{values[lable]}"\n'), "15: prompt: unknown vocabulary 'values[lable]' (did you mean 'label'?)"),
+    "a case without a total": (("penalty: 0.5\n", "penalty: 0.5\ncases:\n- completion: a\n  target: b\n"), "16: cases[0]: the key 'total' is missing"),
+    "a case of unknown parts": (("penalty: 0.5\n", "penalty: 0.5\ncases:\n- {completion: a, target: b, total: 1, parts: {exat: 1}}\n"), "16: cases[0].parts.exat: unknown part 'exat' (did you mean 'exact'?)"),
+    "a case that is perhaps correct": (("penalty: 0.5\n", "penalty: 0.5\ncases:\n- {completion: a, target: b, total: 1, correct: maybe}\n"), "16: cases[0].correct: this is 'maybe'; it is true or false"),
 }  # fmt: skip
 
 
@@ -150,14 +193,46 @@ def test_mistake(name, tmp_path):
     with pytest.raises(ConfigError) as caught:
         load(tmp_path, GRAPH.replace(old, new))
     assert message in str(caught.value)
-    assert str(caught.value).startswith(f"{tmp_path / 'task.yaml'}: ")
+    if message[0].isdigit():
+        assert str(caught.value).startswith(f"{tmp_path / 'task.yaml'}:{message}")
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("text", ["", "- 1", "text", "5"])
-def test_a_file_of_something_else(text, tmp_path):
-    with pytest.raises(ConfigError, match=r"task\.yaml: "):
+QUESTION = "name: q\nkind: question\nanswer: {kind: choice, letters: ABCD}\nreward: {answer_weight: 2}\n"
+WRONG_QUESTION = {
+    "an unknown kind of answer": (("choice", "choise"), "3: answer.kind: kind is 'choise'; it is one of choice, yes_no, number, text"),
+    "letters that are none": (("ABCD", "abcd"), "3: answer.letters: letters is 'abcd'; it is two or more capital letters"),
+    "letters twice": (("ABCD", "AABB"), "3: answer.letters: letters is 'AABB'"),
+    "an unknown key": (("letters", "leters"), "3: answer.leters: unknown key 'leters' (did you mean 'letters'?)"),
+    "an unknown weight": (("answer_weight", "answer_wait"), "4: reward.answer_wait: unknown reward option 'answer_wait'"),
+    "a weight below nothing": (("weight: 2", "weight: -1"), "4: reward.answer_weight: answer_weight is -1; it is a number from 0"),
+    "fields": (("reward", "fields: []\nreward"), "4: fields: unknown key 'fields'"),
+    "a form in the prompt": (("reward", 'prompt: "{form}"\nreward'), "4: prompt: a question has no form"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WRONG_QUESTION)
+def test_mistake_in_a_question(name, tmp_path):
+    (old, new), message = WRONG_QUESTION[name]
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, QUESTION.replace(old, new))
+    assert str(caught.value).startswith(f"{tmp_path / 'task.yaml'}:{message}")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", ": the file is empty"),
+        ("- 1", ":1: this is [1]; it is a mapping of keys to values"),
+        ("text", ":1: this is 'text'; it is a mapping"),
+        ("a: 1\n--- \nb: 2", ":2: "),
+        ("? [a]\n: 1", ":1: YAML reads this as ['a'], which is no word"),
+    ],
+)
+def test_a_file_of_something_else(text, message, tmp_path):
+    with pytest.raises(ConfigError) as caught:
         load(tmp_path, text)
+    assert str(caught.value).startswith(f"{tmp_path / 'task.yaml'}{message}")
 
 
 def test_a_file_of_other_bytes(tmp_path):
@@ -171,6 +246,81 @@ def test_a_file_of_other_bytes(tmp_path):
 def test_unknown_tasks(name):
     with pytest.raises(ConfigError) as caught:
         load_task(name)
-    assert (
-        str(caught.value) == f"unknown task {name!r}; it is one of multiview, trance, tvr, or the path of a YAML file"
-    )
+    assert str(caught.value) == f"unknown task {name!r}; it is one of {', '.join(NAMES)}, or the path of a YAML file"
+
+
+def test_an_integer_with_a_range(tmp_path):
+    text = "name: n\nkind: records\nfields: [{name: thing, kind: integer, range: [2, 12]}]\nforms: ['#{thing}']\n"
+    task = load(tmp_path, text + "reward: {tiers: [{fields: [thing], pays: 1}]}")
+    score = score_completion("<think></think><answer>#2, #12, #13, #1</answer>", "#2, #12", task=task)
+    assert score.answer.items == ((2,), (12,))
+    assert [fault.message for fault in score.answer.invalid] == [
+        "'13' is not a thing (2 to 12)",
+        "'1' is not a thing (2 to 12)",
+    ]
+    assert [(fault.code, fault.offset) for fault in score.answer.invalid] == [
+        ("unknown_thing", 10),
+        ("unknown_thing", 15),
+    ]
+    with pytest.raises(DataError, match=r"target\[0\].thing is 13; it is a whole number from 2 to 12"):
+        score_completion("", [[13]], task=task)
+
+
+def test_a_preset_table_of_ones_own(tmp_path):
+    table = "table: [[label, target, source], [target, source], [source, label], [source]]"
+    task = load(tmp_path, GRAPH.replace("incorrect_penalty: 0.5", table))
+    assert task.parts == ("format", "exact", "target", "label", "source", "incorrect", "underprediction")
+
+
+def test_answers_are_read_as_the_declaration_says(tmp_path):
+    task = load(tmp_path, QUESTION)
+    assert score_completion("<think></think><answer>C</answer>", "C", task=task).total == 2.0
+    assert score_completion("<think></think><answer>E</answer>", "C", task=task).fault.code == "unknown_letter"
+    with pytest.raises(DataError, match="cannot be used"):
+        score_completion("<think></think><answer>E</answer>", "E", task=task)
+    words = QUESTION.replace("choice, letters: ABCD", "text")
+    path = tmp_path / "words.yaml"
+    path.write_text(words)
+    assert score_completion("<think></think><answer>e.</answer>", "E", task=str(path)).correct
+
+
+GRAPH_FORM = "{source} -> {target}: {label}"
+
+
+def test_failed_cases_say_what_is_wrong(tmp_path):
+    cases = """cases:
+  - {completion: "<think></think><answer>a -> b: yes</answer>", target: "a -> b: yes", total: 5, correct: false}
+  - {completion: "<think></think><answer>a -> b: yes</answer>", target: "a -> b: yes", total: 6, parts: {target: 1}}
+  - {completion: "<think></think><answer>a -> b: yess</answer>", target: "a -> b: yes", total: 0, fault: missing_label}
+  - {completion: "", target: "a ->", total: 0}
+  - {completion: "<think></think><answer>a -> b: yes</answer>", target: "a -> b: yes", total: 6}
+"""
+    place = tmp_path / "task.yaml"
+    assert failed_cases(load(tmp_path, GRAPH + cases)) == [
+        f"{place}:16: cases[0]: the total is 6 (format 1, exact 5), not 5, it is correct",
+        f"{place}:17: cases[1]: target is 0, not 1",
+        f"{place}:18: cases[2]: the fault is unknown_label ('yess' is not a label (did you mean 'yes'?)), not missing_label",
+        f"{place}:19: cases[3]: target 'a ->', character 5: the target is missing: the form is {GRAPH_FORM}",
+    ]
+
+
+def test_prompts(tmp_path):
+    text = GRAPH + 'prompt: "{question} Write {form}; {{labels}}: {values[label]}."\n'
+    task = load(tmp_path, text)
+    row = {"question": "Which {arrows}?", "form": "not this"}
+    assert fill_prompt(task, row) == "Which {arrows}? Write source -> target: label; {labels}: yes, no, 2."
+    with pytest.raises(DataError, match="needs a column 'question'; there are form"):
+        fill_prompt(task, {"form": "x"})
+    with pytest.raises(ConfigError, match="declares no prompt"):
+        fill_prompt(load_task_without_prompt(tmp_path), row)
+
+
+def load_task_without_prompt(tmp_path):
+    (tmp_path / "bare.yaml").write_text(GRAPH, encoding="utf-8")
+    return load_task(str(tmp_path / "bare.yaml"))
+
+
+def test_a_file_is_read_once(tmp_path):
+    task = load(tmp_path, GRAPH)
+    (tmp_path / "task.yaml").unlink()
+    assert load_task(str(tmp_path / "task.yaml")) is task

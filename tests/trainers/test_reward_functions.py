@@ -57,6 +57,30 @@ def test_parts_add_up_to_the_whole():
         assert sum(paid) == score_completion(text, "2.color.cyan").total
 
 
+def test_a_task_declared_at_run_time_is_what_training_pays_for(tmp_path):
+    path = tmp_path / "wiring.yaml"
+    path.write_text(
+        """
+name: wiring
+kind: records
+fields:
+  - {name: chip, kind: closed, values: [alpha, beta]}
+  - {name: pin, kind: integer}
+forms: ["{chip}:{pin}"]
+reward:
+  tiers:
+    - {fields: [chip, pin], pays: 2.0}
+    - {fields: [chip], pays: 0.25}
+""",
+        encoding="utf-8",
+    )
+    (function,) = reward_functions(StarArguments(task=str(path)))
+    completions = [f"<think> a</think><answer>{answer}</answer>" for answer in ("alpha:3", "alpha:4", "gamma:1")]
+    paid = function(completions, target=["alpha:3"] * 3)
+    assert paid == [score_completion(text, "alpha:3", task=str(path)).total for text in completions]
+    assert paid == [3.0, 0.25, 0.0]
+
+
 def test_every_name_of_ours_is_found():
     for name in OURS:
         (function,) = reward_functions(StarArguments(reward_funcs=[name]))

@@ -1,4 +1,4 @@
-"""Make a TVR data set on disk: scenes, images, training rows; by several processes, and again after a kill.
+"""Make a data set of scenes on disk: records, images, training rows; by several processes, and again after a kill.
 
 Work is cut into pieces of consecutive items. A piece is finished when its file is in ``.parts/``; a second
 call with the same options makes the missing pieces only. At the end the pieces are joined and ``.parts/``
@@ -21,9 +21,12 @@ from typing import TYPE_CHECKING, Any, Final
 from benchmarks.tvr.world import ATTRIBUTES
 from rewards.errors import ConfigError
 from trainers.data.cameras import VIEWS
+from trainers.data.data_card import write_generated_card
 from trainers.data.layout import DATA, IMAGES, METADATA, write_image, write_vocabulary, write_whole
 from trainers.data.records import image_name, to_record
 from trainers.data.render import BACKENDS, render, width_height
+from trainers.data.ring_questions import ring_item
+from trainers.data.ring_rows import draw_views, ring_record, ring_row, view_image_name
 from trainers.data.rows import tvr_rows
 from trainers.data.scenes import check_attributes, generate_scene
 
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
 
     from trainers.data.records import Scene
 
+TASKS: Final = ("tvr", "multiview")
 SETTINGS: Final = "settings.json"
 PARTS: Final = ".parts"
 PIECE: Final = {"none": 100, "raycast": 8, "mitsuba": 4}  # items made between two signs of progress
@@ -47,13 +51,14 @@ class Settings:
     """What a data set is a function of.
 
     Attributes:
+        task: one of `TASKS`: changes of a scene, or questions about several views of one.
         count: number of items.
         seed: not negative.
         images: ``none`` or a backend of `trainers.data.render`.
         size: width and height of the images, pixels.
-        views: of the final images, some of center, left, right.
-        attributes: which attributes change.
-        repeats: whether an attribute of an object may change twice.
+        views: tvr: of the final images, some of center, left, right.
+        attributes: tvr: which attributes change.
+        repeats: tvr: whether an attribute of an object may change twice.
         start: number of the first item, for a part of a larger data set.
     """
 
@@ -65,8 +70,13 @@ class Settings:
     attributes: tuple[str, ...] = ATTRIBUTES
     repeats: bool = False
     start: int = 0
+    task: str = "tvr"
 
     def __post_init__(self) -> None:
+        if self.task not in TASKS:
+            raise ConfigError(f"task {self.task!r} is none of {', '.join(TASKS)}")
+        if self.task != "tvr" and (self.views, self.attributes, self.repeats) != (VIEWS, ATTRIBUTES, False):
+            raise ConfigError(f"views, attributes and repeats are settings of tvr, not of {self.task}")
         if min(self.count, self.seed, self.start) < 0:
             raise ConfigError("count, seed and start are not negative numbers")
         if self.images not in _NEEDS:
@@ -114,9 +124,12 @@ def generate(
     report = on_progress or _silent
     if not (target / DATA).exists():
         _make_pieces(target, settings, workers, report)
-        write_vocabulary(target)
-        for name in (METADATA, DATA):  # the data last: where it is, all is done
-            _join(target, settings, name)
+        _join(target, settings, METADATA)
+        if settings.task == "multiview":
+            write_generated_card(target, [json.loads(line) for line in (target / METADATA).read_bytes().splitlines()])
+        else:
+            write_vocabulary(target)
+        _join(target, settings, DATA)  # the data last: where it is, all is done
     shutil.rmtree(target / PARTS, ignore_errors=True)
     report(settings.count, settings.count)
     return target / DATA
@@ -197,17 +210,36 @@ def make_piece(target: Path, settings: Settings, piece: range) -> range:
     """Make consecutive items: their images, then their lines. Runs in any process, in any order."""
     lines: dict[str, list[Any]] = {METADATA: [], DATA: []}
     drawn = settings.images != "none"
+    make = _multiview_item if settings.task == "multiview" else _tvr_item
     for index in piece:
-        scene = generate_scene(settings.seed, index, attributes=settings.attributes, repeats=settings.repeats)
-        if drawn:
-            _draw(target / IMAGES, settings, scene)
-        rows = tvr_rows(scene, settings.views, attributes=settings.attributes, size=settings.size)
+        rows, record = make(target / IMAGES, settings, index)
         lines[METADATA] += rows if drawn else [_without_images(row) for row in rows]
-        lines[DATA].append(to_record(scene, settings.views, images=drawn))
+        lines[DATA].append(record)
     for name, records in lines.items():
         text = "".join(json.dumps(record) + "\n" for record in records)
         write_whole(_part(target, piece, name), text.encode())
     return piece
+
+
+def _tvr_item(folder: Path, settings: Settings, index: int) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Make the images of a scene; return its rows and its record."""
+    drawn = settings.images != "none"
+    scene = generate_scene(settings.seed, index, attributes=settings.attributes, repeats=settings.repeats)
+    if drawn:
+        _draw(folder, settings, scene)
+    rows = tvr_rows(scene, settings.views, attributes=settings.attributes, size=settings.size)
+    return rows, to_record(scene, settings.views, images=drawn)
+
+
+def _multiview_item(folder: Path, settings: Settings, index: int) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Make the images of a question; return its row and its record."""
+    drawn = settings.images != "none"
+    scene, question = ring_item(settings.seed, index)
+    paths = [folder / view_image_name(index, view) for view in range(len(scene.quarters))] if drawn else []
+    if not all(path.exists() for path in paths):
+        for path, image in zip(paths, draw_views(scene, settings.size, settings.images), strict=True):
+            write_image(path, image)
+    return [ring_row(index, scene, question)], ring_record(index, scene, question, images=drawn)
 
 
 def _draw(folder: Path, settings: Settings, scene: Scene) -> None:

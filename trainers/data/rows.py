@@ -95,6 +95,7 @@ def tvr_rows(
     initial, final = bodies_of(scene.initial, scene.rotations), bodies_of(scene.final, scene.rotations)
     before = placed(initial, changed, scene.stage.cameras[0])
     common = {
+        "task": "trance" if "position" in attributes else "tvr",
         "idx": scene.idx,
         "n_visible": int(initial.shown.sum()),
         "prompt": tvr_prompt(scene, attributes, size=size),
@@ -106,6 +107,7 @@ def tvr_rows(
         names = (image_name(scene.idx, "center", final=False), image_name(scene.idx, view, final=True))
         rows.append(
             {"images_file_names": [f"{IMAGES}/{name}" for name in names]}
+            | {"id": f"tvr-{scene.idx}-{view}"}
             | common
             | {
                 "view": view,

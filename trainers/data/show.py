@@ -14,6 +14,7 @@ from trainers.data.cameras import CAMERA_NAMES, VIEWS, frame_at, project
 from trainers.data.layout import IMAGES, read_lines
 from trainers.data.records import from_record
 from trainers.data.render import render
+from trainers.data.ring_rows import read_ring_record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,6 +42,9 @@ def read_sample(path: Path, index: int) -> dict[str, Any]:
     where, record = found
     if isinstance(record, DataError):
         raise record
+    if record.get("task") == "multiview":
+        read_ring_record(record, where)
+        return record
     try:
         from_record(record)
     except DataError as error:
@@ -56,7 +60,8 @@ def show_sample(record: Mapping[str, Any], folder: Path) -> Any:
         folder: where that file is.
 
     Returns:
-        A Pillow image: the initial view, then each final view, with a line of text for each change.
+        A Pillow image: the initial view, then each final view, with a line of text for each change; of a multi-view
+        question its views, and the question.
     """
     try:
         from PIL import Image as Pillow
@@ -64,6 +69,10 @@ def show_sample(record: Mapping[str, Any], folder: Path) -> Any:
     except ImportError:
         raise ConfigError("drawing a sample needs Pillow: pip install 'star-r1[report]'") from None
 
+    if record.get("task") == "multiview":
+        from trainers.data.ring_show import show_question
+
+        return show_question(record, folder)
     scene = from_record(record)
     panels = [_panel(record, scene, folder, "center", final=False)]
     panels += [_panel(record, scene, folder, view, final=True) for view in _final_views(record)]

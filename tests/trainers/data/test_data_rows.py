@@ -110,6 +110,7 @@ def test_rows_are_one_a_view_and_agree_but_for_the_view():
     assert rows[1]["images_file_names"] == ["image/img_000002-init.C.png", "image/img_000002-fin.L.png"]
     changed = {f"object {change.obj_idx}" for change in scene.changes}
     for row in rows:
+        assert (row["id"], row["task"]) == (f"tvr-2-{row['view']}", "tvr")
         assert len(row["relations"]) == len(row["references"]) == 2
         assert all({triplet[0] for triplet in view} <= changed for view in row["relations"])
         assert row["relations"][0] == rows[0]["relations"][0]

@@ -1,0 +1,179 @@
+import json
+
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rewards.errors import ConfigError, DataError
+from rewards.functions import multiview_reward, tvr_reward
+from rewards.score import score_completion
+from trainers.data.export import TRAINERS, export, export_row, exported_gold
+from trainers.data.generate import Settings, generate
+from trainers.data.gold import pack_gold, unpack_gold
+from trainers.data.oracle import write_oracle_chains
+from trainers.data.training_rows import score_row
+
+WRONG = "<think>View 1: [red cube, blue sphere, left]</think><answer>A</answer>"
+
+
+def read(path):
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    base = tmp_path_factory.mktemp("sets")
+    for name, task in (("tvr", "tvr"), ("ring", "multiview")):
+        generate(base / name, Settings(count=8, seed=3, task=task))
+        write_oracle_chains(base / name, base / f"{name}-chains.jsonl")
+        rows = read(base / name / "metadata.jsonl")
+        for row in rows:
+            views = 2 if task == "tvr" else len(row["references"])
+            row["images_file_names"] = [f"image/{row['id']}-{k}.png" for k in range(views)]
+        (base / name / "image").mkdir()
+        for row in rows:
+            for image in row["images_file_names"]:
+                (base / name / image).touch()
+        (base / name / "metadata.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return base
+
+
+def exported(folder, name, to, tmp_path, suffix=".jsonl"):
+    out = tmp_path / f"{to}{suffix}"
+    done = export(folder / name, out, to=to)
+    assert done.failed == 0
+    return pq.read_table(out).to_pylist() if suffix == ".parquet" else read(out)
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".parquet"])
+@pytest.mark.parametrize("to", TRAINERS)
+@pytest.mark.parametrize("name", ["tvr", "ring"])
+def test_the_reward_of_an_exported_row_is_that_of_the_row(folder, tmp_path, name, to, suffix):
+    rows, chains = read(folder / name / "metadata.jsonl"), read(folder / f"{name}-chains.jsonl")
+    found = exported(folder, name, to, tmp_path, suffix)
+    assert len(found) == len(rows)
+    task = "tvr" if name == "tvr" else "multiview"
+    for before, after, chain in zip(rows, found, chains, strict=True):
+        gold = exported_gold(after, to)
+        if task == "tvr" and to == "trl":
+            gold = {"target": gold["target"]}
+        for completion in (chain["completion"], WRONG, "nonsense"):
+            expected = score_row(before, completion, "f:1", relation_weight=0.5)
+            weight = {"relation_weight": 0.5} if task == "multiview" else {}
+            columns = {key: value for key, value in gold.items() if key != "target"}
+            score = score_completion(completion, gold["target"], task=task, **columns, **weight)
+            assert dict(score.parts) == dict(expected.parts)
+            assert score.total == expected.total
+
+
+def test_the_reward_functions_take_trl_columns_as_they_are(folder, tmp_path):
+    for name, reward in (("tvr", tvr_reward), ("ring", multiview_reward)):
+        rows = exported(folder, name, "trl", tmp_path)
+        chains = [[{"role": "assistant", "content": c["completion"]}] for c in read(folder / f"{name}-chains.jsonl")]
+        columns = {key: [row[key] for row in rows] for key in rows[0]}
+        scores = reward(chains, **{key: values for key, values in columns.items() if key != "task"})
+        assert scores == ([1 + 5 * len(row["target"].split(", ")) for row in rows] if name == "tvr" else [2.0] * 8)
+
+
+def test_each_trainer_gets_its_own_form(folder, tmp_path):
+    row = read(folder / "ring" / "metadata.jsonl")[0]
+    paths = [str(folder / "ring" / name) for name in row["images_file_names"]]
+    tags = "<image>" * len(paths)
+    gold = pack_gold({name: row[name] for name in ("target", "options", "references", "relations")})
+    first = {to: exported(folder, "ring", to, tmp_path)[0] for to in TRAINERS}
+    said = {"role": "user", "content": tags + row["prompt"]}
+    assert first["trl"] == {
+        "id": row["id"], "task": "multiview", "prompt": [{"role": "user", "content": row["prompt"]}], "images": paths,
+        "target": row["target"], "options": row["options"], "references": row["references"],
+        "relations": row["relations"],
+    }  # fmt: skip
+    assert first["verl"] == {
+        "data_source": "star-r1/multiview", "prompt": [said], "ability": "spatial reasoning",
+        "reward_model": {"style": "rule", "ground_truth": gold},
+        "extra_info": {"id": row["id"], "task": "multiview"}, "images": [{"image": path} for path in paths],
+    }  # fmt: skip
+    assert first["openrlhf"] == {
+        "input": tags + row["prompt"], "label": gold, "datasource": "star-r1/multiview", "images": paths,
+    }  # fmt: skip
+    assert first["swift"] == {
+        "messages": [said], "solution": gold, "id": row["id"], "task": "multiview", "images": paths,
+    }  # fmt: skip
+    assert first["easyr1"] == {
+        "prompt": tags + row["prompt"], "answer": gold, "id": row["id"], "task": "multiview", "images": paths,
+    }  # fmt: skip
+
+
+def test_of_tvr_the_string_is_the_target_itself_where_it_can_be(folder, tmp_path):
+    assert unpack_gold(exported(folder, "tvr", "easyr1", tmp_path)[0]["answer"])["target"].count(".") >= 2
+
+
+def test_chains_are_exported_for_sft(folder, tmp_path):
+    chains = read(folder / "ring-chains.jsonl")
+    user, reply = (
+        {"role": role, "content": chains[0][key]} for role, key in (("user", "prompt"), ("assistant", "completion"))
+    )
+    expected = {
+        "trl": {"prompt": [user], "completion": [reply]},
+        "verl": {"messages": [user, reply]},
+        "swift": {"messages": [user, reply]},
+        "openrlhf": {"input": user["content"], "output": reply["content"]},
+    }
+    for to, first in expected.items():
+        assert export(folder / "ring-chains.jsonl", tmp_path / f"{to}.jsonl", to=to).written == 8
+        assert read(tmp_path / f"{to}.jsonl")[0] == first
+    assert export(folder / "ring-chains.jsonl", tmp_path / "rl.jsonl", to="trl", stage="rl").written == 8
+    assert "completion" not in read(tmp_path / "rl.jsonl")[0]
+    with pytest.raises(ConfigError, match="EasyR1 trains by reinforcement learning only"):
+        export(folder / "ring-chains.jsonl", tmp_path / "no.jsonl", to="easyr1")
+    assert not (tmp_path / "no.jsonl").exists()
+
+
+def test_rows_that_are_wrong_are_named_and_cost_no_other(folder, tmp_path):
+    rows = read(folder / "ring" / "metadata.jsonl")[:5]
+    rows[1]["prompt"] += " <image>"
+    rows[2]["task"] = "chess"
+    rows[3]["images_file_names"] = ["nowhere.png"]
+    del rows[4]["target"]
+    for row in rows[:3]:
+        row["images_file_names"] = []
+    source = tmp_path / "rows.jsonl"
+    source.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    errors = []
+    done = export(source, tmp_path / "out.jsonl", to="verl", on_error=lambda error: errors.append(str(error)))
+    assert done == (5, 1, 4)
+    assert errors[0] == f"{source}:2: prompt: it holds '<image>', which verl takes for an image"
+    assert errors[1].startswith(f"{source}:3: task: unknown task 'chess'")
+    assert errors[2] == f"{source}:4: image: image 1, {tmp_path}/nowhere.png, is not there"
+    assert errors[3].startswith(f"{source}:5: target: no column holds it")
+    assert "images" not in read(tmp_path / "out.jsonl")[0]
+    assert export(source, tmp_path / "trl.jsonl", to="trl").written == 2  # there <image> is only text
+    with pytest.raises(ConfigError, match="'axolotl' and None: expected one of trl"):
+        export(source, tmp_path / "x.jsonl", to="axolotl")
+
+
+def test_a_stage_asked_for_needs_its_columns(folder):
+    row = read(folder / "ring" / "metadata.jsonl")[0]
+    with pytest.raises(DataError, match="f:1: completion: no column holds it"):
+        export_row(row, "f:1", folder / "ring", to="trl", stage="sft")
+
+
+gold_values = st.fixed_dictionaries(
+    {"target": st.text(min_size=1) | st.lists(st.text(), min_size=1)},
+    optional={
+        "options": st.lists(st.text()),
+        "references": st.lists(st.lists(st.text())),
+        "relations": st.just([[["a", "b", "c"]]]),
+    },
+)
+
+
+@given(gold_values)
+def test_gold_survives_packing(gold):
+    assert unpack_gold(pack_gold(gold)) == gold
+
+
+@pytest.mark.parametrize("text", ['{"target"', "{}", '{"target": null}', '{"other": 1}', "{broken}"])
+def test_packed_gold_that_is_broken_is_named(text):
+    with pytest.raises(DataError, match="the packed gold"):
+        unpack_gold(text)

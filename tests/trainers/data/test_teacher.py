@@ -1,0 +1,494 @@
+"""A teacher behind a real HTTP server that fails, stalls and answers nonsense on purpose."""
+
+import base64
+import json
+import logging
+import threading
+import time
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from PIL import Image
+
+from rewards.errors import ConfigError, DataError
+from trainers.data import teacher
+from trainers.data.chat_client import Endpoint, Reply, TryAgainError, ask, user_message
+from trainers.data.journal import Journal
+from trainers.data.pace import Pace
+from trainers.data.teacher import Patience, teach
+
+KEY = "sk-secret-0123456789"
+CHAIN = "<think>View 1: [sofa, lamp, left]\nMapping: a b c\nReasoning: a b c</think><answer>A</answer>"
+QUICK = Patience(concurrency=4, tries=4, first_pause=0.01, longest_pause=0.05)
+
+
+@pytest.fixture(autouse=True)
+def _no_proxy(monkeypatch):
+    for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def answer(text=CHAIN, finish="stop", usage=(100, 20), **message):
+    found = {"choices": [{"message": {"role": "assistant", "content": text, **message}, "finish_reason": finish}]}
+    if usage:
+        found["usage"] = dict(zip(("prompt_tokens", "completion_tokens"), usage, strict=True))
+    return json.dumps(found)
+
+
+class Server(ThreadingHTTPServer):
+    """Calls ``script(prompt, number of the try)`` for what to send: (status, body, headers), or a function."""
+
+    daemon_threads = True
+    request_queue_size = 64
+
+    def __init__(self, script):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.script = script
+        self.requests = []
+        self.tries = {}
+        self.lock = threading.Lock()
+        self.most = self.under_way = 0
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.server_address[1]}/v1"
+
+    def handle_error(self, request, client_address):
+        pass  # the client hung up, as it should
+
+
+class Handler(BaseHTTPRequestHandler):
+    def do_POST(self):
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        prompt = body["messages"][0]["content"][-1]["text"]
+        with self.server.lock:
+            number = self.server.tries[prompt] = self.server.tries.get(prompt, 0) + 1
+            self.server.requests.append((self.path, dict(self.headers), body, time.monotonic()))
+            self.server.under_way += 1
+            self.server.most = max(self.server.most, self.server.under_way)
+        try:
+            found = self.server.script(prompt, number)
+            if callable(found):
+                found(self)
+                return
+            status, text, headers = found
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(text.encode())))
+            self.end_headers()
+            self.wfile.write(text.encode())
+        finally:
+            with self.server.lock:
+                self.server.under_way -= 1
+
+    def log_message(self, *_):
+        pass
+
+
+@contextmanager
+def serving(script):
+    server = Server(script)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def fine(_prompt, _number):
+    return 200, answer(), {}
+
+
+def endpoint(server, **options):
+    return Endpoint(**{"base_url": server.url, "model": "m", "key": KEY, "timeout": 5.0} | options)
+
+
+def write(folder, count=6, **changes):
+    folder.mkdir(exist_ok=True)
+    Image.new("RGB", (4, 3), "red").save(folder / "a.png")
+    Image.new("RGB", (4, 3), "blue").save(folder / "b.jpg")
+    rows = [
+        {"id": f"q{n}", "task": "multiview", "prompt": f"question {n}", "target": "A", "images": ["a.png", "b.jpg"]}
+        for n in range(count)
+    ]
+    rows = [row | changes for row in rows]
+    (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return folder / "rows.jsonl"
+
+
+def read(path):
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+
+
+def everything_written(folder):
+    return b"\n".join(file.read_bytes() for file in folder.rglob("*") if file.is_file()).decode("utf-8", "replace")
+
+
+# A server that answers
+
+
+def test_every_row_is_asked_with_its_images_and_answered_in_order(tmp_path):
+    source, out = write(tmp_path / "in"), tmp_path / "chains.jsonl"
+    seen = []
+
+    def script(prompt, _number):
+        time.sleep(0.05 * (prompt == "question 0"))  # the first comes last
+        return 200, answer(CHAIN.replace("a b c", f"{prompt} x", 1)), {}
+
+    with serving(script) as server:
+        done = teach(
+            source, out, endpoint(server, body={"max_tokens": 9, "temperature": 0.5}), patience=QUICK,
+            prices=(1000.0, 10000.0), on_progress=lambda *n: seen.append(n),
+        )  # fmt: skip
+    assert done[:4] == (6, 6, 0, 0)
+    assert done.cost == (600, 120, 0, pytest.approx(600 * 0.001 + 120 * 0.01))
+    assert seen == [(n, 6) for n in range(1, 7)]
+    rows = read(out)
+    assert [row["id"] for row in rows] == [f"q{n}" for n in range(6)]
+    assert all(f"question {n} x" in row["completion"] for n, row in enumerate(rows))
+    assert rows[0]["images"] == ["in/a.png", "in/b.jpg"]
+    assert (rows[0]["teacher"], rows[0]["finish_reason"], rows[0]["target"]) == ("m", "stop", "A")
+    path, headers, body, _ = server.requests[0]
+    assert path == "/v1/chat/completions"
+    assert headers["Authorization"] == f"Bearer {KEY}"
+    assert {name: body[name] for name in ("model", "max_tokens", "temperature")} == {
+        "model": "m", "max_tokens": 9, "temperature": 0.5,
+    }  # fmt: skip
+    (message,) = body["messages"]
+    kinds = [part["type"] for part in message["content"]]
+    assert kinds == ["text", "image_url", "text", "image_url", "text"]
+    head, _, data = message["content"][3]["image_url"]["url"].partition(",")
+    assert head == "data:image/jpeg;base64"
+    assert base64.b64decode(data) == (tmp_path / "in" / "b.jpg").read_bytes()
+    assert [part["text"] for part in message["content"] if part["type"] == "text"][:2] == ["Image 1:", "Image 2:"]
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["chains.jsonl", "in"]
+
+
+def test_requests_run_side_by_side_up_to_the_limit(tmp_path):
+    together = threading.Barrier(4)
+
+    def script(_prompt, _number):
+        together.wait(10)  # nobody is answered before four have asked
+        return 200, answer(), {}
+
+    with serving(script) as server:
+        teach(write(tmp_path / "in", 12), tmp_path / "o.jsonl", endpoint(server), patience=QUICK)
+    assert server.most == 4
+
+
+def test_no_more_requests_start_in_a_minute_than_allowed(tmp_path):
+    patience = Patience(concurrency=4, per_minute=1200)  # one each 50 ms
+    with serving(fine) as server:
+        teach(write(tmp_path / "in", 6), tmp_path / "o.jsonl", endpoint(server), patience=patience)
+    starts = sorted(when for *_, when in server.requests)
+    assert starts[-1] - starts[0] >= 5 * 0.05 - 0.02
+
+
+def test_reasoning_that_comes_apart_is_put_into_its_tags(tmp_path):
+    def script(prompt, _number):
+        name = "reasoning" if prompt.endswith("1") else "reasoning_content"
+        if prompt.endswith("2"):
+            return 200, answer("<think>mine</think><answer>B</answer>", reasoning="theirs"), {}
+        return 200, answer("<answer>A</answer>", **{name: "so it is\n"}), {}
+
+    with serving(script) as server:
+        teach(write(tmp_path / "in", 3), tmp_path / "o.jsonl", endpoint(server), patience=QUICK)
+    texts = [row["completion"] for row in read(tmp_path / "o.jsonl")]
+    assert texts == ["<think>so it is\n</think><answer>A</answer>"] * 2 + ["<think>mine</think><answer>B</answer>"]
+
+
+# A server that fails
+
+
+def test_failures_that_pass_are_tried_again(tmp_path):
+    def hang_up(handler):
+        handler.wfile.write(b'HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{"cho')
+
+    troubles = [
+        (429, '{"error": {"message": "slow down"}}', {"Retry-After": "0"}),
+        (500, "<html>oops</html>", {}),
+        (503, "", {"Retry-After": "nonsense"}),
+        (200, "<html>a proxy speaks</html>", {}),
+        hang_up,
+        (408, "", {}),
+    ]
+
+    def script(prompt, number):
+        return troubles[int(prompt[-1])] if number <= 2 else (200, answer(), {})
+
+    with serving(script) as server:
+        done = teach(write(tmp_path / "in"), tmp_path / "o.jsonl", endpoint(server), patience=QUICK)
+    assert done[:4] == (6, 6, 0, 0)
+    assert set(server.tries.values()) == {3}
+
+
+def test_a_pause_that_the_server_asks_for_holds_for_all(tmp_path):
+    def script(_prompt, _number):
+        with server.lock:
+            first = len(server.requests) == 1
+        return (429, "", {"Retry-After": "0.4"}) if first else (200, answer(), {})
+
+    with serving(script) as server:
+        patience = Patience(concurrency=1, tries=4, first_pause=0.01)
+        teach(write(tmp_path / "in", 3), tmp_path / "o.jsonl", endpoint(server), patience=patience)
+    starts = [when for *_, when in server.requests]
+    assert starts[1] - starts[0] >= 0.39
+
+
+def test_rows_that_fail_are_named_and_cost_no_other(tmp_path):
+    source, out = write(tmp_path / "in"), tmp_path / "o.jsonl"
+    (tmp_path / "in" / "rows.jsonl").write_text(
+        (tmp_path / "in" / "rows.jsonl").read_text("utf-8").replace('"question 2"', '""') + "{broken\n",
+        encoding="utf-8",
+    )
+    bad = {
+        "question 0": (400, json.dumps({"error": {"message": "too many\n images"}}), {}),
+        "question 1": (200, json.dumps({"choices": []}), {}),
+        "question 3": (200, answer(None, finish="content_filter"), {}),
+        "question 4": (500, "", {}),
+    }
+    errors = []
+    with serving(lambda prompt, _: bad.get(prompt, (200, answer(usage=None), {}))) as server:
+        done = teach(source, out, endpoint(server), patience=QUICK, on_error=errors.append)
+        assert done[:4] == (7, 1, 0, 6)
+        assert done.cost == (0, 0, 1, None)
+        assert [row["id"] for row in read(out)] == ["q5"]
+        messages = {
+            f"{source}:1: the teacher refuses this row: HTTP 400: too many images",
+            f'{source}:2: the teacher\'s answer has no choices[0].message: {{"choices": []}}',
+            f"{source}:3: prompt: expected text, found ''",
+            f"{source}:4: the teacher's answer is empty (finish_reason 'content_filter')",
+            f"{source}:5: HTTP 500: Internal Server Error (4 tries)",
+        }
+        assert messages < set(errors)
+        assert any(error.startswith(f"{source}:7: broken JSON") for error in errors)
+        failed = read(tmp_path / "o.jsonl.failed")
+        assert {row["failed"] for row in failed} == set(errors)
+        assert failed[0]["id"] == "q0"
+        # mended, the same command goes on with what failed
+        before = dict(server.tries)
+        for prompt in ("question 0", "question 1", "question 3", "question 4"):
+            bad[prompt] = (200, answer(), {})
+        done = teach(source, out, endpoint(server), patience=QUICK)
+    assert done[:4] == (7, 5, 1, 2)
+    assert server.tries["question 5"] == before["question 5"] == 1
+    assert [row["id"] for row in read(out)] == ["q0", "q1", "q3", "q4", "q5"]
+    assert (tmp_path / "o.jsonl.journal").exists()
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_a_refusal_that_concerns_all_rows_ends_the_run(tmp_path, status):
+    body = json.dumps({"error": {"message": f"wrong key {KEY}"}})
+    with serving(lambda *_: (status, body, {})) as server:
+        patience = Patience(concurrency=1)
+        with pytest.raises(ConfigError, match=rf"the teacher refuses: HTTP {status}: wrong key \[key\]") as caught:
+            teach(write(tmp_path / "in", 30), tmp_path / "o.jsonl", endpoint(server), patience=patience)
+    assert len(server.requests) < 5
+    assert KEY not in str(caught.value)
+    assert not (tmp_path / "o.jsonl").exists()
+
+
+def test_without_a_key_none_is_sent_and_a_refusal_says_so(tmp_path):
+    with serving(lambda *_: (401, "", {})) as server:
+        who = endpoint(server, key=None, key_name="GEMINI_API_KEY")
+        with pytest.raises(ConfigError, match=r"no key was sent: \$GEMINI_API_KEY is not set"):
+            teach(write(tmp_path / "in", 1), tmp_path / "o.jsonl", who)
+    assert "Authorization" not in server.requests[0][1]
+
+
+def test_a_redirect_is_not_followed(tmp_path):
+    with serving(fine) as other, serving(lambda *_: (302, "", {"Location": f"{other.url}/chat/completions"})) as server:
+        with pytest.raises(ConfigError, match="the teacher refuses: HTTP 302"):
+            teach(write(tmp_path / "in", 1), tmp_path / "o.jsonl", endpoint(server))
+        assert other.requests == []
+
+
+def test_a_server_that_is_gone_ends_the_run(tmp_path, monkeypatch):
+    with serving(fine) as server:
+        url = server.url
+    monkeypatch.setattr(teacher, "LOST", 5)
+    who = Endpoint(base_url=url, model="m")
+    with pytest.raises(
+        ConfigError, match=r"5 rows in a row got no answer; the last: .*rows.jsonl:\d+: no answer: .*refused"
+    ):
+        teach(write(tmp_path / "in", 50), tmp_path / "o.jsonl", who, patience=Patience(tries=2, first_pause=0.0))
+
+
+# A server that stalls
+
+
+def test_a_server_that_stalls_is_left_after_the_timeout(tmp_path):
+    release = threading.Event()
+
+    def silence(_handler):
+        release.wait(10)
+
+    def drip(handler):
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+        while not release.wait(0.05):
+            handler.wfile.write(b" ")
+            handler.wfile.flush()
+
+    def script(prompt, number):
+        return [silence, drip][int(prompt[-1])] if number == 1 else (200, answer(), {})
+
+    with serving(script) as server:
+        done = teach(write(tmp_path / "in", 2), tmp_path / "o.jsonl", endpoint(server, timeout=0.3), patience=QUICK)
+        assert done.written == 2
+        assert server.tries == {"question 0": 2, "question 1": 2}
+        release.set()
+
+
+# A run that is killed
+
+
+def test_a_run_that_was_cut_off_goes_on_and_asks_nothing_twice(tmp_path):
+    source, out = write(tmp_path / "in", 8), tmp_path / "o.jsonl"
+
+    class KilledError(BaseException):
+        pass
+
+    def kill(done, _total):
+        if done == 3:
+            raise KilledError
+
+    with serving(fine) as server:
+        with pytest.raises(KilledError):
+            teach(source, out, endpoint(server), patience=Patience(concurrency=1), on_progress=kill)
+        journal = tmp_path / "o.jsonl.journal"
+        asked = dict(server.tries)
+        answered = len(journal.read_text("utf-8").splitlines()) - 1
+        assert answered >= 3
+        assert not out.exists()
+        with journal.open("a", encoding="utf-8") as file:
+            file.write('{"key": "8", "text": "half wri')  # a kill amid a line
+        done = teach(source, out, endpoint(server), patience=Patience(concurrency=1))
+    assert done[:4] == (8, 8, answered, 0)
+    assert all(server.tries[prompt] == 1 for prompt in asked)
+    assert [row["completion"] for row in read(out)] == [CHAIN] * 8
+    assert not journal.exists()
+    assert done.cost.prompt_tokens == 800
+
+
+def test_answers_under_way_when_a_run_ends_are_kept(tmp_path):
+    source, out = write(tmp_path / "in", 4), tmp_path / "o.jsonl"
+    together, refused = threading.Barrier(4), threading.Event()  # the event never comes: it is a pause
+
+    def script(prompt, _number):
+        together.wait(10)
+        if prompt == "question 0":
+            return 401, "", {}
+        refused.wait(0.2)
+        return 200, answer(), {}
+
+    with serving(script) as server, pytest.raises(ConfigError, match="HTTP 401"):
+        teach(source, out, endpoint(server), patience=Patience(concurrency=4))
+    assert len(read(tmp_path / "o.jsonl.journal")) == 4  # the settings, and three answers that were paid for
+
+
+def test_a_journal_of_another_run_is_refused(tmp_path):
+    source, out = write(tmp_path / "in", 1), tmp_path / "o.jsonl"
+    with serving(lambda *_: (400, "", {})) as server:
+        teach(source, out, endpoint(server), patience=QUICK)
+        with pytest.raises(ConfigError, match=r"o.jsonl.journal is of a run with other model; remove it"):
+            teach(source, out, endpoint(server, model="n"), patience=QUICK)
+        write(tmp_path / "in", 2)
+        with pytest.raises(ConfigError, match="of a run with other source"):
+            teach(source, out, endpoint(server), patience=QUICK)
+    (tmp_path / "o.jsonl.journal").write_text("[1]\nx\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match="is no journal of such a run"):
+        Journal(tmp_path / "o.jsonl.journal", {})
+    with serving(fine) as server:
+        (tmp_path / "p.jsonl").write_text("mine", encoding="utf-8")
+        with pytest.raises(ConfigError, match=r"p.jsonl is there already"):
+            teach(source, tmp_path / "p.jsonl", endpoint(server))
+        assert server.requests == []
+        teach(source, tmp_path / "p.jsonl", endpoint(server), overwrite=True)
+
+
+# The key
+
+
+def test_the_key_reaches_no_file_message_or_log(tmp_path, caplog, capsys):
+    """Not even from a server that says it again in everything."""
+    replies = {
+        "question 0": (200, answer(f"<think>my key is {KEY}</think><answer>A</answer>"), {}),
+        "question 1": (400, f"you sent Bearer {KEY}", {}),
+        "question 2": (500, "x" * 280 + KEY, {"X-Key": KEY}),
+        "question 3": (200, f"not json {KEY}", {}),
+        "question 4": (200, json.dumps({"key": KEY}), {}),
+        "question 5": (200, "y" * 70 + KEY, {}),
+    }
+    caplog.set_level(logging.DEBUG)
+    errors = []
+    with serving(lambda prompt, _: replies[prompt]) as server:
+        who = endpoint(server)
+        teach(write(tmp_path / "in"), tmp_path / "o.jsonl", who, patience=QUICK, on_error=errors.append)
+        assert all(headers["Authorization"] == f"Bearer {KEY}" for _, headers, _, _ in server.requests)
+    shown = capsys.readouterr()
+    everything = "\n".join(
+        [*errors, everything_written(tmp_path), caplog.text, shown.out, shown.err, repr(who), str(who)]
+    )
+    assert len(errors) == 5
+    for cut in range(8, len(KEY) + 1):  # no part of it either
+        assert KEY[:cut] not in everything
+    assert "my key is [key]" in everything
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"base_url": "https://me:sk-hidden@host/v1"}, r"holds a user or password; put the key into \$OPENAI_API_KEY"),
+        ({"base_url": "ftp://host"}, "'ftp://host' is no URL of a server"),
+        ({"base_url": "http://[broken"}, "is no URL of a server"),
+        ({"key": "sk-1\nsk-hidden"}, r"the key in \$OPENAI_API_KEY is empty or holds"),
+        ({"key": ""}, "is empty or holds"),
+        ({"key": "schlüssel-hidden"}, "is empty or holds"),
+    ],
+)
+def test_wrong_endpoints_are_refused_without_telling_secrets(changes, message):
+    with pytest.raises(ConfigError, match=message) as caught:
+        Endpoint(**{"base_url": "http://x/v1", "model": "m"} | changes)
+    assert "hidden" not in str(caught.value)
+
+
+# Parts
+
+
+def test_one_answer_is_read(tmp_path):
+    write(tmp_path / "in")
+    message = user_message("hello", [tmp_path / "in" / "a.png"])
+    with serving(lambda *_: (200, answer("x", finish="length", usage=(3, True)), {})) as server:
+        assert ask(endpoint(server, base_url=server.url + "/"), message) == Reply("x", "length", 3, None)
+    with pytest.raises(TryAgainError, match="no answer: ConnectionRefusedError"):
+        ask(endpoint(server), message)
+    with pytest.raises(DataError, match=r"image: .*gone.png: No such file"):
+        user_message("hello", [tmp_path / "gone.png"])
+
+
+@pytest.mark.parametrize(
+    ("header", "pause"), [("Fri, 01 Jan 2999 00:00:00 GMT", 3600), ("99999", 3600), ("2", 2), ("soon", None)]
+)
+def test_a_number_or_a_date_says_how_long_to_wait(header, pause):
+    with serving(lambda *_: (429, "", {"Retry-After": header})) as server, pytest.raises(TryAgainError) as caught:
+        ask(endpoint(server), user_message("x", []))
+    assert caught.value.after == pause
+
+
+def test_a_run_that_ends_frees_who_waits_for_a_turn():
+    stop = threading.Event()
+    pace = Pace(1, stop)
+    assert pace.wait()
+    threading.Timer(0.05, stop.set).start()
+    assert not pace.wait()
+
+
+@pytest.mark.parametrize("changes", [{"concurrency": 0}, {"tries": 0}, {"per_minute": 0}, {"first_pause": -1}])
+def test_wrong_patience_is_refused(changes):
+    with pytest.raises(ConfigError):
+        Patience(**changes)

@@ -1,0 +1,144 @@
+"""The teacher that knows the truth: chains of thought for the scenes of a folder of ``star data generate``."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+from rewards.errors import ConfigError, DataError
+from trainers.data.chain_filter import judge_chain
+from trainers.data.generate import SETTINGS
+from trainers.data.layout import DATA
+from trainers.data.lines import Written, json_line, whole_file
+from trainers.data.records import from_record
+from trainers.data.ring_chains import ring_chain
+from trainers.data.ring_rows import read_ring_record
+from trainers.data.training_rows import read_training_rows, rebased, row_id, rows_file
+from trainers.data.tvr_chains import tvr_chain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from trainers.data.training_rows import OnProgress, Row
+
+NAME: Final = "oracle"
+
+
+def write_oracle_chains(
+    folder: Path,
+    out: Path,
+    *,
+    seed: int = 0,
+    on_error: Callable[[DataError], None] | None = None,
+    on_progress: OnProgress | None = None,
+) -> Written:
+    """Write a chain of thought for every row of a generated data set; a row that is wrong costs no other.
+
+    Each chain is judged as `trainers.data.chain_filter` judges any other, so that none is written that is not right.
+
+    Args:
+        folder: of ``star data generate``.
+        out: JSON Lines; the rows with ``completion`` and ``teacher``.
+        seed: of the wordings.
+        on_error: takes what is wrong with a row.
+        on_progress: takes the number done.
+
+    Raises:
+        ConfigError: the folder is no such data set.
+        DataError: a file cannot be opened.
+    """
+    size, records = _size(folder), Records(folder / DATA)
+    written = failed = 0
+    with whole_file(out) as file:
+        for where, row in read_training_rows(folder):
+            try:
+                chain = _chain(row, where, records, size=size, seed=seed)
+            except DataError as error:
+                failed += 1
+                if on_error is not None:
+                    on_error(error)
+            else:
+                written += 1
+                assert not isinstance(row, DataError)
+                file.write(json_line({**rebased(row, folder, out.parent), "completion": chain, "teacher": NAME}))
+            if on_progress is not None:
+                on_progress(written + failed, None)
+    return Written(written + failed, written, failed)
+
+
+def _size(folder: Path) -> tuple[int, int]:
+    """Return the size of the images, in which the prompts give places."""
+    try:
+        width, height = json.loads((folder / SETTINGS).read_bytes())["size"]
+        rows_there = rows_file(folder).is_file() and (folder / DATA).is_file()
+    except (OSError, ValueError, KeyError, TypeError):
+        rows_there = False
+    if not rows_there:
+        raise ConfigError(
+            f"{folder}: the oracle needs a whole folder of `star data generate`, with {SETTINGS}, {DATA} and its rows"
+        )
+    return int(width), int(height)
+
+
+def _chain(row: Row | DataError, where: str, records: Records, *, size: tuple[int, int], seed: int) -> str:
+    if isinstance(row, DataError):
+        raise row
+    place, record = records.find(row.get("idx"), where)
+    key = row_id(row, where)
+    if record.get("task") == "multiview":
+        chain = ring_chain(*read_ring_record(record, place), seed=seed, key=key)
+    else:
+        try:
+            chain = tvr_chain(from_record(record), str(row["view"]), size=size, seed=seed, key=key)
+        except (DataError, KeyError, ValueError) as error:
+            raise DataError(f"{place}: scene: {error}") from error
+    drop = judge_chain({**row, "completion": chain}, where)
+    if drop is not None:
+        raise DataError(f"{drop.message}; the row is not the one of the scene at {place}")
+    return chain
+
+
+class Records:
+    """The records of a ``data.jsonl``, found by ``idx``; only where they lie is kept in memory.
+
+    Args:
+        path: the file; a line that is no record is found by nobody.
+
+    Raises:
+        DataError: the file cannot be opened.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._places: dict[Any, tuple[int, int]] = {}
+        offset = 0
+        try:
+            with path.open("rb") as file:
+                for number, line in enumerate(file, start=1):
+                    self._places.setdefault(_index_of(line), (number, offset))
+                    offset += len(line)
+        except OSError as error:
+            raise DataError(f"{path}: {error.strerror}") from None
+
+    def find(self, index: Any, where: str) -> tuple[str, dict[str, Any]]:
+        """Return ``file:line`` and the record of a scene.
+
+        Raises:
+            DataError: there is none.
+        """
+        if type(index) is not int or index not in self._places:
+            raise DataError(f"{where}: idx: {self.path} has no record {index!r}")
+        number, offset = self._places[index]
+        with self.path.open("rb") as file:
+            file.seek(offset)
+            return f"{self.path}:{number}", json.loads(file.readline())
+
+
+def _index_of(line: bytes) -> int | None:
+    try:
+        record = json.loads(line)
+    except ValueError:
+        return None
+    index = record.get("idx") if isinstance(record, dict) else None
+    return index if type(index) is int else None
