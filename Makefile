@@ -3,10 +3,16 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test lint format docs mutate clean
+.PHONY: demo demo-train test test-train lint format docs mutate clean
 
 demo: $(VENV)/.core
 	$(BIN)/star score examples/tvr_predictions.jsonl
+
+demo-train: $(VENV)/.train
+	$(BIN)/python recipes/tiny/run.py
+
+test-train: $(VENV)/.train
+	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false $(BIN)/python -m pytest tests/trainers
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest
@@ -24,8 +30,12 @@ format: $(VENV)/.dev
 docs: $(VENV)/.docs
 	$(BIN)/mkdocs build --strict
 
+mutate: $(VENV)/.mutation
+	nice $(BIN)/mutmut run
+	$(BIN)/mutmut results
+
 clean:
-	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache site
+	rm -rf $(VENV) build mutants *.egg-info .mypy_cache .ruff_cache .pytest_cache site
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -37,6 +47,16 @@ $(VENV)/.core: pyproject.toml | $(BIN)/python
 $(VENV)/.dev: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[dev]'
 	touch $@ $(VENV)/.core
+
+# torch first and alone: else the others choose a build of it for themselves
+$(VENV)/.train: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install -q --disable-pip-version-check torch==2.13.0
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[train,test]'
+	touch $@ $(VENV)/.core
+
+$(VENV)/.mutation: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[mutation]'
+	touch $@
 
 $(VENV)/.docs: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[docs]'

@@ -18,6 +18,8 @@ COMMANDS = {
     "report": "star_cli.report",
     "score": "star_cli.score",
     "task": "star_cli.task",
+    "train": "star_cli.train",
+    "predict": "star_cli.predict",
 }
 """Name of a subcommand -> the module that holds a function of that name."""
 

@@ -10,8 +10,29 @@ import click
 if TYPE_CHECKING:
     from benchmarks.report.report import Format
 
+_HELP = """\
+Make a report of results: of one or several INPUTs, each of which may be given a name.
 
-@click.command(short_help="Make a report of results.")
+\b
+An INPUT is one of these:
+  results.json    what `star score --benchmark ... --json` printed, or --report-data wrote
+  rewards.json    what `star score --json` printed
+  scores.jsonl    what `star score --out` wrote, with or without --benchmark
+  completions/    the completions of a training run: Parquet or JSON Lines with a step
+
+The HTML is one file that opens offline. Two results of one benchmark are also compared row by row; the rows are read
+again from the predictions, where these are still at hand.
+
+\b
+Examples:
+  star report results.json -o report.html
+  star report before=a.json after=b.json completions/ -o report.html
+  star report --compare a.json b.json
+  star report --paper table3 full=full.json no_object_tier=ablation.json --format latex
+"""
+
+
+@click.command(help=_HELP, short_help="Make a report of results.")
 @click.argument("inputs", nargs=-1, required=True, metavar="[NAME=]INPUT...")
 @click.option("-o", "--output", metavar="FILE", help="Where to write; else standard output.")
 @click.option(
@@ -43,24 +64,7 @@ def report(
     resamples: int,
     seed: int,
 ) -> None:
-    """Make a report of INPUTs, each of which is one of these:
-
-    \b
-    results.json    what `star score --benchmark ... --json` printed, or --report-data wrote
-    rewards.json    what `star score --json` printed
-    scores.jsonl    what `star score --out` wrote, with or without --benchmark
-    completions/    the completions of a training run: Parquet or JSON Lines with a step
-
-    The HTML is one file that opens offline. Two results of one benchmark are also compared row by row; the rows are
-    read again from the predictions, where these are still at hand.
-
-    \b
-    Examples:
-      star report results.json -o report.html
-      star report before=a.json after=b.json completions/ -o report.html
-      star report --compare a.json b.json
-      star report --paper table3 full=full.json no_object_tier=ablation.json --format latex
-    """  # noqa: D301, D415  click wants the bare \\b; the list belongs to the sentence
+    """Make a report, see `_HELP`."""
     from benchmarks.report.report import SUFFIXES, make_report, write
     from rewards.errors import ConfigError
 

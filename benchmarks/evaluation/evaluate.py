@@ -183,6 +183,8 @@ def _evaluate_files(
             output.discard()
         raise
     finally:
+        if output is not None:
+            output.close()
         tally.close(remove=output is None or not output.partial.exists())
     return report
 

@@ -180,8 +180,12 @@ def _typed(row: Any, schema: Schema) -> dict[str, Any]:
     """Return a row with text where the schema has text: ids may be numbers or text, and a column has one type."""
     if not isinstance(row, dict):
         raise DataError(f"the unfinished output is damaged: {row}")
-    return {
-        name: value if value is None or kind is not str or isinstance(value, str) else json.dumps(value)
-        for name, value in row.items()
-        if (kind := schema[name])
-    }
+    return {name: _typed_value(value, schema[name]) for name, value in row.items()}
+
+
+def _typed_value(value: Any, kind: Any) -> Any:
+    if value is None:
+        return None
+    if not isinstance(kind, type):
+        return _typed(value, kind)
+    return json.dumps(value) if kind is str and not isinstance(value, str) else value

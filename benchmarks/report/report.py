@@ -89,7 +89,8 @@ def _comparisons(runs: Sequence[Run], resamples: int, seed: int) -> list[Section
 
 def _title(runs: Sequence[Run]) -> str:
     benchmarks = dict.fromkeys(TITLES[run.evaluation["benchmark"]] for run in runs if run.evaluation)
-    names = ", ".join(dict.fromkeys(run.name for run in runs))
+    named = [run for run in runs if run.evaluation] or runs
+    names = ", ".join(dict.fromkeys(run.name for run in named))
     return f"{', '.join(benchmarks)}: {names}" if benchmarks else names
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from lark.exceptions import UnexpectedInput
 
 from parsers import completion as module
 from parsers.completion import MAX_COMPLETION, parse_completion
@@ -27,9 +28,7 @@ def test_case(case):
     settings = {name: case[name] for name in ("mode", "think_prefilled") if name in case}
     found = parse_completion(case["text"] * case.get("times", 1), **settings)
     assert [found.think, found.answer, found.prefilled] == [case["think"], case["answer"], case["prefilled"]]
-    assert (found.fault and [found.fault.code, found.fault.offset]) == case["fault"]
-    if "message" in case:
-        assert found.fault.message == case["message"]
+    assert (found.fault and [found.fault.code, found.fault.offset, found.fault.message]) == case["fault"]
 
 
 def test_cases_show_every_fault():
@@ -69,6 +68,34 @@ def test_every_short_sequence_of_tags(length):
 @example("<think></think><answer>" + "a" * 70_000 + "</answer>")
 def test_agrees_with_the_slow_twin(text):
     check(text)
+
+
+@given(hostile_completions())
+@example("<answer></answer></think><answer></answer>")
+@example("<think></think><answer></answer>\x1c")
+def test_strict_and_outline_are_one_language(text):
+    outline, _ = module._outline()
+    try:
+        outline(text)
+    except UnexpectedInput:
+        assert module._strict()(text) is None
+    else:
+        assert module._strict()(text) is not None
+
+
+@given(hostile_completions())
+@example("<think>" * 40)
+@example("<think></think>" + "<answer>" * 20)
+@example("<think>" + "<answer> </answer>a" * 4)
+@example("<think>" + "<answer> </answer>a" * 9)
+@example("\x1c \u2028<think>a</think>  \n</think>")
+@example(" a <think>")
+def test_a_fault_looked_up_by_shape_is_the_grammars(text):
+    fault = parse_completion(text).fault
+    if fault is not None:
+        code, offset = module._outline_fault(text)
+        assert (fault.code, fault.offset) == (code, 0 if code == "no_think" else offset)
+        assert fault.message == module._FAULTS[code][0]
 
 
 @given(hostile_completions(), PREFILLED)

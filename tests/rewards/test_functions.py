@@ -5,6 +5,7 @@ import inspect
 import pickle
 import threading
 from collections import UserList
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -12,6 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import rewards
+from parsers import records
+from parsers.record_grammar import record_grammar
 from rewards import (
     ConfigError,
     DataError,
@@ -116,6 +119,20 @@ def test_off_the_main_thread():
     thread.start()
     thread.join()
     assert found == [6.0] * 3
+
+
+def test_many_threads_at_once():
+    """Some trainers score in a thread pool: the first calls build the grammars, all of them share the caches."""
+    texts = [
+        GOOD.format(f"{number % 7}.color.{('cyan', 'red', 'cyna')[number % 3]}, {number}.siz.x")
+        for number in range(400)
+    ]
+    expected = [tvr_reward([text], target=GOLD) for text in texts]
+    record_grammar.cache_clear()
+    records._cached.cache_clear()
+    records._cached_record.cache_clear()
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(lambda text: tvr_reward([text], target=GOLD), texts)) == expected
 
 
 # --- columns ---------------------------------------------------------------------------------------------------------

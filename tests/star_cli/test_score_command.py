@@ -7,6 +7,7 @@ import pty
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -357,10 +358,18 @@ def test_an_interrupt_says_how_to_go_on(tmp_path):
     os.mkfifo(pipe)
     command = [sys.executable, "-m", "star_cli", "score", str(EXAMPLE), str(pipe), "--out", str(tmp_path / "out.jsonl")]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, cwd=ROOT, env=environment, text=True)
+    process = subprocess.Popen(
+        command,
+        stderr=subprocess.PIPE,
+        cwd=ROOT,
+        env=environment,
+        text=True,
+        # Whoever runs the tests in the background has the signal ignored, and children inherit that.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509  no thread runs here
+    )
     with process, pipe.open("wb"):  # when this is open, the command waits for rows
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate()
+        _, errors = process.communicate(timeout=120)
     assert process.returncode == 130
     assert errors == "interrupted; the same command with --resume instead of --overwrite goes on\n"
     assert (tmp_path / "out.jsonl.partial").exists()

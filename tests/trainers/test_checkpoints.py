@@ -1,0 +1,74 @@
+import pytest
+
+from rewards.errors import ConfigError
+from trainers.checkpoints import checkpoint_to_resume, is_complete, last_complete, remove_incomplete
+
+
+class Training:
+    def __init__(self, folder, resume):
+        self.output_dir, self.resume_from_checkpoint = str(folder), resume
+
+
+def checkpoint(folder, step, *files):
+    made = folder / f"checkpoint-{step}"
+    made.mkdir()
+    for name in files:
+        (made / name).write_text("x")
+    return made
+
+
+WHOLE = ("model.safetensors", "optimizer.pt", "trainer_state.json")
+
+
+@pytest.mark.parametrize("missing", WHOLE)
+def test_a_checkpoint_that_lacks_a_file_is_skipped(tmp_path, missing):
+    whole = checkpoint(tmp_path, 4, *WHOLE)
+    broken = checkpoint(tmp_path, 10, *(name for name in WHOLE if name != missing))
+    assert is_complete(whole)
+    assert not is_complete(broken)
+    assert last_complete(tmp_path) == whole
+
+
+def test_the_newest_is_by_number(tmp_path):
+    checkpoint(tmp_path, 9, *WHOLE)
+    newest = checkpoint(tmp_path, 10, *WHOLE)
+    assert last_complete(tmp_path) == newest
+
+
+def test_an_empty_state_is_not_complete(tmp_path):
+    made = checkpoint(tmp_path, 1, *WHOLE)
+    (made / "trainer_state.json").write_text("")
+    assert last_complete(tmp_path) is None
+
+
+def test_adapters_and_sharded_weights_are_complete(tmp_path):
+    assert is_complete(checkpoint(tmp_path, 1, "adapter_model.safetensors", *WHOLE[1:]))
+    assert is_complete(checkpoint(tmp_path, 2, "model-00001-of-00002.safetensors", *WHOLE[1:]))
+
+
+@pytest.mark.parametrize("resume", [None, False, "false"])
+def test_nothing_is_resumed_unasked(tmp_path, resume):
+    checkpoint(tmp_path, 1, *WHOLE)
+    assert checkpoint_to_resume(Training(tmp_path, resume)) is None
+
+
+@pytest.mark.parametrize("resume", [True, "true", "auto"])
+def test_true_means_the_last_or_a_new_start(tmp_path, resume):
+    assert checkpoint_to_resume(Training(tmp_path, resume)) is None
+    made = checkpoint(tmp_path, 1, *WHOLE)
+    assert checkpoint_to_resume(Training(tmp_path, resume)) == made
+
+
+def test_a_named_checkpoint_must_be_whole(tmp_path):
+    made = checkpoint(tmp_path, 1, "model.safetensors")
+    with pytest.raises(ConfigError, match="no complete checkpoint"):
+        checkpoint_to_resume(Training(tmp_path, str(made)))
+
+
+def test_only_incomplete_folders_are_removed(tmp_path):
+    whole, broken = checkpoint(tmp_path, 1, *WHOLE), checkpoint(tmp_path, 2, "model.safetensors")
+    remove_incomplete(tmp_path, 1)
+    remove_incomplete(tmp_path, 2)
+    remove_incomplete(tmp_path, 3)
+    assert whole.exists()
+    assert not broken.exists()

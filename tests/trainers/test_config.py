@@ -1,0 +1,81 @@
+import os
+
+import pytest
+
+from rewards.errors import ConfigError
+from trainers.config import read_config
+
+pytest.importorskip("trl")
+
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+CPU = {"use_cpu": True, "bf16": False}
+
+
+def test_the_file_gives_defaults_and_the_command_line_wins(tmp_path):
+    file = tmp_path / "a.yaml"
+    file.write_text("learning_rate: 1e-5\nmax_steps: 3\nreward_weights: [0.3, 1]\nuse_cpu: true\nbf16: false\n")
+    settings = read_config("rl", file, ["--max_steps", "7", "--lora-r=4"])
+    assert settings.training.learning_rate == 1e-5
+    assert settings.training.max_steps == 7
+    assert settings.training.reward_weights == [0.3, 1]
+    assert settings.model.lora_r == 4
+
+
+def test_a_file_can_stand_on_another(tmp_path):
+    (tmp_path / "base.yaml").write_text("max_steps: 3\nseed: 5\nuse_cpu: true\nbf16: false\n")
+    (tmp_path / "b").mkdir()
+    file = tmp_path / "b" / "top.yaml"
+    file.write_text("extends: ../base.yaml\nseed: 6\n")
+    training = read_config("sft", file).training
+    assert (training.max_steps, training.seed) == (3, 6)
+    (tmp_path / "base.yaml").write_text("extends: b/top.yaml\n")
+    with pytest.raises(ConfigError, match="extends itself"):
+        read_config("sft", file)
+
+
+def test_what_sft_needs_for_pictures_is_the_default():
+    training = read_config("sft", CPU).training
+    assert training.max_length is None
+    assert read_config("sft", CPU | {"max_length": 64}).training.max_length == 64
+
+
+def test_environment_variables(monkeypatch):
+    monkeypatch.delenv("STAR_TEST_VALUE", raising=False)
+    read_config("sft", CPU | {"env": {"STAR_TEST_VALUE": 3}})
+    assert os.environ.pop("STAR_TEST_VALUE") == "3"
+
+
+def test_mappings_come_from_yaml_and_from_the_command_line():
+    settings = read_config("rl", CPU | {"reward_overrides": {"matching": "literal"}})
+    assert settings.star.reward_overrides == {"matching": "literal"}
+    settings = read_config("rl", CPU, ["--reward_overrides", '{"matching": "literal"}'])
+    assert settings.star.reward_overrides == {"matching": "literal"}
+
+
+@pytest.mark.parametrize(
+    ("stage", "config", "arguments", "message"),
+    [
+        ("ppo", {}, [], "stage 'ppo' is none of sft, rl"),
+        ("rl", {"num_generation": 4}, [], "unknown key 'num_generation' .did you mean 'num_generations'"),
+        ("rl", CPU, ["--learning_rat", "1"], "unknown option '--learning_rat' .did you mean 'learning_rate'"),
+        ("sft", CPU | {"num_generations": 4}, [], "unknown key 'num_generations'"),
+        ("rl", CPU, ["--max_steps", "many"], "max_steps"),
+        ("rl", CPU | {"env": [1]}, [], "env must be a mapping"),
+        ("rl", CPU | {"think_prefilled": "perhaps"}, [], "think_prefilled"),
+        ("rl", CPU, ["--reward_overrides", "{"], "reward_overrides is no JSON object"),
+        ("rl", CPU | {"per_device_train_batch_size": 6, "num_generations": 4}, [], "divisible"),
+        ("rl", "missing.yaml", [], "No such file"),
+    ],
+)
+def test_wrong_configurations(stage, config, arguments, message):
+    with pytest.raises(ConfigError, match=message):
+        read_config(stage, config, arguments)
+
+
+@pytest.mark.parametrize("text", ["a: [1", "- 1\n", "just words"])
+def test_files_that_are_no_mapping(tmp_path, text):
+    file = tmp_path / "a.yaml"
+    file.write_text(text)
+    with pytest.raises(ConfigError):
+        read_config("rl", file)

@@ -1,0 +1,202 @@
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from rewards import ConfigError, score_completion
+from rewards.errors import DataError
+from trainers.config import read_config
+from trainers.stages import TrainingFailed, build_trainer, train, training_rows
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("trl")
+
+
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
+
+
+def wrong_length(completions, **columns):
+    return [0.0]
+
+
+def length(completions, log_metric=None, **columns):
+    return [float(len(completion[0]["content"])) for completion in completions]
+
+
+def weights(folder):
+    from safetensors.torch import load_file
+
+    return load_file(Path(folder) / "model.safetensors")
+
+
+def test_sft_learns_from_completions_only(sft):
+    trainer = build_trainer(read_config("sft", sft))
+    batch = trainer.data_collator([trainer.train_dataset[at] for at in range(2)])
+    labels = batch["labels"][0]
+    supervised = trainer.processing_class.tokenizer.decode(labels[labels != -100])
+    row = training_rows(read_config("sft", sft))[0]
+    assert supervised == row["completion"][0]["content"] + "<|im_end|>"
+
+
+def test_sft_lowers_the_loss_and_is_deterministic(sft, tmp_path):
+    steps = []
+    settings = sft | {"max_steps": 12, "save_strategy": "no", "learning_rate": 1e-2}
+    one = train("sft", settings, on_progress=lambda done: steps.append(done.step))
+    other = train("sft", settings | {"output_dir": str(tmp_path / "again")})
+    losses = [[float(logs["loss"]) for logs in trained.history if "loss" in logs] for trained in (one, other)]
+    assert losses[0] == losses[1]
+    assert losses[0][-1] < losses[0][0] - 0.3
+    first, second = weights(one.folder), weights(other.folder)
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    assert max(steps) == one.step == 12
+    assert not one.stopped
+
+
+def test_rl_pays_what_score_says(rl):
+    """The rewards that GRPO weighs and adds are the totals of the same completions' scores."""
+    settings = rl | {
+        "reward_funcs": ["format_reward", "tvr_accuracy_reward"],
+        "reward_weights": [1.0, 1.0],
+        "log_completions": True,
+        "max_steps": 2,
+        "save_strategy": "no",
+    }
+    trained = train("rl", settings)
+    import pyarrow.parquet
+
+    checked = 0
+    for file in sorted((trained.folder / "completions").glob("*.parquet")):
+        for row in pyarrow.parquet.read_table(file).to_pylist():
+            text = row["completion"] if isinstance(row["completion"], str) else row["completion"][0]["content"]
+            total = score_completion(text, row["target"]).total
+            assert row["format_reward"] + row["tvr_accuracy_reward"] == total
+            checked += 1
+    assert checked == 16
+    logs = trained.history[0]
+    assert {"frac_reward_zero_std", "completions/mean_length", "tvr/accuracy", "tvr/parsed", "tvr/predictions"} <= set(
+        logs
+    )
+    assert {"rewards/format_reward/mean", "rewards/format_reward/std", "reward_seconds"} <= set(logs)
+    assert any(name.startswith("accuracy/") for name in logs)
+
+
+def test_rl_moves_the_policy_towards_its_reward(rl):
+    settings = rl | {
+        "reward_funcs": [f"{__file__}:length"],
+        "max_steps": 12,
+        "save_strategy": "no",
+        "learning_rate": 3e-3,
+        "num_generations": 8,
+        "per_device_train_batch_size": 16,
+    }
+    history = [logs for logs in train("rl", settings).history if "reward" in logs]
+    rewards = [float(logs["reward"]) for logs in history]
+    assert sum(rewards[-4:]) > sum(rewards[:4])
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"beta": 0.04, "loss_type": "grpo", "use_bias_correction_kl": False},
+        {"loss_type": "dapo", "epsilon_high": 0.28, "drop_equal_groups": True},
+        {"loss_type": "dr_grpo", "scale_rewards": "none"},
+        {"importance_sampling_level": "sequence", "loss_type": "grpo", "num_iterations": 2},
+        {"use_peft": True, "lora_r": 2, "lora_alpha": 4, "lora_target_modules": ["q_proj", "v_proj"], "beta": 0.04},
+    ],
+    ids=["paper-style", "dapo", "dr-grpo", "gspo", "lora"],
+)
+def test_kinds_of_grpo(rl, changes):
+    trained = train(
+        "rl", rl | {"max_steps": 1, "save_strategy": "no", "reward_funcs": [f"{__file__}:length"]} | changes
+    )
+    assert trained.step == 1
+
+
+def test_equal_groups_leave_the_average(rl):
+    settings = rl | {"reward_funcs": [f"{__file__}:length"], "drop_equal_groups": True}
+    trainer = build_trainer(read_config("rl", settings))
+    from trainers.stages import _without_equal_groups
+
+    output = {
+        "advantages": torch.tensor([0.0, 0.0, 1.0, -1.0]),
+        "completion_mask": torch.ones(4, 3, dtype=torch.long),
+        "num_items_in_batch": torch.tensor(12),
+    }
+    kept = _without_equal_groups(trainer, dict(output))
+    assert kept["completion_mask"].sum(dim=1).tolist() == [0, 0, 3, 3]
+    assert kept["num_items_in_batch"] == 6
+    nothing = _without_equal_groups(trainer, output | {"advantages": torch.zeros(4)})
+    assert nothing["completion_mask"].sum() == 12
+
+
+def test_a_wrong_reward_is_named(rl):
+    with pytest.raises(ConfigError, match="step 0: reward function 'wrong_length' returned 1 values for 8"):
+        train("rl", rl | {"reward_funcs": [f"{__file__}:wrong_length"]})
+
+
+def test_a_loss_that_is_no_number_is_named(sft):
+    with pytest.raises(TrainingFailed, match="the loss is nan.*checkpoint"):
+        train(
+            "sft", sft | {"learning_rate": 1e30, "max_grad_norm": 0.0, "max_steps": 20, "lr_scheduler_type": "constant"}
+        )
+
+
+def test_a_picture_that_does_not_open_is_named(sft, tmp_path):
+    (tmp_path / "bad.png").write_bytes(b"no picture")
+    row = {"id": "r7", "prompt": "changed?", "completion": "<think> 0</think>", "images": ["bad.png"], "target": "x"}
+    (tmp_path / "rows.jsonl").write_text(json.dumps(row) + "\n")
+    with pytest.raises(DataError, match=r"rows.jsonl: row 'r7': image bad.png does not open"):
+        train("sft", sft | {"dataset_name": str(tmp_path / "rows.jsonl")})
+
+
+def test_a_full_disk_is_named_and_the_last_checkpoint_is_left(sft):
+    """The checkpoint after next lies on a device that is always full."""
+    broken = Path(sft["output_dir"]) / "checkpoint-4"
+    broken.mkdir(parents=True)
+    (broken / "optimizer.pt").symlink_to("/dev/full")
+    with pytest.raises(TrainingFailed, match=r"step 4: the disk is full.*checkpoint-2 is complete"):
+        train("sft", sft)
+    assert not broken.exists()
+
+
+def test_sigterm_saves_and_the_run_can_go_on(sft):
+    def terminate(done):
+        if done.step == 3 and not done.logs:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    before = signal.getsignal(signal.SIGTERM)
+    trained = train("sft", sft | {"save_strategy": "steps", "save_steps": 100}, on_progress=terminate)
+    assert trained.stopped
+    assert trained.step < 6
+    assert (trained.folder / f"checkpoint-{trained.step}" / "trainer_state.json").exists()
+    assert signal.getsignal(signal.SIGTERM) == before
+    again = train("sft", sft | {"resume_from_checkpoint": "true"})
+    assert again.step == 6
+    assert not again.stopped
+    whole = train("sft", sft | {"output_dir": sft["output_dir"] + "-whole"})
+    one, other = weights(again.folder), weights(whole.folder)
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_fewer_rows_than_a_step_takes(rl, tmp_path):
+    (tmp_path / "rows.jsonl").write_text(json.dumps({"prompt": "changed?", "target": "0.shape.cube"}) + "\n")
+    with pytest.raises(ConfigError, match="no step was made"):
+        train("rl", rl | {"dataset_name": str(tmp_path / "rows.jsonl")})
+
+
+def test_a_rollout_function_of_the_users_own(rl, tmp_path):
+    file = tmp_path / "mine.py"
+    file.write_text(
+        "def rollout(prompts, trainer):\n"
+        "    tokenizer = trainer.processing_class.tokenizer\n"
+        "    prompt = tokenizer('changed?')['input_ids']\n"
+        "    answer = tokenizer('<think> 0</think><answer> 0.shape.cube</answer><|im_end|>')['input_ids']\n"
+        "    count = len(prompts)\n"
+        "    return {'prompt_ids': [prompt] * count, 'completion_ids': [answer] * count, 'logprobs': None}\n"
+    )
+    (tmp_path / "rows.jsonl").write_text((json.dumps({"prompt": "changed?", "target": "0.shape.cube"}) + "\n") * 8)
+    settings = rl | {"rollout_func": f"{file}:rollout", "dataset_name": str(tmp_path / "rows.jsonl")}
+    history = train("rl", settings | {"max_steps": 1, "save_strategy": "no"}).history
+    assert float(history[0]["reward"]) == 6.0

@@ -1,0 +1,122 @@
+import gzip
+import json
+
+import pytest
+
+from rewards.errors import ConfigError, DataError
+from trainers.rows import load_rows
+
+datasets = pytest.importorskip("datasets")
+Image = pytest.importorskip("PIL.Image")
+
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+def endless(count=3):
+    return datasets.IterableDataset.from_generator(lambda: ({"prompt": str(at)} for at in range(count)))
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name in ("a.png", "b.png"):
+        Image.new("RGB", (8, 6), "red").save(tmp_path / name)
+    return tmp_path
+
+
+def write(folder, records, name="metadata.jsonl"):
+    text = "".join(json.dumps(record) + "\n" for record in records)
+    path = folder / name
+    if name.endswith(".gz"):
+        with gzip.open(path, "wt") as out:
+            out.write(text)
+    else:
+        path.write_text(text)
+    return path
+
+
+ROW = {"id": "r1", "prompt": "what?", "target": "0.shape.cube", "images_file_names": ["a.png", "b.png"]}
+
+
+@pytest.mark.parametrize("name", ["metadata.jsonl", "rows.jsonl", "rows.jsonl.gz"])
+def test_rows_of_files(folder, name):
+    path = write(folder, [ROW | {"completion": "yes"}], name)
+    found = load_rows(str(folder if name == "metadata.jsonl" else path), system_prompt="be brief")[0]
+    assert found["prompt"] == [
+        {"role": "system", "content": "be brief"},
+        {"role": "user", "content": "what?"},
+    ]
+    assert found["completion"] == [{"role": "assistant", "content": "yes"}]
+    assert [image.size for image in found["images"]] == [(8, 6)] * 2
+    assert found["target"] == "0.shape.cube"
+
+
+def test_parquet_and_saved_folders_give_the_same(folder):
+    made = datasets.Dataset.from_dict(
+        {"prompt": ["what?"], "images": [[str(folder / "a.png")]], "target": ["x"]}
+    ).cast_column("images", datasets.List(datasets.Image()))
+    made.save_to_disk(folder / "saved")
+    made.to_parquet(folder / "rows.parquet")
+    one, other = (load_rows(str(folder / name))[0] for name in ("saved", "rows.parquet"))
+    assert one["prompt"] == other["prompt"]
+    assert one["images"][0].tobytes() == other["images"][0].tobytes()
+
+
+def test_structured_gold_becomes_json(folder):
+    gold = [{"obj_idx": 0, "attr": "shape", "val": "cube"}]
+    found = load_rows(str(write(folder, [ROW | {"target": gold}, ROW])))
+    assert [json.loads(found[0]["target"]), found[1]["target"]] == [gold, "0.shape.cube"]
+
+
+def test_only_what_is_asked_for_comes_out(folder):
+    found = load_rows(str(write(folder, [ROW | {"completion": "c"}])), keeps=("prompt", "images"))
+    assert set(found[0]) == {"prompt", "images"}
+
+
+def test_a_row_without_pictures_among_others_is_named(folder):
+    path = write(folder, [ROW, ROW, ROW | {"images_file_names": []}])
+    with pytest.raises(DataError, match="row 2 has no picture"):
+        load_rows(str(path))
+    assert load_rows(str(write(folder, [ROW | {"images_file_names": []}] * 2)))[0]["images"] == []
+
+
+@pytest.mark.parametrize(("name", "content"), [("c.png", b"no picture"), ("a.png", b"")])
+def test_a_picture_that_does_not_open_is_named(folder, name, content):
+    (folder / name).write_bytes(content)
+    found = load_rows(str(write(folder, [ROW | {"images_file_names": [name]}])))
+    with pytest.raises(DataError, match=f"row 'r1': image {name} does not open"):
+        found[0]
+
+
+def test_a_picture_that_is_not_there_is_named(folder):
+    found = load_rows(str(write(folder, [ROW | {"images_file_names": ["z.png"]}])))
+    with pytest.raises(DataError, match="row 'r1': image z.png does not open"):
+        found[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "there are no rows"),
+        ('{"target": "x"}\n', "there is no column 'prompt'; the columns are target"),
+        ("{\n", ":1: no JSON"),
+        ("[1]\n", ":1: a list or value"),
+        ('{"prompt": "a", "n": 1}\n{"prompt": "a", "n": {"b": 1}}\n', "mixes types"),
+    ],
+)
+def test_wrong_files(tmp_path, text, message):
+    path = tmp_path / "rows.jsonl"
+    path.write_text(text)
+    with pytest.raises(DataError, match=message):
+        load_rows(str(path))
+
+
+@pytest.mark.parametrize("name", ["missing.jsonl", "no/such-data-set", "rewards.functions:nothing"])
+def test_data_that_are_not_there(name):
+    with pytest.raises(ConfigError, match="dataset_name"):
+        load_rows(name)
+
+
+def test_streams_of_a_function():
+    found = load_rows(f"{__file__}:endless", kwargs={"count": 2})
+    assert [row["prompt"] for row in found] == ["0", "1"]

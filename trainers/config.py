@@ -1,0 +1,205 @@
+"""The configuration of a training run: TRL's own field names in a flat YAML file, and a few of ours.
+
+Values of the file are defaults, the command line wins, unknown names are errors with the nearest one. A file can stand
+on another: ``extends: other.yaml``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+
+from rewards.errors import ConfigError
+from rewards.spec import nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+Stage = Literal["sft", "rl"]
+STAGES: Final = ("sft", "rl")
+
+# What differs from TRL's defaults, whatever the file says less.
+_DEFAULTS: Final[dict[str, dict[str, Any]]] = {
+    "sft": {
+        "max_length": None,  # TRL's 1024 cuts image tokens or the answer off
+        "remove_unused_columns": False,  # rows are opened and cut to what SFT needs by `trainers.rows`
+        "logging_nan_inf_filter": False,
+    },
+    "rl": {"logging_nan_inf_filter": False},
+}
+
+
+@dataclass
+class StarArguments:
+    """Fields of a configuration that are not TRL's."""
+
+    dataset_name: str | None = field(
+        default=None,
+        metadata={
+            "help": "Training rows: .jsonl, .parquet, a folder (of `star data generate`, or saved by datasets), "
+            "module:function or file.py:function that returns a data set, or a name on the hub."
+        },
+    )
+    dataset_train_split: str = field(default="train", metadata={"help": "Split, of data sets that have some."})
+    dataset_arguments: dict[str, Any] | str | None = field(
+        default=None, metadata={"help": "Arguments of a function that is named as dataset_name."}
+    )
+    train_rows: int | None = field(default=None, metadata={"help": "Train on the first so many rows only."})
+    system_prompt: str | None = field(default=None, metadata={"help": "Put before each prompt that has none."})
+    task: str = field(default="tvr", metadata={"help": "Task of the reward: tvr, multiview, or a YAML file."})
+    preset: str = field(default="default", metadata={"help": "Preset of the task's reward, e.g. paper."})
+    reward_overrides: dict[str, Any] | str | None = field(
+        default=None, metadata={"help": "Fields of the reward's specification, on top of the preset."}
+    )
+    reward_funcs: list[str] | None = field(
+        default=None,
+        metadata={
+            "help": "Reward functions: names of ours (tvr_reward, format_reward, ...), module.function, or "
+            "file.py:function. Default: all that the task pays, as one function."
+        },
+    )
+    think_prefilled: str = field(
+        default="auto", metadata={"help": "Whether the chat template already opens <think>: auto, true, false."}
+    )
+    rollout_func: str | None = field(
+        default=None, metadata={"help": "TRL's rollout_func, as module.function or file.py:function."}
+    )
+    drop_equal_groups: bool = field(
+        default=False, metadata={"help": "RL: leave groups whose rewards are all equal out of the loss's average."}
+    )
+    image_min_pixels: int | None = field(default=None, metadata={"help": "Smaller pictures are enlarged to so many."})
+    image_max_pixels: int | None = field(default=None, metadata={"help": "Larger pictures are reduced to so many."})
+
+
+class Settings(NamedTuple):
+    """A configuration, read.
+
+    Attributes:
+        stage: ``sft`` or ``rl``.
+        star: our fields.
+        training: TRL's ``SFTConfig`` or ``GRPOConfig``.
+        model: TRL's ``ModelConfig``.
+    """
+
+    stage: Stage
+    star: StarArguments
+    training: Any
+    model: Any
+
+
+def read_config(
+    stage: Stage, config: str | os.PathLike[str] | Mapping[str, Any] | None = None, arguments: Sequence[str] = ()
+) -> Settings:
+    """Read a configuration.
+
+    Args:
+        stage: ``sft`` or ``rl``.
+        config: a YAML file, or what it would hold.
+        arguments: as on a command line: ``["--learning_rate", "1e-5"]``; they win.
+
+    Raises:
+        ConfigError: for what is wrong in it, by name.
+    """
+    if stage not in STAGES:
+        raise ConfigError(f"stage {stage!r} is none of {', '.join(STAGES)}")
+    where = "the configuration" if config is None or not isinstance(config, str | os.PathLike) else str(config)
+    values = _read_yaml(config) if config is None or isinstance(config, str | os.PathLike) else dict(config)
+    for name, value in _mapping(values.pop("env", {}), f"{where}: env").items():
+        os.environ[str(name)] = str(value)
+    parser = _parser(stage)
+    names = [action.dest for action in parser._actions if action.dest != "help"]  # noqa: SLF001  argparse has no other way
+    for name in values:
+        if name not in names:
+            raise ConfigError(f"{where}: unknown key {name!r}{_near(name, names)}")
+    for argument in arguments:
+        name = argument.removeprefix("--").partition("=")[0].replace("-", "_")
+        if argument.startswith("--") and name not in names and name.removeprefix("no_") not in names:
+            raise ConfigError(f"unknown option {argument!r}{_near(name, names)}")
+    parser.set_defaults_with_config(**{**_DEFAULTS[stage], **values})
+    plain = [_underscored(argument) for argument in arguments]
+    try:
+        star, training, model = parser.parse_args_into_dataclasses(args=plain)
+    except ConfigError:
+        raise
+    except (ValueError, TypeError, ImportError) as error:
+        raise ConfigError(f"{where}: {error}") from error
+    star.dataset_arguments = _object(star.dataset_arguments, "dataset_arguments")
+    star.reward_overrides = _object(star.reward_overrides, "reward_overrides")
+    if str(star.think_prefilled).lower() not in ("auto", "true", "false"):
+        raise ConfigError(f"{where}: think_prefilled is {star.think_prefilled!r}; it is auto, true or false")
+    return Settings(stage, star, training, model)
+
+
+def prefilled(star: StarArguments) -> Any:
+    """Return ``think_prefilled`` as the parsers take it."""
+    return {"auto": "auto", "true": True, "false": False}[str(star.think_prefilled).lower()]
+
+
+def _parser(stage: Stage) -> Any:
+    try:
+        from trl import GRPOConfig, ModelConfig, SFTConfig, TrlParser
+    except ImportError as error:
+        raise ConfigError(f"training needs more packages: pip install 'star-r1[train]' ({error})") from error
+
+    def fail(message: str) -> None:
+        raise ConfigError(message)
+
+    parser = TrlParser(
+        (StarArguments, SFTConfig if stage == "sft" else GRPOConfig, ModelConfig), prog="star train", allow_abbrev=False
+    )
+    parser.error = fail
+    return parser
+
+
+def _read_yaml(path: str | os.PathLike[str] | None, readers: tuple[Path, ...] = ()) -> dict[str, Any]:
+    """Read a file of values on top of the one that its key ``extends`` names, relative to it."""
+    import yaml
+
+    if path is None:
+        return {}
+    if Path(path).resolve() in readers:
+        raise ConfigError(f"{path} extends itself")
+    try:
+        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: no YAML: {error}") from None
+    values = _mapping(values, str(path))
+    base = values.pop("extends", None)
+    if base is None:
+        return values
+    return _read_yaml(Path(path).parent / base, (*readers, Path(path).resolve())) | values
+
+
+def _mapping(values: Any, where: str) -> dict[str, Any]:
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise ConfigError(f"{where} must be a mapping of names to values")
+    return values
+
+
+def _object(value: Any, name: str) -> dict[str, Any]:
+    """Read a mapping, from the command line as JSON."""
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError as error:
+            raise ConfigError(f"{name} is no JSON object: {error}") from None
+    return _mapping(value, name)
+
+
+def _near(name: str, names: list[str]) -> str:
+    hint = nearest(str(name), names)
+    return hint if hint.startswith(" (did") else "; `star train --help` says where the names are listed"
+
+
+def _underscored(argument: str) -> str:
+    if not argument.startswith("--"):
+        return argument
+    name, sign, value = argument.partition("=")
+    return "--" + name[2:].replace("-", "_") + sign + value
