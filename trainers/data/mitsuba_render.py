@@ -32,7 +32,9 @@ AMBIENT: Final = 0.14  # radiance from all sides, in place of upstream's weak su
 Mesh = tuple["Floats", "Floats", "npt.NDArray[np.int64]"]  # vertices (n, 3), normals (n, 3), triangles (m, 3)
 
 
-def mitsuba_picture(bodies: Bodies, stage: Stage, view: int, size: tuple[int, int], seed: int) -> npt.NDArray[np.uint8]:
+def mitsuba_picture(
+    bodies: Bodies, stage: Stage, view: int, size: tuple[int, int], seed: int, *, all_round: bool = False
+) -> npt.NDArray[np.uint8]:
     """Render one picture.
 
     Args:
@@ -41,6 +43,7 @@ def mitsuba_picture(bodies: Bodies, stage: Stage, view: int, size: tuple[int, in
         view: index of the camera.
         size: width and height.
         seed: of the samples.
+        all_round: whether the floor curves up on all sides, for cameras that look in any direction.
 
     Returns:
         ``(height, width, 3)`` uint8, sRGB.
@@ -53,7 +56,7 @@ def mitsuba_picture(bodies: Bodies, stage: Stage, view: int, size: tuple[int, in
     parts |= {"camera": _camera(stage.cameras[view], size), "air": _even(AMBIENT, "constant")}
     parts |= {f"lamp{k}": _lamp(k, place) for k, place in enumerate(stage.lamps)}
     loaded = {name: mi.load_dict(part, parallel=False) for name, part in parts.items()}
-    loaded["ground"] = _ground()
+    loaded["ground"] = _bowl() if all_round else _ground()
     loaded |= {f"line{k}": line for k, line in enumerate(_lines())}
     loaded |= {f"object{k}": _solid(bodies, k) for k in np.flatnonzero(bodies.shown).tolist()}
     scene = mi.load_dict({"type": "scene", **loaded}, parallel=False)
@@ -191,8 +194,28 @@ def _ground() -> Any:
     normals = np.stack([normal_x, np.zeros_like(x), np.sqrt(1 - normal_x**2)], axis=-1)
     sides = np.concatenate([outline + np.array([0, side, 0]) for side in (-60.0, 60.0)])
     faces = _strip(len(x), 2)
-    grey = _mitsuba().load_dict({"type": "diffuse", "reflectance": {"type": "rgb", "value": 0.8}}, parallel=False)
-    return _mesh("ground", (sides, np.concatenate([normals, normals]), faces), grey)
+    return _mesh("ground", (sides, np.concatenate([normals, normals]), faces), _grey())
+
+
+@lru_cache
+def _bowl() -> Any:
+    """Load a floor that curves up on all sides, as `_ground` does on one."""
+    bend = np.linspace(0, np.pi / 2, 24)
+    away = np.concatenate([[0.0], 16 + 6 * np.sin(bend), [22.0]])
+    z = np.concatenate([[0.0], 6 - 6 * np.cos(bend), [40.0]])
+    inwards = np.concatenate([[0.0], np.sin(bend), [1.0]])
+    angles = np.linspace(0, 2 * np.pi, 97)
+    across = np.stack([np.cos(angles), np.sin(angles)], axis=-1)[:, None]  # (angles, 1, 2)
+    level = np.broadcast_to(z[None, :, None], (len(angles), len(z), 1))
+    points = np.concatenate([across * away[None, :, None], level], axis=-1)
+    upwards = np.broadcast_to(np.sqrt(1 - inwards**2)[None, :, None], level.shape)
+    normals = np.concatenate([-across * inwards[None, :, None], upwards], axis=-1)
+    faces = _strip(len(z), len(angles))[:, ::-1]  # so that their insides are their fronts
+    return _mesh("ground", (points.reshape(-1, 3), normals.reshape(-1, 3), faces), _grey())
+
+
+def _grey() -> Any:
+    return _mitsuba().load_dict({"type": "diffuse", "reflectance": {"type": "rgb", "value": 0.8}}, parallel=False)
 
 
 @lru_cache

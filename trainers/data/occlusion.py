@@ -119,7 +119,9 @@ def _patch(solid: _Solid, camera: tuple[float, float, float], size: tuple[int, i
     frame = frame_at(np.array(camera))
     center = np.array([solid.x, solid.y, solid.half])
     reach = solid.half * (math.sqrt(2) if solid.shape == CUBE else 1.0)
-    xy, _ = project(center + _CORNERS * (reach, reach, solid.half), frame, *size)
+    xy, distance = project(center + _CORNERS * (reach, reach, solid.half), frame, *size)
+    if distance.min() <= 0:  # it stands behind the camera, or beside it
+        return Patch(0, 0, np.zeros((0, 0)))
     left, top = np.clip(np.floor(xy.min(axis=0)).astype(int), 0, size)
     right, bottom = np.clip(np.ceil(xy.max(axis=0)).astype(int), 0, size)
     x, y = image_plane(np.arange(left, right) + 0.5, np.arange(top, bottom) + 0.5, *size)

@@ -107,7 +107,8 @@ def draw_views(scene: RingScene, size: Size, backend: str = "raycast") -> list[I
         digest.update(np.ascontiguousarray(part).tobytes())
     seed = int.from_bytes(digest.digest()[:4], "little")
     return [
-        mitsuba_picture(bodies, scene.stage, view, (width, height), seed ^ view) for view in range(len(scene.quarters))
+        mitsuba_picture(bodies, scene.stage, view, (width, height), seed ^ view, all_round=True)
+        for view in range(len(scene.quarters))
     ]
 
 

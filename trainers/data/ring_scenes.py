@@ -124,8 +124,8 @@ def _places(rng: np.random.Generator, slots: tuple[int | None, ...], turn: float
 
 def _is_clear(scene: RingScene) -> bool:
     """Whether every image shows three objects, each whole and well seen, and nothing of any other."""
+    bodies = scene.bodies()
     for view, camera in enumerate(scene.stage.cameras):
-        bodies = _before(scene.bodies(), camera)
         wide = id_map(bodies, camera)
         square = id_map(bodies, camera, (MAP_SIZE[0], MAP_SIZE[0]))
         seen = seen_in(scene, view)
@@ -138,12 +138,6 @@ def _is_clear(scene: RingScene) -> bool:
             if cut or shown < max(MIN_PIXELS, _SEEN * alone):
                 return False
     return True
-
-
-def _before(bodies: Bodies, camera: Floats) -> Bodies:
-    """Leave out what stands behind a camera, which the maps of seen objects do not expect."""
-    offset = np.stack([bodies.x, bodies.y, bodies.half], axis=-1) - camera
-    return bodies._replace(shown=bodies.shown & (offset @ frame_at(camera).forward > 0))
 
 
 def seen_in(scene: RingScene, view: int) -> tuple[int, ...]:
