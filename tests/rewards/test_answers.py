@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from parsers.number import parse_number
 from rewards.answers import infer_kind, mra, score_answer
 from rewards.errors import ConfigError, DataError
+from tests.case_names import plain
 from tests.oracles import question_scores as oracle
 
 TESTS = Path(__file__).parents[1]
@@ -51,7 +52,7 @@ def test_ours_pays_more_than_spar_bench_only_for_numbers_that_it_cannot_read():
     assert all(re.search(r"^\.|[-,^/]|e\d", prediction) for prediction in more)
 
 
-@pytest.mark.parametrize("case", cases(), ids=lambda case: f"{case['text']!r} for {case['target']!r}")
+@pytest.mark.parametrize("case", cases(), ids=lambda case: f"{plain(case['text'])} for {plain(case['target'])}")
 def test_case(case):
     score = score_answer(case["text"], case["target"], options=case.get("options"), kind=case.get("kind"))
     assert score.value == pytest.approx(case["value"])
