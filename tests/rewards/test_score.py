@@ -50,6 +50,27 @@ def test_case_names_are_unique():
     assert len({case["name"] for case in cases()}) == len(cases())
 
 
+ATTACKS = {
+    "a megabyte of brackets", "a part of the answer", "an answer inside the reasoning", "an answer of two lines",
+    "an empty answer", "an opener that the chat template wrote", "an option inside the reasoning", "letters in prose",
+    "look-alike letters", "naming every value of a cell", "naming everything", "nested tags",
+    "nonsense instead of an answer", "prose in the answer", "repeated tags", "repeats", "several answers", "silence",
+    "the prompt echoed", "two values for one cell", "Unicode digits",
+}  # fmt: skip
+
+
+def test_every_attack_is_tried_and_none_earns_the_exact_answer_unearned():
+    """What has been seen to fool graders; only harmless forms of a right answer may earn its whole reward."""
+    tried = {}
+    for case in cases():
+        tried.setdefault(case.get("attack"), []).append(case)
+    assert tried.keys() - {None} == ATTACKS
+    for attack in ATTACKS - {"an answer of two lines", "an opener that the chat template wrote"}:
+        for case in tried[attack]:
+            honest = case["name"] == "an option in the reasoning"  # its answer is another option, the right one
+            assert (case["unit"] == 1) == honest or case["options"].get("mode") == "lenient", case["name"]
+
+
 # --- what holds for any text -----------------------------------------------------------------------------------------
 
 
