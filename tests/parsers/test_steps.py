@@ -98,6 +98,9 @@ def test_what_is_missing_does_not_hide_the_rest():
     steps = parse_steps(f"{VIEW}\nMapping: one two three\nMapping: four five six", views=2)
     assert (steps.references.views, steps.mapping, steps.reasoning) == ((1,), "one two three", None)
     assert steps.fault == ("missing_view", "view 2 of 2 is not written", None)
+    later = "View 2: [sofa, ball, left]\nMapping: one two three\nReasoning: four five six"
+    assert parse_steps(later).fault is None
+    assert parse_steps(later, views=2).fault == ("missing_view", "view 1 of 2 is not written", None)
     assert parse_steps(" ") == Steps(parse_references(" "), fault=("empty", "the reasoning is empty", 0))
 
 

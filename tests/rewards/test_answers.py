@@ -4,6 +4,7 @@ import gzip
 import json
 import math
 import re
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -93,6 +94,13 @@ def test_mra_at_the_edges_is_its_twin(truth, error, sign):
 )
 def test_mra_of(prediction, truth, value):
     assert mra(prediction, truth) == pytest.approx(value)
+
+
+@pytest.mark.parametrize("number", [1, True, Fraction(1), 10**30, np.float32(1), "1"])
+def test_mra_is_a_float_of_whatever_reads_as_numbers(number):
+    assert (mra(number, number), type(mra(number, number))) == (1.0, float)
+    assert (mra(0.0, number), mra(number, -1.0)) == (0.0, 0.0)
+    assert mra([number], number).dtype == mra(number, [number]).dtype == np.float64
 
 
 @given(st.lists(st.tuples(st.floats(), FINITE), min_size=1))

@@ -48,9 +48,11 @@ def test_every_column():
     assert batch.n_pred.tolist() == list(number)
 
 
-def test_types():
+@pytest.mark.parametrize("weight", [1, 1.0])
+def test_types(weight):
     for rows in (ROWS, []):
-        batch = scored(QuestionSpec(), rows)
+        spec = QuestionSpec(answer_weight=weight, reference_weight=weight, format_weight=weight)
+        batch = scored(spec, rows)
         floats = [batch.total, batch.unit, *batch.parts.values()]
         assert {values.dtype for values in floats} == {np.dtype(np.float64)}
         assert (batch.correct.dtype, batch.prefilled.dtype, batch.n_pred.dtype) == (np.bool_, np.bool_, np.int64)
