@@ -296,6 +296,7 @@ def test_words_for_wrong_weights():
 def test_view_numbers():
     truth = {"9999": [], "0": ["a"], 12345: ["b"]}
     assert reference_names(truth) == {9999: set(), 0: {"a"}, 12345: {"b"}}
+    assert reference_names({0: ["a"]}) == {0: {"a"}}
 
 
 def test_who_looks_is_a_reference_only_where_the_truth_says_so():
