@@ -86,6 +86,9 @@ def test_options_relations_kinds_and_letters_reach_their_rows():
     assert batch.parts["answer"].tolist() == [1, 0]
     assert scored(QuestionSpec(), rows, options=options).answers == ["A", "B", "B"]
     assert scored(QuestionSpec(kind="text"), rows).parts["answer"].tolist() == [1, 0, 0]
+    bracketed = [("<think></think><answer>(B)</answer>", "B", None)]
+    assert scored(QuestionSpec(kind="text"), bracketed).parts["answer"].tolist() == [0]
+    assert scored(QuestionSpec(kind="choice"), bracketed).parts["answer"].tolist() == [1]
     letters = scored(QuestionSpec(letters="AB"), [("<think></think><answer>C</answer>", "B", None)])
     assert letters.faults[0].message == "there is no option C (options: A, B)"
 

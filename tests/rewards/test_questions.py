@@ -36,7 +36,7 @@ def test_what_is_allowed(field, value):
     ("field", "value", "message"),
     [
         *((name, -0.1, f"{name} is -0.1; it is a number from 0") for name in WEIGHTS[:3]),
-        *((name, 1.1e9, f"{name} is 1100000000.0; it is a number from 0") for name in WEIGHTS[:3]),
+        *((name, 1e9 + 0.5, f"{name} is 1000000000.5; it is a number from 0") for name in WEIGHTS[:3]),
         ("answer_weight", "1", "answer_weight is '1'; it is a number from 0"),
         ("answer_weight", None, "answer_weight is None; it is a number from 0"),
         ("reference_weight", True, "reference_weight is True; it is a number from 0"),
