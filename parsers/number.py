@@ -85,7 +85,7 @@ def _parse(text: str) -> Number:
     children = _parser()(text).children
     quantities = [child for child in children if not isinstance(child, str)]
     if not quantities:
-        return Number(None, None, Fault("no_number", "there is no number", None))
+        return Number(None, None, Fault("no_number", "there is no number"))
     first = _quantity(quantities[0])
     for tree in quantities[1:] if first.fault is None else ():
         other = _quantity(tree)
