@@ -135,6 +135,8 @@ NO_CHOICE = ("no_choice", "no option is named", None)
         ("x" * 64_001, None, TOO_LONG),
         ("the chair", None, NO_CHOICE),
         ("up", ["left", "right"], NO_CHOICE),
+        ("the chair, C", None, NO_CHOICE),
+        ("1 5 meters", ["1.5 meters", "2 meters"], NO_CHOICE),
         ("C or B or A", None, ("ambiguous", "both C and B are named", 2)),
         (" A. b\nC: x", None, ("ambiguous", "both A and C are named", 6)),
         ("left\nright", ["right", "left"], ("ambiguous", "options A, B are named", None)),
@@ -167,6 +169,10 @@ def test_words_and_places_of_faults(text, options, fault):
 )
 def test_words_and_places_of_faults_of_yes_no(text, fault):
     assert parse_yes_no(text) == Choice(None, Fault(*fault))
+
+
+def test_an_abbreviation_is_its_letters():
+    assert parse_choice("u s flag", options=["the U.S. flag", "left"]) == Choice("A")
 
 
 def test_only_short_answers_are_remembered():
