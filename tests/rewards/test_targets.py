@@ -1,6 +1,8 @@
 """Gold: every form that files have it in, and the words in which wrong gold is refused."""
 
 import json
+from collections import UserDict
+from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -43,6 +45,7 @@ FORMS = {
     "a numpy array of text": np.array(TRIPLES),
     "a numpy array of strings": np.array(["2.color.cyan", "0.shape.cube"]),
     "a numpy string": np.array("2.color.cyan, 0.shape.cube"),
+    "mappings that are no dict": [MappingProxyType(TRANCES_OWN[0]), UserDict(TRANCES_OWN[1])],
     "JSON triples": json.dumps(TRIPLES),
     "JSON triples on lines": json.dumps(TRIPLES, indent=2),
     "JSON mappings": json.dumps(TRANCES_OWN),
