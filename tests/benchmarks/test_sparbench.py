@@ -82,6 +82,8 @@ def test_quirks_of_choices(prediction, answer, expected):
         ("", "2", 0.0, 0.0),
         ("2", "x", 0.0, 0.0),
         ("2 and " + "9" * 5000, "2", 0.0, 0.0),
+        ("2 and " + "9" * 400, "2", 1.0, 0.0),  # too large for a float, but only the one that counts becomes one
+        ("9" * 400 + " and 2", "2", 0.0, 1.0),
         ("٣", "3", 1.0, 1.0),
         ("0.3", "0", 0.5, 0.5),
     ],
