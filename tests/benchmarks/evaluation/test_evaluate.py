@@ -218,8 +218,33 @@ def test_several_completions_of_a_prompt():
     assert attempts["pass@4"].mean.estimate == 1
     assert attempts["pass@4"].mean.n == 10
     assert evaluate(some[::4], "mmsi").attempts["strict"] == {}
+    few = evaluate([some[0], *some[::4]], "mmsi").attempts["strict"]["pass@2"]  # one prompt of ten has two
+    assert (few.mean.n, few.left_out) == (1, 9)
     by_id = [{**row, "id": row["prompt_id"], "prompt_id": None} for row in some]
+    assert evaluate([by_id[0], *by_id[::4]], "mmsi").attempts["strict"] == {}
     assert evaluate(by_id, "mmsi").attempts["strict"] == attempts
+
+
+def test_questions_that_are_worded_alike_are_not_one_prompt():
+    """Two images, one wording: the ids tell the questions apart, and so do their gold and view where there are none."""
+    asked = {"prompt": "Which way did the camera move?", "response": "B", **CHOICE}
+    some = [{"id": n, **asked} for n in range(50)]
+    report = evaluate(some, "mmsi")
+    assert report.attempts["strict"] == {}
+    assert "|clusters:none|" in report.signatures["strict"]
+    views = [
+        {
+            "prompt": f"Scene {n // 3}",
+            "view": ("center", "left", "right")[n % 3],
+            "response": "",
+            "target": "1.size.small",
+        }
+        for n in range(30)
+    ]
+    assert evaluate(views, "tvr").attempts["strict"] == {}
+    assert list(evaluate([*views, *views], "tvr").attempts["strict"])[-1] == "mean@2"
+    without_ids = [{"prompt": "Which way?", "response": "B", **CHOICE, "answer": "AB"[n % 2]} for n in range(20)]
+    assert "|clusters:prompt=2|" in evaluate(without_ids, "mmsi").signatures["strict"]
 
 
 def test_attempts_are_clustered_by_scene():
