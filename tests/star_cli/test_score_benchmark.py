@@ -2,14 +2,17 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
+from itertools import product
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from benchmarks.evaluation.known import BENCHMARKS
+from benchmarks.sparbench.tasks import TASKS
 from star_cli.main import star
 from tests.benchmarks.choice_golden import aggregate, agrees, rows
 
@@ -57,6 +60,16 @@ def test_the_table_fits_a_terminal_and_is_signed(tmp_path):
         assert f"\nbenchmark:{benchmark}|protocol:strict|interval:formula|level:0.95|" in text
         body = [line for line in text.splitlines() if not line.startswith(("benchmark:", "1,", "600", str(path)))]
         assert max(map(len, body)) <= 80
+
+
+def test_nothing_is_cut_at_80_columns(tmp_path):
+    """The `…` between two numbers is a range."""
+    for benchmark, protocol in product(BENCHMARKS, ("strict", "both")):
+        text = score(golden(benchmark, tmp_path), "--benchmark", benchmark, "--protocol", protocol).output
+        table = text.partition("\nfault")[0].partition(" rows differ")[0]
+        assert re.findall(r"\S*…(?!−?\d)", table) == []
+        if benchmark == "sparbench":
+            assert all(f"\n{task} " in table for task in TASKS)
 
 
 def test_tvr_shows_the_papers_metrics_id_and_ood(tmp_path):
