@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks.evaluation.benchmark import USUAL
@@ -38,7 +39,9 @@ def find_benchmark(name: str) -> Benchmark:
         ConfigError: there is none of that name.
     """
     if name not in BENCHMARKS:
-        raise ConfigError(f"there is no benchmark {name!r}; there are {', '.join(BENCHMARKS)}")
+        near = get_close_matches(name, BENCHMARKS, 1)
+        hint = f" (did you mean {near[0]!r}?)" if near else ""
+        raise ConfigError(f"there is no benchmark {name!r}{hint}; there are {', '.join(BENCHMARKS)}")
     return BENCHMARKS[name]
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from benchmarks.extras import need
+from benchmarks.files.foreign import foreign_kind
 from rewards.errors import DataError
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ MAX_LINE = 64 * 1024 * 1024
 _OPEN, _CLOSE = b"{}"
 _BOM = b"\xef\xbb\xbf"
 _GZIP, _PARQUET = b"\x1f\x8b", b"PAR1"
+_HEAD = 512  # bytes by which files of other kinds are told
 _KINDS = {list: "a list", str: "a string", bool: "true or false", type(None): "null"}
 _decode = msgspec.json.Decoder().decode
 _decode_lines = msgspec.json.Decoder().decode_lines
@@ -107,6 +109,8 @@ def read_chunks(path: str, *, start: Position = START, names: Sequence[str] | No
         if magic.startswith(_PARQUET):
             yield from _parquet_chunks(path, start, names)
             return
+        if not magic.startswith(_GZIP) and (wrong := foreign_kind(path, raw.peek()[:_HEAD])):
+            raise DataError(f"{path}: {wrong}")
         with gzip.GzipFile(fileobj=raw) if magic.startswith(_GZIP) else nullcontext(raw) as stream:
             yield from _chunks(path, stream, start, lambda: raw.tell() / size if size else None)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import re
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.columns import column, mean, text_column
@@ -36,7 +37,9 @@ def metric_of(task: str) -> str:
         return "accuracy"
     if task == VIEW_CHANGE:
         return "vci_metric"
-    raise DataError(f"task {task!r} is not one of SPAR-Bench's twenty: {', '.join(TASKS)}")
+    near = get_close_matches(str(task), TASKS, 1)
+    hint = f"did you mean {near[0]!r}?" if near else f"{TASKS[0]}, ..., {TASKS[-1]}"
+    raise DataError(f"task {task!r} is not one of SPAR-Bench's twenty ({hint})")
 
 
 def score_row(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -136,8 +136,10 @@ def test_the_middle_mean_leaves_view_changes_out_but_overall_does_not():
 
 
 def test_an_unknown_task_is_named():
-    with pytest.raises(DataError, match="task 'depth' is not one of SPAR-Bench's twenty: depth_prediction_oc"):
+    with pytest.raises(DataError, match=r"task 'depth' is not one of SPAR-Bench's twenty \(depth_prediction_oc, ..."):
         score("depth", "1", "1")
+    with pytest.raises(DataError, match=r"twenty \(did you mean 'depth_prediction_oo_mv'\?\)"):
+        score("depth_predicton_oo_mv", "1", "1")
 
 
 @given(st.sampled_from(TASKS), PREDICTIONS, st.sampled_from(["A", "1.5", "0", "move_up:1,rotate_left:3", "x"]))

@@ -135,7 +135,7 @@ def test_rows_that_are_no_mappings_are_bad_rows():
     [
         (
             {"benchmark": "mmsj"},
-            "there is no benchmark 'mmsj'; there are tvr, mindcube, mindcube-cogmap, sparbench, mmsi",
+            r"there is no benchmark 'mmsj' \(did you mean 'mmsi'\?\); there are tvr, mindcube, mindcube-cogmap, sparbench",
         ),
         ({"protocol": "lax"}, "there is no protocol 'lax'; there are strict, official, both"),
         ({"interval": "exact"}, "there are no intervals 'exact'"),
