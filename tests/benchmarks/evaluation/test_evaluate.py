@@ -369,6 +369,23 @@ def test_columns_of_other_names():
     assert "clusters:scene=2" in report.signatures["strict"]
 
 
+def test_what_lmms_eval_and_mindcube_write_is_read_as_it_is():
+    def logged(said, target, **doc):
+        return [{"doc_id": 0, "doc": doc, "target": target, "resps": [[said]], "filtered_resps": [said]}]
+
+    group = {"id": "among_group7_q0", "gt_answer": "A"}
+    for some in (
+        logged(" A. Above", "<think>...</think><answer>A. Above</answer>", **group),
+        [{**group, "input_prompt": "Where?", "answer": " A. Above", "model_type": "m"}],
+    ):
+        report = evaluate(some, "mindcube", "official")
+        assert report.figures()["among/accuracy"] == 1
+        assert report.row_scores["official.lmms_type"].tolist() == ["among"]
+    sparbench = evaluate(logged("1.5", "1.5", id=3, task="depth_prediction_oc"), "sparbench")
+    assert sparbench.figures()["depth_prediction_oc/score"] == 1
+    assert evaluate(logged("``B``", "B", id=3, question_type="MSR"), "mmsi").figures()["MSR/accuracy"] == 1
+
+
 def test_limit(tmp_path):
     path = write(tmp_path / "in.jsonl", rows("mmsi"))
     assert evaluate(path, "mmsi", limit=7).rows == evaluate(rows("mmsi"), "mmsi", limit=7).rows == 7
