@@ -59,7 +59,8 @@ def compare(first: Run, second: Run, *, resamples: int = 10_000, seed: int = 0) 
     pairs = pair_rows(one, other)
     places = _counted(one, pairs)
     rows = pairs.first[places], pairs.second[places]
-    clusters = None if one.clusters is None else one.clusters[rows[0]]
+    known = [run.clusters[at] for run, at in zip((one, other), rows, strict=True) if run.clusters is not None]
+    clusters = known[0] if known else None
     tasks = None if one.tasks is None or other.tasks is None else one.tasks[rows[0]]
     means, differences = {}, {}
     for metric, columns in _shared(one, other).items():

@@ -95,6 +95,17 @@ def test_rows_outside_the_overall_numbers_are_compared_and_not_counted(tmp_path)
     assert numbers.items[-1] == "Left out of the numbers, as of the benchmark's own overall ones: 1 rows."
 
 
+def test_a_file_of_scores_is_compared_with_results(tmp_path, both):
+    evaluate(tmp_path / "before.jsonl", "tvr", out=str(tmp_path / "scores.jsonl"))
+    scores = read_run(str(tmp_path / "scores.jsonl"))
+    for runs, sign in (((scores, both[1]), 1), ((both[1], scores), -1)):
+        found = compare(*runs, resamples=200)
+        [difference] = found.differences.values()
+        assert difference.difference.estimate == pytest.approx(sign * (IS.mean() - WAS.mean()))
+        assert "|n:18|clusters:9" in found.settings
+    assert compare(scores, both[1]).right == mcnemar(WAS, IS)
+
+
 def test_rows_in_another_order_are_the_same_rows(tmp_path, both):
     shuffled = tvr_rows(AFTER)[::-1]
     source = write_rows(tmp_path / "shuffled.jsonl", shuffled)
