@@ -112,7 +112,8 @@ def belonging(block: Block, rows: Sequence[Mapping[str, Any]], benchmark: Benchm
     """Say which rows belong together.
 
     A row's cluster is its scene: the column ``scene`` or, where there is none, what the benchmark's own columns tell.
-    If they do not tell, it is the prompt. A prompt is a ``prompt_id``; else the rows with the same id, gold and view.
+    If they do not tell, it is the prompt. A prompt is a ``prompt_id``; else the rows with the same id, gold, view and
+    index.
     The text of a prompt (and its step) stands in for an id only where a row has none: questions about different images
     are often worded alike.
     """
@@ -121,9 +122,8 @@ def belonging(block: Block, rows: Sequence[Mapping[str, Any]], benchmark: Benchm
     named, asked = block.groups(), blank
     if "group" not in block.columns:
         named, asked = blank, [text if own is None else None for own, text in zip(ids, named, strict=True)]
-    gold = [block.columns[role] for role in benchmark.required]
-    views = block.columns.get("view", blank)
-    by_id, by_text = _questions(ids, gold, views), _questions(asked, gold, views)
+    details = [block.columns.get(role, blank) for role in (*benchmark.required, "view", "index")]
+    by_id, by_text = _questions(ids, details), _questions(asked, details)
     prompts = _first_known(named, _first_known(by_id, by_text))
     column = block.columns.get("scene")
     scenes = _numbers(map(benchmark.scene, rows) if column is None else column)
@@ -132,9 +132,9 @@ def belonging(block: Block, rows: Sequence[Mapping[str, Any]], benchmark: Benchm
     return Belonging(_first_known(scenes, prompts), kind, prompts, ids, any(number is not None for number in named))
 
 
-def _questions(names: Sequence[int | None], gold: Sequence[Sequence[Any]], views: Sequence[Any]) -> list[int | None]:
-    """Number what rows ask: the same name, gold and view are the same question; None where a row has no name."""
-    return [None if name is None else number_of(key) for name, *key in zip(names, names, *gold, views, strict=True)]
+def _questions(names: Sequence[int | None], details: Sequence[Sequence[Any]]) -> list[int | None]:
+    """Number what rows ask: the same name and details are the same question; None where a row has no name."""
+    return [None if name is None else number_of(key) for name, *key in zip(names, names, *details, strict=True)]
 
 
 def _first_known(first: Sequence[int | None], second: Sequence[int | None]) -> list[int | None]:

@@ -247,6 +247,21 @@ def test_questions_that_are_worded_alike_are_not_one_prompt():
     assert "|clusters:prompt=2|" in evaluate(without_ids, "mmsi").signatures["strict"]
 
 
+def test_rotations_of_a_question_are_one_cluster_and_no_attempts():
+    some = [
+        {"id": f"q{n}", "index": n + turn * 10**6, "response": "B", "answer": "AB"[n % 2], "category": "MSR"}
+        for n in range(10)
+        for turn in range(4)
+    ]
+    report = evaluate(some, "mmsi")
+    assert "|clusters:scene=10|n:40|" in report.signatures["strict"]
+    assert report.attempts["strict"] == {}
+    assert report.figures()["circular"] == 0.5
+    twice = evaluate(some * 2, "mmsi").attempts["strict"]["pass@2"]
+    assert (twice.mean.n, twice.mean.clusters) == (40, 10)
+    assert "|clusters:none|" in evaluate(some[::4], "mmsi").signatures["strict"]
+
+
 def test_attempts_are_clustered_by_scene():
     some = [{"prompt_id": n // 2, "scene": n // 20, "response": "AB"[n // 20 % 2], **CHOICE} for n in range(80)]
     assert evaluate(some, "mmsi").attempts["strict"]["pass@2"].mean.clusters == 4
