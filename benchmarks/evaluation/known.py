@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 BENCHMARKS: Final = {each.name: each for each in (TVR, MINDCUBE, MINDCUBE_COGMAP, SPARBENCH, MMSI)}
 COLUMNS: Final = ROLES | {
     **{role: (role,) for role in ("view", "attributes", "initial_objects", "final_objects", "n_visible", "index")},
+    "id": (*ROLES["id"], "index"),
     "scene": ("scene", "scene_id"),
     "kind": ("task", "category", "question_type"),
     "cogmap": ("grounded_cogmap",),

@@ -401,6 +401,17 @@ def test_what_lmms_eval_and_mindcube_write_is_read_as_it_is():
     assert evaluate(logged("``B``", "B", id=3, question_type="MSR"), "mmsi").figures()["MSR/accuracy"] == 1
 
 
+def test_an_index_is_an_id_where_there_is_no_other(tmp_path):
+    said = [{"index": n, "prediction": "B"} for n in (2, 0, 1)]
+    gold = [{"index": n, "answer": "AAB"[n], "category": "MSR"} for n in range(3)]
+    out = tmp_path / "out.jsonl"
+    evaluate(
+        write(tmp_path / "said.jsonl", said), "mmsi", targets=str(write(tmp_path / "gold.jsonl", gold)), out=str(out)
+    )
+    written = [json.loads(line) for line in out.read_text().splitlines()]
+    assert [(row["id"], row["correct"]) for row in written] == [(2, True), (0, False), (1, False)]
+
+
 def test_limit(tmp_path):
     path = write(tmp_path / "in.jsonl", rows("mmsi"))
     assert evaluate(path, "mmsi", limit=7).rows == evaluate(rows("mmsi"), "mmsi", limit=7).rows == 7
