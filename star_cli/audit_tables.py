@@ -68,7 +68,8 @@ def _findings(kind: Kind, findings: Sequence[Finding]) -> Table:
         table.add_column(header, justify="right" if header in ("paid", "against", "scenes") else "left")
     for finding in findings:
         example = finding.smallest
-        paid, against = ("", "") if example is None else (amount(example.paid), amount(example.against))
+        some = example is not None and example.worlds
+        paid, against = (amount(example.paid), amount(example.against)) if example and some else ("", "")
         name = Text.assemble((finding.name, "bold"), f"\n{finding.about}" if finding.about else "")
         table.add_row(name, paid, against, f"{finding.share:.0%}", finding.pays_while or finding.says)
     return table
@@ -83,8 +84,9 @@ def _example(finding: Finding) -> Text:
         for world in example.worlds[:3]
     ]
     rest = f" or {len(example.worlds) - 3} more" if len(example.worlds) > 3 else ""
-    true, written = f"{' or '.join(worlds)}{rest}", shorten(example.completion, _SHOWN)
-    text = Text.assemble((f"{finding.name}: ", "bold"), f"true {true}\n  {written}", style="dim")
+    true, written = f"{' or '.join(worlds)}{rest}", shorten(example.completion, _SHOWN) or "(nothing)"
+    told = f"true {true}\n  {written}" if worlds else written
+    text = Text.assemble((f"{finding.name}: ", "bold"), told, style="dim")
     if finding.kind == "exploit" and finding.largest is not None and finding.largest != example:
         text.append(f"\n  on one scene even {amount(finding.largest.paid)} against {amount(finding.largest.against)}")
     if finding.kind == "check" and example.honest != example.completion:
@@ -94,7 +96,7 @@ def _example(finding: Finding) -> Text:
 
 def amount(value: float) -> str:
     """Return what is paid, in four digits."""
-    return "none" if math.isnan(value) else f"{value:.4g}"
+    return "none" if math.isnan(value) else f"{round(value, 9) + 0.0:.4g}"
 
 
 def _table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:

@@ -125,8 +125,15 @@ def check_rules(payer: Payer, scenes: Sequence[Scene]) -> list[Finding]:
     return found
 
 
+BATCHED = ("batch_order", "batch_alone")
+"""Names of the checks that a reward fails which looks at more than one row."""
+
+
 def check_repeatable(payer: Payer, asked: Probes) -> list[Finding]:
-    """Return findings of a reward that does not pay the same again: at once, in another order, one by one."""
+    """Return findings of a reward that does not pay the same again: at once, in another order, one by one.
+
+    Of one that does not pay the same at once, the others are not findings of their own.
+    """
     first = pay_texts(payer, asked.texts, asked.scenes)
     found = []
     if np.isnan(first).any():
@@ -134,7 +141,8 @@ def check_repeatable(payer: Payer, asked: Probes) -> list[Finding]:
         says = "the reward raises, or gives no finite number"
         found.append(_again("finite", says, bad, asked, first=first, second=first))
     again = pay_texts(payer, asked.texts, asked.scenes)
-    found += compare("deterministic", "the same batch is paid otherwise the second time", asked, first, again)
+    if unsteady := compare("deterministic", "the same batch is paid otherwise the second time", asked, first, again):
+        return [*found, *unsteady]
     backwards = pay_texts(payer, asked.texts[::-1], asked.scenes[::-1])[::-1]
     alone = [pay_texts(payer, [asked.texts[row]], [asked.scenes[row]]) for row in range(min(_ALONE, len(asked.texts)))]
     some = Probes(asked.texts[: len(alone)], asked.scenes[: len(alone)])

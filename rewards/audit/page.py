@@ -31,7 +31,7 @@ p{margin:.4rem 0;max-width:46rem}.soft{color:var(--soft)}
 .exploit{border-left:.3rem solid var(--l1)}.incentive{border-left:.3rem solid var(--l4)}
 .check{border-left:.3rem solid var(--l3)}
 code,pre{font:13px/1.45 ui-monospace,monospace}pre{white-space:pre-wrap;overflow-wrap:anywhere;margin:.2rem 0 .5rem}
-.wide{overflow-x:auto}table{border-collapse:collapse;font-size:.9rem}
+.wide+.cards{margin-top:1rem}.wide{overflow-x:auto}table{border-collapse:collapse;font-size:.9rem}
 th,td{text-align:left;padding:.25rem .9rem .25rem 0;border-bottom:1px solid var(--grid);vertical-align:top}
 td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}
 svg.chart{width:100%;max-width:30rem;height:auto;display:block}
@@ -117,8 +117,9 @@ def _card(finding: Finding) -> str:
 
 def _example(example: Example, kind: str) -> Iterator[str]:
     other = {"exploit": "the exact answer", "incentive": "the honest best guess", "check": "the other"}[kind]
-    yield f"<p>Paid <b>{example.paid:.4g}</b>, {other} <b>{example.against:.4g}</b>:</p>"
-    yield f"<pre>{escape(shorten(example.completion))}</pre>"
+    if example.worlds:
+        yield f"<p>Paid <b>{example.paid:.4g}</b>, {other} <b>{example.against:.4g}</b>:</p>"
+    yield f"<pre>{escape(shorten(example.completion) or '(nothing)')}</pre>"
     for world in example.worlds[:4]:
         chance = (
             ""

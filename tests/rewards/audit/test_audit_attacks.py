@@ -158,7 +158,7 @@ def unicode_digits(completions, target, **_):
         (recall, {"everything", "repeat", "add_wrong", "right_block_last"}, {"one_of_all"}),
         (precision, {"one_of_all", "repeat"}, {"add_wrong", "everything"}),
         (lengthy, {"padded_wrong", "everything"}, {"silent"}),
-        (unicode_digits, {"lookalikes"}, {"wrong_answer", "repeat"}),
+        (unicode_digits, {"foreign_digits"}, {"wrong_answer", "repeat"}),
         (lambda completions, **_: [1.0] * len(completions), {"nothing", "wrong_answer"}, set()),
     ],
 )
