@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks.extras import need
 from rewards.errors import ConfigError, DataError
-from trainers.data.gold import pack_gold, unpack_gold
+from rewards.gold import pack_gold, unpack_gold
 from trainers.data.lines import Written, json_line, whole_file
 from trainers.data.training_rows import (
     COMPLETIONS,

@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 
 from rewards.errors import ConfigError, DataError
 from rewards.functions import multiview_reward, tvr_reward
+from rewards.gold import pack_gold, unpack_gold
 from rewards.score import score_completion
 from trainers.data.export import TRAINERS, export, export_row, exported_gold
 from trainers.data.generate import Settings, generate
-from trainers.data.gold import pack_gold, unpack_gold
 from trainers.data.oracle import write_oracle_chains
 from trainers.data.training_rows import score_row
 
