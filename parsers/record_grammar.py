@@ -178,10 +178,8 @@ def _literal_tokens(literal: str) -> list[str]:
 
     What the grammar ignores, quotes and emphasis, is no token.
     """
-    return [
-        f'"{token}"i' if token[0].isalpha() else '"\\\\"' if token == "\\" else f'"{token}"'
-        for token in re.findall(r"[A-Za-z_]+|[^\sA-Za-z_\"'`*]", literal)
-    ]
+    words = re.findall(r"[A-Za-z_]+|[^\sA-Za-z_\"'`*]", literal)
+    return [f'"{word}"i' if word[0].isalpha() else '"{}"'.format(word.replace("\\", r"\\")) for word in words]
 
 
 def _pattern(record_format: RecordFormat, terminal: Terminal) -> str:

@@ -123,7 +123,7 @@ class TieredSpec:
                 raise ConfigError(f"tier {key} pays {value}; a tier pays a finite number >= 0")
         for name in ("incorrect_penalty", "underprediction_penalty"):
             value = getattr(self, name)
-            if not isinstance(value, Real) or not 0 <= value < float("inf"):
+            if not isinstance(value, Real) or not 0 <= float(value) < float("inf"):
                 raise ConfigError(f"{name} is {value!r}; a penalty is a finite number >= 0 (it is subtracted)")
         for name, choices in _CHOICES.items():
             if getattr(self, name) not in choices:

@@ -29,7 +29,9 @@ _MARKS = {"ok": ("ok", "green"), "note": ("note", "yellow"), "wrong": ("WRONG", 
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="A chat template, as .jinja or in JSON.",
 )
-@click.option("--trainer", type=click.Choice(["trl", "verl", "openrlhf", "swift", "easyr1"]), help="What to tell this trainer.")
+@click.option(
+    "--trainer", type=click.Choice(["trl", "verl", "openrlhf", "swift", "easyr1"]), help="What to tell this trainer."
+)
 @click.option(
     "--write",
     type=click.Path(exists=True, file_okay=False, path_type=Path),

@@ -66,9 +66,7 @@ def pay_rows(payer: Payer, completions: Sequence[str], given: Mapping[str, Seque
         return np.array([np.nan]) if len(completions) == 1 else _one_by_one(payer, completions, given)
 
 
-def _one_by_one(
-    payer: Payer, completions: Sequence[str], given: Mapping[str, Sequence[Any]]
-) -> NDArray[np.float64]:
+def _one_by_one(payer: Payer, completions: Sequence[str], given: Mapping[str, Sequence[Any]]) -> NDArray[np.float64]:
     rows = [{name: values[row : row + 1] for name, values in given.items()} for row in range(len(completions))]
     return np.concatenate([pay_rows(payer, [text], row) for text, row in zip(completions, rows, strict=True)])
 

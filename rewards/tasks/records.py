@@ -121,10 +121,10 @@ def _form(declared: Declared, fields: tuple[Field, ...]) -> str:
     if sorted(used) != names:
         raise declared.error(f"form {form!r} must name each of the fields {', '.join(names)} once")
     is_open = {field.name for field in fields if field.kind == "open"}
-    for (_, name), (literal, following) in pairwise(parts):
+    for (_, before), (literal, following) in pairwise(parts):
         ends = re.search(r"[^\w\s\"'`*-]", literal) or not (following or re.search(r"\w", literal))
-        if name in is_open and not ends:
-            raise declared.error(f"form {form!r}: {name!r} takes any words, so punctuation must follow it, e.g. ':'")
+        if before in is_open and not ends:
+            raise declared.error(f"form {form!r}: {before!r} takes any words, so punctuation must follow it, e.g. ':'")
     return form
 
 

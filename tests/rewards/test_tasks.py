@@ -130,9 +130,13 @@ reward: {tiers: [{fields: [step, element, action], pays: 5}]}
 """
 
 
-@pytest.mark.parametrize("form", ["3: double click Save as", '(3, Double Click, "Save as")', r"3 \ double-click \ Save as"])
+@pytest.mark.parametrize(
+    "form", ["3: double click Save as", '(3, Double Click, "Save as")', r"3 \ double-click \ Save as"]
+)
 def test_forms_with_white_space_alone_between_fields_with_quotes_and_with_backslashes(tmp_path, form):
-    score = score_completion(f"<think>b</think><answer>{form}</answer>", "3: double click Save as", task=load(tmp_path, ACTIONS))
+    score = score_completion(
+        f"<think>b</think><answer>{form}</answer>", "3: double click Save as", task=load(tmp_path, ACTIONS)
+    )
     assert (score.total, score.correct, score.fault) == (6.0, True, None)
 
 

@@ -103,7 +103,7 @@ def test_versions_and_extras_come_from_the_metadata(tmp_path, install):
         "scipy>=99.0",
         "nowhere>=1.0",
         'torch>=2.6; extra == "train"',
-        'trl>=1.16; extra == "train"',
+        'elsewhere>=1.16; extra == "train"',
     ]
     install("star-r1", "7.8", requires=[*asked, 'pytest>=8; extra == "test"'])
     install("torch", "2.4.1+cpu")
@@ -113,9 +113,8 @@ def test_versions_and_extras_come_from_the_metadata(tmp_path, install):
     assert found["scipy"].status == "wrong"
     assert found["scipy"].text.endswith("is older than 99.0")
     assert (found["nowhere"].status, found["nowhere"].text) == ("wrong", "not installed")
-    assert found["extra train"].text == "torch 2.4.1+cpu; not installed: trl; too old: torch"
+    assert found["extra train"].text == "torch 2.4.1+cpu; not installed: elsewhere; too old: torch"
     assert "extra test" not in found
-    assert "torch" not in sys.modules
 
 
 @pytest.mark.parametrize(
@@ -206,6 +205,7 @@ def test_gpus_are_counted_by_the_driver(monkeypatch):
             return 0
 
     monkeypatch.setattr(findings.ctypes, "CDLL", Driver)
+    monkeypatch.setattr(findings, "installed", lambda name: None)
     assert findings.count_gpus() == 2
     assert findings._gpu().text == "GPUs to be seen: 2"
     monkeypatch.setattr(findings, "installed", lambda name: "2.6.0+cpu")
@@ -223,3 +223,15 @@ print(sorted({heavy} & set(sys.modules)))
     env = os.environ | {"PYTHONPATH": str(HOME)}
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, env=env)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_trainers_file_is_written_and_no_other_is_replaced(tmp_path):
+    said = run("--trainer", "verl", "--write", str(tmp_path))
+    assert f"# ---- {tmp_path / 'star_verl.py'}" in said
+    assert "def compute_score" not in said
+    assert (tmp_path / "star_verl.py").read_text() == TRAINERS["verl"].code
+    run("--trainer", "verl", "--write", str(tmp_path))  # the same again is fine
+    (tmp_path / "star_verl.py").write_text("mine = 1\n")
+    assert "is there already and is another" in run("--trainer", "verl", "--write", str(tmp_path), code=1)
+    assert (tmp_path / "star_verl.py").read_text() == "mine = 1\n"
+    assert "--write is for the file of a --trainer" in run("--write", str(tmp_path), code=2)

@@ -46,7 +46,12 @@ def run(tmp_path):
             "EASYR1": str(tmp_path / "easyr1"),
         }
         done = subprocess.run(
-            [EXAMPLES / f"{name}.sh", "run", *more], cwd=tmp_path, env=environment, capture_output=True, text=True
+            [EXAMPLES / f"{name}.sh", "run", *more],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert done.returncode == 0, done.stdout + done.stderr
         told = json.loads(noted.read_text())
@@ -144,7 +149,7 @@ def test_easyr1(run, tmp_path):
 
 def test_a_script_without_a_folder_says_what_it_needs():
     for name in ("verl", "openrlhf", "swift", "easyr1"):
-        done = subprocess.run([EXAMPLES / f"{name}.sh"], capture_output=True, text=True)
+        done = subprocess.run([EXAMPLES / f"{name}.sh"], capture_output=True, text=True, check=False)
         assert done.returncode != 0
         assert "give a folder" in done.stderr
 
@@ -169,7 +174,7 @@ def test_trl(tmp_path):
     )
     done = subprocess.run(
         [sys.executable, EXAMPLES / "trl_grpo.py", "--data", "train.jsonl", "--model", "model", *settings.split()],
-        cwd=tmp_path, env=environment, capture_output=True, text=True,
+        cwd=tmp_path, env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
     assert "rewards/tvr_accuracy_reward/mean" in done.stdout

@@ -8,6 +8,7 @@ import pickle
 import shlex
 import sys
 from functools import partial
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import numpy as np
@@ -37,6 +38,13 @@ def load(tmp_path, monkeypatch):
         return importlib.import_module(file.stem)
 
     return load
+
+
+@pytest.mark.parametrize("name", TRAINERS)
+def test_the_documentation_shows_the_same(name):
+    page = Path(__file__).parents[2].joinpath("docs", "rewards.md").read_text(encoding="utf-8")
+    assert f'```python title="{TRAINERS[name].file}"\n{TRAINERS[name].code.rstrip()}\n```' in page
+    assert TRAINERS[name].lines.rstrip() in page
 
 
 def totals(preset="default"):
@@ -95,7 +103,9 @@ def test_verl(load):
                      extra_info={"references": [["sofa", "ball"]]})  # fmt: skip
     assert asked["score"] == 2.0
     packed = pack_gold({"target": "B", "references": [["sofa", "ball"]]})  # as `star data export` writes it
-    again = function("mindcube", "<think>View 1: [a sofa, ball, left]</think><answer>B</answer>", packed, task="multiview")
+    again = function(
+        "mindcube", "<think>View 1: [a sofa, ball, left]</think><answer>B</answer>", packed, task="multiview"
+    )
     assert again == asked
 
 

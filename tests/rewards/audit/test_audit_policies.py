@@ -38,7 +38,14 @@ def test_policies_other_than_padding_and_hedging_are_not_exact(policy):
     exact = [is_exact(policy.write(Belief(scene, scene, (unlike(scene),))), scene) for scene in fits]
     if policy.name in ("padding", "leave_out", "hedge"):
         assert all(exact)
-    elif policy.name in ("first_k", "fragment", "lookalikes", "foreign_digits", "reference_pooling", "reference_stuffing"):
+    elif policy.name in (
+        "first_k",
+        "fragment",
+        "lookalikes",
+        "foreign_digits",
+        "reference_pooling",
+        "reference_stuffing",
+    ):
         assert not all(exact)  # by chance, or where there is nothing to shorten or to disguise
     else:
         assert not any(exact)

@@ -7,7 +7,17 @@ from hypothesis import strategies as st
 from parsers.records import parse_records
 from rewards.audit.drafts import honest
 from rewards.audit.payment import Payer, pay_drafts
-from rewards.audit.scenes import RECORDS, chain, draw_scenes, drop, drop_view, prompt_text, read_scenes, spell, target_text
+from rewards.audit.scenes import (
+    RECORDS,
+    chain,
+    draw_scenes,
+    drop,
+    drop_view,
+    prompt_text,
+    read_scenes,
+    spell,
+    target_text,
+)
 from rewards.errors import ConfigError, DataError
 from rewards.functions import TaskReward
 from rewards.tasks import load_task
