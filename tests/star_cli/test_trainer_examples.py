@@ -170,7 +170,8 @@ def test_trl(tmp_path):
     _save_text_model(tmp_path / "model", tiny_tokenizer())
     settings = (
         "--output_dir run --max_steps 1 --per_device_train_batch_size 2 --num_generations 2 --report_to none "
-        "--max_completion_length 4 --use_cpu true --bf16 false --gradient_checkpointing false --logging_steps 1"
+        "--max_completion_length 4 --use_cpu true --bf16 false --gradient_checkpointing false --logging_steps 1 "
+        "--log_completions true"
     )
     done = subprocess.run(
         [sys.executable, EXAMPLES / "trl_grpo.py", "--data", "train.jsonl", "--model", "model", *settings.split()],
@@ -179,6 +180,17 @@ def test_trl(tmp_path):
     assert done.returncode == 0, done.stderr[-3000:]
     assert "rewards/tvr_accuracy_reward/mean" in done.stdout
     assert (tmp_path / "run" / "model.safetensors").exists()
+
+    # What TRL has written is scored again as it is, and to the same rewards.
+    table = tmp_path / "run" / "completions" / "completions_00001.parquet"
+    again = subprocess.run(
+        [*star, "score", table, "--json"], cwd=tmp_path, env=environment, check=False, capture_output=True, text=True
+    )
+    assert again.returncode == 0, again.stderr
+    scored, rows = json.loads(again.stdout), pq.read_table(table).to_pylist()
+    assert (scored["rows"], scored["dialects"], scored["groups"]["groups"]) == (2, ["TRL completions"], 1)
+    paid = [row["format_reward"] + row["tvr_accuracy_reward"] for row in rows]
+    assert scored["total"]["value"] == pytest.approx(sum(paid) / 2)
 
 
 def _save_text_model(folder, tokenizer):
