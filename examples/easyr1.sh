@@ -8,12 +8,8 @@
 set -euo pipefail
 folder=${1:?give a folder for the data and the run}
 shift
-model=${MODEL:-Qwen/Qwen2.5-VL-7B-Instruct}
 
-mkdir -p "$folder"
-star data generate "$folder/scenes" --count "${COUNT:-1000}" --images "${IMAGES:-raycast}"
-star data export "$folder/scenes" --to easyr1 --out "$folder/train.jsonl" --overwrite
-star doctor --trainer easyr1 --write "$folder"
+"$(dirname "$0")/prepare.sh" "$folder" easyr1 train.jsonl
 
 folder=$(cd "$folder" && pwd)
 cd "${EASYR1:?give the folder of the sources of EasyR1}"
@@ -24,7 +20,7 @@ exec python3 -m verl.trainer.main \
     data.prompt_key=prompt \
     data.answer_key=answer \
     data.format_prompt=null \
-    worker.actor.model.model_path="$model" \
+    worker.actor.model.model_path="${MODEL:-Qwen/Qwen2.5-VL-7B-Instruct}" \
     worker.rollout.n=8 \
     worker.reward.reward_function="$folder/star_easyr1.py:compute_score" \
     trainer.save_checkpoint_path="$folder/checkpoints" \

@@ -7,16 +7,12 @@
 set -euo pipefail
 folder=${1:?give a folder for the data and the run}
 shift
-model=${MODEL:-Qwen/Qwen2.5-VL-7B-Instruct}
 
-mkdir -p "$folder"
-star data generate "$folder/scenes" --count "${COUNT:-1000}" --images "${IMAGES:-raycast}"
-star data export "$folder/scenes" --to openrlhf --out "$folder/train.jsonl" --overwrite
-star doctor --trainer openrlhf --write "$folder"
+"$(dirname "$0")/prepare.sh" "$folder" openrlhf train.jsonl
 
 cd "$folder"
 exec python3 -m openrlhf.cli.train_ppo_ray \
-    --actor.model_name_or_path "$model" \
+    --actor.model_name_or_path "${MODEL:-Qwen/Qwen2.5-VL-7B-Instruct}" \
     --data.prompt_dataset "$PWD/train.jsonl" \
     --data.input_key input \
     --data.label_key label \

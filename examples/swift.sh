@@ -7,17 +7,13 @@
 set -euo pipefail
 folder=${1:?give a folder for the data and the run}
 shift
-model=${MODEL:-Qwen/Qwen2.5-VL-7B-Instruct}
 
-mkdir -p "$folder"
-star data generate "$folder/scenes" --count "${COUNT:-1000}" --images "${IMAGES:-raycast}"
-star data export "$folder/scenes" --to swift --out "$folder/train.jsonl" --overwrite
-star doctor --trainer swift --write "$folder"
+"$(dirname "$0")/prepare.sh" "$folder" swift train.jsonl
 
 cd "$folder"
 exec swift rlhf \
     --rlhf_type grpo \
-    --model "$model" \
+    --model "${MODEL:-Qwen/Qwen2.5-VL-7B-Instruct}" \
     --dataset "$PWD/train.jsonl" \
     --external_plugins "$PWD/star_swift.py" \
     --reward_funcs star \

@@ -7,12 +7,8 @@
 set -euo pipefail
 folder=${1:?give a folder for the data and the run}
 shift
-model=${MODEL:-Qwen/Qwen2.5-VL-7B-Instruct}
 
-mkdir -p "$folder"
-star data generate "$folder/scenes" --count "${COUNT:-1000}" --images "${IMAGES:-raycast}"
-star data export "$folder/scenes" --to verl --out "$folder/train.parquet" --overwrite
-star doctor --trainer verl --write "$folder"
+"$(dirname "$0")/prepare.sh" "$folder" verl train.parquet
 
 cd "$folder"
 exec python3 -m verl.trainer.main_ppo \
@@ -20,7 +16,7 @@ exec python3 -m verl.trainer.main_ppo \
     data.train_files="$PWD/train.parquet" \
     data.val_files="$PWD/train.parquet" \
     data.image_key=images \
-    actor_rollout_ref.model.path="$model" \
+    actor_rollout_ref.model.path="${MODEL:-Qwen/Qwen2.5-VL-7B-Instruct}" \
     actor_rollout_ref.rollout.n=8 \
     reward.custom_reward_function.path="$PWD/star_verl.py" \
     reward.custom_reward_function.name=compute_score \

@@ -85,7 +85,10 @@ def test_the_learned_policy_may_be_left_out():
 
 
 def exact(completions, target):
-    return [float(text.endswith(f"<answer>{gold}</answer>")) for text, gold in zip(completions, target, strict=True)]
+    return [
+        float(text.endswith(f"</think><answer>{gold}</answer>") and text.count("<answer>") == 1)
+        for text, gold in zip(completions, target, strict=True)
+    ]
 
 
 def test_what_depends_on_the_place_in_the_batch_is_one_finding_and_not_many():
@@ -95,7 +98,7 @@ def test_what_depends_on_the_place_in_the_batch_is_one_finding_and_not_many():
     found = audit(Payer(placed), draw_scenes(TVR, 4), search=QUICK, timed=False)
     assert {finding.name for finding in found.of("check")} <= {"batch_order", "batch_alone", "permutation"}
     assert not found.of("incentive")
-    assert {finding.name for finding in found.of("exploit")} <= {"no_tags", "learned"}
+    assert not found.of("exploit")
 
 
 def test_noise_is_one_finding_and_not_many():
