@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from rich.text import Text
 
 from rewards.audit.page import (
     EXPECTATION_HEADERS,
+    amount,
     cost_line,
     expectation_row,
     group_rows,
@@ -92,11 +92,6 @@ def _example(finding: Finding) -> Text:
     if finding.kind == "check" and example.honest != example.completion:
         text.append(f"\n  {shorten(example.honest, _SHOWN)}")
     return text
-
-
-def amount(value: float) -> str:
-    """Return what is paid, in four digits."""
-    return "none" if math.isnan(value) else f"{round(value, 9) + 0.0:.4g}"
 
 
 def _table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
