@@ -126,6 +126,15 @@ def _objects(belief: Belief) -> Draft:
     return _answer(belief, *dict.fromkeys((*belief.scene.target, *same)))
 
 
+def _mixed_up(belief: Belief) -> Draft:
+    """Give each true record the rest of the next one; what comes out the same, or may not be written, stays as it is."""
+    true = belief.scene.target
+    known = {*belief.scene.universe}
+    mixed = [(*one[:1], *other[1:]) for one, other in zip(true, (*true[1:], *true[:1]), strict=True)]
+    can = len({*mixed} | {*true}) > len(true) and all(record in known for record in mixed)
+    return _answer(belief, *(mixed if can else true))
+
+
 def _majority(belief: Belief) -> Draft:
     return _answer(belief, *belief.majority)
 
@@ -241,6 +250,7 @@ POLICIES = (
     Policy("all_attributes", "names one value for each attribute of the right object", RECORDS, _attributes),
     Policy("all_cells", "names one value for every object and attribute", RECORDS, _cells),
     Policy("all_objects", "says of every object what is true of one", RECORDS, _objects),
+    Policy("mixed_up", "names what is right in wrong combinations", RECORDS, _mixed_up),
     Policy("majority", "gives the most frequent answer of the data set", BOTH, _majority),
     Policy("first_k", "names the first things that can be named, as many as are true", BOTH, _first_k),
     Policy("prompt_echo", "copies the prompt", BOTH, _prompt_echo),

@@ -65,6 +65,7 @@ def test_policies_other_than_padding_and_hedging_are_not_exact(policy):
         ("all_attributes", 4 + 4),
         ("all_cells", 40),
         ("all_objects", 11),
+        ("mixed_up", 2),
         ("first_k", 2),
     ],
 )
@@ -85,6 +86,15 @@ def test_enumerations_hold_the_truth(name):
 def test_the_believed_value_of_a_cell_is_named_last(name):
     last = {record[:-1]: record for record in _write(name).pieces}
     assert set(SCENE.target) <= set(last.values())
+
+
+def test_mixing_up_keeps_every_field_and_no_record():
+    mixed = _write("mixed_up").pieces
+    assert not {*mixed} & {*SCENE.target}
+    assert {record[0] for record in mixed} == {record[0] for record in SCENE.target}
+    assert sorted(record[1:] for record in mixed) == sorted(record[1:] for record in SCENE.target)
+    alone = read_scenes(TVR, ["2.color.cyan"])[0]
+    assert _write("mixed_up", alone) == honest(alone)
 
 
 def test_hedging_names_both_the_likelier_last_and_leaving_out_neither():
