@@ -127,7 +127,7 @@ def _objects(belief: Belief) -> Draft:
 
 
 def _mixed_up(belief: Belief) -> Draft:
-    """Give each true record the rest of the next one; what comes out the same, or may not be written, stays as it is."""
+    """Give each true record the rest of the next one, unless that changes nothing or may not be written."""
     true = belief.scene.target
     known = {*belief.scene.universe}
     mixed = [(*one[:1], *other[1:]) for one, other in zip(true, (*true[1:], *true[:1]), strict=True)]
