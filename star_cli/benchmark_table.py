@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from benchmarks.evaluation.metric_names import MEANINGS, written, written_range
+from star_cli.score_table import how_many
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -49,7 +50,9 @@ def print_report(report: Report, files: Sequence[str], *, out: str | None, no_co
 def _headline(report: Report, files: Sequence[str]) -> Text:
     named = "standard input" if files[0] == "-" else files[0]
     source = named if len(files) == 1 else f"{len(files)} files"
-    text = Text.assemble((f"{report.rows:,} rows", "bold"), f" of {source} on {report.benchmark}, {report.protocol}")
+    text = Text.assemble(
+        (how_many(report.rows, "row"), "bold"), f" of {source} on {report.benchmark}, {report.protocol}"
+    )
     if report.errors:
         text.append(f"; {report.errors:,} more could not be scored", style="bold red")
     return text

@@ -107,6 +107,8 @@ def read_chunks(path: str, *, start: Position = START, names: Sequence[str] | No
     with _open(path) as (raw, size):
         magic = raw.peek(4)
         if magic.startswith(_PARQUET):
+            if is_stream(path):
+                raise DataError(f"{path}: Parquet is read from its end, which a stream does not have; name the file")
             yield from _parquet_chunks(path, start, names)
             return
         if not magic.startswith(_GZIP) and (wrong := foreign_kind(path, raw.peek()[:_HEAD])):

@@ -104,7 +104,7 @@ def test_one_line_for_each_bad_row_and_exit_1(tmp_path):
     assert done.exit_code == 1
     assert done.stderr.startswith(f"{path}:2: the true answer '?' cannot be used")
     assert done.stderr.count("\n") == 1
-    assert "1 rows of" in done.stdout
+    assert "1 row of" in done.stdout
     assert "1 more could not be scored" in done.stdout
     assert json.loads(out.read_text().splitlines()[1])["error"].startswith(f"{path}:2: ")
 
