@@ -112,7 +112,7 @@ def parse_completion(text: str, *, mode: Mode = "strict", think_prefilled: Prefi
     return _read_lenient(text, found.fault, think_prefilled)
 
 
-def _check_opener(found: Completion, text: str, prefilled: bool) -> Completion:  # noqa: FBT001
+def _check_opener(found: Completion, text: str, prefilled: bool) -> Completion:
     """Turn a completion that is right but for the caller's word on the opener into a fault."""
     if prefilled and not found.prefilled:
         message = "<think> is written although the chat template already opened it"

@@ -17,7 +17,7 @@ from rewards.questions import QuestionSpec
 from rewards.spec import TieredSpec, preset_spec
 from rewards.targets import read_target
 from rewards.tasks import Task, load_task
-from rewards.tiered import count_matches, maximum, pay
+from rewards.tiered import count_under, maximum, pay
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -224,14 +224,15 @@ def read_envelopes(completions: Sequence[Any], *, mode: Mode, think_prefilled: P
         ConfigError: for settings that are none of `parsers.completion.parse_completion`.
     """
     check_reading(mode, think_prefilled)
-    read = []
-    for row, completion in enumerate(completions):
-        try:
-            text = completion_text(completion)
-        except DataError as error:
-            raise DataError(str(error), row=row) from error
-        read.append(parse_completion(text, mode=mode, think_prefilled=think_prefilled))
-    return read
+    texts = [each if type(each) is str else _text(each, row) for row, each in enumerate(completions)]
+    return [parse_completion(text, mode=mode, think_prefilled=think_prefilled) for text in texts]
+
+
+def _text(completion: Any, row: int) -> str:
+    try:
+        return completion_text(completion)
+    except DataError as error:
+        raise DataError(str(error), row=row) from error
 
 
 def read_records(envelopes: Sequence[Completion], record_format: RecordFormat) -> Reading:
@@ -246,42 +247,72 @@ def read_targets(targets: Sequence[Any], record_format: RecordFormat) -> list[tu
     Raises:
         DataError: for the first row whose gold is wrong.
     """
-    read = []
+    gold, errors = try_targets(targets, record_format)
+    for row, message in errors.items():
+        raise DataError(message, row=row)
+    return gold
+
+
+def try_targets(
+    targets: Sequence[Any], record_format: RecordFormat
+) -> tuple[list[tuple[Record, ...]], dict[int, str]]:
+    """Read the gold of each row: that of the good rows, and what is wrong with the others."""
+    gold: list[tuple[Record, ...]] = []
+    errors: dict[int, str] = {}
+    last = read = None
     for row, target in enumerate(targets):
-        try:
-            read.append(read_target(target, record_format))
-        except DataError as error:
-            raise DataError(str(error), row=row) from error
-    return read
+        # The completions of a group share their target.
+        if read is None or not _equal(target, last):
+            try:
+                last, read = target, read_target(target, record_format)
+            except DataError as error:
+                read, errors[row] = None, str(error)
+                continue
+        gold.append(read)
+    return gold, errors
+
+
+def _equal(one: Any, other: Any) -> bool:
+    try:
+        return type(one) is type(other) and bool(one == other)
+    except ValueError:  # arrays of numpy compare item by item
+        return False
 
 
 def score_readings(reading: Reading, gold: Sequence[Sequence[Record]], spec: TieredSpec) -> BatchScore:
     """Pay what was read, under *spec*."""
+    return score_under(reading, gold, [spec])[0]
+
+
+def score_under(
+    reading: Reading, gold: Sequence[Sequence[Record]], specs: Sequence[TieredSpec]
+) -> list[BatchScore]:
+    """Pay what was read under each of several specs of one task; what they share is done once."""
     nothing = Records()
     answers = [nothing if answer is None else answer for answer in reading.answers]
     answered = [answer is not None for answer in reading.answers]
-    counts = count_matches(spec, [a.items for a in answers], [len(a.invalid) for a in answers], gold, answered)
+    invalid = [len(answer.invalid) for answer in answers]
+    faults = [
+        envelope.fault or (answer.invalid[0] if answer.invalid else None)
+        for envelope, answer in zip(reading.envelopes, answers, strict=True)
+    ]
     well_formed = np.array([each.fault is None for each in reading.envelopes], dtype=np.float64)
-    accuracy = pay(spec, counts)
-    parts = {"format": well_formed, **accuracy}
-    correct = counts.same
-    if spec.multiset:
-        sets = [not a.invalid and set(a.items) == set(g) for a, g in zip(answers, gold, strict=True)]
-        correct = np.array(sets, dtype=np.bool_) & np.array(answered, dtype=np.bool_)
-    return BatchScore(
-        total=add_up(parts),
-        parts=parts,
-        correct=correct,
-        answers=reading.answers,
-        faults=[_first_fault(each, answer) for each, answer in zip(reading.envelopes, answers, strict=True)],
-        unit=_unit(add_up(accuracy), maximum(spec, counts.n_gt), correct),
-        prefilled=np.array([each.prefilled for each in reading.envelopes], dtype=np.bool_),
-        n_pred=counts.n_pred,
-    )
-
-
-def _first_fault(envelope: Completion, answer: Records) -> Fault | None:
-    return envelope.fault or next(iter(answer.invalid), None)
+    prefilled = np.array([each.prefilled for each in reading.envelopes], dtype=np.bool_)
+    scores = []
+    for spec, counts in zip(
+        specs, count_under(specs, [answer.items for answer in answers], invalid, gold, answered), strict=True
+    ):
+        accuracy = pay(spec, counts)
+        parts = {"format": well_formed, **accuracy}
+        correct = counts.same
+        if spec.multiset:
+            sets = [not a.invalid and set(a.items) == set(g) for a, g in zip(answers, gold, strict=True)]
+            correct = np.array(sets, dtype=np.bool_) & np.array(answered, dtype=np.bool_)
+        unit = _unit(add_up(accuracy), maximum(spec, counts.n_gt), correct)
+        scores.append(
+            BatchScore(add_up(parts), parts, correct, reading.answers, faults, unit, prefilled, counts.n_pred)
+        )
+    return scores
 
 
 def add_up(parts: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:

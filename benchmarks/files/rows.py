@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     Stream = io.BufferedReader | gzip.GzipFile
 
-BLOCK = 256 * 1024
-"""Bytes that are decoded at a time (1 MB and more are slower)."""
+BLOCK = 64 * 1024
+"""Bytes that are decoded at a time. More are slower: from 128 KB on, each block is fetched from the system anew."""
 CHUNK_ROWS = 1024
 """Rows after which a chunk ends."""
 CHUNK_BYTES = 4 * 1024 * 1024

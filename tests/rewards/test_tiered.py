@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from parsers.formats import TVR as FORMAT
 from rewards.assignment import count_by_assignment
 from rewards.spec import PRESETS, TVR, TieredSpec, preset_spec
-from rewards.tiered import SMALL_BATCH, _count_batch, _count_row, count_matches, eligible, maximum, pay
+from rewards.tiered import SMALL_BATCH, _count_lines, _count_row, _line_up, count_matches, eligible, maximum, pay
 from tests.oracles import tiered as oracle
 from tests.strategies import near_records, predictions, records, specs, targets, vocabulary
 
@@ -66,7 +66,7 @@ def test_counting_and_assignment_agree(spec, predicted, true):
 @given(specs(nested=True), st.lists(st.tuples(predictions(), targets()), max_size=8))
 def test_plain_rows_and_numpy_batches_agree(spec, rows):
     assume(spec.nested)
-    found = _count_batch(spec, [p for p, _ in rows], [t for _, t in rows])
+    found = _count_lines(spec, _line_up(spec, [p for p, _ in rows], [t for _, t in rows]))
     assert found.tolist() == [_count_row(spec, p, t) for p, t in rows]
     assert found.shape == (len(rows), len(spec.table))
 
