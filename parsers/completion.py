@@ -56,14 +56,18 @@ _FAULTS: dict[str, tuple[str, list[str]]] = {
 }
 
 
+def _terminals() -> dict[str, str]:
+    return terminals("completion", "strict", "shape")
+
+
 @cache
 def _strict() -> Callable[[str], re.Match[str] | None]:
-    return re.compile(terminals("completion", "strict")["COMPLETION"]).fullmatch
+    return re.compile(_terminals()["COMPLETION"]).fullmatch
 
 
 @cache
 def _shape() -> Callable[[str], Iterator[re.Match[str]]]:
-    patterns = terminals("completion", "shape")
+    patterns = _terminals()
     return re.compile("|".join(f"(?P<{name}>{patterns[name]})" for name in ("TAG", "BLANK", "WORDS"))).finditer
 
 

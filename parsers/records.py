@@ -78,10 +78,10 @@ def _cut(text: str) -> list[tuple[str | None, int]]:
 @cache
 def _plain() -> tuple[Callable[[str], object], Callable[[str], Iterator[re.Match[str]]]]:
     """Return what matches a plain list, and what finds its separators and, as group 1, its pieces."""
-    piece, separator = (terminals("pieces", "pieces")[name] for name in ("PIECE", "_SEPARATOR"))
+    patterns = terminals("pieces", "plain", "pieces")
     return (
-        re.compile(terminals("pieces", "plain")["PLAIN"]).fullmatch,
-        re.compile(f"{separator}|({piece})").finditer,
+        re.compile(patterns["PLAIN"]).fullmatch,
+        re.compile(f"{patterns['_SEPARATOR']}|({patterns['PIECE']})").finditer,
     )
 
 

@@ -308,7 +308,8 @@ def score_under(
         if spec.multiset:
             sets = [not a.invalid and set(a.items) == set(g) for a, g in zip(answers, gold, strict=True)]
             correct = np.array(sets, dtype=np.bool_) & np.array(answered, dtype=np.bool_)
-        unit = _unit(add_up(accuracy), maximum(spec, counts.n_gt), correct)
+        earned = np.sum([*accuracy.values()], axis=0)
+        unit = _unit(earned, maximum(spec, counts.n_gt), correct)
         scores.append(
             BatchScore(add_up(parts), parts, correct, reading.answers, faults, unit, prefilled, counts.n_pred)
         )
