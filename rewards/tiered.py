@@ -80,32 +80,25 @@ def count_under(
     n_invalid = np.asarray(invalid, dtype=np.int64)
     n_pred = n_valid + n_invalid * (n_valid > 0)
     readable = (n_invalid == 0) & (True if answered is None else np.asarray(answered, dtype=np.bool_))
-    same = {
-        multiset: readable & _same(Counter if multiset else frozenset, predictions, targets)
-        for multiset in {spec.multiset for spec in specs}
-    }
     lines: dict[Any, _Lines] = {}  # by the table: presets of one task share it
     found = []
     for spec in specs:
         if spec.nested and len(targets) > SMALL_BATCH:
             if spec.table not in lines:
                 lines[spec.table] = _line_up(spec, predictions, targets)
-            matched = _count_lines(spec, lines[spec.table])
+            matched, same = _count_lines(spec, lines[spec.table]), _same_lines(spec, lines[spec.table])
         else:
             count = _row_counter(spec)
             rows = [count(spec, p, t) for p, t in zip(predictions, targets, strict=True)]
             matched = np.array(rows, dtype=np.int64).reshape(len(targets), len(spec.table))
-        found.append(Counts(matched, n_pred, n_gt, same[spec.multiset]))
+            same = np.array([_same(spec, p, t) for p, t in zip(predictions, targets, strict=True)], dtype=np.bool_)
+        found.append(Counts(matched, n_pred, n_gt, same & readable))
     return found
 
 
-def _same(
-    collect: Callable[[Sequence[Record]], Any],
-    predictions: Sequence[Sequence[Record]],
-    targets: Sequence[Sequence[Record]],
-) -> NDArray[np.bool_]:
-    same = [p == t or collect(p) == collect(t) for p, t in zip(predictions, targets, strict=True)]
-    return np.array(same, dtype=np.bool_)
+def _same(spec: TieredSpec, predicted: Sequence[Record], true: Sequence[Record]) -> bool:
+    collect = Counter if spec.multiset else frozenset
+    return collect(predicted) == collect(true)
 
 
 def _row_counter(spec: TieredSpec) -> Callable[[TieredSpec, Sequence[Record], Sequence[Record]], list[int]]:
@@ -257,6 +250,14 @@ def _count_lines(spec: TieredSpec, lines: _Lines) -> Array:
         matches = n_predicted * (n_true > 0) if spec.matching == "literal" else np.minimum(n_predicted, n_true)
         reached[:, level] = np.bincount(lines.row[starts], weights=matches, minlength=lines.rows)
     return np.diff(reached, axis=1, prepend=0)
+
+
+def _same_lines(spec: TieredSpec, lines: _Lines) -> NDArray[np.bool_]:
+    """Return which rows name exactly their true records: `_same`, for all rows at once."""
+    starts, n_true = lines.starts[0], lines.n_true[0]
+    n_predicted = np.diff(starts, append=len(lines.place)) - n_true
+    differ = n_predicted != n_true if spec.multiset else (n_predicted > 0) != (n_true > 0)
+    return np.bincount(lines.row[starts], weights=differ, minlength=lines.rows) == 0
 
 
 def _codes(table: Mapping[Record, int], positions: tuple[int, ...]) -> Array:

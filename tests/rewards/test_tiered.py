@@ -265,3 +265,13 @@ def test_records_need_not_be_tvr():
     assert r_acc([("a",), ("b",)], [("a",)], spec) == 2.0 - 1.0  # names of things do not take each other's place
     assert count_matches(spec, [[("a",), ("b",)]] * 60, [0] * 60, [[("a",)]] * 60).matched.tolist() == [[1]] * 60
     assert r_acc([("a",), ("a",)], [("a",)], spec) == 1.0
+
+
+@given(specs(nested=True), st.booleans(), st.lists(st.tuples(predictions(), targets()), min_size=1, max_size=8))
+def test_sets_are_compared_alike_in_batches_of_every_size(spec, multiset, rows):
+    spec = spec.change(multiset=multiset)
+    rows *= SMALL_BATCH
+    few = [count_matches(spec, [p], [0], [t]).same[0] for p, t in rows[:8]]
+    many = count_matches(spec, [p for p, _ in rows], [0] * len(rows), [t for _, t in rows]).same
+    assert many[:8].tolist() == few
+    assert few == [(sorted(p) == sorted(t)) if multiset else (set(p) == set(t)) for p, t in rows[:8]]
