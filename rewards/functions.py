@@ -14,7 +14,8 @@ not lists: ``tvr_reward(completions, target=..., preset="paper", conflicts="last
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from rewards.errors import ConfigError, DataError
@@ -102,11 +103,9 @@ class TaskReward:
             DataError: if a target is wrong.
         """
         targets = _column(columns, _target_name(columns), len(completions))
-        references = _column(columns, "references", len(completions))
-        relations = _column(columns, "relations", len(completions))
-        options = _column(columns, "options", len(completions))
-        needed = references if self.pays == ("reference",) else targets
+        needed = _column(columns, "references", len(completions)) if self.pays == ("reference",) else targets
         rows = [row for row in range(len(completions)) if targets[row] is not None and needed[row] is not None]
+        gold = {name: _column(columns, name, len(completions)) for name in _GOLD if columns.get(name) is not None}
         try:
             batch = score_batch(
                 [completions[row] for row in rows],
@@ -115,9 +114,7 @@ class TaskReward:
                 preset=self.preset,
                 mode=self.mode,
                 think_prefilled=self.think_prefilled,
-                references=[references[row] for row in rows],
-                relations=[relations[row] for row in rows],
-                options=[options[row] for row in rows],
+                **{name: [column[row] for row in rows] for name, column in gold.items()},
                 **self.overrides,
             )
         except DataError as error:
@@ -135,6 +132,7 @@ class TaskReward:
 
 
 _SETTINGS = [each.name for each in fields(TaskReward) if each.name not in ("name", "pays")]
+_GOLD = ("references", "relations", "options")
 _OVERRIDES = [each.name for spec in (TieredSpec, QuestionSpec) for each in fields(spec) if each.init]
 _ACCURACY = ("exact", "attribute", "object", "incorrect", "underprediction")
 
@@ -214,7 +212,14 @@ def _call(completions: Sequence[Any], given: Mapping[str, Any], **defaults: Any)
     if overrides:
         settings["overrides"] = {**settings.get("overrides", {}), **overrides}
     columns = {name: value for name, value in given.items() if name not in settings and name not in overrides}
-    return TaskReward(**(defaults | settings))(completions, **columns)
+    reward = _usual(**defaults)
+    return (replace(reward, **settings) if settings else reward)(completions, **columns)
+
+
+@cache
+def _usual(**defaults: Any) -> TaskReward:
+    """Return a reward as it is without settings, checked once and not for every batch."""
+    return TaskReward(**defaults)
 
 
 def _is_column(value: Any) -> bool:
