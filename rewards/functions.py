@@ -127,8 +127,10 @@ class TaskReward:
             log_extra("target", [None if target is None else str(target) for target in targets])
             if columns.get("id") is not None:
                 log_extra("id", list(columns["id"]))
-        paid = {part: values for part, values in batch.parts.items() if self.pays is None or part in self.pays}
-        return _spread(add_up(paid).tolist(), rows, len(completions))
+        paid = batch.total
+        if self.pays is not None:
+            paid = add_up({part: values for part, values in batch.parts.items() if part in self.pays})
+        return _spread(paid.tolist(), rows, len(completions))
 
 
 _SETTINGS = [each.name for each in fields(TaskReward) if each.name not in ("name", "pays")]
@@ -207,8 +209,8 @@ def format_reward(completions: Sequence[Any], **columns: Any) -> list[float]:
 def _call(completions: Sequence[Any], given: Mapping[str, Any], **defaults: Any) -> list[float | None]:
     """Tell settings from columns (a column is a list, a setting never) and call the configured reward."""
     scalars = {name: value for name, value in given.items() if not _is_column(value)}
-    settings = {name: scalars[name] for name in _SETTINGS if name in scalars}
-    overrides = {name: scalars[name] for name in _OVERRIDES if name in scalars}
+    settings = {name: value for name, value in scalars.items() if name in _SETTINGS}
+    overrides = {name: value for name, value in scalars.items() if name in _OVERRIDES}
     if overrides:
         settings["overrides"] = {**settings.get("overrides", {}), **overrides}
     columns = {name: value for name, value in given.items() if name not in settings and name not in overrides}

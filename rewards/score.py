@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -51,12 +51,13 @@ class Score:
     unit: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class BatchScore:
     """The rewards of a batch: arrays of shape (rows,), and lists of as many.
 
     Attributes:
-        total, parts, correct, answers, faults, unit: as in `Score`.
+        total, parts, correct, answers, faults: as in `Score`.
+        best: what the exact answer earns, its format aside.
         prefilled: whether the opening ``<think>`` was taken as written by the chat template.
         n_pred: predictions that were scored; of questions, whether an answer was given.
     """
@@ -66,9 +67,16 @@ class BatchScore:
     correct: NDArray[np.bool_]
     answers: Sequence[object]
     faults: Sequence[Fault | None]
-    unit: NDArray[np.float64]
+    best: NDArray[np.float64]
     prefilled: NDArray[np.bool_]
     n_pred: NDArray[np.int64]
+
+    @cached_property
+    def unit(self) -> NDArray[np.float64]:
+        """What is earned of `best`, within [0, 1]; where nothing can be earned, whether the answer is right."""
+        earned = sum(values for part, values in self.parts.items() if part != "format")
+        ratio = np.divide(earned, self.best, out=self.correct.astype(np.float64), where=self.best > 0)
+        return np.minimum(np.maximum(ratio, 0.0), 1.0)
 
     def __len__(self) -> int:
         return len(self.total)
@@ -302,16 +310,14 @@ def score_under(
     for spec, counts in zip(
         specs, count_under(specs, [answer.items for answer in answers], invalid, gold, answered), strict=True
     ):
-        accuracy = pay(spec, counts)
-        parts = {"format": well_formed, **accuracy}
+        parts = {"format": well_formed, **pay(spec, counts)}
         correct = counts.same
         if spec.multiset:
             sets = [not a.invalid and set(a.items) == set(g) for a, g in zip(answers, gold, strict=True)]
             correct = np.array(sets, dtype=np.bool_) & np.array(answered, dtype=np.bool_)
-        earned = np.sum([*accuracy.values()], axis=0)
-        unit = _unit(earned, maximum(spec, counts.n_gt), correct)
+        best = maximum(spec, counts.n_gt)
         scores.append(
-            BatchScore(add_up(parts), parts, correct, reading.answers, faults, unit, prefilled, counts.n_pred)
+            BatchScore(add_up(parts), parts, correct, reading.answers, faults, best, prefilled, counts.n_pred)
         )
     return scores
 
@@ -323,9 +329,3 @@ def add_up(parts: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
     """
     columns = [values.tolist() for values in parts.values()]
     return np.array([sum(row) for row in zip(*columns, strict=True)], dtype=np.float64)
-
-
-def _unit(accuracy: NDArray[np.float64], best: NDArray[np.float64], correct: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Return accuracy / best within [0, 1]; where nothing can be earned, whether the answer is right."""
-    ratio = np.divide(accuracy, best, out=correct.astype(np.float64), where=best > 0)
-    return np.clip(ratio, 0.0, 1.0)

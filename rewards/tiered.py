@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from functools import lru_cache
-from itertools import chain, pairwise
+from itertools import chain
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -98,7 +98,7 @@ def count_under(
 
 def _same(spec: TieredSpec, predicted: Sequence[Record], true: Sequence[Record]) -> bool:
     collect = Counter if spec.multiset else frozenset
-    return collect(predicted) == collect(true)
+    return predicted == true or collect(predicted) == collect(true)
 
 
 def _row_counter(spec: TieredSpec) -> Callable[[TieredSpec, Sequence[Record], Sequence[Record]], list[int]]:
@@ -147,7 +147,7 @@ def maximum(spec: TieredSpec, n_gt: NDArray[np.int64]) -> Floats:
 
 def eligible(spec: TieredSpec, predicted: Sequence[Record], true: Sequence[Record]) -> Sequence[Record]:
     """Return the predictions that can earn under the conflict rule, in their order."""
-    if not spec.has_cells or len(predicted) < 2 or len({record[:-1] for record in predicted}) == len(predicted):
+    if len(predicted) < 2 or not spec.has_cells or len({record[:-1] for record in predicted}) == len(predicted):
         return predicted
     left = Counter(record[:-1] for record in true)
     kept: list[Record] = []
@@ -167,21 +167,23 @@ def _lengths(rows: Sequence[Sequence[Record]]) -> NDArray[np.int64]:
 
 def _count_row(spec: TieredSpec, predicted: Sequence[Record], true: Sequence[Record]) -> list[int]:
     """Count one row in plain Python: what `_count_lines` does, for batches too small for numpy to pay off."""
-    earning = eligible(spec, predicted, true)
-    if not earning:
-        return [0] * len(spec.table)
-    reached = []
-    for positions, *_ in spec.levels:
+    counts = [0] * len(spec.table)
+    left, free = eligible(spec, predicted, true), list(true)
+    for level, (positions, *_) in enumerate(spec.levels):
+        if not left or not free:
+            break
         key = _key(positions)
-        wanted = list(map(key, true))
-        matches = 0
-        for record in map(key, earning):
-            if record in wanted:
-                matches += 1
-                if spec.matching == "one_to_one":
-                    wanted.remove(record)
-        reached.append(matches)
-    return [reached[0], *(deep - deeper for deeper, deep in pairwise(reached))]
+        keys, unmatched = list(map(key, free)), []
+        for record in left:
+            if (found := key(record)) not in keys:
+                unmatched.append(record)
+                continue
+            counts[level] += 1
+            if spec.matching == "one_to_one":
+                at = keys.index(found)
+                del keys[at], free[at]
+        left = unmatched
+    return counts
 
 
 @lru_cache(maxsize=256)
