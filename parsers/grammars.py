@@ -13,9 +13,7 @@ if TYPE_CHECKING:
     from lark.exceptions import UnexpectedInput
 
 
-def build(
-    grammar: str, *start: str, more: str = "", transformer: Transformer[Any, Any] | None = None
-) -> Lark:
+def build(grammar: str, *start: str, more: str = "", transformer: Transformer[Any, Any] | None = None) -> Lark:
     """Build the LALR parser of a rule of ``parsers/<grammar>.lark``.
 
     Args:

@@ -15,7 +15,7 @@ from rewards.errors import ConfigError, DataError
 from rewards.messages import completion_text
 from rewards.questions import QuestionSpec
 from rewards.spec import TieredSpec, preset_spec
-from rewards.targets import read_target
+from rewards.targets import read_targets
 from rewards.tasks import Task, load_task
 from rewards.tiered import count_under, maximum, pay
 
@@ -249,52 +249,12 @@ def read_records(envelopes: Sequence[Completion], record_format: RecordFormat) -
     return Reading(envelopes, answers)
 
 
-def read_targets(targets: Sequence[Any], record_format: RecordFormat) -> list[tuple[Record, ...]]:
-    """Read the gold of each row.
-
-    Raises:
-        DataError: for the first row whose gold is wrong.
-    """
-    gold, errors = try_targets(targets, record_format)
-    for row, message in errors.items():
-        raise DataError(message, row=row)
-    return gold
-
-
-def try_targets(
-    targets: Sequence[Any], record_format: RecordFormat
-) -> tuple[list[tuple[Record, ...]], dict[int, str]]:
-    """Read the gold of each row: that of the good rows, and what is wrong with the others."""
-    gold: list[tuple[Record, ...]] = []
-    errors: dict[int, str] = {}
-    last = read = None
-    for row, target in enumerate(targets):
-        # The completions of a group share their target.
-        if read is None or not _equal(target, last):
-            try:
-                last, read = target, read_target(target, record_format)
-            except DataError as error:
-                read, errors[row] = None, str(error)
-                continue
-        gold.append(read)
-    return gold, errors
-
-
-def _equal(one: Any, other: Any) -> bool:
-    try:
-        return type(one) is type(other) and bool(one == other)
-    except ValueError:  # arrays of numpy compare item by item
-        return False
-
-
 def score_readings(reading: Reading, gold: Sequence[Sequence[Record]], spec: TieredSpec) -> BatchScore:
     """Pay what was read, under *spec*."""
     return score_under(reading, gold, [spec])[0]
 
 
-def score_under(
-    reading: Reading, gold: Sequence[Sequence[Record]], specs: Sequence[TieredSpec]
-) -> list[BatchScore]:
+def score_under(reading: Reading, gold: Sequence[Sequence[Record]], specs: Sequence[TieredSpec]) -> list[BatchScore]:
     """Pay what was read under each of several specs of one task; what they share is done once."""
     nothing = Records()
     answers = [nothing if answer is None else answer for answer in reading.answers]

@@ -212,9 +212,7 @@ class _Lines(NamedTuple):
     rows: int
 
 
-def _line_up(
-    spec: TieredSpec, predictions: Sequence[Sequence[Record]], targets: Sequence[Sequence[Record]]
-) -> _Lines:
+def _line_up(spec: TieredSpec, predictions: Sequence[Sequence[Record]], targets: Sequence[Sequence[Record]]) -> _Lines:
     """Sort all records once for all tiers: each tier is within the one before, so the last one is the first key."""
     table: dict[Record, int] = {}
     number = table.setdefault
@@ -259,7 +257,8 @@ def _same_lines(spec: TieredSpec, lines: _Lines) -> NDArray[np.bool_]:
     starts, n_true = lines.starts[0], lines.n_true[0]
     n_predicted = np.diff(starts, append=len(lines.place)) - n_true
     differ = n_predicted != n_true if spec.multiset else (n_predicted > 0) != (n_true > 0)
-    return np.bincount(lines.row[starts], weights=differ, minlength=lines.rows) == 0
+    same: NDArray[np.bool_] = np.bincount(lines.row[starts], weights=differ, minlength=lines.rows) == 0
+    return same
 
 
 def _codes(table: Mapping[Record, int], positions: tuple[int, ...]) -> Array:

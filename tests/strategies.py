@@ -6,8 +6,7 @@ from itertools import combinations
 
 from hypothesis import strategies as st
 
-from benchmarks.speed.families import ANSWER_FAMILIES as ANSWER_FAMILIES
-from benchmarks.speed.families import COMPLETION_FAMILIES as COMPLETION_FAMILIES
+from benchmarks.speed.families import ANSWER_FAMILIES, COMPLETION_FAMILIES  # noqa: F401  tests find them here
 from parsers.formats import TRANCE, TVR, Field, RecordFormat
 from rewards.spec import TieredSpec
 

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from benchmarks.extras import need
 from rewards.errors import DataError
 
 if TYPE_CHECKING:
@@ -105,7 +104,9 @@ def read_chunks(path: str, *, start: Position = START, names: Sequence[str] | No
     with _open(path) as (raw, size):
         magic = raw.peek(4)
         if magic.startswith(_PARQUET):
-            yield from _parquet_chunks(path, start, names)
+            from benchmarks.files.parquet import parquet_chunks  # noqa: PLC0415  it needs the chunks of this module
+
+            yield from parquet_chunks(path, start, names)
             return
         with gzip.GzipFile(fileobj=raw) if magic.startswith(_GZIP) else nullcontext(raw) as stream:
             yield from _chunks(path, stream, start, lambda: raw.tell() / size if size else None)
@@ -283,20 +284,3 @@ def _entries(table: dict[str, Any]) -> Sequence[dict[str, Any] | BadRow]:
         return [BadRow(f"the columns of this table differ in length: {lengths}")]
     columns = [(name, column if name in lengths else [column] * len(step)) for name, column in table.items()]
     return [{name: column[at] for name, column in columns} for at in range(len(step))]
-
-
-def _parquet_chunks(path: str, start: Position, names: Sequence[str] | None) -> Iterator[Chunk]:
-    arrow, parquet = (
-        need(module, package="'star-r1[scale]'", purpose=f"{path}: reading Parquet")
-        for module in ("pyarrow", "pyarrow.parquet")
-    )
-    try:
-        with parquet.ParquetFile(path, buffer_size=BLOCK, pre_buffer=False) as file:
-            total, after = file.metadata.num_rows, 0
-            for batch in file.iter_batches(batch_size=CHUNK_ROWS, columns=names, use_threads=False):
-                before, after = after, after + batch.num_rows
-                if before >= start.offset and batch.num_rows:
-                    end = Position(after, after)
-                    yield Chunk(path, batch.to_pylist(), range(before + 1, after + 1), None, end, after / total)
-    except (arrow.ArrowException, OSError) as error:
-        raise DataError(f"{path}: not a readable Parquet file: {' '.join(str(error).split())}") from error

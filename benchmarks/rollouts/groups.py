@@ -89,7 +89,7 @@ def count_groups(records: NDArray[np.void], *, mean_total: float, mean_correct: 
 
 
 def _moved(records: NDArray[np.void], starts: NDArray[np.int64], size: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Return which rows have another place in their group under ``default`` than under ``paper``. Rows stand by group."""
+    """Return which rows ``default`` and ``paper`` put at different places in their group. Rows stand by group."""
     moved = np.zeros(len(records), dtype=np.bool_)
     paid_apart = np.logical_or.reduceat(records["default"] != records["paper"], starts)
     looked_at = np.repeat(paid_apart, size)
@@ -104,7 +104,9 @@ def _places(paid: NDArray[np.float64], starts: NDArray[np.int64], size: NDArray[
     group = np.repeat(np.arange(len(starts)), size)
     order = np.lexsort((-paid, group))
     group, ordered = group[order], paid[order]
-    new = np.concatenate([np.ones(min(len(paid), 1), dtype=np.bool_), (group[1:] != group[:-1]) | (ordered[1:] != ordered[:-1])])
+    new = np.concatenate(
+        [np.ones(min(len(paid), 1), dtype=np.bool_), (group[1:] != group[:-1]) | (ordered[1:] != ordered[:-1])]
+    )
     first = np.flatnonzero(new)
     length = np.diff(np.r_[first, len(paid)])
     shared = np.repeat(first + (length - 1) / 2, length)

@@ -15,8 +15,9 @@ from benchmarks.rollouts.summary import Rewarded, RewardTally
 from parsers.values import Records
 from rewards.errors import ConfigError, DataError
 from rewards.questions import QuestionSpec
-from rewards.score import answer_text, read_envelopes, read_records, resolve, score_under, try_targets
+from rewards.score import answer_text, read_envelopes, read_records, resolve, score_under
 from rewards.spec import preset_spec
+from rewards.targets import try_targets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""How processor time grows with the length of a text, on every adversarial family: ``python -m benchmarks.speed.growth``.
+"""How processor time grows with the length of a text, on adversarial families: ``python -m benchmarks.speed.growth``.
 
 Time is fitted as constant * length ** exponent; 1 is linear. Exponents above `LIMIT` are marked, and the exit code is
 then 1. Completions are read strictly and then leniently, answers without anything remembered from before.
@@ -64,8 +64,8 @@ def read_leniently(text: str) -> None:
 
 def read_anew(text: str) -> None:
     """Read an answer without the memory of pieces, which would make short texts look faster than they are."""
-    records._cached_record.cache_clear()
-    records._parse(text, TVR)
+    records._cached_record.cache_clear()  # noqa: SLF001
+    records._parse(text, TVR)  # noqa: SLF001
 
 
 def families() -> Iterator[tuple[str, str, Growth]]:

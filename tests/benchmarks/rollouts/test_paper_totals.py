@@ -40,7 +40,12 @@ def block_of(rows):
     return Block(Chunk("f", [{}] * len(rows), range(len(rows)), None, START, None), range(len(rows)), columns)
 
 
-@given(ROWS, st.sampled_from(["default", "paper", "calibrated"]), st.sampled_from(CHANGES), st.sampled_from([1, SMALL_BATCH]))
+@given(
+    ROWS,
+    st.sampled_from(["default", "paper", "calibrated"]),
+    st.sampled_from(CHANGES),
+    st.sampled_from([1, SMALL_BATCH]),
+)
 @settings(max_examples=200)
 def test_as_if_each_were_counted_alone(rows, preset, changes, repeats):
     rows *= repeats  # once few enough to be counted in plain Python, once too many
