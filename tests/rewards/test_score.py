@@ -359,6 +359,9 @@ def test_questions_go_elsewhere():
     assert dict(score.parts) == {"format": 0.0, "answer": 1.0, "reference": 1.0}
     assert (score.total, score.correct, score.unit) == (2.0, True, 1.0)
     assert score_completion(completion, "left", task="multiview", options=["right", "left"]).total == 1.0
+    named = {"task": "multiview", "references": [["sofa", "ball"]], "relation_weight": 0.5}
+    assert score_completion(completion, "A", relations=[[["sofa", "ball", "behind"]]], **named).total == 1.0
+    assert score_completion(completion, "A", relations=[[["sofa", "ball", "front"]]], **named).total == 0.5
 
 
 def test_answers_as_people_write_them():
