@@ -258,6 +258,33 @@ def test_counts_do_not_see_each_other():
     assert counts.matched.tolist() == [[1, 0, 0], [0, 0, 0], [0, 0, 0]] * 40
 
 
+@pytest.mark.parametrize("size", [1, 2 * SMALL_BATCH])
+def test_whether_the_sets_are_the_same(size):
+    """With *multiset*, also the numbers of each; never where there is no answer or a piece is invalid."""
+    red, cube = (0, "color", "red"), (1, "shape", "cube")
+    plain, counted = preset_spec(TVR, "naive_binary"), preset_spec(TVR, "naive_binary", multiset=True)
+    for predicted, true, same, multiset in (
+        ([red, cube], [cube, red], True, True),
+        ([red, red], [red], True, False),
+        ([red], [red, cube], False, False),
+        ([red, cube], [red], False, False),
+        ([], [], True, True),
+    ):
+        for spec, expected in ((plain, same), (counted, multiset)):
+            rows = ([predicted] * size, [0] * size, [true] * size)
+            assert count_matches(spec, *rows).same.tolist() == [expected] * size
+            assert count_matches(spec, *rows, [False] * size).same.tolist() == [False] * size
+            assert count_matches(spec, rows[0], [1] * size, rows[2]).same.tolist() == [False] * size
+
+
+@pytest.mark.parametrize("size", [1, 2 * SMALL_BATCH])
+def test_rows_without_any_record(size):
+    rows = [([(0, "color", "red")], [(0, "color", "red")]), *[([], [])] * size]
+    counts = count_matches(TVR, [p for p, _ in rows], [0] * len(rows), [t for _, t in rows])
+    assert counts.matched.tolist() == [[1, 0, 0], *[[0, 0, 0]] * size]
+    assert counts.same.tolist() == [True] * len(rows)
+
+
 def test_records_need_not_be_tvr():
     spec = TieredSpec(fields=("name",), tiers={("name",): 2.0})
     assert spec.nested
