@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -85,14 +86,18 @@ def generate(directory: Path, workers: int, attributes: tuple[str, ...], **optio
     from trainers.data.scenes import check_attributes
 
     settings = Settings(attributes=check_attributes(attributes), **options)
-    with _files_named(), _progress() as bar:
-        task = bar.add_task("scenes", total=settings.count)
-        path = generate_data(
-            directory,
-            settings,
-            workers=workers,
-            on_progress=lambda done, total: bar.update(task, completed=done, total=total),
-        )
+    try:
+        with _files_named(), _progress() as bar:
+            task = bar.add_task("scenes", total=settings.count)
+            path = generate_data(
+                directory,
+                settings,
+                workers=workers,
+                on_progress=lambda done, total: bar.update(task, completed=done, total=total),
+            )
+    except KeyboardInterrupt:
+        click.echo("interrupted; the same command goes on", err=True)
+        sys.exit(130)
     click.echo(f"{path}: {settings.count} scenes")
 
 
