@@ -83,9 +83,12 @@ def generate(directory: Path, workers: int, attributes: tuple[str, ...], **optio
     """
     from trainers.data.generate import Settings
     from trainers.data.generate import generate as generate_data
+    from trainers.data.mitsuba_render import denoises
     from trainers.data.scenes import check_attributes
 
     settings = Settings(attributes=check_attributes(attributes), **options)
+    if settings.images == "mitsuba" and not denoises():
+        click.echo("note: pyoidn is not installed, so the images stay grainy", err=True)
     try:
         with _files_named(), _progress() as bar:
             task = bar.add_task("scenes", total=settings.count)

@@ -21,6 +21,7 @@ from rewards.errors import ConfigError
 from trainers.data.cameras import VIEWS
 from trainers.data.data_card import write_generated_card
 from trainers.data.layout import DATA, IMAGES, METADATA, write_image, write_vocabulary, write_whole
+from trainers.data.mitsuba_render import denoises
 from trainers.data.records import image_name, to_record
 from trainers.data.render import BACKENDS, render, width_height
 from trainers.data.ring_questions import ring_item
@@ -148,6 +149,8 @@ def _clear(target: Path) -> None:
 def _claim(target: Path, settings: Settings) -> None:
     """Make the folder this data set's, or see that it already is."""
     wanted = json.loads(json.dumps(asdict(settings)))
+    if settings.images == "mitsuba":
+        wanted["denoised"] = denoises()  # so that no set is of two kinds of pictures
     target.mkdir(parents=True, exist_ok=True)
     file = target / SETTINGS
     if not file.exists():
