@@ -123,27 +123,36 @@ def _progress() -> Progress:
     return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
+def _data_file(path: Path) -> Path:
+    """Return a ``data.jsonl``: of the folder that holds it, or itself."""
+    return path / "data.jsonl" if path.is_dir() else path
+
+
 @data.command()
 @click.argument("file", type=click.Path(path_type=Path), metavar="FILE")
 @click.option("--index", type=int, default=0, show_default=True, help="Place in the file, from 0.")
 @click.option("--out", type=click.Path(path_type=Path), help="PNG to write.  [default: scene-INDEX.png]")
 def show(file: Path, index: int, out: Path | None) -> None:
-    """Draw one sample of FILE (a data.jsonl) with its changes, or its question, as a PNG."""
+    """Draw one sample of FILE (a data.jsonl, or its folder) with its changes, or its question, as a PNG."""
     from trainers.data.show import read_sample, show_sample
 
-    target = out or Path(f"scene-{index}.png")
+    data_file, target = _data_file(file), out or Path(f"scene-{index}.png")
+    sheet = show_sample(read_sample(data_file, index), data_file.parent)
     with _files_named():
-        show_sample(read_sample(file, index), file.parent).save(target)
+        try:
+            sheet.save(target)
+        except ValueError as error:  # a suffix that is no image's
+            raise click.ClickException(f"{target}: {error}") from None
     click.echo(str(target))
 
 
 @data.command()
 @click.argument("file", type=click.Path(path_type=Path), metavar="FILE")
 def check(file: Path) -> None:
-    """Name every line of FILE (a data.jsonl) that breaks a rule of TRANCE, and the rule."""
+    """Name every line of FILE (a data.jsonl, or its folder) that breaks a rule of TRANCE, and the rule."""
     from trainers.data.check import check_file
 
-    count = 0
+    file, count = _data_file(file), 0
     for line in check_file(file):
         count += 1
         click.echo(line)
