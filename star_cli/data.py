@@ -149,7 +149,11 @@ def show(file: Path, index: int, out: Path | None) -> None:
 @data.command()
 @click.argument("file", type=click.Path(path_type=Path), metavar="FILE")
 def check(file: Path) -> None:
-    """Name every line of FILE (a data.jsonl, or its folder) that breaks a rule of TRANCE, and the rule."""
+    """Name every line of FILE (a data.jsonl, or its folder) that breaks a rule, and the rule.
+
+    Scenes must keep the rules of TRANCE; of multi-view questions the images must show what they should, and the answer
+    must be right.
+    """
     from trainers.data.check import check_file
 
     file, count = _data_file(file), 0
