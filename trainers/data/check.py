@@ -99,7 +99,7 @@ def _written(options: Any) -> str:
 
 
 def check_file(path: Path, *, repeats: bool = True) -> Iterator[str]:
-    """Yield what is wrong in a ``data.jsonl`` of scenes or of multi-view questions, each as ``file:line: rule: explanation``.
+    """Yield what is wrong in a ``data.jsonl`` of scenes or of questions, each as ``file:line: rule: explanation``.
 
     A line that is wrong costs no other line.
 

@@ -31,9 +31,7 @@ def worker_pool(
     Raises:
         ConfigError: a worker was killed.
     """
-    pool = ProcessPoolExecutor(
-        workers, get_context("spawn"), initializer=_begin, initargs=(begin, arguments)
-    )
+    pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=_begin, initargs=(begin, arguments))
     try:
         yield pool
     except BrokenProcessPool:

@@ -159,7 +159,9 @@ def test_trl_trains_on_exported_files_as_they_are(start, tmp_path, kind):
     for stage, source in (("rl", tmp_path / "set"), ("sft", tmp_path / "chains.jsonl")):
         file = tmp_path / f"{stage}.{kind}"
         export(source, file, to="trl")
-        data[stage] = datasets.load_dataset(kind, data_files=str(file), split="train", cache_dir=str(tmp_path / "cache"))
+        data[stage] = datasets.load_dataset(
+            kind, data_files=str(file), split="train", cache_dir=str(tmp_path / "cache")
+        )
     common = {
         "output_dir": str(tmp_path / "out"), "max_steps": 1, "per_device_train_batch_size": 2, "use_cpu": True,
         "bf16": False, "gradient_checkpointing": False, "report_to": [], "disable_tqdm": True,

@@ -60,7 +60,9 @@ def test_every_other_answer_is_wrong(records):
             assert all(text.startswith("answer: ") for text in wrong)
 
 
-@pytest.mark.parametrize("changes", [{"kind": "odd"}, {"objects": [99]}, {"view": None}, {"answer": "Z"}, {"turn": "up"}])
+@pytest.mark.parametrize(
+    "changes", [{"kind": "odd"}, {"objects": [99]}, {"view": None}, {"answer": "Z"}, {"turn": "up"}]
+)
 def test_questions_that_do_not_fit_are_said_and_raise_nothing(records, changes):
     (text,) = check_question(changed(records[0], "question", **changes))
     assert text.startswith(("form: ", "answer: "))
