@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
+PARALLEL := -n auto --maxprocesses 4 --dist worksteal
 
 .PHONY: demo demo-train test test-train lint format docs mutate clean
 
@@ -12,10 +13,10 @@ demo-train: $(VENV)/.train
 	$(BIN)/python recipes/tiny/run.py
 
 test-train: $(VENV)/.train
-	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false $(BIN)/python -m pytest tests/trainers
+	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false $(BIN)/python -m pytest $(PARALLEL) tests/trainers
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(PARALLEL)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .

@@ -25,7 +25,7 @@ PACKAGES = ("parsers", "rewards", "benchmarks", "trainers", "star_cli")
 """Our top-level packages."""
 
 _HOME = Path(__file__).resolve().parent.parent
-_DEVELOPMENT = ("test", "dev", "docs")
+_DEVELOPMENT = ("test", "dev", "docs", "mutation")
 """Extras that only this project's own developers need."""
 _DRIVERS = ("libcuda.so.1", "nvcuda.dll")
 
