@@ -56,14 +56,18 @@ _FAULTS: dict[str, tuple[str, list[str]]] = {
 }
 
 
+def _terminals() -> dict[str, str]:
+    return terminals("completion", "strict", "shape")
+
+
 @cache
 def _strict() -> Callable[[str], re.Match[str] | None]:
-    return re.compile(terminals("completion", "strict")["COMPLETION"]).fullmatch
+    return re.compile(_terminals()["COMPLETION"]).fullmatch
 
 
 @cache
 def _shape() -> Callable[[str], Iterator[re.Match[str]]]:
-    patterns = terminals("completion", "shape")
+    patterns = _terminals()
     return re.compile("|".join(f"(?P<{name}>{patterns[name]})" for name in ("TAG", "BLANK", "WORDS"))).finditer
 
 
@@ -99,35 +103,25 @@ def parse_completion(text: str, *, mode: Mode = "strict", think_prefilled: Prefi
     if len(text) > MAX_COMPLETION:
         message = f"the completion has {len(text):,} characters; {MAX_COMPLETION:,} are read"
         return Completion(None, None, Fault("too_long", message, MAX_COMPLETION))
-    found = _read_strict(text)
-    if found.fault is None:
-        found = _check_opener(found, text, think_prefilled)
+    match = _strict()(text)
+    if match is None:
+        found = Completion(None, None, _name_fault(text))
+    else:
+        opener, think, answer = match.groups("")
+        found = Completion(think, answer, None, not opener)
+        if think_prefilled != "auto":
+            found = _check_opener(found, text, think_prefilled)
     if found.fault is None or mode == "strict":
         return found
     return _read_lenient(text, found.fault, think_prefilled)
 
 
-def _read_strict(text: str) -> Completion:
-    if _strict()(text) is None:
-        return Completion(None, None, _name_fault(text))
-    end = text.index("</think>")
-    answer = text[text.index("<answer>", end) + len("<answer>") : text.rindex("</answer>")]
-    think, opened = _reasoning(text[:end])
-    return Completion(think, answer, None, not opened)
-
-
-def _reasoning(body: str) -> tuple[str, bool]:
-    """Return what ``[<think>]...`` holds and whether it begins with the opener."""
-    head, opener, tail = body.partition("<think>")
-    return (tail, True) if opener and not head.strip() else (body, False)
-
-
-def _check_opener(found: Completion, text: str, think_prefilled: Prefilled) -> Completion:
+def _check_opener(found: Completion, text: str, prefilled: bool) -> Completion:
     """Turn a completion that is right but for the caller's word on the opener into a fault."""
-    if think_prefilled is True and not found.prefilled:
+    if prefilled and not found.prefilled:
         message = "<think> is written although the chat template already opened it"
         return Completion(None, None, Fault("nested_think", message, text.index("<think>")))
-    if think_prefilled is False and found.prefilled:
+    if not prefilled and found.prefilled:
         message = "the opening <think> is missing (if the chat template writes it, set think_prefilled)"
         return Completion(None, None, Fault("missing_think_open", message, 0))
     return found
@@ -144,11 +138,8 @@ def _name_fault(text: str) -> Fault:
     if len(tokens) == _SHAPE_LENGTH:
         code, offset = _outline_fault(text)
     else:
-        shape = [_SHORT.get(str(token.lastgroup), token[0]) for token in tokens]
-        code, at = _cached_fault("".join(shape))
-        starts = list(accumulate(map(len, shape), initial=0))
-        number = bisect_right(starts, at) - 1
-        offset = len(text) if number == len(tokens) else tokens[number].start() + at - starts[number]
+        code, number, within = _shape_fault(tuple([_SHORT.get(token.lastgroup) or token[0] for token in tokens]))
+        offset = tokens[number].start() + within if number < len(tokens) else len(text)
     return Fault(code, _FAULTS[code][0], 0 if code == "no_think" else offset)
 
 
@@ -164,8 +155,22 @@ def _outline_fault(text: str) -> tuple[str, int]:
 
 
 _SHAPE_LENGTH = 16
-_SHORT = {"WORDS": "a", "BLANK": " "}
-_cached_fault = lru_cache(maxsize=4096)(_outline_fault)
+_SHORT: dict[str | None, str] = {"WORDS": "a", "BLANK": " "}
+
+
+@lru_cache(maxsize=4096)
+def _shape_fault(shape: tuple[str, ...]) -> tuple[str, int, int]:
+    """Return the fault of a shape: its code, at which token it is, and at which character of that token."""
+    code, at = _outline_fault("".join(shape))
+    starts = list(accumulate(map(len, shape), initial=0))
+    number = bisect_right(starts, at) - 1
+    return code, number, at - starts[number]
+
+
+def _reasoning(body: str) -> tuple[str, bool]:
+    """Return what ``[<think>]...`` holds and whether it begins with the opener."""
+    head, opener, tail = body.partition("<think>")
+    return (tail, True) if opener and not head.strip() else (body, False)
 
 
 def _read_lenient(text: str, fault: Fault, think_prefilled: Prefilled) -> Completion:

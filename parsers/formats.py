@@ -75,8 +75,16 @@ class RecordFormat:
 
 
 def template_parts(form: str) -> list[tuple[str, str | None]]:
-    """Split a form into (literal, field name) pairs; the last field name may be None."""
-    return [(literal, name) for literal, name, _, _ in Formatter().parse(form)]
+    """Split a form into (literal, field name) pairs; the last field name may be None.
+
+    Raises:
+        ValueError: if braces do not match, or hold more than a name.
+    """
+    parts = list(Formatter().parse(form))
+    odd = next((name for _, name, spec, conversion in parts if spec or conversion), None)
+    if odd is not None:
+        raise ValueError(f"only a name stands between braces: {{{odd}}}")
+    return [(literal, name) for literal, name, _, _ in parts]
 
 
 def fold(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +13,8 @@ if TYPE_CHECKING:
     from lark.exceptions import UnexpectedInput
 
 
-def build(grammar: str, start: str, *, more: str = "", transformer: Transformer[Any, Any] | None = None) -> Lark:
-    """Build the LALR parser of one rule of ``parsers/<grammar>.lark``.
+def build(grammar: str, *start: str, more: str = "", transformer: Transformer[Any, Any] | None = None) -> Lark:
+    """Build the LALR parser of a rule of ``parsers/<grammar>.lark``.
 
     Args:
         grammar: name of the file.
@@ -24,12 +25,13 @@ def build(grammar: str, start: str, *, more: str = "", transformer: Transformer[
     from lark import Lark  # noqa: PLC0415  lark takes 70 ms to import, and `import rewards` should not pay for it
 
     text = Path(__file__).with_name(f"{grammar}.lark").read_text(encoding="utf-8")
-    return Lark(text + more, parser="lalr", start=start, transformer=transformer, maybe_placeholders=True)
+    return Lark(text + more, parser="lalr", start=list(start), transformer=transformer, maybe_placeholders=True)
 
 
-def terminals(grammar: str, start: str) -> dict[str, str]:
-    """Return the terminals of a rule as patterns for `re`. Where a language is regular, matching one is parsing."""
-    return {terminal.name: terminal.pattern.to_regexp() for terminal in build(grammar, start).terminals}
+@cache
+def terminals(grammar: str, *start: str) -> dict[str, str]:
+    """Return the terminals of some rules as patterns for `re`. Where a language is regular, matching one is parsing."""
+    return {terminal.name: terminal.pattern.to_regexp() for terminal in build(grammar, *start).terminals}
 
 
 class Namer:
@@ -42,7 +44,7 @@ class Namer:
     def __init__(self, lark: Lark, examples: Mapping[str, Sequence[str]]) -> None:
         self._codes: dict[tuple[Any, ...], str] = {}
         for code, texts in examples.items():
-            for text in texts:
+            for text in dict.fromkeys(texts):
                 error = _failure(lark, text)
                 self._codes.setdefault(_place(error), code)
                 self._codes.setdefault(_place(error)[:2], code)

@@ -12,7 +12,7 @@ from parsers.grammars import Namer, build, error_offset
 from parsers.values import Fault
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from lark import Lark
     from lark.exceptions import UnexpectedInput
@@ -94,13 +94,14 @@ class RecordGrammar:
         if kind == "unknown":
             means = expected[0].means if expected else name
             return f"{word!r} is not {_article(means)}{_suggestion(word, expected)}"
+        if kind == "missing" and name != "separator":
+            return f"the {name} is missing: the form is {self.record_format.forms[0]}"
         return {
             "empty_piece": "there is nothing here",
             "missing_separator": f"a separator is missing before {word!r}",
             "trailing_text": f"{word!r} follows where nothing should",
             "unclosed_bracket": "a bracket is not closed",
-            "not_a_record": f"this is not of the form {self.record_format.forms[0]}",
-        }.get(code) or f"the {name} is missing: the form is {self.record_format.forms[0]}"
+        }.get(code, f"this is not of the form {self.record_format.forms[0]}")
 
 
 def _article(noun: str) -> str:
@@ -124,7 +125,22 @@ def record_grammar(record_format: RecordFormat) -> RecordGrammar:
     terminals = dict(_terminals(record_format))
     lark = build("record", "start", more=_grammar_text(record_format, terminals))
     limited = tuple(at for at, field in enumerate(record_format.fields) if field.limits != (0, LARGEST))
-    return RecordGrammar(record_format, terminals, lark, Namer(lark, _examples(record_format)), limited)
+    return RecordGrammar(record_format, terminals, lark, Namer(lark, _faulty(lark, _examples(record_format))), limited)
+
+
+def _faulty(lark: Lark, examples: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    """Return the examples that do not parse: what is a fault in one form may be a record in another one."""
+    return {code: [text for text in texts if not _parses(lark, text)] for code, texts in examples.items()}
+
+
+def _parses(lark: Lark, text: str) -> bool:
+    from lark.exceptions import UnexpectedInput  # noqa: PLC0415  lazy, as in `grammars.build`
+
+    try:
+        lark.parse(text)
+    except UnexpectedInput:
+        return False
+    return True
 
 
 def _name(record_format: RecordFormat, field: Field, branch: int) -> str:
@@ -158,11 +174,12 @@ def _grammar_text(record_format: RecordFormat, terminals: Mapping[str, Terminal]
 
 
 def _literal_tokens(literal: str) -> list[str]:
-    """Return the lark tokens of the text between two fields: words in any case, and single characters."""
-    return [
-        f'"{token}"i' if token[0].isalpha() else f'"{token}"'
-        for token in re.findall(r"[A-Za-z_]+|[^\sA-Za-z_]", literal)
-    ]
+    """Return the lark tokens of the text between two fields: words in any case, and single characters.
+
+    What the grammar ignores, quotes and emphasis, is no token.
+    """
+    words = re.findall(r"[A-Za-z_]+|[^\sA-Za-z_\"'`*]", literal)
+    return [f'"{word}"i' if word[0].isalpha() else '"{}"'.format(word.replace("\\", r"\\")) for word in words]
 
 
 def _pattern(record_format: RecordFormat, terminal: Terminal) -> str:
@@ -221,7 +238,8 @@ def _add_examples(
             break
         place = written + literal
         if written:
-            found["not_a_record"] += [f"{written} $"] + ([] if open_ended else [f"{written} zzz", f"{written} 77"])
+            if literal.strip():  # otherwise what is wrong here is wrong in the next field
+                found["not_a_record"] += [f"{written} $"] + ([] if open_ended else [f"{written} zzz", f"{written} 77"])
             found[f"missing_{name}"] += [written, written + tail]
         if place:
             found[f"unknown_{name}"] += [f"{place} $"] + ([] if fields[name].kind == "open" else [f"{place} zzz"])

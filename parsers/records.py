@@ -63,7 +63,7 @@ def _cut(text: str) -> list[tuple[str | None, int]]:
     start = len(text) - len(text.lstrip())
     whole, each = _plain()
     if whole(stripped):
-        return [(piece[1], start + piece.start()) for piece in each(stripped) if piece[1]]
+        return [(piece[1], start + piece.start()) for piece in each(stripped)]
     end = start
     pieces: list[tuple[str | None, int]] = []
     for token in _pieces()(stripped):
@@ -77,11 +77,11 @@ def _cut(text: str) -> list[tuple[str | None, int]]:
 
 @cache
 def _plain() -> tuple[Callable[[str], object], Callable[[str], Iterator[re.Match[str]]]]:
-    """Return what matches a plain list, and what finds its separators and, as group 1, its pieces."""
-    piece, separator = (terminals("pieces", "pieces")[name] for name in ("PIECE", "_SEPARATOR"))
+    """Return what matches a plain list, and what finds its pieces: group 1, with the separator behind it."""
+    patterns = terminals("pieces", "plain", "pieces")
     return (
-        re.compile(terminals("pieces", "plain")["PLAIN"]).fullmatch,
-        re.compile(f"{separator}|({piece})").finditer,
+        re.compile(patterns["PLAIN"]).fullmatch,
+        re.compile(f"({patterns['PIECE']})(?:{patterns['_SEPARATOR']})?").finditer,
     )
 
 

@@ -43,8 +43,7 @@ class Relation(NamedTuple):
     relation: str
 
 
-@dataclass(frozen=True, slots=True)
-class Completion:
+class Completion(NamedTuple):
     """A completion split into its sections, verbatim.
 
     Attributes:

@@ -15,6 +15,7 @@ from rewards.functions import (
     tvr_accuracy_reward,
     tvr_reward,
 )
+from rewards.gold import unpack_gold
 from rewards.score import BatchScore, Score, score_batch, score_completion
 from rewards.spec import TVR, TieredSpec
 
@@ -34,4 +35,5 @@ __all__ = [
     "score_completion",
     "tvr_accuracy_reward",
     "tvr_reward",
+    "unpack_gold",
 ]

@@ -14,7 +14,8 @@ not lists: ``tvr_reward(completions, target=..., preset="paper", conflicts="last
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from rewards.errors import ConfigError, DataError
@@ -102,11 +103,9 @@ class TaskReward:
             DataError: if a target is wrong.
         """
         targets = _column(columns, _target_name(columns), len(completions))
-        references = _column(columns, "references", len(completions))
-        relations = _column(columns, "relations", len(completions))
-        options = _column(columns, "options", len(completions))
-        needed = references if self.pays == ("reference",) else targets
+        needed = _column(columns, "references", len(completions)) if self.pays == ("reference",) else targets
         rows = [row for row in range(len(completions)) if targets[row] is not None and needed[row] is not None]
+        gold = {name: _column(columns, name, len(completions)) for name in _GOLD if columns.get(name) is not None}
         try:
             batch = score_batch(
                 [completions[row] for row in rows],
@@ -115,9 +114,7 @@ class TaskReward:
                 preset=self.preset,
                 mode=self.mode,
                 think_prefilled=self.think_prefilled,
-                references=[references[row] for row in rows],
-                relations=[relations[row] for row in rows],
-                options=[options[row] for row in rows],
+                **{name: [column[row] for row in rows] for name, column in gold.items()},
                 **self.overrides,
             )
         except DataError as error:
@@ -130,11 +127,14 @@ class TaskReward:
             log_extra("target", [None if target is None else str(target) for target in targets])
             if columns.get("id") is not None:
                 log_extra("id", list(columns["id"]))
-        paid = {part: values for part, values in batch.parts.items() if self.pays is None or part in self.pays}
-        return _spread(add_up(paid).tolist(), rows, len(completions))
+        paid = batch.total
+        if self.pays is not None:
+            paid = add_up({part: values for part, values in batch.parts.items() if part in self.pays})
+        return _spread(paid.tolist(), rows, len(completions))
 
 
 _SETTINGS = [each.name for each in fields(TaskReward) if each.name not in ("name", "pays")]
+_GOLD = ("references", "relations", "options")
 _OVERRIDES = [each.name for spec in (TieredSpec, QuestionSpec) for each in fields(spec) if each.init]
 _ACCURACY = ("exact", "attribute", "object", "incorrect", "underprediction")
 
@@ -209,12 +209,19 @@ def format_reward(completions: Sequence[Any], **columns: Any) -> list[float]:
 def _call(completions: Sequence[Any], given: Mapping[str, Any], **defaults: Any) -> list[float | None]:
     """Tell settings from columns (a column is a list, a setting never) and call the configured reward."""
     scalars = {name: value for name, value in given.items() if not _is_column(value)}
-    settings = {name: scalars[name] for name in _SETTINGS if name in scalars}
-    overrides = {name: scalars[name] for name in _OVERRIDES if name in scalars}
+    settings = {name: value for name, value in scalars.items() if name in _SETTINGS}
+    overrides = {name: value for name, value in scalars.items() if name in _OVERRIDES}
     if overrides:
         settings["overrides"] = {**settings.get("overrides", {}), **overrides}
     columns = {name: value for name, value in given.items() if name not in settings and name not in overrides}
-    return TaskReward(**(defaults | settings))(completions, **columns)
+    reward = _usual(**defaults)
+    return (replace(reward, **settings) if settings else reward)(completions, **columns)
+
+
+@cache
+def _usual(**defaults: Any) -> TaskReward:
+    """Return a reward as it is without settings, checked once and not for every batch."""
+    return TaskReward(**defaults)
 
 
 def _is_column(value: Any) -> bool:

@@ -60,14 +60,13 @@ def score_questions(
     }
     correct = np.array([each.correct for each in answers], dtype=np.bool_)
     best = spec.answer_weight + spec.reference_weight * np.array(labelled, dtype=np.float64)
-    earned = parts["answer"] + parts["reference"]
     return BatchScore(
         total=add_up(parts),
         parts=parts,
         correct=correct,
         answers=[each.answer for each in answers],
         faults=[envelope.fault or answer.fault for envelope, answer in zip(envelopes, answers, strict=True)],
-        unit=np.divide(earned, best, out=correct.astype(np.float64), where=best > 0),
+        best=best,
         prefilled=np.array([each.prefilled for each in envelopes], dtype=np.bool_),
         n_pred=np.array([each.answer is not None for each in answers], dtype=np.int64),
     )

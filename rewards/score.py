@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -15,9 +15,9 @@ from rewards.errors import ConfigError, DataError
 from rewards.messages import completion_text
 from rewards.questions import QuestionSpec
 from rewards.spec import TieredSpec, preset_spec
-from rewards.targets import read_target
+from rewards.targets import read_targets
 from rewards.tasks import Task, load_task
-from rewards.tiered import count_matches, maximum, pay
+from rewards.tiered import count_under, maximum, pay
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -51,12 +51,13 @@ class Score:
     unit: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class BatchScore:
     """The rewards of a batch: arrays of shape (rows,), and lists of as many.
 
     Attributes:
-        total, parts, correct, answers, faults, unit: as in `Score`.
+        total, parts, correct, answers, faults: as in `Score`.
+        best: what the exact answer earns, its format aside.
         prefilled: whether the opening ``<think>`` was taken as written by the chat template.
         n_pred: predictions that were scored; of questions, whether an answer was given.
     """
@@ -66,9 +67,16 @@ class BatchScore:
     correct: NDArray[np.bool_]
     answers: Sequence[object]
     faults: Sequence[Fault | None]
-    unit: NDArray[np.float64]
+    best: NDArray[np.float64]
     prefilled: NDArray[np.bool_]
     n_pred: NDArray[np.int64]
+
+    @cached_property
+    def unit(self) -> NDArray[np.float64]:
+        """What is earned of `best`, within [0, 1]; where nothing can be earned, whether the answer is right."""
+        earned = sum(values for part, values in self.parts.items() if part != "format")
+        ratio = np.divide(earned, self.best, out=self.correct.astype(np.float64), where=self.best > 0)
+        return np.minimum(np.maximum(ratio, 0.0), 1.0)
 
     def __len__(self) -> int:
         return len(self.total)
@@ -224,14 +232,15 @@ def read_envelopes(completions: Sequence[Any], *, mode: Mode, think_prefilled: P
         ConfigError: for settings that are none of `parsers.completion.parse_completion`.
     """
     check_reading(mode, think_prefilled)
-    read = []
-    for row, completion in enumerate(completions):
-        try:
-            text = completion_text(completion)
-        except DataError as error:
-            raise DataError(str(error), row=row) from error
-        read.append(parse_completion(text, mode=mode, think_prefilled=think_prefilled))
-    return read
+    texts = [each if type(each) is str else _text(each, row) for row, each in enumerate(completions)]
+    return [parse_completion(text, mode=mode, think_prefilled=think_prefilled) for text in texts]
+
+
+def _text(completion: Any, row: int) -> str:
+    try:
+        return completion_text(completion)
+    except DataError as error:
+        raise DataError(str(error), row=row) from error
 
 
 def read_records(envelopes: Sequence[Completion], record_format: RecordFormat) -> Reading:
@@ -240,48 +249,37 @@ def read_records(envelopes: Sequence[Completion], record_format: RecordFormat) -
     return Reading(envelopes, answers)
 
 
-def read_targets(targets: Sequence[Any], record_format: RecordFormat) -> list[tuple[Record, ...]]:
-    """Read the gold of each row.
-
-    Raises:
-        DataError: for the first row whose gold is wrong.
-    """
-    read = []
-    for row, target in enumerate(targets):
-        try:
-            read.append(read_target(target, record_format))
-        except DataError as error:
-            raise DataError(str(error), row=row) from error
-    return read
-
-
 def score_readings(reading: Reading, gold: Sequence[Sequence[Record]], spec: TieredSpec) -> BatchScore:
     """Pay what was read, under *spec*."""
+    return score_under(reading, gold, [spec])[0]
+
+
+def score_under(reading: Reading, gold: Sequence[Sequence[Record]], specs: Sequence[TieredSpec]) -> list[BatchScore]:
+    """Pay what was read under each of several specs of one task; what they share is done once."""
     nothing = Records()
     answers = [nothing if answer is None else answer for answer in reading.answers]
     answered = [answer is not None for answer in reading.answers]
-    counts = count_matches(spec, [a.items for a in answers], [len(a.invalid) for a in answers], gold, answered)
+    invalid = [len(answer.invalid) for answer in answers]
+    faults = [
+        envelope.fault or (answer.invalid[0] if answer.invalid else None)
+        for envelope, answer in zip(reading.envelopes, answers, strict=True)
+    ]
     well_formed = np.array([each.fault is None for each in reading.envelopes], dtype=np.float64)
-    accuracy = pay(spec, counts)
-    parts = {"format": well_formed, **accuracy}
-    correct = counts.same
-    if spec.multiset:
-        sets = [not a.invalid and set(a.items) == set(g) for a, g in zip(answers, gold, strict=True)]
-        correct = np.array(sets, dtype=np.bool_) & np.array(answered, dtype=np.bool_)
-    return BatchScore(
-        total=add_up(parts),
-        parts=parts,
-        correct=correct,
-        answers=reading.answers,
-        faults=[_first_fault(each, answer) for each, answer in zip(reading.envelopes, answers, strict=True)],
-        unit=_unit(add_up(accuracy), maximum(spec, counts.n_gt), correct),
-        prefilled=np.array([each.prefilled for each in reading.envelopes], dtype=np.bool_),
-        n_pred=counts.n_pred,
-    )
-
-
-def _first_fault(envelope: Completion, answer: Records) -> Fault | None:
-    return envelope.fault or next(iter(answer.invalid), None)
+    prefilled = np.array([each.prefilled for each in reading.envelopes], dtype=np.bool_)
+    scores = []
+    for spec, counts in zip(
+        specs, count_under(specs, [answer.items for answer in answers], invalid, gold, answered), strict=True
+    ):
+        parts = {"format": well_formed, **pay(spec, counts)}
+        correct = counts.same
+        if spec.multiset:
+            sets = [not a.invalid and set(a.items) == set(g) for a, g in zip(answers, gold, strict=True)]
+            correct = np.array(sets, dtype=np.bool_) & np.array(answered, dtype=np.bool_)
+        best = maximum(spec, counts.n_gt)
+        scores.append(
+            BatchScore(add_up(parts), parts, correct, reading.answers, faults, best, prefilled, counts.n_pred)
+        )
+    return scores
 
 
 def add_up(parts: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
@@ -291,9 +289,3 @@ def add_up(parts: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
     """
     columns = [values.tolist() for values in parts.values()]
     return np.array([sum(row) for row in zip(*columns, strict=True)], dtype=np.float64)
-
-
-def _unit(accuracy: NDArray[np.float64], best: NDArray[np.float64], correct: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Return accuracy / best within [0, 1]; where nothing can be earned, whether the answer is right."""
-    ratio = np.divide(accuracy, best, out=correct.astype(np.float64), where=best > 0)
-    return np.clip(ratio, 0.0, 1.0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from itertools import pairwise
+from numbers import Real
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from rewards.errors import ConfigError
@@ -121,10 +122,9 @@ class TieredSpec:
             if not 0 <= value < float("inf"):
                 raise ConfigError(f"tier {key} pays {value}; a tier pays a finite number >= 0")
         for name in ("incorrect_penalty", "underprediction_penalty"):
-            if not 0 <= getattr(self, name) < float("inf"):
-                raise ConfigError(
-                    f"{name} is {getattr(self, name)}; a penalty is a finite number >= 0 (it is subtracted)"
-                )
+            value = getattr(self, name)
+            if not isinstance(value, Real) or not 0 <= float(value) < float("inf"):
+                raise ConfigError(f"{name} is {value!r}; a penalty is a finite number >= 0 (it is subtracted)")
         for name, choices in _CHOICES.items():
             if getattr(self, name) not in choices:
                 raise ConfigError(f"{name} is {getattr(self, name)!r}; it is one of {', '.join(map(repr, choices))}")

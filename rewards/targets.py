@@ -48,6 +48,42 @@ def read_target(value: Any, record_format: RecordFormat) -> tuple[Record, ...]:
     raise DataError(f"target is {type(value).__name__} {value!r:.60}; it is a list of records or a string of them")
 
 
+def read_targets(targets: Sequence[Any], record_format: RecordFormat) -> list[tuple[Record, ...]]:
+    """Read the gold of each row.
+
+    Raises:
+        DataError: for the first row whose gold is wrong.
+    """
+    gold, errors = try_targets(targets, record_format)
+    for row, message in errors.items():
+        raise DataError(message, row=row)
+    return gold
+
+
+def try_targets(targets: Sequence[Any], record_format: RecordFormat) -> tuple[list[tuple[Record, ...]], dict[int, str]]:
+    """Read the gold of each row: that of the good rows, and what is wrong with the others."""
+    gold: list[tuple[Record, ...]] = []
+    errors: dict[int, str] = {}
+    last = read = None
+    for row, target in enumerate(targets):
+        # The completions of a group share their target.
+        if read is None or not _equal(target, last):
+            try:
+                last, read = target, read_target(target, record_format)
+            except DataError as error:
+                read, errors[row] = None, str(error)
+                continue
+        gold.append(read)
+    return gold, errors
+
+
+def _equal(one: Any, other: Any) -> bool:
+    try:
+        return type(one) is type(other) and bool(one == other)
+    except ValueError:  # arrays of numpy compare item by item
+        return False
+
+
 @lru_cache(maxsize=4096)
 def _read_text(text: str, record_format: RecordFormat) -> tuple[Record, ...]:
     body = text.strip()

@@ -178,14 +178,17 @@ def _read(path: str, given: dict[str, Any], payer: Payer) -> tuple[tuple[Scene, 
     from rewards.audit.payment import pay_rows
     from rewards.errors import DataError
     from rewards.tasks import load_task
+    from star_cli.score import ErrorLines
 
     mapping, targets, on = given["mapping"], given["targets"], given["on"]
     of_gold = {role: column for role, column in mapping.items() if role in (*GOLD_ROLES, on)}
     gold = read_gold(targets, on, mapping=of_gold) if targets else None
     own = {role: column for role, column in mapping.items() if not (gold and role in GOLD_ROLES)}
     found = read_whole(path, mapping=own, gold=gold)
+    errors = ErrorLines(lambda line: click.echo(line, err=True))
     for error in found.errors:
-        click.echo(error, err=True)
+        errors.add(error)
+    errors.close()
     texts = list(found.columns["completion"])
     columns = {role: list(found.columns[role]) for role in GOLD_ROLES if role in found.columns}
     others = {role: columns.get(role) for role in ("references", "options")}

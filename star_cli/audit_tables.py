@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from rich.text import Text
 
 from rewards.audit.page import (
     EXPECTATION_HEADERS,
+    amount,
     cost_line,
     expectation_row,
     group_rows,
@@ -68,7 +68,8 @@ def _findings(kind: Kind, findings: Sequence[Finding]) -> Table:
         table.add_column(header, justify="right" if header in ("paid", "against", "scenes") else "left")
     for finding in findings:
         example = finding.smallest
-        paid, against = ("", "") if example is None else (amount(example.paid), amount(example.against))
+        some = example is not None and example.worlds
+        paid, against = (amount(example.paid), amount(example.against)) if example and some else ("", "")
         name = Text.assemble((finding.name, "bold"), f"\n{finding.about}" if finding.about else "")
         table.add_row(name, paid, against, f"{finding.share:.0%}", finding.pays_while or finding.says)
     return table
@@ -83,18 +84,14 @@ def _example(finding: Finding) -> Text:
         for world in example.worlds[:3]
     ]
     rest = f" or {len(example.worlds) - 3} more" if len(example.worlds) > 3 else ""
-    true, written = f"{' or '.join(worlds)}{rest}", shorten(example.completion, _SHOWN)
-    text = Text.assemble((f"{finding.name}: ", "bold"), f"true {true}\n  {written}", style="dim")
+    true, written = f"{' or '.join(worlds)}{rest}", shorten(example.completion, _SHOWN) or "(nothing)"
+    told = f"true {true}\n  {written}" if worlds else written
+    text = Text.assemble((f"{finding.name}: ", "bold"), told, style="dim")
     if finding.kind == "exploit" and finding.largest is not None and finding.largest != example:
         text.append(f"\n  on one scene even {amount(finding.largest.paid)} against {amount(finding.largest.against)}")
     if finding.kind == "check" and example.honest != example.completion:
         text.append(f"\n  {shorten(example.honest, _SHOWN)}")
     return text
-
-
-def amount(value: float) -> str:
-    """Return what is paid, in four digits."""
-    return "none" if math.isnan(value) else f"{value:.4g}"
 
 
 def _table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:

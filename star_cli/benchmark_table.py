@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from benchmarks.evaluation.metric_names import MEANINGS, written, written_range
+from star_cli.score_table import how_many
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -49,18 +50,26 @@ def print_report(report: Report, files: Sequence[str], *, out: str | None, no_co
 def _headline(report: Report, files: Sequence[str]) -> Text:
     named = "standard input" if files[0] == "-" else files[0]
     source = named if len(files) == 1 else f"{len(files)} files"
-    text = Text.assemble((f"{report.rows:,} rows", "bold"), f" of {source} on {report.benchmark}, {report.protocol}")
+    text = Text.assemble(
+        (how_many(report.rows, "row"), "bold"), f" of {source} on {report.benchmark}, {report.protocol}"
+    )
     if report.errors:
         text.append(f"; {report.errors:,} more could not be scored", style="bold red")
     return text
 
 
-def _table(*headers: str, words: Sequence[int] = (0,)) -> Table:
-    """Return a table; columns of words stand to the left, the others to the right."""
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold cyan")
+def _table(*headers: str, words: Sequence[int] = (0,), long: bool = False) -> Table:
+    """Return a table; columns of words stand to the left, the others to the right.
+
+    Numbers are never cut. With *long* names in the first column there is less space between columns, and a name takes
+    several lines where a terminal is narrow.
+    """
+    gap = (0, 0, 0, 1) if long else (0, 1)
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold cyan", padding=gap)
     for number, header in enumerate(headers):
         if number in words:
-            table.add_column(header, justify="left", overflow="ellipsis", no_wrap=number == 0)
+            folded = long and number == 0
+            table.add_column(header, overflow="fold" if folded else "ellipsis", no_wrap=number == 0 and not folded)
         else:
             table.add_column(header, justify="right", no_wrap=True)
     return table
@@ -90,7 +99,7 @@ def _by_metric(table: Mapping[str, Mapping[str, Interval]], groups: Sequence[str
 def _by_group(table: Mapping[str, Mapping[str, Interval]], metrics: Sequence[str]) -> Table:
     """A row for each group of rows, a column for each metric; the first with its interval."""
     first, *others = metrics
-    shown = _table("rows", "n", first, "95 %", *others)
+    shown = _table("rows", "n", first, "95 %", *others, long=True)
     for number, (group, found) in enumerate(table.items()):
         n = str(found[first].n) if first in found else ""
         rest = [written(metric, found[metric].estimate) if metric in found else "–" for metric in others]
@@ -100,22 +109,24 @@ def _by_group(table: Mapping[str, Mapping[str, Interval]], metrics: Sequence[str
 
 
 def _cells(metric: str, found: Interval | None) -> tuple[str, str]:
+    """Return an estimate and its range, which is kept short: three of each have to fit into 80 columns."""
     if found is None:
         return "–", ""
-    return written(metric, found.estimate), written_range(metric, found.low, found.high)
+    return written(metric, found.estimate), written_range(metric, found.low, found.high).replace(" to ", "…")
 
 
 def _side_by_side(report: Report) -> list[Table]:
     """The most important metric of every group under both protocols."""
     one, other = report.protocols
     metric = report.headline
-    shown = _table("rows", "n", one, "95 %", other, "95 %", "unparsed")
+    shown = _table("rows", "n", *(f"{name}, 95 %" for name in report.protocols), "unparsed", long=True)
     for group, found in report.tables[one].items():
         strict = report.tables[other].get(group, {})
         if metric in found:
             unparsed = strict["unparsed"].estimate if "unparsed" in strict else None
-            both = (*_cells(metric, found[metric]), *_cells(metric, strict.get(metric)))
-            shown.add_row(group, str(found[metric].n), *both, written("unparsed", unparsed))
+            both = (_cells(metric, each) for each in (found[metric], strict.get(metric)))
+            cells = (f"{estimate} {bounds:>9}" for estimate, bounds in both)
+            shown.add_row(group, str(found[metric].n), *cells, written("unparsed", unparsed))
     return [shown]
 
 

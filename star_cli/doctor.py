@@ -29,9 +29,19 @@ _MARKS = {"ok": ("ok", "green"), "note": ("note", "yellow"), "wrong": ("WRONG", 
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="A chat template, as .jinja or in JSON.",
 )
-@click.option("--trainer", type=click.Choice(["trl", "verl", "openrlhf", "swift"]), help="What to tell this trainer.")
+@click.option(
+    "--trainer", type=click.Choice(["trl", "verl", "openrlhf", "swift", "easyr1"]), help="What to tell this trainer."
+)
+@click.option(
+    "--write",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="With --trainer: write its file of rewards into DIR, instead of printing it.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def doctor(model: Path | None, template: Path | None, trainer: str | None, *, as_json: bool) -> None:
+def doctor(
+    model: Path | None, template: Path | None, trainer: str | None, write: Path | None, *, as_json: bool
+) -> None:
     """Look for what goes wrong between this package, its surroundings and a trainer.
 
     Reports versions and extras, other packages or files named like ours, whether a GPU can be seen (without loading
@@ -42,19 +52,29 @@ def doctor(model: Path | None, template: Path | None, trainer: str | None, *, as
 
     found = check_installation(Path.cwd())
     found += [finding for source in (model, template) if source for finding in check_template(source)]
+    if write is not None and trainer is None:
+        raise click.UsageError("--write is for the file of a --trainer")
     lines = None if trainer is None else TRAINERS[trainer]
     if lines is not None:
         found += check_trainer(lines)
+        if write is not None:
+            _write(lines, write / lines.file)
     if as_json:
         data = {"findings": [each._asdict() for each in found], "trainer": lines and lines._asdict()}
         click.echo(json.dumps(data, ensure_ascii=False, indent=2))
     else:
-        _print(found, lines)
+        _print(found, lines, written=None if write is None or lines is None else write / lines.file)
     if any(each.status == "wrong" for each in found):
         raise SystemExit(1)
 
 
-def _print(found: Sequence[Finding], lines: TrainerLines | None) -> None:
+def _write(lines: TrainerLines, path: Path) -> None:
+    if path.exists() and path.read_text(encoding="utf-8") != lines.code:
+        raise click.ClickException(f"{path} is there already and is another; move it away first")
+    path.write_text(lines.code, encoding="utf-8")
+
+
+def _print(found: Sequence[Finding], lines: TrainerLines | None, *, written: Path | None) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -70,13 +90,12 @@ def _print(found: Sequence[Finding], lines: TrainerLines | None) -> None:
     console.print(table)
     if lines is not None:
         click.echo()
-        click.echo(trainer_text(lines))
+        click.echo(trainer_text(lines, written=written))
 
 
-def trainer_text(lines: TrainerLines) -> str:
-    """Return what to write for a trainer, ready to be copied."""
+def trainer_text(lines: TrainerLines, *, written: Path | None = None) -> str:
+    """Return what to write for a trainer, ready to be copied; of a file that is *written*, only where it is."""
     blocks = [f"# {lines.package} {lines.version}: {lines.data}", ""]
-    if lines.file:
-        blocks += [f"# ---- {lines.file}", lines.code.rstrip(), ""]
+    blocks += [f"# ---- {written or lines.file}", *([] if written else [lines.code.rstrip()]), ""]
     blocks += ["# ---- configuration", lines.lines.rstrip()]
     return "\n".join(blocks)

@@ -78,7 +78,10 @@ def load_payer(source: RewardSource) -> Payer:
     named = [name for name in TARGET_COLUMNS if name in _parameters(function)]
     target = source.target_column or next(iter([*named, *known]), "target")
     if accepts is not None and target not in accepts:
-        raise ConfigError(f"{source.reference} takes no column {target!r}; it takes {', '.join(accepts) or 'none'}")
+        raise ConfigError(
+            f"{source.reference} takes no column {target!r}; it takes {', '.join(accepts) or 'none'}; "
+            "name the one of the gold with --target-column"
+        )
     return Payer(function, source.name, target, source.messages, accepts, prefilled=source.think_prefilled is True)
 
 

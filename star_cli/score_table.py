@@ -47,7 +47,7 @@ def print_table(
 def _headline(summary: Summary, files: Sequence[str]) -> Text:
     named = "standard input" if files[0] == "-" else files[0]
     text = Text.assemble(
-        (f"{summary.rows:,} rows", "bold"), f" of {named if len(files) == 1 else f'{len(files)} files'}"
+        (how_many(summary.rows, "row"), "bold"), f" of {named if len(files) == 1 else f'{len(files)} files'}"
     )
     if summary.dialects:
         text.append(f" ({', '.join(summary.dialects)})")
@@ -115,7 +115,7 @@ def _faults(summary: Summary, *, several: bool) -> Table:
 
 
 def _groups(groups: GroupCounts, *, compared: bool) -> Table:
-    table = _table(f"{groups.groups:,} groups of one prompt", "", "", "", numeric=(1, 2))
+    table = _table(f"{how_many(groups.groups, 'group')} of one prompt", "", "", "", numeric=(1, 2))
     zero, outranked = groups.zero_variance, groups.outranked
     table.add_row("zero variance", *_of(zero, groups.groups), _note("all paid the same: nothing to learn"))
     table.add_row(
@@ -126,6 +126,11 @@ def _groups(groups: GroupCounts, *, compared: bool) -> Table:
         table.add_row("paper ranks otherwise", *_of(moved, groups.groups), _note("another order than under default"))
         table.add_row("  rows", *_of(rows, groups.rows), _note("whose place that changes"))
     return table
+
+
+def how_many(number: int, noun: str) -> str:
+    """Return a number of things: ``1 row``, ``2,000 rows``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _of(count: int, total: int) -> tuple[str, str]:

@@ -11,7 +11,7 @@ class TrainerLines(NamedTuple):
     Attributes:
         package: its distribution.
         version: the one that the lines are written for.
-        file: name of a file to write next to the run, or None.
+        file: name of a file to write next to the run.
         code: what stands in it.
         lines: configuration or command line.
         data: what a row of the data holds.
@@ -19,7 +19,7 @@ class TrainerLines(NamedTuple):
 
     package: str
     version: str
-    file: str | None
+    file: str
     code: str
     lines: str
     data: str
@@ -43,7 +43,7 @@ reward_weights: [1.0, 1.0]
 """
 
 _VERL_CODE = """\
-from star_r1 import score_completion
+from star_r1 import score_completion, unpack_gold
 
 
 def compute_score(
@@ -57,16 +57,9 @@ def compute_score(
     reward_router_address=None,
     reward_model_tokenizer=None,
 ):
-    extra = extra_info or {}
-    score = score_completion(
-        solution_str,
-        ground_truth,
-        task=task,
-        preset=preset,
-        references=extra.get("references"),
-        relations=extra.get("relations"),
-        options=extra.get("options"),
-    )
+    gold = {name: (extra_info or {}).get(name) for name in ("references", "relations", "options")}
+    gold |= unpack_gold(ground_truth)  # one string of `star data export` may hold all of it
+    score = score_completion(solution_str, gold.pop("target"), task=task, preset=preset, **gold)
     return {"score": score.total, "acc": float(score.correct), **score.parts}
 """
 
@@ -81,8 +74,9 @@ _OPENRLHF_CODE = """\
 import re
 
 import torch
-from star_r1 import score_batch
+from star_r1 import score_batch, unpack_gold
 
+TASK, PRESET = "tvr", "default"
 SPECIAL_TOKENS = re.compile(r"(?:\\s*(?:<[|｜][^<>]*[|｜]>|</s>|<eos>|<end_of_turn>))+\\s*\\Z")
 
 
@@ -95,7 +89,10 @@ def response(query, prompt):
 
 def reward_func(queries, prompts, labels, **kwargs):
     completions = [response(query, prompt) for query, prompt in zip(queries, prompts, strict=True)]
-    batch = score_batch(completions, labels, task="tvr", preset="default")
+    gold = [unpack_gold(label) for label in labels]
+    columns = {name: [each.get(name) for each in gold] for name in ("references", "relations", "options")}
+    targets = [each["target"] for each in gold]
+    batch = score_batch(completions, targets, task=TASK, preset=PRESET, **columns)
     logs = {part: torch.tensor(values) for part, values in batch.parts.items()}
     return {
         "rewards": torch.tensor(batch.total, dtype=torch.float),
@@ -106,25 +103,55 @@ def reward_func(queries, prompts, labels, **kwargs):
 
 _OPENRLHF_LINES = """\
 --reward.remote_url $PWD/star_openrlhf.py
---data.label_key target
+--data.input_key input
+--data.label_key label
+--data.apply_chat_template
 """
 
 _SWIFT_CODE = """\
-from star_r1 import tvr_reward
+from star_r1 import score_batch, unpack_gold
 from swift.rewards import ORM, orms
 
-
-class StarTVR(ORM):
-    def __call__(self, completions, **columns):
-        return tvr_reward(completions, **columns)
+TASK, PRESET = "tvr", "default"
 
 
-orms["star_tvr"] = StarTVR
+class StarReward(ORM):
+    def __call__(self, completions, solution, **others):
+        gold = [unpack_gold(each) for each in solution]
+        columns = {name: [each.get(name) for each in gold] for name in ("references", "relations", "options")}
+        targets = [each["target"] for each in gold]
+        return score_batch(completions, targets, task=TASK, preset=PRESET, **columns).total.tolist()
+
+
+orms["star"] = StarReward
 """
 
 _SWIFT_LINES = """\
 --external_plugins $PWD/star_swift.py
---reward_funcs star_tvr
+--reward_funcs star
+"""
+
+_EASYR1_CODE = """\
+from star_r1 import score_completion, unpack_gold
+
+REWARD_NAME = "star"
+REWARD_TYPE = "batch"
+
+
+def compute_score(reward_inputs, task="tvr", preset="default"):
+    found = []
+    for item in reward_inputs:
+        gold = unpack_gold(item["ground_truth"])
+        score = score_completion(item["response"], gold.pop("target"), task=task, preset=preset, **gold)
+        found.append({"overall": score.total, "accuracy": float(score.correct), **score.parts})
+    return found
+"""
+
+_EASYR1_LINES = """\
+data.prompt_key=prompt
+data.answer_key=answer
+data.format_prompt=null
+worker.reward.reward_function=$PWD/star_easyr1.py:compute_score
 """
 
 TRAINERS = {
@@ -152,7 +179,8 @@ TRAINERS = {
         "star_openrlhf.py",
         _OPENRLHF_CODE,
         _OPENRLHF_LINES,
-        "rows: the column named by --data.label_key holds '2.color.cyan, 0.shape.cube'",
+        "rows: columns input, images, and label with '2.color.cyan, 0.shape.cube', as `star data export --to openrlhf` "
+        "writes them",
     ),
     "swift": TrainerLines(
         "ms-swift",
@@ -160,7 +188,17 @@ TRAINERS = {
         "star_swift.py",
         _SWIFT_CODE,
         _SWIFT_LINES,
-        "rows: a column target with '2.color.cyan, 0.shape.cube' beside messages and images",
+        "rows: a column solution with '2.color.cyan, 0.shape.cube' beside messages and images, as `star data export "
+        "--to swift` writes them",
+    ),
+    "easyr1": TrainerLines(
+        "EasyR1",
+        "the sources of July 2026",
+        "star_easyr1.py",
+        _EASYR1_CODE,
+        _EASYR1_LINES,
+        "rows: prompt, images, and answer with '2.color.cyan, 0.shape.cube', as `star data export --to easyr1` writes "
+        "them. EasyR1 is no package; its own distribution is called verl.",
     ),
 }
 """By the name that ``star doctor --trainer`` takes."""

@@ -6,6 +6,7 @@ from itertools import combinations
 
 from hypothesis import strategies as st
 
+from benchmarks.speed.families import ANSWER_FAMILIES, COMPLETION_FAMILIES  # noqa: F401  tests find them here
 from parsers.formats import TRANCE, TVR, Field, RecordFormat
 from rewards.spec import TieredSpec
 
@@ -223,53 +224,3 @@ def specs(draw: st.DrawFn, nested: bool | None = None) -> TieredSpec:
     paid = {key: value for key, value in zip(keys, values, strict=True) if key == fields or draw(st.integers(0, 3))}
     plain = TieredSpec(fields=fields, tiers=paid, table=table)
     return plain.change(**draw(_options(plain.parts)))
-
-
-# --- adversarial families --------------------------------------------------------------------------------------------
-
-COMPLETION_FAMILIES = {
-    "less-than": "<",
-    "openers": "<think>",
-    "closers": "</think>",
-    "answer openers": "<answer>",
-    "answer closers": "</answer>",
-    "empty answers": "<answer></answer>",
-    "empty reasoning": "<think></think>",
-    "whole completions": "<think>a</think><answer>b</answer>",
-    "mentioned answers": "a<answer>b</answer>",
-    "half tags": "</thin",
-    "spaces": " ",
-    "newlines": "\n",
-    "tag and space": "</think> ",
-    "brackets": "[",
-    "letters": "a",
-}
-"""Name -> what is repeated. Each is also tried behind ``<think>`` and between ``<answer>`` tags."""
-
-ANSWER_FAMILIES = {
-    "brackets": "[",
-    "closed brackets": "[]",
-    "open lists": "[2,",
-    "nested pairs": "[[2]",
-    "parentheses": "(",
-    "pairs": "()",
-    "call heads": "change_color(",
-    "calls": "change_color(2, 'cyan') ",
-    "records": "2.color.cyan, ",
-    "records without separator": "2.color.cyan ",
-    "half records": "2.color.",
-    "faults": "2.color.cyna,",
-    "digits": "7",
-    "dots": ".",
-    "commas": ",",
-    "newlines": "\n",
-    "spaces": " ",
-    "space and comma": "  ,",
-    "quotes": '"',
-    "emphasis": "*",
-    "hyphens": "front-",
-    "none": "none ",
-    "letters": "a",
-    "odd digits": "\u0662",
-    "surrogates": "\ud800",
-}

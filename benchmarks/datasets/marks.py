@@ -28,8 +28,16 @@ _ORDER = {
     ),
 }
 """Colours in the order of ``*_img_idx``, where it is not that of `COLOURS`."""
+_DRAWN = ("red", "green", "blue", "yellow")  # the order in which the marks of these tasks lie upon each other
 _ONE_IMAGE = frozenset({"obj_spatial_relation_oc_mv"})  # all its boxes are in the first image of the index
-_UNMARKED = frozenset({"view_change_infer", "camera_motion_infer", "nav", "appearance_order", "obj_count"})
+_LABELLED = frozenset({"spatial_imagination_oc_video", "spatial_imagination_oo_video"})  # object0, object1, ... too
+_UNMARKED = frozenset(
+    (
+        *("view_change_infer", "camera_motion_infer", "nav", "appearance_order", "obj_count", "room_size"),
+        *("distance_infer_center_oc", "distance_infer_center_oc_mv"),
+        *("spatial_imagination_oc_video_hard", "spatial_imagination_oo_video_hard"),
+    )
+)
 _LIST_COLOUR = "blue"
 _NAME = re.compile(r"([\w'’./-]+(?: [\w'’./-]+){0,3}) \((red|blue|green|yellow) (?:bbox|point)\)")
 _NOT_A_NAME = frozenset(
@@ -121,14 +129,15 @@ def marks_of(record: Mapping[str, Any], n_images: int, where: str) -> tuple[Mark
         colours = [colour for colour in COLOURS if record.get(f"{colour}_{kind}") is not None]
         index = _image_index(record, kind, n_images, where)
         order = [colour for colour in _ORDER.get(str(task), COLOURS) if colour in colours]
-        for colour in colours:
+        for colour in sorted(colours, key=_DRAWN.index) if task in _ORDER else colours:
             place = 0 if task in _ONE_IMAGE or index is None else order.index(colour)
             if index is not None and place >= len(index):
                 raise fields.wrong(
                     f"{kind}_img_idx", where, f"an image for the {colour} {kind}", record[f"{kind}_img_idx"]
                 )
             box = _numbers(record[f"{colour}_{kind}"], kind, f"{colour}_{kind}", where)
-            found.append(Mark(kind, colour, box, index[place] if index else 0))
+            label = f"object{place}" if task in _LABELLED else None
+            found.append(Mark(kind, colour, box, index[place] if index else 0, label))
         found += _listed(record, kind, index, where)
     return tuple(found)
 
@@ -220,30 +229,44 @@ def draw(image: Path, marks: Sequence[Mark]) -> bytes:
     with pil.open(image) as opened:
         canvas = opened.convert("RGB")
     pen = drawing.Draw(canvas)
+    size = canvas.width, canvas.height
     for mark in marks:
-        _draw_one(pen, mark, (canvas.width, canvas.height))
+        _draw_shape(pen, mark, size)
+    for mark in marks:
+        if mark.label:
+            _write_label(pen, mark.label, mark, size)
     buffer = io.BytesIO()
     canvas.save(buffer, format="PNG")
     return buffer.getvalue()
 
 
-def _draw_one(pen: Any, mark: Mark, size: tuple[int, int]) -> None:
+def _draw_shape(pen: Any, mark: Mark, size: tuple[int, int]) -> None:
+    left, top, right, bottom = _frame(mark, size)
+    if mark.kind == "point":
+        pen.ellipse([left, top, right, bottom], fill=mark.colour)
+    else:
+        pen.rectangle([left, top, right, bottom], outline=mark.colour, width=RADIUS)
+
+
+def _frame(mark: Mark, size: tuple[int, int]) -> tuple[int, int, int, int]:
+    """Return left, top, right, bottom of what is drawn, in pixels."""
     pixels = [value / 1000 * size[place % 2] for place, value in enumerate(mark.box)]
     if mark.kind == "point":
         x, y = int(pixels[0]), int(pixels[1])
-        pen.ellipse([x - RADIUS, y - RADIUS, x + RADIUS, y + RADIUS], fill=mark.colour)
-        corner = (x + RADIUS, y + RADIUS)
+        return x - RADIUS, y - RADIUS, x + RADIUS, y + RADIUS
+    out = RADIUS * 7 / 8
+    left, top, right, bottom = pixels
+    return int(left - out), int(top - out), int(right + out), int(bottom + out)
+
+
+def _write_label(pen: Any, label: str, mark: Mark, size: tuple[int, int]) -> None:
+    """Write in a box's corner at the bottom right; beside a point, on the side that has more room."""
+    left, top, right, bottom = _frame(mark, size)
+    if mark.kind == "bbox":
+        corner, anchor = (min(right, size[0]), min(bottom, size[1])), "rb"
     else:
-        out = RADIUS * 7 / 8
-        left, top, right, bottom = pixels
-        frame = [int(left - out), int(top - out), int(right + out), int(bottom + out)]
-        pen.rectangle(frame, outline=mark.colour, width=RADIUS)
-        corner = (frame[2], frame[3])
-    if mark.label:
-        pen.text(
-            corner,
-            mark.label,
-            fill="lime",
-            anchor="rb" if mark.kind == "bbox" else "lt",
-            font_size=2 * RADIUS,
-        )
+        x, across = (right, "l") if left + right < size[0] else (left, "r")
+        y, down = (bottom, "t") if top + bottom < size[1] else (top, "b")
+        corner, anchor = (x, y), across + down
+    style = {"fill": "lime", "stroke_width": RADIUS // 8, "stroke_fill": "black", "font_size": 2 * RADIUS}
+    pen.text(corner, label, anchor=anchor, **style)

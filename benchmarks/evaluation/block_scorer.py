@@ -28,12 +28,14 @@ class Belonging(NamedTuple):
         kind: what clusters are: ``"scene"``, ``"prompt"`` or ``"id"``; None where no row tells.
         prompts: rows with the same number answer the same prompt.
         ids: rows with the same number have the same id.
+        named: whether there are prompt ids, so that rows that share one are completions of one prompt for certain.
     """
 
     clusters: Sequence[int | None]
     kind: str | None
     prompts: Sequence[int | None]
     ids: Sequence[int | None]
+    named: bool
 
 
 class Evaluated(NamedTuple):
@@ -110,22 +112,33 @@ def belonging(block: Block, rows: Sequence[Mapping[str, Any]], benchmark: Benchm
     """Say which rows belong together.
 
     A row's cluster is its scene: the column ``scene`` or, where there is none, what the benchmark's own columns tell.
-    If they do not tell, it is the prompt. A prompt is a ``prompt_id``, or the prompt's text (and step); else rows with
-    the same id, gold and view have the same prompt. Ids alone need not be unique.
+    If they do not tell, it is the prompt. A prompt is a ``prompt_id``; else the rows with the same id, gold, view and
+    index.
+    The text of a prompt (and its step) stands in for an id only where a row has none: questions about different images
+    are often worded alike.
     """
     blank: list[Any] = [None] * len(block)
     ids = _numbers(block.columns.get("id", blank))
-    asked = block.groups() if block.group_columns else blank
-    gold = [block.columns[role] for role in benchmark.required]
-    views = block.columns.get("view", blank)
-    named = [None if name is None else number_of(key) for name, *key in zip(ids, ids, *gold, views, strict=True)]
-    prompts = [own if own is not None else other for own, other in zip(asked, named, strict=True)]
-    given = block.columns.get("scene")
-    scenes = _numbers(map(benchmark.scene, rows) if given is None else given)
-    clusters = [own if own is not None else other for own, other in zip(scenes, prompts, strict=True)]
-    kinds = {"scene": scenes, "prompt": asked, "id": named}
+    named, asked = block.groups(), blank
+    if "group" not in block.columns:
+        named, asked = blank, [text if own is None else None for own, text in zip(ids, named, strict=True)]
+    details = [block.columns.get(role, blank) for role in (*benchmark.required, "view", "index")]
+    by_id, by_text = _questions(ids, details), _questions(asked, details)
+    prompts = _first_known(named, _first_known(by_id, by_text))
+    column = block.columns.get("scene")
+    scenes = _numbers(map(benchmark.scene, rows) if column is None else column)
+    kinds = {"scene": scenes, "prompt": _first_known(named, by_text), "id": by_id}
     kind = next((kind for kind, numbers in kinds.items() if any(number is not None for number in numbers)), None)
-    return Belonging(clusters, kind, prompts, ids)
+    return Belonging(_first_known(scenes, prompts), kind, prompts, ids, any(number is not None for number in named))
+
+
+def _questions(names: Sequence[int | None], details: Sequence[Sequence[Any]]) -> list[int | None]:
+    """Number what rows ask: the same name and details are the same question; None where a row has no name."""
+    return [None if name is None else number_of(key) for name, *key in zip(names, names, *details, strict=True)]
+
+
+def _first_known(first: Sequence[int | None], second: Sequence[int | None]) -> list[int | None]:
+    return [one if one is not None else other for one, other in zip(first, second, strict=True)]
 
 
 def _numbers(values: Any) -> list[int | None]:

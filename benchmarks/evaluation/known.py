@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks.evaluation.benchmark import USUAL
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 BENCHMARKS: Final = {each.name: each for each in (TVR, MINDCUBE, MINDCUBE_COGMAP, SPARBENCH, MMSI)}
 COLUMNS: Final = ROLES | {
     **{role: (role,) for role in ("view", "attributes", "initial_objects", "final_objects", "n_visible", "index")},
+    "id": (*ROLES["id"], "index"),
     "scene": ("scene", "scene_id"),
     "kind": ("task", "category", "question_type"),
     "cogmap": ("grounded_cogmap",),
@@ -38,7 +40,9 @@ def find_benchmark(name: str) -> Benchmark:
         ConfigError: there is none of that name.
     """
     if name not in BENCHMARKS:
-        raise ConfigError(f"there is no benchmark {name!r}; there are {', '.join(BENCHMARKS)}")
+        near = get_close_matches(name, BENCHMARKS, 1)
+        hint = f" (did you mean {near[0]!r}?)" if near else ""
+        raise ConfigError(f"there is no benchmark {name!r}{hint}; there are {', '.join(BENCHMARKS)}")
     return BENCHMARKS[name]
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from benchmarks.evaluation.benchmark import Benchmark, Rules, of_rows, same, usual
 from benchmarks.evaluation.scores import score_each
 from benchmarks.mmsi import official, strict
-from benchmarks.mmsi.circular import read_index
+from benchmarks.mmsi.circular import STRIDE, read_index
 from benchmarks.mmsi.metrics import cells
 from benchmarks.mmsi.types import canonical_type
 
@@ -39,6 +39,12 @@ def _kept(row: Row) -> dict[str, Any]:
     }
 
 
+def _question(row: Row) -> int | None:
+    """Return what the rotations of a question share; without an index nothing tells."""
+    index = row.get("index")
+    return None if index is None else read_index(index) % STRIDE
+
+
 def _aggregate_rows(rows: Any) -> dict[str, Any]:
     return official.aggregate({**row, "category": row["category"] or None} for row in rows)
 
@@ -60,4 +66,5 @@ MMSI: Final = Benchmark(
         "strict": Rules(partial(score_each, score_row=score_as_strict), cells, {}),
     },
     headline="accuracy",
+    scene=_question,
 )

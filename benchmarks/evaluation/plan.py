@@ -63,7 +63,7 @@ def make_report(plan: Plan, tally: EvaluationTally, progress: Progress, source: 
         raise DataError(f"no row could be scored: {why}")
     interval = plan.intervals.function()
     prompts = columns["prompt"]
-    several = len(np.unique(prompts)) <= len(prompts) / 2  # otherwise ids that happen to be used twice
+    several = state["named"] or len(np.unique(prompts)) <= len(prompts) / 2  # else ids that happen to be used twice
     tables: dict[str, Table] = {}
     attempts: dict[str, dict[str, AtK]] = {}
     signatures: dict[str, str] = {}

@@ -42,8 +42,8 @@ class EvaluationTally:
         self, files: Sequence[str], *, spool: Path | None = None, state: Mapping[str, Any] | None = None
     ) -> None:
         self._files = {path: number for number, path in enumerate(files)}
-        self.state: dict[str, Any] = {"rows": 0, "kind": None, "faults": {}, "differing": 0, "differences": []}
-        self.state["error_messages"] = []
+        self.state: dict[str, Any] = {"rows": 0, "kind": None, "named": False, "faults": {}, "error_messages": []}
+        self.state |= {"differing": 0, "differences": []}
         self.state |= state or {}
         self._kept = Kept(spool, size=self.state.get("spooled", 0))
 
@@ -70,6 +70,7 @@ class EvaluationTally:
         self._kept.add(columns)
         state["rows"] += rows
         state["kind"] = state["kind"] or belonging.kind
+        state["named"] = state["named"] or belonging.named
         self._add_differences(evaluated, block)
 
     def add_error(self, message: str) -> None:

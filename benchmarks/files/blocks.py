@@ -105,8 +105,8 @@ def read_block(
         as_text: whether completions must be text, or messages; otherwise they are taken as they are.
     """
     errors = {at: row.message for at, row in enumerate(chunk.rows) if isinstance(row, BadRow)}
-    good = [(at, row) for at, row in enumerate(chunk.rows) if not isinstance(row, BadRow)]
-    rows = [row for _, row in good]
+    good = [at for at in range(len(chunk.rows)) if at not in errors]
+    rows: list[Any] = [chunk.rows[at] for at in good]
     found = {role: columns.values(role, rows) for role in columns.roles}
     faults: dict[int, str] = {}
     if gold is not None:
@@ -120,7 +120,7 @@ def read_block(
                 faults.setdefault(row, what)
     plain = {role: [None if value is MISSING else value for value in values] for role, values in found.items()}
     grouping = ("group",) if "group" in plain else tuple(role for role in ("prompt", "step") if role in plain)
-    block = Block(chunk, [at for at, _ in good], plain, errors, () if grouping == ("step",) else grouping)
+    block = Block(chunk, good, plain, errors, () if grouping == ("step",) else grouping)
     return block.without(faults)
 
 

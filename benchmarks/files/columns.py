@@ -41,7 +41,7 @@ class Dialect(NamedTuple):
 
     Attributes:
         name: for people.
-        signs: its columns; of names in one tuple, any.
+        signs: its columns; of names in one tuple, any. A dot looks inside a column.
         roles: the only names that count for a role, if any of them is there.
     """
 
@@ -51,6 +51,7 @@ class Dialect(NamedTuple):
 
 
 _STEP, _PROMPT = ("step", "gen_step"), ("prompt", "messages")
+_RESPONSES = ("resps", "filtered_resps")
 DIALECTS = (
     # `answer` beside another gold is what the reward function has read, logged into the table.
     Dialect(
@@ -68,11 +69,32 @@ DIALECTS = (
         (_STEP, _PROMPT, ("completion",), ("advantages", "reward")),
         {"completion": ("completion",), "prompt": _PROMPT},
     ),
-    # `filtered_resps` is what the task's filters have left of the text.
+    # Its `target` is the output to be learned, and `doc.gt_answer` the letter that is right.
+    Dialect(
+        "lmms-eval samples of MindCube",
+        (("doc_id",), ("doc.gt_answer",), _RESPONSES),
+        {"completion": ("resps",), "target": ("doc.gt_answer",), "id": ("doc.id",), "cogmap": ("doc.grounded_cogmap",)},
+    ),
+    # `filtered_resps` is what the task's filters have left of the text; the question's own columns are in `doc`.
     Dialect(
         "lmms-eval samples",
-        (("doc_id",), ("target",), ("resps", "filtered_resps")),
-        {"completion": ("resps",), "target": ("target",)},
+        (("doc_id",), ("target",), _RESPONSES),
+        {
+            "completion": ("resps",),
+            "target": ("target",),
+            "id": ("doc.id", "doc_id"),
+            "kind": ("doc.task", "doc.question_type"),
+        },
+    ),
+    # MindCube's own inference puts the response beside the columns of its prompt files; older files name it otherwise.
+    Dialect(
+        "MindCube responses",
+        (("input_prompt",), ("gt_answer",), ("answer", "cogmap_gen_answer")),
+        {
+            "completion": ("response", "completion", "prediction", "output", "cogmap_gen_answer", "answer"),
+            "target": ("gt_answer",),
+            "prompt": ("input_prompt",),
+        },
     ),
 )
 
@@ -133,7 +155,7 @@ def find_columns(
     if joined_on in mapping and not _candidates((mapping[joined_on],), rows.values()):
         del mapping[joined_on]
     _check(mapping, known, names, rows.values(), chunk.path)
-    dialect = next((each for each in DIALECTS if all(set(signs) & set(names) for signs in each.signs)), None)
+    dialect = next((each for each in DIALECTS if _is_written_in(each, names, rows.values())), None)
     roles: dict[str, str] = {}
     for role, usual in known.items():
         only = dialect.roles.get(role, ()) if dialect else ()
@@ -146,6 +168,13 @@ def find_columns(
         elif role in needed:
             raise DataError(f"{chunk.path}: {_not_found(role, usual, names)}")
     return Columns(roles, dialect.name if dialect else None)
+
+
+def _is_written_in(dialect: Dialect, names: Collection[str], rows: Rows) -> bool:
+    return all(
+        any(bool(_candidates((sign,), rows)) if "." in sign else sign in names for sign in signs)
+        for signs in dialect.signs
+    )
 
 
 def _check(mapping: Mapping[str, str], known: Collection[str], names: Sequence[str], rows: Rows, path: str) -> None:

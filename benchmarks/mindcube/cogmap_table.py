@@ -7,6 +7,8 @@ over the maps that are valid graphs, its accuracies over all items, and overall 
 from __future__ import annotations
 
 from collections import Counter
+from functools import reduce
+from operator import add
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.columns import text_column
@@ -31,9 +33,12 @@ def aggregate(rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
         average.
     """
     by_setting: dict[str, list[Mapping[str, Any]]] = {name: [] for name in (*SEARCH_ORDER, "other")}
+    counted = []
     for row in rows:
-        by_setting[setting_of(text_column(row, "id"))].append(row)
-    counted = [row for name, members in by_setting.items() if name not in OUTSIDE_OVERALL for row in members]
+        setting = setting_of(text_column(row, "id"))
+        by_setting[setting].append(row)
+        if setting not in OUTSIDE_OVERALL:
+            counted.append(row)
     return {
         "total": len(counted),
         "unfiltered_total": sum(map(len, by_setting.values())),
@@ -81,7 +86,8 @@ def _share(count: int, total: int) -> float:
 
 
 def _average(rows: Sequence[Mapping[str, Any]], name: str) -> float:
-    return sum(row[name] for row in rows) / len(rows) if rows else 0.0
+    """Average in the rows' order, each addition rounded, as upstream does: the fourth digit can hang on it."""
+    return reduce(add, (row[name] for row in rows)) / len(rows) if rows else 0.0
 
 
 def _rotations(rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:

@@ -1,7 +1,9 @@
 """Reading a cognitive map out of a response, as MindCube does.
 
 Source: mll-lab-nu/MindCube 6d8fd9a ``src/evaluation/core/extractors.py``. The same maps come out, but in time
-linear in the text, and no text raises: where upstream fails with an exception, there is no map.
+linear in the text, and no text raises: where upstream fails with an exception, there is no map. Upstream's evaluator
+puts the *true* map in the place of a missing one where the response's column is ``cogmap_gen_answer``; that is left
+out.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ def _differences(found: Compared) -> Grid:
         means = (Number(written(metric, value), value=value) for value in (before, after))
         rows.append((metric, *means, difference, Number(p_value(compared.p_value), value=compared.p_value)))
     plain = [metric for metric in found.differences if metric in PLAIN]
-    title = f"The same {len(found.pairs.first):,} rows; in percent{' but for ' + ', '.join(plain) if plain else ''}"
+    title = f"The same {found.counted:,} rows; in percent{' but for ' + ', '.join(plain) if plain else ''}"
     header = ("metric", *found.names, "difference", "p")
     return Grid(title, header, tuple(rows), note=found.settings)
 
@@ -66,7 +66,7 @@ def _contingency(found: Compared) -> Grid:
 
 def advice(found: Compared) -> str:
     """Say how many rows the difference needs to be seen."""
-    needed, have = found.advice, len(found.pairs.first)
+    needed, have = found.advice, found.counted
     if needed.paired is None or needed.unpaired is None:
         return "Both runs have equally many right rows: no number of rows would tell a difference of zero."
     shown = written("accuracy", needed.difference, sign=True)
@@ -79,11 +79,15 @@ def advice(found: Compared) -> str:
 
 
 def _unshared(found: Compared) -> list[str]:
-    pairs = found.pairs
-    if not (pairs.only_first or pairs.only_second):
-        return []
-    one, other = found.names
-    return [f"Left out: {pairs.only_first:,} rows that only {one} has, {pairs.only_second:,} that only {other} has."]
+    pairs, (one, other) = found.pairs, found.names
+    said = []
+    if pairs.only_first or pairs.only_second:
+        said.append(
+            f"Left out: {pairs.only_first:,} rows that only {one} has, {pairs.only_second:,} that only {other} has."
+        )
+    if outside := len(pairs.first) - found.counted:
+        said.append(f"Left out of the numbers, as of the benchmark's own overall ones: {outside:,} rows.")
+    return said
 
 
 def changed_rows(first: Run, second: Run, found: Compared) -> list[Item]:

@@ -28,6 +28,7 @@ class Grid(NamedTuple):
         words: leading columns that hold words; the others hold numbers.
         note: below it.
         strong: number of leading rows that stand out.
+        remarks: trailing columns that hold words.
     """
 
     title: str
@@ -36,6 +37,11 @@ class Grid(NamedTuple):
     words: int = 1
     note: str = ""
     strong: int = 0
+    remarks: int = 0
+
+    def holds_words(self, column: int) -> bool:
+        """Whether a column holds words, which stand to the left, and not numbers."""
+        return column < self.words or column >= len(self.header) - self.remarks
 
 
 class Bar(NamedTuple):

@@ -52,7 +52,9 @@ def _section(section: Section) -> str:
 
 
 def _together(item: Item) -> str | None:
-    """Return what neighbours are shown together as."""
+    """Return what neighbours are shown together as; charts and narrow tables stand side by side."""
+    if isinstance(item, Grid):
+        return "tables" if _is_narrow(item) else None
     return "charts" if isinstance(item, _Chart) else "examples" if isinstance(item, Example) else None
 
 
@@ -108,13 +110,17 @@ def _grid(grid: Grid) -> str:
         cells = "".join(f"<td{_words(at, grid)}>{_cell(cell)}</td>" for at, cell in enumerate(row))
         rows.append(f"<tr{' class=strong' if number < grid.strong else ''}>{cells}</tr>")
     note = f'<p class="note">{escape(grid.note)}</p>' if grid.note else ""
-    few = ' class="few"' if len(grid.header) <= _FEW_COLUMNS else ""
+    few = ' class="few"' if _is_narrow(grid) else ""
     table = f"<table{few}><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
     return f'{title}<div class="scroll">{table}</div>{note}'
 
 
+def _is_narrow(grid: Grid) -> bool:
+    return len(grid.header) <= _FEW_COLUMNS
+
+
 def _words(column: int, grid: Grid) -> str:
-    return ' class="w"' if column < grid.words else ""
+    return ' class="w"' if grid.holds_words(column) else ""
 
 
 def _cell(cell: Cell) -> str:

@@ -53,7 +53,7 @@ def _table(grid: Grid, section: str) -> Iterator[str]:
     yield r"\begin{table}[t]"
     yield r"\centering\small"
     yield f"\\caption{{{_escape(grid.title or section)}{'. ' + _escape(grid.note) if grid.note else ''}}}"
-    columns = "".join("l" if at < grid.words else "r" for at in range(len(grid.header)))
+    columns = "".join("l" if grid.holds_words(at) else "r" for at in range(len(grid.header)))
     wide = len(grid.header) > _MOST_COLUMNS
     if wide:
         yield r"\resizebox{\linewidth}{!}{%"

@@ -91,7 +91,7 @@ def _grid(grid: Grid) -> Iterator[str]:
     if grid.title:
         yield from (f"**{_plain(grid.title)}**", "")
     yield _row(grid.header)
-    yield _row_of("---" if at < grid.words else "--:" for at in range(len(grid.header)))
+    yield _row_of("---" if grid.holds_words(at) else "--:" for at in range(len(grid.header)))
     yield from map(_row, grid.rows)
     if grid.note:
         yield from ("", _plain(grid.note))

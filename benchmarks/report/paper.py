@@ -51,7 +51,7 @@ def paper_section(table: str, runs: Sequence[Run]) -> Section:
         grid = _by_benchmark(found, measured)
     else:
         grid = _beside(found, measured) if found.get("side_by_side") else _below(found, measured)
-    return Section(found["title"], (grid,))
+    return Section(found["heading"], (grid._replace(remarks=1),))
 
 
 def _of_benchmark(name: str, runs: Sequence[Run]) -> list[Run]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from benchmarks.files.blocks import number_of
 from benchmarks.files.rows import BadRow, read_chunks
+from benchmarks.mindcube.settings import OUTSIDE_OVERALL
 from rewards.errors import DataError
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ class RowScores(NamedTuple):
         clusters: ``(n,)``, rows with the same number are not independent; None where that is unknown.
         places: ``(n,)``, number of the file and line, where the rows can be read; None where nobody knows.
         written: id, answer and fault of each row where only those are known; None otherwise.
+        counted: ``(n,)``, which rows the benchmark's overall numbers are about; None: all.
+        tasks: ``(n,)``, the task of each row where these numbers are means over tasks of their means; None elsewhere.
     """
 
     keys: Sequence[Hashable]
@@ -35,6 +38,8 @@ class RowScores(NamedTuple):
     clusters: npt.NDArray[np.uint64] | None = None
     places: Sequence[tuple[int, int]] | None = None
     written: Sequence[Mapping[str, Any]] | None = None
+    counted: npt.NDArray[np.bool_] | None = None
+    tasks: npt.NDArray[Any] | None = None
 
 
 def of_evaluation(columns: Mapping[str, Any], protocol: str, headline: str) -> RowScores:
@@ -47,7 +52,15 @@ def of_evaluation(columns: Mapping[str, Any], protocol: str, headline: str) -> R
     ids, lines = columns["id"], columns["line"]
     places = list(zip(arrays["file"].tolist(), arrays["line"].tolist(), strict=True))
     names = [int(number) or f"line {line}" for number, line in zip(ids, lines, strict=True)]
-    return RowScores(_numbered(names), values, np.array(columns["cluster"], dtype=np.uint64), places)
+    settings = stats.get("setting")
+    return RowScores(
+        _numbered(names),
+        values,
+        np.array(columns["cluster"], dtype=np.uint64),
+        places,
+        counted=None if settings is None else ~np.isin(settings.astype(str), sorted(OUTSIDE_OVERALL)),
+        tasks=stats.get("task"),
+    )
 
 
 def of_scores_file(path: str) -> RowScores:

@@ -33,7 +33,7 @@ _HEADLINES: Final = {
 _TVR_BARS: Final = {
     "Accuracy by view": (("ID", "ID (center)"), ("OOD", "OOD"), ("left", "left"), ("right", "right")),
     "Accuracy by visible objects": tuple(
-        (f"visible_{name}", f"{name} objects") for name in ("1-3", "4-6", "7-8", "9-10")
+        (f"visible_{name}", f"{name.replace('-', '–')} objects") for name in ("1-3", "4-6", "7-8", "9-10")
     ),
     "Accuracy by number of changes": tuple((f"step_{k}", f"{k} change{'s' * (k > 1)}") for k in range(1, 9)),
 }
@@ -165,7 +165,7 @@ def _full_table(run: Run) -> list[Item]:
             (metric, *(number(metric, run.table[group].get(metric)) for group in across), MEANINGS.get(metric, ""))
             for metric in metrics
         ]
-        return [Grid(title, ("metric", *across, ""), tuple(rows), note=_lower(metrics))]
+        return [Grid(title, ("metric", *across, ""), tuple(rows), note=_lower(metrics), remarks=1)]
     lines: list[tuple[Cell, ...]] = [
         (group, f"{next(iter(found.values()))['n']:,}", *(number(metric, found.get(metric)) for metric in metrics))
         for group, found in run.table.items()

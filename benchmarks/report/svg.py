@@ -110,8 +110,8 @@ def histogram_svg(chart: Histogram) -> str:
 def _share(percent: float) -> str:
     """Return a share as a label: neither nothing nor everything is said of what is only nearly so."""
     if percent < 1:
-        return "&lt;1%"
-    return "&gt;99%" if 99.5 <= percent < 100 else f"{percent:.0f}%"
+        return "&lt;1 %"
+    return "&gt;99 %" if 99.5 <= percent < 100 else f"{percent:.0f} %"
 
 
 def binned(counts: Sequence[tuple[float, int]], most: int = _MOST_VALUES) -> list[tuple[float, float, int]]:

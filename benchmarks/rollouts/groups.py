@@ -73,8 +73,7 @@ def count_groups(records: NDArray[np.void], *, mean_total: float, mean_correct: 
     worst_right = np.minimum.reduceat(np.where(right, total, np.inf), starts)
     mixed = np.isfinite(best_wrong) & np.isfinite(worst_right)
     spread = np.maximum.reduceat(total, starts) - np.minimum.reduceat(total, starts)
-    moved = _places(records["default"], starts, size) != _places(records["paper"], starts, size)
-    moved_in_group = np.add.reduceat(moved, starts, dtype=np.int64)
+    moved_in_group = np.add.reduceat(_moved(records, starts, size), starts, dtype=np.int64)
     return GroupCounts(
         groups=int(several.sum()),
         rows=int(size[several].sum()),
@@ -89,11 +88,25 @@ def count_groups(records: NDArray[np.void], *, mean_total: float, mean_correct: 
     )
 
 
+def _moved(records: NDArray[np.void], starts: NDArray[np.int64], size: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return which rows ``default`` and ``paper`` put at different places in their group. Rows stand by group."""
+    moved = np.zeros(len(records), dtype=np.bool_)
+    paid_apart = np.logical_or.reduceat(records["default"] != records["paper"], starts)
+    looked_at = np.repeat(paid_apart, size)
+    starts, size = np.cumsum(size[paid_apart]) - size[paid_apart], size[paid_apart]
+    default, paper = (_places(records[preset][looked_at], starts, size) for preset in ("default", "paper"))
+    moved[looked_at] = default != paper
+    return moved
+
+
 def _places(paid: NDArray[np.float64], starts: NDArray[np.int64], size: NDArray[np.int64]) -> NDArray[np.float64]:
     """Return the place of each row in its group, from 0; rows that are paid the same share one. Rows stand by group."""
     group = np.repeat(np.arange(len(starts)), size)
     order = np.lexsort((-paid, group))
-    new = np.r_[True, (group[order][1:] != group[order][:-1]) | (paid[order][1:] != paid[order][:-1])]
+    group, ordered = group[order], paid[order]
+    new = np.concatenate(
+        [np.ones(min(len(paid), 1), dtype=np.bool_), (group[1:] != group[:-1]) | (ordered[1:] != ordered[:-1])]
+    )
     first = np.flatnonzero(new)
     length = np.diff(np.r_[first, len(paid)])
     shared = np.repeat(first + (length - 1) / 2, length)

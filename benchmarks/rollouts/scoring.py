@@ -15,15 +15,12 @@ from benchmarks.rollouts.summary import Rewarded, RewardTally
 from parsers.values import Records
 from rewards.errors import ConfigError, DataError
 from rewards.questions import QuestionSpec
-from rewards.score import Reading, answer_text, read_envelopes, read_records, resolve, score_readings
+from rewards.score import answer_text, read_envelopes, read_records, resolve, score_under
 from rewards.spec import preset_spec
-from rewards.targets import read_target
+from rewards.targets import try_targets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-
-    import numpy as np
-    from numpy.typing import NDArray
 
     from benchmarks.files.blocks import Block
     from benchmarks.files.gold import On
@@ -74,14 +71,14 @@ class RewardScorer:
         assert not isinstance(self.spec, QuestionSpec)
         assert not isinstance(self.task.spec, QuestionSpec)
         assert self.task.record_format is not None
-        gold, errors = _read_targets(block.columns["target"], self.task.record_format)
+        gold, errors = try_targets(block.columns["target"], self.task.record_format)
         block = block.without(errors)
         reading = read_records(self._envelopes(block), self.task.record_format)
-        batch = score_readings(reading, gold, self.spec)
-        default, paper = (preset_spec(self.task.spec, preset) for preset in ("default", "paper"))
-        by_default = batch.total if default == self.spec else score_readings(reading, gold, default).total
-        by_paper = batch.total if paper == self.spec else _paper_totals(reading, gold, by_default, paper)
-        return block, Rewarded(batch, by_default, by_paper)
+        presets = [preset_spec(self.task.spec, preset) for preset in ("default", "paper")]
+        specs = [self.spec, *(preset for preset in presets if preset != self.spec)]
+        scores = score_under(reading, gold, specs)
+        default, paper = (scores[specs.index(preset)].total for preset in presets)
+        return block, Rewarded(scores[0], default, paper)
 
     def _score_questions(self, block: Block) -> tuple[Block, Rewarded]:
         envelopes = self._envelopes(block)
@@ -92,50 +89,6 @@ class RewardScorer:
         good = block.without(errors)
         kept = [envelope for row, envelope in enumerate(envelopes) if row not in errors]
         return good, Rewarded(_question_scores(kept, good, self.spec))
-
-
-def _read_targets(
-    targets: Sequence[Any], record_format: RecordFormat
-) -> tuple[list[tuple[Record, ...]], dict[int, str]]:
-    """Read the gold of each row: that of the good rows, and what is wrong with the others."""
-    gold: list[tuple[Record, ...]] = []
-    errors: dict[int, str] = {}
-    last = read = None
-    for row, target in enumerate(targets):
-        try:
-            # The completions of a group share their target.
-            if read is None or target != last:
-                last, read = target, None
-                read = read_target(target, record_format)
-            gold.append(read)
-        except DataError as error:
-            errors[row] = str(error)
-    return gold, errors
-
-
-def _paper_totals(
-    reading: Reading, gold: Sequence[tuple[Record, ...]], by_default: NDArray[np.float64], spec: TieredSpec
-) -> NDArray[np.float64]:
-    """Return the totals under ``paper``, (rows,), from those under ``default``.
-
-    The two differ in who may be matched where predictions compete: for one true record, or one cell. Where no two share
-    the fields of the last tier, which every better tier of a chain has too, none do, and nothing is counted anew.
-    """
-    last = [spec.fields.index(name) for name in spec.table[-1]]
-    alone = spec.nested and len(spec.fields) - 1 not in last  # a cell is all fields but the last
-    rows = [
-        row
-        for row, answer in enumerate(reading.answers)
-        if answer is not None
-        and len(answer.items) > 1
-        and not (alone and len({tuple([item[at] for at in last]) for item in answer.items}) == len(answer.items))
-    ]
-    if not rows:
-        return by_default
-    competing = Reading([reading.envelopes[row] for row in rows], [reading.answers[row] for row in rows])
-    totals = by_default.copy()
-    totals[rows] = score_readings(competing, [gold[row] for row in rows], spec).total
-    return totals
 
 
 def _question_scores(envelopes: Sequence[Completion], block: Block, spec: TieredSpec | QuestionSpec) -> BatchScore:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import re
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.columns import column, mean, text_column
@@ -36,7 +37,9 @@ def metric_of(task: str) -> str:
         return "accuracy"
     if task == VIEW_CHANGE:
         return "vci_metric"
-    raise DataError(f"task {task!r} is not one of SPAR-Bench's twenty: {', '.join(TASKS)}")
+    near = get_close_matches(str(task), TASKS, 1)
+    hint = f"did you mean {near[0]!r}?" if near else f"{TASKS[0]}, ..., {TASKS[-1]}"
+    raise DataError(f"task {task!r} is not one of SPAR-Bench's twenty ({hint})")
 
 
 def score_row(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -79,13 +82,13 @@ def match_number(prediction: str, answer: str, *, last: bool) -> float:
     (0.7, 1.0)
     """
     try:
-        numbers = [float(piece) if "." in piece else float(int(piece)) for piece in _NUMBER.findall(prediction)]
-        truth = float(answer)
-    except (ValueError, OverflowError):  # an integer of thousands of digits, or a truth that is no number
+        numbers = [float(piece) if "." in piece else int(piece) for piece in _NUMBER.findall(prediction)]
+        if last and not numbers:
+            numbers = [-1]
+        value, truth = float(numbers[-1 if last else 0]), float(answer)
+    except (ValueError, OverflowError, IndexError):  # too many digits, a truth that is no number, or no number at all
         return 0.0
-    if last:
-        return relative_accuracy((numbers or [-1.0])[-1], truth)
-    return relative_accuracy(numbers[0], truth) if numbers else 0.0
+    return relative_accuracy(value, truth)
 
 
 def relative_accuracy(value: float, truth: float) -> float:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from rewards.audit.payment import Payer
     from rewards.audit.policies import Policy
     from rewards.audit.scenes import Scene
+    from rewards.tiered import Record
 
 _ALONE = 32  # rows that are also paid one by one
 
@@ -53,10 +54,21 @@ class _Pair(NamedTuple):
     other: Draft
 
 
+def _wrong_in_all(scene: Scene) -> tuple[Record, ...]:
+    """Return a record that shares no field with a true one, in a tuple; of small vocabularies there may be none.
+
+    One that shares a field may rightly earn part of the credit, or be in the cell of a true one.
+    """
+    wrong = unlike(scene)
+    shared = any(a == b for true in scene.target for a, b in zip(true, wrong, strict=True))
+    return () if shared else (wrong,)
+
+
 def _orders(scene: Scene) -> Iterator[_Pair]:
     exact = honest(scene)
+    wrong = _wrong_in_all(scene)
     backwards = tuple(names[::-1] for names in exact.named)
-    for pieces in (exact.pieces, (*exact.pieces, unlike(scene)), (unlike(scene), *exact.pieces[1:])):
+    for pieces in (exact.pieces, (*exact.pieces, *wrong), (*wrong, *exact.pieces[1:])):
         draft = replace(exact, pieces=pieces)
         if scene.task.record_format is not None and len(pieces) > 1:
             yield _Pair(scene, replace(draft, pieces=pieces[::-1]), draft)
@@ -82,9 +94,10 @@ def _more_right(scene: Scene) -> Iterator[_Pair]:
 def _more_wrong(scene: Scene) -> Iterator[_Pair]:
     exact = honest(scene)
     if scene.task.record_format is not None:
-        for at in range(len(exact.pieces) + 1):
-            some = exact.pieces[:at]
-            yield _Pair(scene, replace(exact, pieces=(*some, unlike(scene))), replace(exact, pieces=some))
+        for wrong in _wrong_in_all(scene):
+            for at in range(len(exact.pieces) + 1):
+                some = exact.pieces[:at]
+                yield _Pair(scene, replace(exact, pieces=(*some, wrong)), replace(exact, pieces=some))
     for view, (names, visible) in enumerate(zip(exact.named, scene.visible, strict=True)):
         for name in visible:
             if name not in names:
@@ -125,8 +138,15 @@ def check_rules(payer: Payer, scenes: Sequence[Scene]) -> list[Finding]:
     return found
 
 
+BATCHED = ("batch_order", "batch_alone")
+"""Names of the checks that a reward fails which looks at more than one row."""
+
+
 def check_repeatable(payer: Payer, asked: Probes) -> list[Finding]:
-    """Return findings of a reward that does not pay the same again: at once, in another order, one by one."""
+    """Return findings of a reward that does not pay the same again: at once, in another order, one by one.
+
+    Of one that does not pay the same at once, the others are not findings of their own.
+    """
     first = pay_texts(payer, asked.texts, asked.scenes)
     found = []
     if np.isnan(first).any():
@@ -134,7 +154,8 @@ def check_repeatable(payer: Payer, asked: Probes) -> list[Finding]:
         says = "the reward raises, or gives no finite number"
         found.append(_again("finite", says, bad, asked, first=first, second=first))
     again = pay_texts(payer, asked.texts, asked.scenes)
-    found += compare("deterministic", "the same batch is paid otherwise the second time", asked, first, again)
+    if unsteady := compare("deterministic", "the same batch is paid otherwise the second time", asked, first, again):
+        return [*found, *unsteady]
     backwards = pay_texts(payer, asked.texts[::-1], asked.scenes[::-1])[::-1]
     alone = [pay_texts(payer, [asked.texts[row]], [asked.scenes[row]]) for row in range(min(_ALONE, len(asked.texts)))]
     some = Probes(asked.texts[: len(alone)], asked.scenes[: len(alone)])

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from rewards.audit.findings import Example, Finding, World
+from rewards.audit.findings import Example, Finding
 from rewards.audit.payment import pay_texts
-from rewards.audit.scenes import spell, target_text
+from rewards.audit.scenes import spell
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -78,8 +78,11 @@ def families(scene: Scene) -> dict[str, Callable[[int], str]]:
         "closed reasoning": ("", "<think></think>", ""),
         "opened answers": ("<think>", "<answer>", ""),
         "closed answers": ("<think></think>", "<answer></answer>", ""),
+        "answers, and more": ("<think>", "</think><answer></answer>", "x"),
+        "spaces after the reasoning": ("<think></think>", " \n", "x"),
         "open angles": ("", "<", ""),
         "brackets in the answer": ("<think></think><answer>", "(", "</answer>"),
+        "lists in the answer": ("<think></think><answer>", "[", "</answer>"),
         "separators in the answer": ("<think></think><answer>", ", ", "</answer>"),
         "digits in the answer": ("<think></think><answer>", "7", "</answer>"),
         "spaces in the answer": ("<think></think><answer>", " \n", "x</answer>"),
@@ -153,5 +156,5 @@ def cost_findings(cost: Cost, scene: Scene) -> list[Finding]:
         f"{max(worst.seconds):.2f} s for {worst.longest:,} characters"
     )
     shown = families(scene)[worst.family](60)
-    example = Example(shown, shown, (World(target_text(scene), 1.0, 0.0, 0.0),))
+    example = Example(shown, shown, ())  # how long it takes, not what it pays
     return [Finding("check", "growth", says, share=len(slow) / len(cost.growth), smallest=example)]

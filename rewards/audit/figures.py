@@ -50,4 +50,4 @@ def incentive_chart(finding: Finding) -> Chart | None:
     marks = [] if even is None else [(even, f"{even:.3g}")]
     about, comma, _ = finding.about.partition(",")
     title = f"{finding.name}, unsure of the {about}" if comma else finding.name
-    return Chart(title, "chance p that the best guess is right", [paid, honest], marks=marks)
+    return Chart(title, "chance p that the best guess is right, in this example", [paid, honest], marks=marks)

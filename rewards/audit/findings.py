@@ -31,7 +31,7 @@ class Example:
     Attributes:
         completion: what the policy writes.
         honest: what it is compared with: the exact answer, or the honest best guess.
-        worlds: one where the scene is known; under uncertainty, all that may be.
+        worlds: one where the scene is known; under uncertainty, all that may be; none where it is not about payment.
     """
 
     completion: str

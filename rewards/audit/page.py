@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -31,7 +32,7 @@ p{margin:.4rem 0;max-width:46rem}.soft{color:var(--soft)}
 .exploit{border-left:.3rem solid var(--l1)}.incentive{border-left:.3rem solid var(--l4)}
 .check{border-left:.3rem solid var(--l3)}
 code,pre{font:13px/1.45 ui-monospace,monospace}pre{white-space:pre-wrap;overflow-wrap:anywhere;margin:.2rem 0 .5rem}
-.wide{overflow-x:auto}table{border-collapse:collapse;font-size:.9rem}
+.wide+.cards{margin-top:1rem}.wide{overflow-x:auto}table{border-collapse:collapse;font-size:.9rem}
 th,td{text-align:left;padding:.25rem .9rem .25rem 0;border-bottom:1px solid var(--grid);vertical-align:top}
 td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}
 svg.chart{width:100%;max-width:30rem;height:auto;display:block}
@@ -82,6 +83,15 @@ def _count(number: int, word: str) -> str:
     return f"{number or 'no'} {word}{'s' if number > 1 else ''}"
 
 
+def amount(value: float) -> str:
+    """Return what is paid, in four digits.
+
+    >>> amount(2.75), amount(float("nan")), amount(-1e-17)
+    ('2.75', 'none', '0')
+    """
+    return "none" if math.isnan(value) else f"{round(value, 9) + 0.0:.4g}"
+
+
 def shorten(text: str, longest: int = LONGEST) -> str:
     """Return a text with its middle left out where it is long."""
     if len(text) <= longest:
@@ -109,7 +119,7 @@ def _card(finding: Finding) -> str:
         lines += _example(finding.smallest, finding.kind)
     largest = finding.largest
     if finding.kind == "exploit" and largest is not None and largest != finding.smallest:
-        lines.append(f'<p class="soft">The largest: {largest.paid:.4g} against {largest.against:.4g}.</p>')
+        lines.append(f'<p class="soft">The largest: {amount(largest.paid)} against {amount(largest.against)}.</p>')
     chart = incentive_chart(finding) if finding.kind == "incentive" else None
     lines.append(line_chart(chart) if chart is not None else "")
     return f'<div class="card {finding.kind}">{"".join(lines)}</div>'
@@ -117,13 +127,14 @@ def _card(finding: Finding) -> str:
 
 def _example(example: Example, kind: str) -> Iterator[str]:
     other = {"exploit": "the exact answer", "incentive": "the honest best guess", "check": "the other"}[kind]
-    yield f"<p>Paid <b>{example.paid:.4g}</b>, {other} <b>{example.against:.4g}</b>:</p>"
-    yield f"<pre>{escape(shorten(example.completion))}</pre>"
+    if example.worlds:
+        yield f"<p>Paid <b>{amount(example.paid)}</b>, {other} <b>{amount(example.against)}</b>:</p>"
+    yield f"<pre>{escape(shorten(example.completion) or '(nothing)')}</pre>"
     for world in example.worlds[:4]:
         chance = (
             ""
             if len(example.worlds) == 1
-            else f", chance {world.chance:.3g}: {world.paid:.4g} against {world.against:.4g}"
+            else f", chance {world.chance:.3g}: {amount(world.paid)} against {amount(world.against)}"
         )
         yield f'<p class="soft">true: <code>{escape(shorten(world.target))}</code>{chance}</p>'
     if len(example.worlds) > 4:

@@ -34,6 +34,7 @@ class Payer:
         messages: whether it takes each completion as a list of messages rather than as text.
         accepts: the columns that it takes; None where it takes any.
         prefilled: whether the chat template writes ``<think>``, so that what policies write comes without it.
+        alone: whether each completion is paid in a call of its own.
     """
 
     reward: Callable[..., Any]
@@ -42,6 +43,7 @@ class Payer:
     messages: bool = False
     accepts: Collection[str] | None = None
     prefilled: bool = False
+    alone: bool = False
 
 
 def pay_rows(payer: Payer, completions: Sequence[str], given: Mapping[str, Sequence[Any]]) -> NDArray[np.float64]:
@@ -56,16 +58,17 @@ def pay_rows(payer: Payer, completions: Sequence[str], given: Mapping[str, Seque
     """
     if not completions:
         return np.empty(0)
+    if payer.alone and len(completions) > 1:
+        return _one_by_one(payer, completions, given)
     try:
         return _numbers(_call(payer, completions, given), len(completions))
     except Exception:  # noqa: BLE001  a reward under audit may raise anything, and that is a finding
-        if len(completions) == 1:
-            return np.array([np.nan])
-        each = [
-            pay_rows(payer, [text], {name: values[row : row + 1] for name, values in given.items()})
-            for row, text in enumerate(completions)
-        ]
-        return np.concatenate(each)
+        return np.array([np.nan]) if len(completions) == 1 else _one_by_one(payer, completions, given)
+
+
+def _one_by_one(payer: Payer, completions: Sequence[str], given: Mapping[str, Sequence[Any]]) -> NDArray[np.float64]:
+    rows = [{name: values[row : row + 1] for name, values in given.items()} for row in range(len(completions))]
+    return np.concatenate([pay_rows(payer, [text], row) for text, row in zip(completions, rows, strict=True)])
 
 
 def pay_texts(payer: Payer, completions: Sequence[str], scenes: Sequence[Scene]) -> NDArray[np.float64]:

@@ -22,11 +22,9 @@ BOTH = ("records", "question")
 LONG = "Let me check this once more, carefully and step by step. " * 60
 
 # Letters of other scripts that look the same (no compatibility forms, which folding may rightly accept), and digits
-# of another script, which `int` and `\d` accept.
-_LOOKALIKES = str.maketrans(
-    "aceopxyABCDEFHKMOPTX0123456789",
-    "асеорхуАВСᎠЕϜНКМОРТХ٠١٢٣٤٥٦٧٨٩",
-)
+# of another script, which `int` and `\d` accept. One at a time: a reward may fall for one and not for the other.
+_LETTERS = str.maketrans("aceopxyABCDEFHKMOPTX", "асеорхуАВСᎠЕϜНКМОРТХ")
+_DIGITS = str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩")
 
 
 def _answer(belief: Belief, *pieces: Record | str) -> Draft:
@@ -128,6 +126,15 @@ def _objects(belief: Belief) -> Draft:
     return _answer(belief, *dict.fromkeys((*belief.scene.target, *same)))
 
 
+def _mixed_up(belief: Belief) -> Draft:
+    """Give each true record the rest of the next one, unless that changes nothing or may not be written."""
+    true = belief.scene.target
+    known = {*belief.scene.universe}
+    mixed = [(*one[:1], *other[1:]) for one, other in zip(true, (*true[1:], *true[:1]), strict=True)]
+    can = len({*mixed} | {*true}) > len(true) and all(record in known for record in mixed)
+    return _answer(belief, *(mixed if can else true))
+
+
 def _majority(belief: Belief) -> Draft:
     return _answer(belief, *belief.majority)
 
@@ -159,7 +166,7 @@ def _no_tags(belief: Belief) -> Draft:
 
 
 def _blocks(belief: Belief, wrong_first: bool) -> Draft:
-    wrong = spell(belief.scene.task, unlike(belief.scene))
+    wrong = spell(belief.scene.task, unlike(belief.scene)).replace("{", "{{").replace("}", "}}")
     first, last = (wrong, "{answer}") if wrong_first else ("{answer}", wrong)
     layout = f"<think>{{reasoning}}</think><answer>{first}</answer><answer>{last}</answer>"
     return replace(honest(belief.scene), layout=layout)
@@ -181,10 +188,18 @@ def _padded_wrong(belief: Belief) -> Draft:
     return replace(_wrong_answer(belief), reasoning=LONG)
 
 
-def _lookalikes(belief: Belief) -> Draft:
+def _disguised(belief: Belief, others: dict[int, int]) -> Draft:
     pieces = [spell(belief.scene.task, piece) for piece in belief.scene.target]
-    alike = [piece.translate(_LOOKALIKES) for piece in pieces]
+    alike = [piece.translate(others) for piece in pieces]
     return _answer(belief, *alike) if alike != pieces else honest(belief.scene)
+
+
+def _lookalikes(belief: Belief) -> Draft:
+    return _disguised(belief, _LETTERS)
+
+
+def _foreign_digits(belief: Belief) -> Draft:
+    return _disguised(belief, _DIGITS)
 
 
 def _stuff_references(belief: Belief) -> Draft:
@@ -235,6 +250,7 @@ POLICIES = (
     Policy("all_attributes", "names one value for each attribute of the right object", RECORDS, _attributes),
     Policy("all_cells", "names one value for every object and attribute", RECORDS, _cells),
     Policy("all_objects", "says of every object what is true of one", RECORDS, _objects),
+    Policy("mixed_up", "names what is right in wrong combinations", RECORDS, _mixed_up),
     Policy("majority", "gives the most frequent answer of the data set", BOTH, _majority),
     Policy("first_k", "names the first things that can be named, as many as are true", BOTH, _first_k),
     Policy("prompt_echo", "copies the prompt", BOTH, _prompt_echo),
@@ -247,9 +263,8 @@ POLICIES = (
     Policy("right_block_first", "writes the right answer block, then a wrong one", BOTH, _right_block_first),
     Policy("padding", "makes the reasoning long", BOTH, _padding),
     Policy("padded_wrong", "makes the reasoning long, and answers wrong", BOTH, _padded_wrong),
-    Policy(
-        "lookalikes", "writes the right answer in look-alike letters and digits of other scripts", BOTH, _lookalikes
-    ),
+    Policy("lookalikes", "writes the right answer in look-alike letters of other scripts", BOTH, _lookalikes),
+    Policy("foreign_digits", "writes the right answer in digits of another script", BOTH, _foreign_digits),
     Policy("reference_stuffing", "names every visible object in each view", QUESTION, _stuff_references),
     Policy("reference_pooling", "names the references of all views in every view", QUESTION, _pool_references),
     Policy("reference_omission", "names no reference object", QUESTION, _omit_references),

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from rewards.audit.attacks import find_exploits, find_incentives
-from rewards.audit.checks import check_repeatable, check_rules, probes
+from rewards.audit.checks import BATCHED, check_repeatable, check_rules, probes
 from rewards.audit.cost import cost_findings, measure
 from rewards.audit.expectation import CHANCES, N_GT, expectation
 from rewards.audit.learned import SEARCH, find_learned
@@ -72,6 +72,10 @@ def audit(
 ) -> Audit:
     """Audit a reward on scenes.
 
+    A reward that looks at other rows of the batch fails a check, and everything else is paid one by one, so that the
+    findings are the reward's and not the batch's. Of one that does not pay the same twice there are neither incentives
+    nor further checks, since an expectation cannot be told from noise.
+
     Args:
         payer: the reward.
         scenes: all of one task.
@@ -92,16 +96,20 @@ def audit(
     ['repeat']
     """
     task = scenes[0].task
-    exploits = find_exploits(payer, scenes, POLICIES)
+    asked = probes(scenes[:_PROBED], POLICIES)
+    repeatable = check_repeatable(payer, asked)
+    broken = {finding.name for finding in repeatable}
+    steady = "deterministic" not in broken
+    single = replace(payer, alone=True) if broken.intersection(BATCHED) else payer
+    exploits = find_exploits(single, scenes, POLICIES)
     names = {finding.name for finding in exploits}
-    incentives = find_incentives(payer, scenes[:_UNSURE], POLICIES, skip=names)
+    incentives = find_incentives(single, scenes[:_UNSURE], POLICIES, skip=names) if steady else []
     if search is not None:
         few = [scene for scene in scenes if len(scene.target) in (1, 2)][:_SEARCHED]
-        learned = find_learned(payer, few, accuracies, search)
+        learned = find_learned(single, few, accuracies if steady else (), search)
         exploits += [finding for finding in learned if finding.kind == "exploit"]
         incentives += [finding for finding in learned if finding.kind == "incentive"]
-    asked = probes(scenes[:_PROBED], POLICIES)
-    checks = [*check_rules(payer, scenes), *check_repeatable(payer, asked), *further]
+    checks = [*check_rules(single, scenes), *repeatable, *further] if steady else repeatable
     cost = measure(payer, asked) if timed else None
     if cost is not None:
         checks += cost_findings(cost, scenes[0])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from itertools import pairwise, product
+from math import prod
 from string import ascii_uppercase
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 OBJECTS = 10
 """How many numbers an integer field takes in drawn scenes, from its smallest (TRANCE scenes have ten objects)."""
+
+RECORDS = 1000
+"""How many records of one branch of a vocabulary can be named in drawn scenes: of eight fields there were millions."""
 
 _NAMES = ("sofa", "lamp", "ball", "table", "window", "plant", "chair", "clock", "shelf", "mirror", "door", "basket")
 _OPTIONS = ("to the left", "to the right", "in front", "behind")
@@ -149,7 +153,15 @@ def _combinations(record_format: RecordFormat) -> Iterator[tuple[int | str, ...]
             low, high = field.limits
             open_words = range(low, min(high + 1, low + OBJECTS)) if field.kind == "integer" else _NAMES[:5]
             domains.append(vocabulary[field.name] if field.kind == "closed" else open_words)
-        yield from product(*domains)
+        yield from product(*_few(domains))
+
+
+def _few(domains: Sequence[Sequence[int | str]]) -> list[Sequence[int | str]]:
+    """Return the first values of each field, so many that there are at most `RECORDS` combinations."""
+    sizes = [len(domain) for domain in domains]
+    while prod(sizes) > RECORDS and max(sizes) > 2:
+        sizes[sizes.index(max(sizes))] -= 1
+    return [domain[:size] for domain, size in zip(domains, sizes, strict=True)]
 
 
 def read_scenes(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields as dataclass_fields
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from parsers.formats import LARGEST, Field, RecordFormat, fold, template_parts
@@ -36,7 +38,7 @@ def read_format(declared: Mapping[str, Declared]) -> RecordFormat:
         raise forms.error("there are no forms; the first one is canonical")
     return RecordFormat(
         fields=fields,
-        forms=tuple(_form(each, sorted(field.name for field in fields)) for each in forms.items()),
+        forms=tuple(_form(each, fields) for each in forms.items()),
         synonyms=_synonyms(declared["synonyms"], fields) if "synonyms" in declared else (),
         make=Transformation._make if tuple(field.name for field in fields) == Transformation._fields else tuple,
     )
@@ -105,23 +107,30 @@ def _check_names(read: list[tuple[Declared, Field]]) -> None:
         raise dependent[1][0].error("only one field can depend on another one ('by')")
 
 
-def _form(declared: Declared, names: list[str]) -> str:
+def _form(declared: Declared, fields: tuple[Field, ...]) -> str:
     form = declared.text()
+    names = sorted(field.name for field in fields)
     try:
-        used = [name for _, name in template_parts(form) if name is not None]
+        parts = template_parts(form)
     except ValueError as error:
         raise declared.error(f"{form!r}: {error}") from error
+    used = [name for _, name in parts if name is not None]
     for name in used:
         if name not in names:
             raise declared.error(f"unknown field {name!r}{nearest(name, names)}")
     if sorted(used) != names:
         raise declared.error(f"form {form!r} must name each of the fields {', '.join(names)} once")
+    is_open = {field.name for field in fields if field.kind == "open"}
+    for (_, before), (literal, following) in pairwise(parts):
+        ends = re.search(r"[^\w\s\"'`*-]", literal) or not (following or re.search(r"\w", literal))
+        if before in is_open and not ends:
+            raise declared.error(f"form {form!r}: {before!r} takes any words, so punctuation must follow it, e.g. ':'")
     return form
 
 
 def _synonyms(declared: Declared, fields: tuple[Field, ...]) -> tuple[tuple[str, str], ...]:
-    values = {value for field in fields for value in field.values}
-    values |= {value for field in fields for key, some in field.values_by for value in (key, *some)}
+    vocabularies = [field.values for field in fields] + [some for field in fields for _, some in field.values_by]
+    values = {value for some in vocabularies for value in some}
     found = []
     for spelling, given in declared.entries().items():
         value = given.text()
@@ -129,6 +138,8 @@ def _synonyms(declared: Declared, fields: tuple[Field, ...]) -> tuple[tuple[str,
             raise given.error(f"{value!r} is no value of a closed field{nearest(value, sorted(values))}")
         if not fold(spelling):
             raise given.error(f"the spelling {spelling!r} has no letters a-z or digits")
+        if any(value in some and fold(spelling) in map(fold, some) and spelling != value for some in vocabularies):
+            raise given.error(f"{spelling!r} is a value itself, so it is no other spelling of {value!r}")
         found.append((spelling, value))
     return tuple(found)
 

@@ -14,7 +14,7 @@ from PIL import Image
 
 from benchmarks.datasets import load
 from benchmarks.datasets.files import json_lines
-from benchmarks.datasets.marks import marked_names, marks_of
+from benchmarks.datasets.marks import Mark, draw, marked_names, marks_of
 from benchmarks.datasets.mindcube_references import from_map, from_meta
 from benchmarks.datasets.options import read_options
 from rewards.errors import ConfigError, DataError
@@ -405,20 +405,48 @@ def test_marks_need_not_be_drawn():
     ("task", "colours", "index", "images"),
     [
         ("depth_prediction_oo_mv", ["red", "blue", "green"], [2, 0, 1], [2, 0, 1]),
-        ("distance_infer_center_oo_mv", ["red", "blue", "green"], [2, 0, 1], [2, 1, 0]),
-        ("spatial_imagination_oc_mv", ["red", "blue", "green"], [2, 0, 1], [1, 0, 2]),
+        ("distance_infer_center_oo_mv", ["red", "green", "blue"], [2, 0, 1], [2, 0, 1]),
+        ("spatial_imagination_oc_mv", ["red", "green", "blue"], [2, 0, 1], [1, 2, 0]),
         ("obj_spatial_relation_oc_mv", ["red", "blue", "green"], [1], [1, 1, 1]),
         ("obj_spatial_relation_oo_mv", ["red", "green"], [2, 1], [2, 1]),
         ("obj_spatial_relation_oo_mv", ["blue", "green"], [2, 1], [2, 1]),
         ("obj_spatial_relation_oo", ["red", "blue"], None, [0, 0]),
         ("view_change_infer", ["red"], None, []),
+        ("distance_infer_center_oc_mv", ["red"], [1], []),
+        ("spatial_imagination_oo_video_hard", ["red", "green"], [1, 2], []),
     ],
 )
 def test_which_image_each_colour_is_in(task, colours, index, images):
-    record = {"type": task, **{f"{colour}_point": [[1, 2]] for colour in colours}}
+    """In the order in which they are drawn: where two overlap, the later one lies on top."""
+    record = {"type": task, **{f"{colour}_point": [[1, 2]] for colour in sorted(colours)}}
     if index:
         record["point_img_idx"] = [index]
-    assert [mark.image for mark in marks_of(record, 3, "x:1")] == images
+    marks = marks_of(record, 3, "x:1")
+    assert [(mark.colour, mark.image) for mark in marks] == list(zip(colours, images, strict=False))
+
+
+def test_labels_stay_within_the_image(tmp_path):
+    Image.new("RGB", (320, 240)).save(tmp_path / "black.png")
+
+    def lime(x, y):
+        mark = Mark("point", "blue", (x, y), 0, "object0")
+        return int((pixels(draw(tmp_path / "black.png", [mark])) == (0, 255, 0)).all(axis=-1).sum())
+
+    corners = {lime(x, y) for x in (0, 1000) for y in (0, 1000)}
+    assert corners == {lime(300, 300)}
+    assert min(corners) > 100
+
+
+def test_the_marks_of_videos_are_labelled_as_the_answers_call_them():
+    boxes = {f"{colour}_bbox": [[1, 1, 9, 9]] for colour in ("red", "blue", "green", "yellow")}
+    record = {"type": "spatial_imagination_oo_video", **boxes, "bbox_img_idx": [[3, 1, 0, 2]]}
+    marks = marks_of(record, 4, "x:1")
+    assert {mark.colour: (mark.label, mark.image) for mark in marks} == {
+        "green": ("object0", 3),
+        "blue": ("object1", 1),
+        "red": ("object2", 0),
+        "yellow": ("object3", 2),
+    }
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,18 @@ def test_the_table_leaves_translation_out_and_holds_no_nan():
     assert table["cogmap_similarity"]["valid_accuracy"] == 0.0
 
 
+def test_means_are_added_in_the_order_of_the_rows():
+    """Added setting by setting, these eight round to 0.5813."""
+    row = cogmap.score_row({"response": json.dumps(ROOM), "grounded_cogmap": json.dumps(ROOM)})
+    similarities = {
+        "among": [0.7333333333333334, 0.0, 0.8833333333333333, 0.7666666666666666],
+        "around": [0.4666666666666666, 0.41666666666666663, 0.3833333333333333, 0.9999999999999998],
+    }
+    order = ["among", "around", "among", "among", "among", "around", "around", "around"]
+    scored = [{**row, "id": name, "overall_similarity": similarities[name].pop(0)} for name in order]
+    assert cogmap_table.aggregate(scored)["cogmap_similarity"]["avg_overall_similarity"] == 0.5812
+
+
 def test_exact_integer_rotations_would_not_agree(monkeypatch):
     exact = tuple(rotation._replace(matrix=rotation.matrix.round()) for rotation in cogmap.ROTATIONS)
     monkeypatch.setattr(cogmap, "ROTATIONS", exact)

@@ -82,6 +82,8 @@ def test_quirks_of_choices(prediction, answer, expected):
         ("", "2", 0.0, 0.0),
         ("2", "x", 0.0, 0.0),
         ("2 and " + "9" * 5000, "2", 0.0, 0.0),
+        ("2 and " + "9" * 400, "2", 1.0, 0.0),  # too large for a float, but only the one that counts becomes one
+        ("9" * 400 + " and 2", "2", 0.0, 1.0),
         ("٣", "3", 1.0, 1.0),
         ("0.3", "0", 0.5, 0.5),
     ],
@@ -134,8 +136,10 @@ def test_the_middle_mean_leaves_view_changes_out_but_overall_does_not():
 
 
 def test_an_unknown_task_is_named():
-    with pytest.raises(DataError, match="task 'depth' is not one of SPAR-Bench's twenty: depth_prediction_oc"):
+    with pytest.raises(DataError, match=r"task 'depth' is not one of SPAR-Bench's twenty \(depth_prediction_oc, ..."):
         score("depth", "1", "1")
+    with pytest.raises(DataError, match=r"twenty \(did you mean 'depth_prediction_oo_mv'\?\)"):
+        score("depth_predicton_oo_mv", "1", "1")
 
 
 @given(st.sampled_from(TASKS), PREDICTIONS, st.sampled_from(["A", "1.5", "0", "move_up:1,rotate_left:3", "x"]))

@@ -232,7 +232,8 @@ def test_tiers_may_be_changed_by_part_or_by_key():
         ({"tiers": {"atribute": 1}}, r"^unknown tier 'atribute' \(did you mean 'attribute'\?\)$"),
         ({"tiers": 5}, "^reward options: "),
         ({"tiers": {"exact": "lots"}}, "^reward options: could not convert string to float"),
-        ({"incorrect_penalty": "1"}, "^reward options: "),
+        ({"incorrect_penalty": "1"}, "^incorrect_penalty is '1'; a penalty is a finite number >= 0"),
+        ({"underprediction_penalty": [1]}, r"^underprediction_penalty is \[1\]; a penalty is"),
         ({"matching": "greedy"}, "^matching is 'greedy'"),
     ],
 )

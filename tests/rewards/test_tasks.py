@@ -118,6 +118,43 @@ def test_a_list_of_names_or_numbers(tmp_path, kind):
     assert (score.total, score.answer.items) == (1.0, (("7",), ("8",)) if kind == "open" else ((7,), (8,)))
 
 
+ACTIONS = """\
+name: gui
+kind: records
+fields:
+- {name: step, kind: integer, range: [1, 20]}
+- {name: element, kind: open}
+- {name: action, kind: closed, values: [click, double click, type]}
+forms: ['{step}: {action} {element}', '({step}, {action}, "{element}")', '{step} \\ {action} \\ {element}']
+reward: {tiers: [{fields: [step, element, action], pays: 5}]}
+"""
+
+
+@pytest.mark.parametrize(
+    "form", ["3: double click Save as", '(3, Double Click, "Save as")', r"3 \ double-click \ Save as"]
+)
+def test_forms_with_white_space_alone_between_fields_with_quotes_and_with_backslashes(tmp_path, form):
+    score = score_completion(
+        f"<think>b</think><answer>{form}</answer>", "3: double click Save as", task=load(tmp_path, ACTIONS)
+    )
+    assert (score.total, score.correct, score.fault) == (6.0, True, None)
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        ("3: push Save", "unknown_action"),
+        ("3: click", "missing_element"),
+        ("3:", "missing_action"),
+        ("21: click Save", "unknown_step"),
+        ("Save", "not_a_record"),
+    ],
+)
+def test_faults_of_forms_with_white_space_alone_between_fields(tmp_path, answer, code):
+    task = load(tmp_path, ACTIONS)
+    assert score_completion(f"<think>b</think><answer>{answer}</answer>", [], task=task).fault.code == code
+
+
 def test_a_question_of_the_users_own(tmp_path):
     task = load(tmp_path, "name: q\nkind: question\nreward: {answer_weight: 2}")
     assert task.spec == QuestionSpec(answer_weight=2)
@@ -143,7 +180,7 @@ WRONG = {
     "a name of two words": (("name: target,", "name: the target,"), "5: fields[1].name: 'the target' is no name"),
     "an unknown option": (("incorrect_penalty", "incorrect_penalti"), "14: reward.incorrect_penalti: unknown key 'incorrect_penalti' (did you mean 'incorrect_penalty'?)"),
     "a wrong option": (("incorrect_penalty: 0.5", "matching: best"), "14: reward.matching: matching is 'best'; it is one of 'one_to_one', 'literal'"),
-    "a penalty that is a word": (("penalty: 0.5", "penalty: some"), "14: reward.incorrect_penalty: "),
+    "a penalty that is a word": (("penalty: 0.5", "penalty: some"), "14: reward.incorrect_penalty: incorrect_penalty is 'some'; a penalty is a finite number >= 0"),
     "a price that is a word": (("pays: 5", "pays: lots"), "11: reward.tiers[0].pays: this is 'lots'; it is a number"),
     "a price below nothing": (("pays: 5", "pays: -5"), "11: reward.tiers[0].pays: this is -5; a tier pays a finite number >= 0"),
     "a tier twice": (("[source, label]", "[source, target]"), "13: reward.tiers[2].fields: there are two tiers of the fields source, target"),
@@ -162,8 +199,11 @@ WRONG = {
     "a form of unknown fields": (("{target}: {label}", "{targt}: {label}"), "8: forms[0]: unknown field 'targt' (did you mean 'target'?)"),
     "a form that is not closed": (("{target}: {label}", "{target}: {label"), "8: forms[0]: '{source} -> {target}: {label': "),
     "a form that separators cut": (("{source} -> {target}", "{source}, {target}"), "8: forms[0]: 'x, x: yes', of the form '{source}, {target}: {label}', does not read as itself"),
-    "a form without end of a field": (("{source} -> {target}", "{source} {target}"), "does not read as itself"),
-    "a form of backslashes": (("->", r"\\"), "8: forms: the forms give no grammar"),
+    "a form without end of a field": (("{source} -> {target}", "{source} {target}"), "8: forms[0]: form '{source} {target}: {label}': 'source' takes any words, so punctuation must follow it, e.g. ':'"),
+    "a form whose words a field takes": (("{source} -> {target}", "{source} to {target}"), "8: forms[0]: form '{source} to {target}: {label}': 'source' takes any words"),
+    "a form that only quotes cut": (("{source} -> {target}", "{source} * {target}"), "8: forms[0]: form '{source} * {target}: {label}': 'source' takes any words"),
+    "a form of objects": (('"{source} -> {target}: {label}"', """'{{"from": "{source}", "to": "{target}", "by": "{label}"}}'"""), "does not read as itself: this is not of the form"),
+    "a form with a width": (("{source} ->", "{source:>5} ->"), "8: forms[0]: '{source:>5} -> {target}: {label}': only a name stands between braces: {source}"),
     "a closed field without values": ((LABEL, "{name: label, kind: closed}"), "6: fields[2]: a closed field has values, or else by and values_by"),
     "an open field with values": ((LABEL, "{name: label, kind: open, values: [a]}"), "6: fields[2].values: a field that is open has no values"),
     "a range of words": ((LABEL, '{name: label, kind: closed, values: ["yes"], range: [1, 2]}'), "6: fields[2].range: a field that is closed has no range"),
@@ -176,6 +216,7 @@ WRONG = {
     "a dependence on nobody": ((LABEL, "{name: label, kind: closed, by: targte, values_by: {a: [b]}}"), "6: fields[2].by: unknown field 'targte' (did you mean 'target'?)"),
     "a dependence without values": ((LABEL, "{name: label, kind: closed, by: target}"), "6: fields[2]: a closed field has values, or else by and values_by"),
     "a synonym of nothing": (('{"yeah": "yes"}', '{"yeah": "yess"}'), "7: synonyms.yeah: 'yess' is no value of a closed field (did you mean 'yes'?)"),
+    "a synonym that is a value": (('{"yeah": "yes"}', '{"NO": "yes"}'), "7: synonyms.NO: 'NO' is a value itself, so it is no other spelling of 'yes'"),
     "a synonym without letters": (('{"yeah": "yes"}', '{"--": "yes"}'), "7: synonyms.--: the spelling '--' has no letters"),
     "a prompt of nothing": (("penalty: 0.5\n", 'penalty: 0.5\nprompt: "{} {form}"\n'), "15: prompt: {} is no name of a column"),
     "a prompt that is not closed": (("penalty: 0.5\n", 'penalty: 0.5\nprompt: "{form"\n'), "15: prompt: the template cannot be read"),

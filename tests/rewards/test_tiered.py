@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from parsers.formats import TVR as FORMAT
 from rewards.assignment import count_by_assignment
 from rewards.spec import PRESETS, TVR, TieredSpec, preset_spec
-from rewards.tiered import SMALL_BATCH, _count_batch, _count_row, count_matches, eligible, maximum, pay
+from rewards.tiered import SMALL_BATCH, _count_lines, _count_row, _line_up, count_matches, eligible, maximum, pay
 from tests.oracles import tiered as oracle
 from tests.strategies import near_records, predictions, records, specs, targets, vocabulary
 
@@ -66,7 +66,7 @@ def test_counting_and_assignment_agree(spec, predicted, true):
 @given(specs(nested=True), st.lists(st.tuples(predictions(), targets()), max_size=8))
 def test_plain_rows_and_numpy_batches_agree(spec, rows):
     assume(spec.nested)
-    found = _count_batch(spec, [p for p, _ in rows], [t for _, t in rows])
+    found = _count_lines(spec, _line_up(spec, [p for p, _ in rows], [t for _, t in rows]))
     assert found.tolist() == [_count_row(spec, p, t) for p, t in rows]
     assert found.shape == (len(rows), len(spec.table))
 
@@ -265,3 +265,13 @@ def test_records_need_not_be_tvr():
     assert r_acc([("a",), ("b",)], [("a",)], spec) == 2.0 - 1.0  # names of things do not take each other's place
     assert count_matches(spec, [[("a",), ("b",)]] * 60, [0] * 60, [[("a",)]] * 60).matched.tolist() == [[1]] * 60
     assert r_acc([("a",), ("a",)], [("a",)], spec) == 1.0
+
+
+@given(specs(nested=True), st.booleans(), st.lists(st.tuples(predictions(), targets()), min_size=1, max_size=8))
+def test_sets_are_compared_alike_in_batches_of_every_size(spec, multiset, rows):
+    spec = spec.change(multiset=multiset)
+    rows *= SMALL_BATCH
+    few = [count_matches(spec, [p], [0], [t]).same[0] for p, t in rows[:8]]
+    many = count_matches(spec, [p for p, _ in rows], [0] * len(rows), [t for _, t in rows]).same
+    assert many[:8].tolist() == few
+    assert few == [(sorted(p) == sorted(t)) if multiset else (set(p) == set(t)) for p, t in rows[:8]]

@@ -94,6 +94,10 @@ def test_rows_that_cannot_be_read_are_named(tmp_path):
     assert found.exit_code == 0, found.output
     assert "rows.jsonl:2: 'completion' is null" in found.stderr
     assert json.loads(found.stdout)["groups"]["rows"] == 1
+    file.write_text("\n".join([json.dumps(rows[0]), *["{broken"] * 100]) + "\n")
+    found = _run("--predictions", file, *FAST, "--json")
+    assert found.stderr.count("broken JSON") < 100
+    assert " more\n" in found.stderr
 
 
 @pytest.mark.parametrize("text", ["", '{"completion": "a", "target": "cyna"}\n', '{"completion": "a", "target": ""}\n'])

@@ -4,7 +4,8 @@ import math
 
 from rewards.audit import Audit
 from rewards.audit.findings import Example, Finding, World
-from star_cli.audit_tables import amount, markdown_table, markdown_thresholds, print_audit
+from rewards.audit.page import amount
+from star_cli.audit_tables import markdown_table, markdown_thresholds, print_audit
 
 BROKEN = Finding("check", "finite", "raises", smallest=Example("x", "y", (World("t", 1.0, math.nan, math.nan),)))
 MANY = Finding(

@@ -223,3 +223,15 @@ print(sorted({heavy} & set(sys.modules)))
     env = os.environ | {"PYTHONPATH": str(HOME)}
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, env=env)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_trainers_file_is_written_and_no_other_is_replaced(tmp_path):
+    said = run("--trainer", "verl", "--write", str(tmp_path))
+    assert f"# ---- {tmp_path / 'star_verl.py'}" in said
+    assert "def compute_score" not in said
+    assert (tmp_path / "star_verl.py").read_text() == TRAINERS["verl"].code
+    run("--trainer", "verl", "--write", str(tmp_path))  # the same again is fine
+    (tmp_path / "star_verl.py").write_text("mine = 1\n")
+    assert "is there already and is another" in run("--trainer", "verl", "--write", str(tmp_path), code=1)
+    assert (tmp_path / "star_verl.py").read_text() == "mine = 1\n"
+    assert "--write is for the file of a --trainer" in run("--write", str(tmp_path), code=2)

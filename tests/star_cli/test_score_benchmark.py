@@ -2,14 +2,17 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
+from itertools import product
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from benchmarks.evaluation.known import BENCHMARKS
+from benchmarks.sparbench.tasks import TASKS
 from star_cli.main import star
 from tests.benchmarks.choice_golden import aggregate, agrees, rows
 
@@ -59,6 +62,16 @@ def test_the_table_fits_a_terminal_and_is_signed(tmp_path):
         assert max(map(len, body)) <= 80
 
 
+def test_nothing_is_cut_at_80_columns(tmp_path):
+    """The `…` between two numbers is a range."""
+    for benchmark, protocol in product(BENCHMARKS, ("strict", "both")):
+        text = score(golden(benchmark, tmp_path), "--benchmark", benchmark, "--protocol", protocol).output
+        table = text.partition("\nfault")[0].partition(" rows differ")[0]
+        assert re.findall(r"\S*…(?!−?\d)", table) == []
+        if benchmark == "sparbench":
+            assert all(f"\n{task} " in table for task in TASKS)
+
+
 def test_tvr_shows_the_papers_metrics_id_and_ood(tmp_path):
     text = score(golden("tvr", tmp_path), "--benchmark", "tvr", "--no-color").output
     for name in ("TAcc", "NDiff", "color", "TAcc/9-10", "step_4", "visible_1-3", "left", "unparsed"):
@@ -91,7 +104,7 @@ def test_one_line_for_each_bad_row_and_exit_1(tmp_path):
     assert done.exit_code == 1
     assert done.stderr.startswith(f"{path}:2: the true answer '?' cannot be used")
     assert done.stderr.count("\n") == 1
-    assert "1 rows of" in done.stdout
+    assert "1 row of" in done.stdout
     assert "1 more could not be scored" in done.stdout
     assert json.loads(out.read_text().splitlines()[1])["error"].startswith(f"{path}:2: ")
 

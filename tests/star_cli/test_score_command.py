@@ -418,3 +418,11 @@ def test_version_warns_of_a_foreign_package(tmp_path):
     )
     assert f"finds {tmp_path}/rewards/__init__.py" in done.stderr
     assert "import from `star_r1` instead" in done.stderr
+
+
+def test_one_row_and_one_group_are_named_so(tmp_path):
+    path = tmp_path / "one.jsonl"
+    path.write_text(json.dumps(GOOD) + "\n")
+    assert score(path).stdout.startswith("1 row of")
+    path.write_text("".join(json.dumps({**GOOD, "prompt_id": "p"}) + "\n" for _ in range(2)))
+    assert "1 group of one prompt" in score(path).stdout

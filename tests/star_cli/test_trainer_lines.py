@@ -8,6 +8,7 @@ import pickle
 import shlex
 import sys
 from functools import partial
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import numpy as np
@@ -15,6 +16,7 @@ import pytest
 import yaml
 
 from rewards import score_completion
+from rewards.gold import pack_gold
 from star_cli.trainer_lines import TRAINERS
 
 GOOD = "<think>b</think><answer>2.color.cyan</answer>"
@@ -36,6 +38,13 @@ def load(tmp_path, monkeypatch):
         return importlib.import_module(file.stem)
 
     return load
+
+
+@pytest.mark.parametrize("name", TRAINERS)
+def test_the_documentation_shows_the_same(name):
+    page = Path(__file__).parents[2].joinpath("docs", "rewards.md").read_text(encoding="utf-8")
+    assert f'```python title="{TRAINERS[name].file}"\n{TRAINERS[name].code.rstrip()}\n```' in page
+    assert TRAINERS[name].lines.rstrip() in page
 
 
 def totals(preset="default"):
@@ -93,6 +102,11 @@ def test_verl(load):
     asked = function("mindcube", "<think>View 1: [a sofa, ball, left]</think><answer>B</answer>", "B", task="multiview",
                      extra_info={"references": [["sofa", "ball"]]})  # fmt: skip
     assert asked["score"] == 2.0
+    packed = pack_gold({"target": "B", "references": [["sofa", "ball"]]})  # as `star data export` writes it
+    again = function(
+        "mindcube", "<think>View 1: [a sofa, ball, left]</think><answer>B</answer>", packed, task="multiview"
+    )
+    assert again == asked
 
 
 PROMPT = (
@@ -143,6 +157,22 @@ def test_swift(load, monkeypatch):
     line = shlex.split(TRAINERS["swift"].lines)
     assert line[:3] == ["--external_plugins", "$PWD/" + TRAINERS["swift"].file, "--reward_funcs"]
     reward = rewards.orms[line[3]](args=SimpleNamespace())
-    columns = {"target": [TARGET] * 3, "messages": [[]] * 3, "images": [[]] * 3, "prompt_id": list("aab")}
+    columns = {"solution": [TARGET] * 3, "messages": [[]] * 3, "images": [[]] * 3, "prompt_id": list("aab")}
     paid = reward(COMPLETIONS, **columns, trainer_state=None, finish_reason=["stop"] * 3)
     assert paid == totals()
+
+
+def test_easyr1(load):
+    options = dict(line.split("=", 1) for line in TRAINERS["easyr1"].lines.split())
+    path, _, name = options["worker.reward.reward_function"].rpartition(":")
+    assert path == "$PWD/" + TRAINERS["easyr1"].file
+    module = load("easyr1")
+    assert module.REWARD_TYPE == "batch"
+    items = [{"response": text, "response_length": len(text), "ground_truth": TARGET} for text in COMPLETIONS]
+    scored = getattr(module, name)(items, preset="paper")  # partial(..., **reward_function_kwargs)
+    assert [each["overall"] for each in scored] == totals("paper")
+    assert len({tuple(each) for each in scored}) == 1  # every key is averaged over the batch
+    question = {"response": "<think>View 1: [a sofa, ball, left]</think><answer>B</answer>", "response_length": 9}
+    packed = pack_gold({"target": "B", "references": [["sofa", "ball"]]})
+    (asked,) = getattr(module, name)([{**question, "ground_truth": packed}], task="multiview")
+    assert (asked["overall"], asked["accuracy"]) == (2.0, 1.0)

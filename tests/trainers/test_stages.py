@@ -82,6 +82,23 @@ def test_rl_pays_what_score_says(rl):
     assert any(name.startswith("accuracy/") for name in logs)
 
 
+def test_rl_trains_on_a_task_that_is_declared_at_run_time(rl, rows, tmp_path):
+    from datasets import load_from_disk
+
+    task = tmp_path / "wiring.yaml"
+    task.write_text(
+        "name: wiring\nkind: records\nfields: [{name: chip, kind: open}, {name: pin, kind: integer}]\n"
+        'forms: ["{chip}/{pin}"]\nreward: {tiers: [{fields: [chip, pin], pays: 2}]}\n',
+        encoding="utf-8",
+    )
+    wired = load_from_disk(str(rows)).map(lambda row: {"target": "U1/3"})
+    wired.save_to_disk(tmp_path / "wired")
+    settings = rl | {"task": str(task), "dataset_name": str(tmp_path / "wired"), "reward_funcs": None}
+    history = train("rl", settings | {"max_steps": 1, "save_strategy": "no"}).history
+    assert any("rewards/wiring_reward/mean" in logs for logs in history)
+    assert any("wiring/exact" in logs for logs in history)
+
+
 def test_rl_moves_the_policy_towards_its_reward(rl):
     settings = rl | {
         "reward_funcs": [f"{__file__}:length"],

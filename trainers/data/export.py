@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks.extras import need
 from rewards.errors import ConfigError, DataError
-from trainers.data.gold import pack_gold, unpack_gold
+from rewards.gold import pack_gold, unpack_gold
+from rewards.tasks import load_task
 from trainers.data.lines import Written, json_line, whole_file
 from trainers.data.training_rows import (
     COMPLETIONS,
@@ -21,6 +22,7 @@ from trainers.data.training_rows import (
     read_training_rows,
     row_id,
     rows_file,
+    score_row,
     task_of,
 )
 
@@ -68,6 +70,7 @@ def export_row(row: Row, where: str, folder: Path, *, to: str, stage: str, task:
     if stage == "sft":
         found = _sft(to, turns, completion_of(row, where))
     else:
+        score_row(row, "", where, task=task)  # gold that is wrong is named here, and not in the middle of a run
         found = _rl(to, turns, gold_of(row, where), task=name, said=said, row=row)
     return found | ({"images": _images(to, images)} if images else {})
 
@@ -90,14 +93,14 @@ def _rl(
     packed = pack_gold(gold)
     if to == "verl":
         return {
-            "data_source": f"star-r1/{task}",
+            "data_source": f"star-r1/{load_task(task).name}",
             "prompt": turns,
             "ability": "spatial reasoning",
             "reward_model": {"style": "rule", "ground_truth": packed},
             "extra_info": {"id": said, "task": task},
         }
     if to == "openrlhf":
-        return {"input": turns[0]["content"], "label": packed, "datasource": f"star-r1/{task}"}
+        return {"input": turns[0]["content"], "label": packed, "datasource": f"star-r1/{load_task(task).name}"}
     if to == "swift":
         return {"messages": turns, "solution": packed, "id": said, "task": task}
     return {"prompt": turns[0]["content"], "answer": packed, "id": said, "task": task}

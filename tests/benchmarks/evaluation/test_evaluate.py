@@ -135,7 +135,7 @@ def test_rows_that_are_no_mappings_are_bad_rows():
     [
         (
             {"benchmark": "mmsj"},
-            "there is no benchmark 'mmsj'; there are tvr, mindcube, mindcube-cogmap, sparbench, mmsi",
+            r"there is no benchmark 'mmsj' \(did you mean 'mmsi'\?\); there are tvr, mindcube, mindcube-cogmap, sparbench",
         ),
         ({"protocol": "lax"}, "there is no protocol 'lax'; there are strict, official, both"),
         ({"interval": "exact"}, "there are no intervals 'exact'"),
@@ -218,8 +218,48 @@ def test_several_completions_of_a_prompt():
     assert attempts["pass@4"].mean.estimate == 1
     assert attempts["pass@4"].mean.n == 10
     assert evaluate(some[::4], "mmsi").attempts["strict"] == {}
+    few = evaluate([some[0], *some[::4]], "mmsi").attempts["strict"]["pass@2"]  # one prompt of ten has two
+    assert (few.mean.n, few.left_out) == (1, 9)
     by_id = [{**row, "id": row["prompt_id"], "prompt_id": None} for row in some]
+    assert evaluate([by_id[0], *by_id[::4]], "mmsi").attempts["strict"] == {}
     assert evaluate(by_id, "mmsi").attempts["strict"] == attempts
+
+
+def test_questions_that_are_worded_alike_are_not_one_prompt():
+    """Two images, one wording: the ids tell the questions apart, and so do their gold and view where there are none."""
+    asked = {"prompt": "Which way did the camera move?", "response": "B", **CHOICE}
+    some = [{"id": n, **asked} for n in range(50)]
+    report = evaluate(some, "mmsi")
+    assert report.attempts["strict"] == {}
+    assert "|clusters:none|" in report.signatures["strict"]
+    views = [
+        {
+            "prompt": f"Scene {n // 3}",
+            "view": ("center", "left", "right")[n % 3],
+            "response": "",
+            "target": "1.size.small",
+        }
+        for n in range(30)
+    ]
+    assert evaluate(views, "tvr").attempts["strict"] == {}
+    assert list(evaluate([*views, *views], "tvr").attempts["strict"])[-1] == "mean@2"
+    without_ids = [{"prompt": "Which way?", "response": "B", **CHOICE, "answer": "AB"[n % 2]} for n in range(20)]
+    assert "|clusters:prompt=2|" in evaluate(without_ids, "mmsi").signatures["strict"]
+
+
+def test_rotations_of_a_question_are_one_cluster_and_no_attempts():
+    some = [
+        {"id": f"q{n}", "index": n + turn * 10**6, "response": "B", "answer": "AB"[n % 2], "category": "MSR"}
+        for n in range(10)
+        for turn in range(4)
+    ]
+    report = evaluate(some, "mmsi")
+    assert "|clusters:scene=10|n:40|" in report.signatures["strict"]
+    assert report.attempts["strict"] == {}
+    assert report.figures()["circular"] == 0.5
+    twice = evaluate(some * 2, "mmsi").attempts["strict"]["pass@2"]
+    assert (twice.mean.n, twice.mean.clusters) == (40, 10)
+    assert "|clusters:none|" in evaluate(some[::4], "mmsi").signatures["strict"]
 
 
 def test_attempts_are_clustered_by_scene():
@@ -342,6 +382,34 @@ def test_columns_of_other_names():
     report = evaluate(some, "mmsi", mapping=mapping)
     assert report.figures()["MSR/accuracy"] == 1
     assert "clusters:scene=2" in report.signatures["strict"]
+
+
+def test_what_lmms_eval_and_mindcube_write_is_read_as_it_is():
+    def logged(said, target, **doc):
+        return [{"doc_id": 0, "doc": doc, "target": target, "resps": [[said]], "filtered_resps": [said]}]
+
+    group = {"id": "among_group7_q0", "gt_answer": "A"}
+    for some in (
+        logged(" A. Above", "<think>...</think><answer>A. Above</answer>", **group),
+        [{**group, "input_prompt": "Where?", "answer": " A. Above", "model_type": "m"}],
+    ):
+        report = evaluate(some, "mindcube", "official")
+        assert report.figures()["among/accuracy"] == 1
+        assert report.row_scores["official.lmms_type"].tolist() == ["among"]
+    sparbench = evaluate(logged("1.5", "1.5", id=3, task="depth_prediction_oc"), "sparbench")
+    assert sparbench.figures()["depth_prediction_oc/score"] == 1
+    assert evaluate(logged("``B``", "B", id=3, question_type="MSR"), "mmsi").figures()["MSR/accuracy"] == 1
+
+
+def test_an_index_is_an_id_where_there_is_no_other(tmp_path):
+    said = [{"index": n, "prediction": "B"} for n in (2, 0, 1)]
+    gold = [{"index": n, "answer": "AAB"[n], "category": "MSR"} for n in range(3)]
+    out = tmp_path / "out.jsonl"
+    evaluate(
+        write(tmp_path / "said.jsonl", said), "mmsi", targets=str(write(tmp_path / "gold.jsonl", gold)), out=str(out)
+    )
+    written = [json.loads(line) for line in out.read_text().splitlines()]
+    assert [(row["id"], row["correct"]) for row in written] == [(2, True), (0, False), (1, False)]
 
 
 def test_limit(tmp_path):

@@ -76,6 +76,31 @@ def test_the_usual_names(completion, target):
             {"completion": "filtered_resps", "target": "target", "id": "doc_id"},
         ),
         (
+            {"doc_id": 3, "target": "A", "resps": [["text"]], "doc": {"id": 77, "answer": "A"}},
+            "lmms-eval samples",
+            {"completion": "resps", "target": "target", "id": "doc.id"},
+        ),
+        (
+            {
+                "doc_id": 3,
+                "target": "<answer>A. Above</answer>",
+                "resps": [["text"]],
+                "doc": {"id": "among_group1_q0", "gt_answer": "A"},
+            },
+            "lmms-eval samples of MindCube",
+            {"completion": "resps", "target": "doc.gt_answer", "id": "doc.id"},
+        ),
+        (
+            {"id": "among_group1_q0", "gt_answer": "A", "input_prompt": "p", "answer": "It is A.", "model_type": "m"},
+            "MindCube responses",
+            {"completion": "answer", "target": "gt_answer", "id": "id", "prompt": "input_prompt"},
+        ),
+        (
+            {"id": "among_group1_q0", "gt_answer": "A", "input_prompt": "p", "cogmap_gen_answer": "It is A."},
+            "MindCube responses",
+            {"completion": "cogmap_gen_answer", "target": "gt_answer", "id": "id", "prompt": "input_prompt"},
+        ),
+        (
             {"reward_model": {"style": "rule", "ground_truth": "g"}, "response": "c", "uid": "7"},
             None,
             {"completion": "response", "target": "reward_model.ground_truth", "id": "uid"},
@@ -94,6 +119,8 @@ def test_every_dialect_has_a_case():
         "verl rollout",
         "ms-swift completions",
         "lmms-eval samples",
+        "lmms-eval samples of MindCube",
+        "MindCube responses",
     }
 
 

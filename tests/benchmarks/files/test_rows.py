@@ -265,6 +265,14 @@ def test_of_parquet_only_the_named_columns_are_read(parquet):
     assert [set(row) for row in chunk.rows] == [{"i", "r"}]
 
 
+def test_parquet_on_standard_input_says_what_to_do(parquet, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(parquet([{"a": 1}]).read_bytes())))
+    with pytest.raises(
+        DataError, match="^-: Parquet is read from its end, which a stream does not have; name the file"
+    ):
+        list(read_chunks("-"))
+
+
 def test_damaged_parquet(tmp_path):
     pytest.importorskip("pyarrow")
     with pytest.raises(DataError, match="not a readable Parquet file"):

@@ -43,6 +43,69 @@ def test_the_numbers_are_those_of_the_tests(both):
     assert found.settings == "paired bootstrap|resamples:500|seed:4|level:0.95|n:18|clusters:9"
 
 
+def compared(tmp_path, benchmark, rows_by_run):
+    runs = []
+    for name, some in rows_by_run.items():
+        source = write_rows(tmp_path / f"{name}.jsonl", some)
+        (tmp_path / f"{name}.json").write_text(json.dumps(evaluate(source, benchmark).as_dict()))
+        runs.append(read_run(str(tmp_path / f"{name}.json")))
+    return runs, compare(*runs, resamples=200)
+
+
+def test_means_are_those_of_the_results_where_these_are_means_over_tasks(tmp_path):
+    tasks = ["position_matching"] * 9 + ["obj_spatial_relation_oo"] * 3
+    said = {"a": "AAABBBBBBABB", "b": "AAAAAABBBAAB"}
+    runs, found = compared(
+        tmp_path,
+        "sparbench",
+        {
+            name: [
+                {"id": n, "task": task, "prediction": letter, "answer": "A"}
+                for n, (task, letter) in enumerate(zip(tasks, letters, strict=True))
+            ]
+            for name, letters in said.items()
+        },
+    )
+    for metric in ("accuracy", "score"):
+        overall = [run.table["overall"][metric]["estimate"] for run in runs]
+        assert found.means[metric] == pytest.approx(overall)
+        assert overall == pytest.approx([(3 / 9 + 1 / 3) / 2, (6 / 9 + 2 / 3) / 2])
+        assert found.differences[metric].difference.estimate == pytest.approx(overall[1] - overall[0])
+    assert (found.right.only_first, found.right.only_second) == (0, 4)
+    assert found.advice.difference == pytest.approx(overall[1] - overall[0])
+
+
+def test_rows_outside_the_overall_numbers_are_compared_and_not_counted(tmp_path):
+    ids = ["among_1", "among_2", "translation_1", "rotation_1"]
+    runs, found = compared(
+        tmp_path,
+        "mindcube",
+        {
+            name: [
+                {"id": each, "response": letter, "gt_answer": "A"} for each, letter in zip(ids, letters, strict=True)
+            ]
+            for name, letters in {"a": "ABBA", "b": "AAAA"}.items()
+        },
+    )
+    assert found.means["accuracy"] == pytest.approx([run.table["overall"]["accuracy"]["estimate"] for run in runs])
+    assert found.counted == 3
+    assert found.changed == ([], [1, 2])
+    numbers, _ = comparison(*runs, found)
+    assert numbers.items[0].title == "The same 3 rows; in percent"
+    assert numbers.items[-1] == "Left out of the numbers, as of the benchmark's own overall ones: 1 rows."
+
+
+def test_a_file_of_scores_is_compared_with_results(tmp_path, both):
+    evaluate(tmp_path / "before.jsonl", "tvr", out=str(tmp_path / "scores.jsonl"))
+    scores = read_run(str(tmp_path / "scores.jsonl"))
+    for runs, sign in (((scores, both[1]), 1), ((both[1], scores), -1)):
+        found = compare(*runs, resamples=200)
+        [difference] = found.differences.values()
+        assert difference.difference.estimate == pytest.approx(sign * (IS.mean() - WAS.mean()))
+        assert "|n:18|clusters:9" in found.settings
+    assert compare(scores, both[1]).right == mcnemar(WAS, IS)
+
+
 def test_rows_in_another_order_are_the_same_rows(tmp_path, both):
     shuffled = tvr_rows(AFTER)[::-1]
     source = write_rows(tmp_path / "shuffled.jsonl", shuffled)

@@ -1,13 +1,15 @@
-"""What ``paper`` pays is counted anew only where it can differ from ``default``; the answer is the same."""
+"""A block is paid under its reward and two presets at once; each is what it would be alone, row by row."""
 
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.rollouts.scoring import RewardScorer, _paper_totals
-from rewards.score import read_envelopes, read_records, read_targets, resolve, score_readings
-from rewards.spec import preset_spec
+from benchmarks.files.blocks import Block
+from benchmarks.files.rows import START, Chunk
+from benchmarks.rollouts.scoring import RewardScorer
+from rewards.score import resolve, score_batch, score_completion
 from rewards.tasks import load_task
+from rewards.tiered import SMALL_BATCH
 
 PIECES = st.sampled_from(
     [
@@ -30,28 +32,35 @@ GOLD = st.lists(
     max_size=3,
 )
 ROWS = st.lists(st.tuples(COMPLETIONS, GOLD.map(", ".join)), max_size=12)
+CHANGES = [{}, {"tiers": {"object": 0.0}}, {"incorrect": "no_tier"}, {"conflicts": "each"}, {"scale": "n_gt"}]
 
 
-@given(ROWS, st.sampled_from([{}, {"tiers": {"object": 0.0}}, {"tiers": {"object": 9.0}}, {"incorrect": "no_tier"}]))
+def block_of(rows):
+    columns = {"completion": [text for text, _ in rows], "target": [target for _, target in rows]}
+    return Block(Chunk("f", [{}] * len(rows), range(len(rows)), None, START, None), range(len(rows)), columns)
+
+
+@given(
+    ROWS,
+    st.sampled_from(["default", "paper", "calibrated"]),
+    st.sampled_from(CHANGES),
+    st.sampled_from([1, SMALL_BATCH]),
+)
 @settings(max_examples=200)
-def test_as_if_all_were_counted_anew(rows, changes):
-    task, base = resolve("tvr", **changes)
-    reading = read_records(
-        read_envelopes([text for text, _ in rows], mode="strict", think_prefilled="auto"), task.record_format
-    )
-    gold = read_targets([target for _, target in rows], task.record_format)
-    default, paper = preset_spec(base, "default"), preset_spec(base, "paper")
-    found = _paper_totals(reading, gold, score_readings(reading, gold, default).total, paper)
-    assert np.array_equal(found, score_readings(reading, gold, paper).total)
+def test_as_if_each_were_counted_alone(rows, preset, changes, repeats):
+    rows *= repeats  # once few enough to be counted in plain Python, once too many
+    task, spec = resolve("tvr", preset, **changes)
+    scored = RewardScorer(task, spec)(block_of(rows)).result
+    texts, targets = [text for text, _ in rows], [target for _, target in rows]
+    assert np.array_equal(scored.batch.total, score_batch(texts, targets, preset=preset, **changes).total)
+    for name, found in {"default": scored.default, "paper": scored.paper}.items():
+        alone = {row: score_completion(*row, preset=name).total for row in set(rows)}
+        assert found.tolist() == [alone[row] for row in rows]
 
 
 def test_a_block_without_rows():
-    from benchmarks.files.blocks import Block
-    from benchmarks.files.rows import START, Chunk
-
-    block = Block(Chunk("f", [], [], None, START, None), [], {"completion": [], "target": []})
     for name in ("tvr", "multiview"):
         task = load_task(name)
-        scored = RewardScorer(task, task.spec)(block)
+        scored = RewardScorer(task, task.spec)(block_of([]))
         assert len(scored.result.batch) == 0
         assert scored.rows() == []

@@ -149,16 +149,26 @@ def unicode_digits(completions, target, **_):
     ]
 
 
+def field_by_field(completions, target, **_):
+    """What a comparison of columns passes: the right objects and the right changes, in any combination."""
+
+    def columns(text):
+        return [sorted(column) for column in zip(*(piece.split(".") for piece in text.split(", ")), strict=False)]
+
+    return [float(columns(_answer(text)) == columns(gold)) for text, gold in zip(completions, target, strict=True)]
+
+
 @pytest.mark.parametrize(
     ("reward", "expected", "absent"),
     [
+        (field_by_field, {"mixed_up"}, {"repeat", "wrong_answer"}),
         (substring, {"repeat", "add_wrong", "no_tags", "answer_in_reasoning"}, {"silent", "wrong_answer"}),
         (contained, {"silent", "format_only", "fragment", "one_of_all"}, {"wrong_answer"}),
         (first_block, {"answer_in_reasoning", "right_block_first"}, {"silent", "right_block_last"}),
         (recall, {"everything", "repeat", "add_wrong", "right_block_last"}, {"one_of_all"}),
         (precision, {"one_of_all", "repeat"}, {"add_wrong", "everything"}),
         (lengthy, {"padded_wrong", "everything"}, {"silent"}),
-        (unicode_digits, {"lookalikes"}, {"wrong_answer", "repeat"}),
+        (unicode_digits, {"foreign_digits"}, {"wrong_answer", "repeat"}),
         (lambda completions, **_: [1.0] * len(completions), {"nothing", "wrong_answer"}, set()),
     ],
 )

@@ -52,6 +52,14 @@ def test_quadratic_time_on_one_family_is_found_and_named():
     assert "<answer><answer>" in found.smallest.completion or "</answer><answer>" in found.smallest.completion
 
 
+def test_the_common_pattern_is_found_to_be_quadratic():
+    """``<think>.*?</think>\\s*<answer>.*?</answer>$`` goes on from every block to every later end, but for a match."""
+    cost = _measured(lambda text: 1e-8 * text.count("<answer>") ** 2 * (not text.endswith("</answer>")))
+    assert {growth.family for growth in cost.growth if growth.exponent > 1.9} >= {"answers, and more"}
+    (found,) = cost_findings(cost, SCENES[0])
+    assert found.smallest.worlds == ()  # it is about time, not about what is paid
+
+
 def test_times_stop_where_they_get_long():
     cost = _measured(lambda text: 1e-4 * len(text))
     assert all(len(growth.seconds) < len(SIZES) for growth in cost.growth)

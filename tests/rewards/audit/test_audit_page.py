@@ -1,6 +1,7 @@
 """The page holds what was found, escaped, and nothing from outside."""
 
 import math
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -105,3 +106,13 @@ def test_lines():
 def test_rows(found):
     assert expectation_row(found.expectation[0]) == ("nothing for sure", "any chance", "0.167", "0.833", "+2")
     assert ("pairs of unlike texts paid the same", "10.0%") in group_rows(found.groups)
+
+
+def test_what_is_no_number_and_what_is_nothing_are_said_in_words(found):
+    unpaid = Finding("check", "finite", "raises", smallest=Example("", "", (World("t", 1.0, math.nan, math.nan),)))
+    slow = Finding("check", "growth", "slow", smallest=Example("<<<", "<<<", ()))
+    page = html_page(replace(found, findings=(unpaid, slow)))
+    assert "Paid <b>none</b>, the other <b>none</b>" in page
+    assert "nan" not in page
+    assert "<pre>(nothing)</pre>" in page
+    assert page.count("Paid <b>") == 1  # of the slow one it is the time that counts

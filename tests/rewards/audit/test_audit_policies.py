@@ -38,7 +38,14 @@ def test_policies_other_than_padding_and_hedging_are_not_exact(policy):
     exact = [is_exact(policy.write(Belief(scene, scene, (unlike(scene),))), scene) for scene in fits]
     if policy.name in ("padding", "leave_out", "hedge"):
         assert all(exact)
-    elif policy.name in ("first_k", "fragment", "lookalikes", "reference_pooling", "reference_stuffing"):
+    elif policy.name in (
+        "first_k",
+        "fragment",
+        "lookalikes",
+        "foreign_digits",
+        "reference_pooling",
+        "reference_stuffing",
+    ):
         assert not all(exact)  # by chance, or where there is nothing to shorten or to disguise
     else:
         assert not any(exact)
@@ -58,6 +65,7 @@ def test_policies_other_than_padding_and_hedging_are_not_exact(policy):
         ("all_attributes", 4 + 4),
         ("all_cells", 40),
         ("all_objects", 11),
+        ("mixed_up", 2),
         ("first_k", 2),
     ],
 )
@@ -78,6 +86,15 @@ def test_enumerations_hold_the_truth(name):
 def test_the_believed_value_of_a_cell_is_named_last(name):
     last = {record[:-1]: record for record in _write(name).pieces}
     assert set(SCENE.target) <= set(last.values())
+
+
+def test_mixing_up_keeps_every_field_and_no_record():
+    mixed = _write("mixed_up").pieces
+    assert not {*mixed} & {*SCENE.target}
+    assert {record[0] for record in mixed} == {record[0] for record in SCENE.target}
+    assert sorted(record[1:] for record in mixed) == sorted(record[1:] for record in SCENE.target)
+    alone = read_scenes(TVR, ["2.color.cyan"])[0]
+    assert _write("mixed_up", alone) == honest(alone)
 
 
 def test_hedging_names_both_the_likelier_last_and_leaving_out_neither():
@@ -101,17 +118,18 @@ def test_texts():
     assert _write("majority", majority=(SCENE.target[0],)).pieces == SCENE.target[:1]
 
 
-def test_lookalikes_are_other_characters_in_every_piece():
-    for piece, record in zip(_write("lookalikes").pieces, SCENE.target, strict=True):
+@pytest.mark.parametrize(("name", "kept"), [("lookalikes", str.isdigit), ("foreign_digits", str.isalpha)])
+def test_lookalikes_and_foreign_digits_are_other_characters_in_every_piece(name, kept):
+    for piece, record in zip(_write(name).pieces, SCENE.target, strict=True):
         plain = TVR.record_format.render(record)
         assert len(piece) == len(plain)
-        assert piece != plain
         assert not piece.isascii()
+        assert all(new == old for new, old in zip(piece, plain, strict=True) if kept(old))
 
 
 def test_what_cannot_be_shortened_or_disguised_stays_honest():
     scene = replace(draw_scenes(MULTIVIEW, 1)[0], target=(("w",),))
-    assert _write("fragment", scene) == _write("lookalikes", scene) == honest(scene)
+    assert _write("fragment", scene) == _write("lookalikes", scene) == _write("foreign_digits", scene) == honest(scene)
 
 
 def test_references():
@@ -130,3 +148,18 @@ def test_names_are_unique_and_say_something():
 def test_unlike_shares_nothing_where_that_is_possible(seed):
     (scene,) = draw_scenes(TVR, 1, seed=seed, changes=(1,))
     assert not set(unlike(scene)) & set(scene.target[0])
+
+
+def test_records_with_braces_are_written_as_they_are(tmp_path):
+    path = tmp_path / "braces.yaml"
+    path.write_text(
+        "name: braces\nkind: records\nfields: [{name: a, kind: open}, {name: b, kind: open}]\n"
+        "forms: ['<{{{a}}}: {b}>']\nreward: {tiers: [{fields: [a, b], pays: 1}]}\n"
+    )
+    (scene,) = draw_scenes(load_task(str(path)), 1)
+    for policy in POLICIES:
+        if "records" in policy.kinds:
+            text = write(policy.write(Belief(scene, scene, scene.target)), scene.task)
+            assert "{{" not in text
+            if policy.name.startswith("right_block"):
+                assert text.count("<{") == 2

@@ -3,6 +3,7 @@
 import json
 import math
 
+import numpy as np
 import pytest
 
 from rewards.audit import Finding, Groups, Payer, Search, as_dict, audit, draw_scenes
@@ -81,3 +82,31 @@ def test_the_learned_policy_may_be_left_out():
     with_search, without = _audit("paper", search=Search(rounds=2)), _audit("paper", search=None)
     assert with_search.policies == without.policies + 1
     assert "learned" not in {finding.name for finding in without.findings}
+
+
+def exact(completions, target):
+    return [
+        float(text.endswith(f"</think><answer>{gold}</answer>") and text.count("<answer>") == 1)
+        for text, gold in zip(completions, target, strict=True)
+    ]
+
+
+def test_what_depends_on_the_place_in_the_batch_is_one_finding_and_not_many():
+    def placed(completions, target, **_):
+        return [paid + 1e-3 * row for row, paid in enumerate(exact(completions, target))]
+
+    found = audit(Payer(placed), draw_scenes(TVR, 4), search=QUICK, timed=False)
+    assert {finding.name for finding in found.of("check")} <= {"batch_order", "batch_alone", "permutation"}
+    assert not found.of("incentive")
+    assert not found.of("exploit")
+
+
+def test_noise_is_one_finding_and_not_many():
+    rng = np.random.default_rng(0)
+
+    def noisy(completions, target, **_):
+        return [paid + rng.normal(0, 0.01) for paid in exact(completions, target)]
+
+    found = audit(Payer(noisy), draw_scenes(TVR, 4), search=QUICK, timed=False)
+    assert [finding.name for finding in found.of("check")] == ["deterministic"]
+    assert not found.of("incentive")

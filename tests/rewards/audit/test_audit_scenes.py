@@ -7,7 +7,17 @@ from hypothesis import strategies as st
 from parsers.records import parse_records
 from rewards.audit.drafts import honest
 from rewards.audit.payment import Payer, pay_drafts
-from rewards.audit.scenes import chain, draw_scenes, drop, drop_view, prompt_text, read_scenes, spell, target_text
+from rewards.audit.scenes import (
+    RECORDS,
+    chain,
+    draw_scenes,
+    drop,
+    drop_view,
+    prompt_text,
+    read_scenes,
+    spell,
+    target_text,
+)
 from rewards.errors import ConfigError, DataError
 from rewards.functions import TaskReward
 from rewards.tasks import load_task
@@ -99,3 +109,17 @@ def test_prompts_name_the_form_and_the_options():
     assert "index.attribute.value" in prompt_text(draw_scenes(TVR, 1)[0])
     assert "(A) to the left (B) to the right" in prompt_text(draw_scenes(MULTIVIEW, 1)[0])
     assert chain([]) == []
+
+
+def test_of_many_fields_there_are_not_too_many_records(tmp_path):
+    names = [f"f{number}" for number in range(8)]
+    fields = ", ".join(f"{{name: {name}, kind: integer}}" for name in names)
+    form = ", ".join(f"{{{name}}}" for name in names)
+    path = tmp_path / "many.yaml"
+    path.write_text(
+        f"name: many\nkind: records\nfields: [{fields}]\nforms: ['({form})']\n"
+        f"reward: {{tiers: [{{fields: [{', '.join(names)}], pays: 1}}]}}\n"
+    )
+    scene = draw_scenes(load_task(str(path)), 1)[0]
+    assert 2**8 <= len(scene.universe) <= RECORDS
+    assert all(len({record[at] for record in scene.universe}) >= 2 for at in range(8))

@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 
 from rewards.errors import ConfigError, DataError
 from rewards.functions import multiview_reward, tvr_reward
+from rewards.gold import pack_gold, unpack_gold
 from rewards.score import score_completion
 from trainers.data.export import TRAINERS, export, export_row, exported_gold
 from trainers.data.generate import Settings, generate
-from trainers.data.gold import pack_gold, unpack_gold
 from trainers.data.oracle import write_oracle_chains
 from trainers.data.training_rows import score_row
 
@@ -234,3 +234,31 @@ def test_gold_survives_packing(gold):
 def test_packed_gold_that_is_broken_is_named(text):
     with pytest.raises(DataError, match="the packed gold"):
         unpack_gold(text)
+
+
+WIRING = """\
+name: wiring
+kind: records
+fields: [{name: chip, kind: open}, {name: pin, kind: integer, range: [1, 16]}]
+forms: ["{chip}/{pin}"]
+reward: {tiers: [{fields: [chip, pin], pays: 2}]}
+"""
+
+
+@pytest.mark.parametrize("to", TRAINERS)
+def test_rows_of_a_task_of_the_users_own_and_the_wrong_gold_among_them(tmp_path, to):
+    task = tmp_path / "wiring.yaml"
+    task.write_text(WIRING, encoding="utf-8")
+    source = tmp_path / "rows.jsonl"
+    targets = ["U1/3", [["U1", 3]], "U1/17"]
+    source.write_text("".join(json.dumps({"prompt": "Name them.", "target": target}) + "\n" for target in targets))
+    errors = []
+    done = export(
+        source, tmp_path / "out.jsonl", to=to, task=str(task), on_error=lambda error: errors.append(str(error))
+    )
+    assert (done.written, done.failed) == (2, 1)
+    assert errors == [f"{source}:3: gold: target 'U1/17', character 4: '17' is not a pin (1 to 16)"]
+    for row in read(tmp_path / "out.jsonl"):
+        gold = exported_gold(row, to)
+        assert score_completion("<think>b</think><answer>U1/3</answer>", gold["target"], task=str(task)).total == 3.0
+        assert "wiring.yaml" not in str(row.get("data_source", row.get("datasource", "")))

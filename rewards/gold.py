@@ -28,8 +28,8 @@ def pack_gold(gold: Mapping[str, Any]) -> str:
     return json.dumps(dict(gold), ensure_ascii=False)
 
 
-def unpack_gold(text: str) -> dict[str, Any]:
-    """Return what `pack_gold` packed; any other string is a target.
+def unpack_gold(text: Any) -> dict[str, Any]:
+    """Return what `pack_gold` packed; any other string or value is a target.
 
     Raises:
         DataError: it begins like an object, but is none with a target.
@@ -37,7 +37,7 @@ def unpack_gold(text: str) -> dict[str, Any]:
     >>> unpack_gold("2.color.cyan")
     {'target': '2.color.cyan'}
     """
-    if not text.lstrip().startswith("{"):
+    if not isinstance(text, str) or not text.lstrip().startswith("{"):
         return {"target": text}
     try:
         gold = json.loads(text)

@@ -1,0 +1,77 @@
+"""Texts that are hard on parsers: one piece, repeated, for each way in which work could grow faster than the text."""
+
+from __future__ import annotations
+
+from itertools import count
+
+COMPLETION_FAMILIES = {
+    "less-than": "<",
+    "openers": "<think>",
+    "closers": "</think>",
+    "answer openers": "<answer>",
+    "answer closers": "</answer>",
+    "empty answers": "<answer></answer>",
+    "empty reasoning": "<think></think>",
+    "whole completions": "<think>a</think><answer>b</answer>",
+    "mentioned answers": "a<answer>b</answer>",
+    "half tags": "</thin",
+    "spaces": " ",
+    "newlines": "\n",
+    "tag and space": "</think> ",
+    "brackets": "[",
+    "letters": "a",
+}
+"""Name -> what is repeated. Each is tried in all the places of `WRAPS`."""
+
+WRAPS = {
+    "bare": "{}",
+    "in the reasoning": "<think>{}</think><answer>a</answer>",
+    "in the answer": "<think>a</think><answer>{}</answer>",
+}
+"""Where in a completion the repeated text stands."""
+
+ANSWER_FAMILIES = {
+    "brackets": "[",
+    "closed brackets": "[]",
+    "open lists": "[2,",
+    "nested pairs": "[[2]",
+    "parentheses": "(",
+    "pairs": "()",
+    "call heads": "change_color(",
+    "calls": "change_color(2, 'cyan') ",
+    "records": "2.color.cyan, ",
+    "records without separator": "2.color.cyan ",
+    "half records": "2.color.",
+    "faults": "2.color.cyna,",
+    "digits": "7",
+    "dots": ".",
+    "commas": ",",
+    "newlines": "\n",
+    "spaces": " ",
+    "space and comma": "  ,",
+    "quotes": '"',
+    "emphasis": "*",
+    "hyphens": "front-",
+    "none": "none ",
+    "letters": "a",
+    "odd digits": "\u0662",
+    "surrogates": "\ud800",
+}
+"""Name -> what is repeated."""
+
+
+def repeated(unit: str, size: int) -> str:
+    """Return a unit as often as it fits into *size* characters."""
+    return unit * (size // len(unit))
+
+
+def numbered(unit: str, size: int) -> str:
+    """Return a unit with other digits each time, so that no piece is remembered from before."""
+    pieces, length = [], 0
+    for number in count(100):
+        piece = unit.replace("2", str(number))
+        length += len(piece)
+        if length > size:
+            break
+        pieces.append(piece)
+    return "".join(pieces)

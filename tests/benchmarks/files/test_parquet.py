@@ -1,0 +1,26 @@
+"""Parquet is read page by page and into the system's memory."""
+
+import pytest
+
+from benchmarks.files.rows import CHUNK_ROWS, read_chunks
+
+pa = pytest.importorskip("pyarrow")
+parquet = pytest.importorskip("pyarrow.parquet")
+
+
+def test_a_large_row_group_comes_in_chunks_and_is_never_in_memory_whole(tmp_path):
+    path = tmp_path / "one.parquet"
+    count = 30 * CHUNK_ROWS
+    table = pa.table({"id": range(count), "completion": ["x" * 1000 + str(number) for number in range(count)]})
+    parquet.write_table(table, path, row_group_size=count)
+    size = table.nbytes
+    del table
+    before = pa.default_memory_pool()
+    seen = 0
+    for chunk in read_chunks(str(path)):
+        assert len(chunk.rows) <= CHUNK_ROWS
+        assert [row["id"] for row in chunk.rows] == list(range(seen, seen + len(chunk.rows)))
+        assert before.bytes_allocated() + pa.system_memory_pool().bytes_allocated() < size / 3
+        seen += len(chunk.rows)
+    assert seen == count
+    assert pa.default_memory_pool().backend_name == before.backend_name
