@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -82,17 +83,24 @@ def generate(directory: Path, workers: int, attributes: tuple[str, ...], **optio
     """
     from trainers.data.generate import Settings
     from trainers.data.generate import generate as generate_data
+    from trainers.data.mitsuba_render import denoises
     from trainers.data.scenes import check_attributes
 
     settings = Settings(attributes=check_attributes(attributes), **options)
-    with _files_named(), _progress() as bar:
-        task = bar.add_task("scenes", total=settings.count)
-        path = generate_data(
-            directory,
-            settings,
-            workers=workers,
-            on_progress=lambda done, total: bar.update(task, completed=done, total=total),
-        )
+    if settings.images == "mitsuba" and not denoises():
+        click.echo("note: pyoidn is not installed, so the images stay grainy", err=True)
+    try:
+        with _files_named(), _progress() as bar:
+            task = bar.add_task("scenes", total=settings.count)
+            path = generate_data(
+                directory,
+                settings,
+                workers=workers,
+                on_progress=lambda done, total: bar.update(task, completed=done, total=total),
+            )
+    except KeyboardInterrupt:
+        click.echo("interrupted; the same command goes on", err=True)
+        sys.exit(130)
     click.echo(f"{path}: {settings.count} scenes")
 
 
@@ -115,27 +123,40 @@ def _progress() -> Progress:
     return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
+def _data_file(path: Path) -> Path:
+    """Return a ``data.jsonl``: of the folder that holds it, or itself."""
+    return path / "data.jsonl" if path.is_dir() else path
+
+
 @data.command()
 @click.argument("file", type=click.Path(path_type=Path), metavar="FILE")
 @click.option("--index", type=int, default=0, show_default=True, help="Place in the file, from 0.")
 @click.option("--out", type=click.Path(path_type=Path), help="PNG to write.  [default: scene-INDEX.png]")
 def show(file: Path, index: int, out: Path | None) -> None:
-    """Draw one sample of FILE (a data.jsonl) with its changes, or its question, as a PNG."""
+    """Draw one sample of FILE (a data.jsonl, or its folder) with its changes, or its question, as a PNG."""
     from trainers.data.show import read_sample, show_sample
 
-    target = out or Path(f"scene-{index}.png")
+    data_file, target = _data_file(file), out or Path(f"scene-{index}.png")
+    sheet = show_sample(read_sample(data_file, index), data_file.parent)
     with _files_named():
-        show_sample(read_sample(file, index), file.parent).save(target)
+        try:
+            sheet.save(target)
+        except ValueError as error:  # a suffix that is no image's
+            raise click.ClickException(f"{target}: {error}") from None
     click.echo(str(target))
 
 
 @data.command()
 @click.argument("file", type=click.Path(path_type=Path), metavar="FILE")
 def check(file: Path) -> None:
-    """Name every line of FILE (a data.jsonl) that breaks a rule of TRANCE, and the rule."""
+    """Name every line of FILE (a data.jsonl, or its folder) that breaks a rule, and the rule.
+
+    Scenes must keep the rules of TRANCE; of multi-view questions the images must show what they should, and the answer
+    must be right.
+    """
     from trainers.data.check import check_file
 
-    count = 0
+    file, count = _data_file(file), 0
     for line in check_file(file):
         count += 1
         click.echo(line)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rewards.explain_questions import QuestionExplanation, View
     from rewards.tasks import Task
     from rewards.tiered import Record
-    from star_cli.explain import Case, Explained
+    from star_cli.explained import Case, Explained
 
 
 def as_data(case: Case, explained: Explained) -> dict[str, Any]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rewards.explain import Prediction
     from rewards.explain_questions import QuestionExplanation, View
     from rewards.tasks import Task
-    from star_cli.explain import Case, Explained
+    from star_cli.explained import Case, Explained
 
 _INDENT = 2
 

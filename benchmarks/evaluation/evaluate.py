@@ -13,10 +13,10 @@ from benchmarks.evaluation.known import COLUMNS, find_benchmark, find_protocols,
 from benchmarks.evaluation.plan import Plan, make_report
 from benchmarks.evaluation.tally import EvaluationTally
 from benchmarks.files.blocks import read_block
+from benchmarks.files.chunks import CHUNK_ROWS, END, BadRow, Chunk, Position
 from benchmarks.files.columns import find_columns
 from benchmarks.files.gold import read_gold
 from benchmarks.files.output import Output, fingerprint
-from benchmarks.files.rows import CHUNK_ROWS, END, BadRow, Chunk, Position
 from benchmarks.files.scoring import Progress, score_files
 from rewards.errors import ConfigError, DataError
 

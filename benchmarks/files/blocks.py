@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from benchmarks.files.chunks import BadRow
 from benchmarks.files.columns import MISSING, unwrap
 from benchmarks.files.gold import join_key, shorten
-from benchmarks.files.rows import BadRow
 from rewards.errors import DataError
 from rewards.messages import completion_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from benchmarks.files.chunks import Chunk
     from benchmarks.files.columns import Columns
     from benchmarks.files.gold import Gold
-    from benchmarks.files.rows import Chunk
 
 
 @dataclass(frozen=True, slots=True)

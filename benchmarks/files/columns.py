@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from benchmarks.files.rows import BadRow, column_names
+from benchmarks.files.chunks import BadRow, column_names
 from rewards.errors import ConfigError, DataError
 from rewards.functions import TARGET_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from benchmarks.files.rows import Chunk
+    from benchmarks.files.chunks import Chunk
 
     Rows = Collection[Mapping[str, Any]]
 

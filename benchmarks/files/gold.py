@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import msgspec
 
+from benchmarks.files.chunks import BadRow
 from benchmarks.files.columns import MISSING, ROLES, Columns, find_columns
-from benchmarks.files.rows import BadRow, read_chunks
+from benchmarks.files.rows import read_chunks
 from rewards.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from benchmarks.files.chunks import Chunk
     from benchmarks.files.columns import Names
-    from benchmarks.files.rows import Chunk
 
 On = Literal["id", "prompt"]
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from benchmarks.files.blocks import read_block
+from benchmarks.files.chunks import BadRow
 from benchmarks.files.columns import MISSING, Columns, find_columns
 from benchmarks.files.gold import join_key
-from benchmarks.files.rows import BadRow, read_chunks
+from benchmarks.files.rows import read_chunks
 from rewards.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from benchmarks.files.chunks import Chunk
     from benchmarks.files.gold import Gold
-    from benchmarks.files.rows import Chunk
 
 
 class Row(NamedTuple):

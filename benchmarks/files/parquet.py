@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.extras import need
-from benchmarks.files.rows import BLOCK, CHUNK_ROWS, Chunk, Position
+from benchmarks.files.chunks import BLOCK, CHUNK_ROWS, Chunk, Position
 from rewards.errors import DataError
 
 if TYPE_CHECKING:

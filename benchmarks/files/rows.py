@@ -9,11 +9,13 @@ import sys
 import zlib
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from benchmarks.files.chunks import BLOCK, CHUNK_ROWS, END, START, BadRow, Chunk, Position
 from benchmarks.files.foreign import foreign_kind
+from benchmarks.files.parquet import parquet_chunks
 from rewards.errors import DataError
 
 if TYPE_CHECKING:
@@ -21,10 +23,6 @@ if TYPE_CHECKING:
 
     Stream = io.BufferedReader | gzip.GzipFile
 
-BLOCK = 64 * 1024
-"""Bytes that are decoded at a time. More are slower: from 128 KB on, each block is fetched from the system anew."""
-CHUNK_ROWS = 1024
-"""Rows after which a chunk ends."""
 CHUNK_BYTES = 4 * 1024 * 1024
 """Bytes after which a chunk ends, however few rows they hold."""
 MAX_LINE = 64 * 1024 * 1024
@@ -37,54 +35,6 @@ _HEAD = 512  # bytes by which files of other kinds are told
 _KINDS = {list: "a list", str: "a string", bool: "true or false", type(None): "null"}
 _decode = msgspec.json.Decoder().decode
 _decode_lines = msgspec.json.Decoder().decode_lines
-
-
-class BadRow(NamedTuple):
-    """What takes the place of a row that could not be read."""
-
-    message: str
-
-
-class Position(NamedTuple):
-    """A place between two chunks of a file.
-
-    Attributes:
-        offset: bytes before it, after decompression; of Parquet, rows. Or `END`.
-        line: lines before it; of Parquet, rows.
-    """
-
-    offset: int = 0
-    line: int = 0
-
-
-START = Position()
-END = -1
-"""The offset after which nothing more can be read."""
-
-
-class Chunk(NamedTuple):
-    """Some consecutive rows of one file. Where a file is cut into chunks depends on nothing but the file.
-
-    Attributes:
-        path: the file as it was named; ``-`` is standard input.
-        rows: the rows, (rows,).
-        lines: the line of each row, from 1; of Parquet, the number of the row, from 1.
-        items: where a line holds several rows (ms-swift's tables), the place of each in its line, from 0; else None.
-        end: where the next chunk begins.
-        read: share of the file that has been read, in [0, 1]; None where its size is unknown.
-    """
-
-    path: str
-    rows: Sequence[dict[str, Any] | BadRow]
-    lines: Sequence[int]
-    items: Sequence[int] | None
-    end: Position
-    read: float | None
-
-    def place(self, row: int) -> str:
-        """Return ``file:line`` of a row."""
-        item = "" if self.items is None else f"[{self.items[row]}]"
-        return f"{self.path}:{self.lines[row]}{item}"
 
 
 def read_chunks(path: str, *, start: Position = START, names: Sequence[str] | None = None) -> Iterator[Chunk]:
@@ -108,8 +58,6 @@ def read_chunks(path: str, *, start: Position = START, names: Sequence[str] | No
         if magic.startswith(_PARQUET):
             if is_stream(path):
                 raise DataError(f"{path}: Parquet is read from its end, which a stream does not have; name the file")
-            from benchmarks.files.parquet import parquet_chunks  # noqa: PLC0415  it needs the chunks of this module
-
             yield from parquet_chunks(path, start, names)
             return
         if not magic.startswith(_GZIP) and (wrong := foreign_kind(path, raw.peek()[:_HEAD])):
@@ -121,15 +69,6 @@ def read_chunks(path: str, *, start: Position = START, names: Sequence[str] | No
 def is_stream(path: str) -> bool:
     """Return whether a file can be read only once: standard input or a pipe."""
     return path == "-" or (Path(path).exists() and not Path(path).is_file() and not Path(path).is_dir())
-
-
-def column_names(chunk: Chunk) -> list[str]:
-    """Return the columns of a chunk's rows, in order of their appearance."""
-    seen: dict[str, None] = {}
-    for row in chunk.rows:
-        if not isinstance(row, BadRow):
-            seen.update(dict.fromkeys(row))
-    return list(seen)
 
 
 @contextmanager

@@ -11,18 +11,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from benchmarks.files.blocks import read_block
+from benchmarks.files.chunks import START, BadRow, Position
 from benchmarks.files.columns import MISSING, ROLES, find_columns
-from benchmarks.files.rows import START, BadRow, Position, is_stream, read_chunks
+from benchmarks.files.rows import is_stream, read_chunks
 from rewards.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from benchmarks.files.blocks import Block
+    from benchmarks.files.chunks import Chunk
     from benchmarks.files.columns import Columns, Names
     from benchmarks.files.gold import Gold
     from benchmarks.files.output import Output
-    from benchmarks.files.rows import Chunk
 
 
 class Scored(NamedTuple):

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from benchmarks.files.blocks import read_block
+from benchmarks.files.chunks import BadRow
 from benchmarks.files.columns import find_columns
-from benchmarks.files.rows import BadRow, read_chunks
+from benchmarks.files.rows import read_chunks
 from rewards.errors import DataError
 
 if TYPE_CHECKING:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from benchmarks.evaluation.known import COLUMNS, find_benchmark
 from benchmarks.evaluation.tvr import read_prediction, written_answer
 from benchmarks.files.blocks import read_block
+from benchmarks.files.chunks import BadRow
 from benchmarks.files.columns import find_columns
 from benchmarks.files.gold import read_gold
-from benchmarks.files.rows import BadRow, read_chunks
+from benchmarks.files.rows import read_chunks
 from benchmarks.report.content import Grid, Passage
 from benchmarks.report.pictures import thumbnails
 from benchmarks.report.runs import source_files
@@ -22,7 +23,7 @@ from rewards.messages import completion_text
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
-    from benchmarks.files.rows import Chunk
+    from benchmarks.files.chunks import Chunk
     from benchmarks.report.runs import Run
 
 _LOOKED_FOR: Final = COLUMNS | {

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 
 from benchmarks.files.blocks import number_of
-from benchmarks.files.rows import BadRow, read_chunks
+from benchmarks.files.chunks import BadRow
+from benchmarks.files.rows import read_chunks
 from benchmarks.mindcube.settings import OUTSIDE_OVERALL
 from rewards.errors import DataError
 

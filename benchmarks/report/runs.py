@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.evaluation.evaluate import evaluate
 from benchmarks.evaluation.known import PROTOCOLS
-from benchmarks.files.rows import BadRow, read_chunks
+from benchmarks.files.chunks import BadRow
+from benchmarks.files.rows import read_chunks
 from benchmarks.report.row_scores import RowScores, of_evaluation, of_scores_file
 from benchmarks.report.training import SUFFIXES, Training, completion_files, read_training
 from rewards.errors import ConfigError, DataError

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
+from benchmarks.files.chunks import BadRow
 from benchmarks.files.columns import ROLES
-from benchmarks.files.rows import BadRow, read_chunks
+from benchmarks.files.rows import read_chunks
 from rewards.errors import DataError
 from rewards.messages import completion_text
 

@@ -75,17 +75,19 @@ def images(rounds: int) -> None:
         if find_spec(module) is None:
             print(f"{backend}: {module} is not installed")
             continue
+        name = backend
         if backend == "mitsuba":
-            from trainers.data.mitsuba_render import use_threads
+            from trainers.data.mitsuba_render import denoises, use_threads
 
             use_threads(1)
+            name += ", denoised" if denoises() else ", not denoised"
         for size in SIZES:
 
             def draw(backend: str = backend, size: Any = size) -> None:
                 for scene, view, final in made:
                     render(scene, view, size, backend, final=final)
 
-            report(f"{backend}, {size} px", rate(draw, len(made), rounds))
+            report(f"{name}, {size} px", rate(draw, len(made), rounds))
 
 
 def gpu(device: str, rounds: int) -> None:

@@ -93,3 +93,24 @@ def test_show_draws_a_sample(tmp_path):
     assert out.read_bytes().startswith(b"\x89PNG")
     beyond = run("show", tmp_path / "set" / "data.jsonl", "--index", 2)
     assert "there is no sample 2; it has 2, counted from 0" in beyond.stderr
+
+
+def test_show_and_check_take_the_folder_and_show_refuses_what_is_no_image(tmp_path):
+    pytest.importorskip("torch")
+    assert run("generate", tmp_path / "set", "--count", 1).exit_code == 0
+    assert run("check", tmp_path / "set").stdout == f"{tmp_path / 'set' / 'data.jsonl'}: no rule is broken\n"
+    assert run("show", tmp_path / "set", "--out", tmp_path / "sample.jpg").exit_code == 0
+    assert (tmp_path / "sample.jpg").read_bytes().startswith(b"\xff\xd8")
+    wrong = run("show", tmp_path / "set", "--out", tmp_path / "sample.text")
+    assert wrong.exit_code == 1
+    assert wrong.stderr == f"Error: {tmp_path / 'sample.text'}: unknown file extension: .text\n"
+
+
+def test_an_interrupted_run_says_how_to_go_on(tmp_path, monkeypatch):
+    def interrupt(*_args, **_options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("trainers.data.generate.generate", interrupt)
+    result = run("generate", tmp_path / "set", "--count", 1)
+    assert result.exit_code == 130
+    assert result.stderr == "interrupted; the same command goes on\n"

@@ -1,4 +1,4 @@
-"""Whether scenes keep the rules of TRANCE: for data that someone else made."""
+"""Whether scenes keep the rules of TRANCE, and questions are true: for data that someone else made."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from rewards.errors import DataError
 from trainers.data.layout import IMAGES, read_lines
 from trainers.data.plans import STEPS
 from trainers.data.records import from_record
+from trainers.data.ring_check import check_question
 from trainers.data.rules import RULES, Course, after, broken_rule, kind_of_move
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def _written(options: Any) -> str:
 
 
 def check_file(path: Path, *, repeats: bool = True) -> Iterator[str]:
-    """Yield what is wrong in a ``data.jsonl``, each as ``file:line: rule: explanation``.
+    """Yield what is wrong in a ``data.jsonl`` of scenes or of questions, each as ``file:line: rule: explanation``.
 
     A line that is wrong costs no other line.
 
@@ -109,13 +110,16 @@ def check_file(path: Path, *, repeats: bool = True) -> Iterator[str]:
         if isinstance(record, DataError):
             yield str(record)
             continue
-        yield from (f"{where}: {text}" for text in check_scene(record, repeats=repeats))
+        asks = record.get("task") == "multiview"
+        wrong = check_question(record) if asks else check_scene(record, repeats=repeats)
+        yield from (f"{where}: {text}" for text in wrong)
         for name in _image_names(record):
             if not (path.parent / IMAGES / name).is_file():
                 yield f"{where}: image: {IMAGES}/{name} is not there"
 
 
 def _image_names(record: Mapping[str, Any]) -> list[str]:
-    states = record.get("states")
+    states, listed = record.get("states"), record.get("images")
     found = [state.get("images") for state in states if isinstance(state, dict)] if isinstance(states, list) else []
-    return [str(name) for images in found if isinstance(images, dict) for name in images.values()]
+    named = [str(name) for images in found if isinstance(images, dict) for name in images.values()]
+    return named + [str(name) for name in listed] if isinstance(listed, list) else named

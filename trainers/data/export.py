@@ -51,11 +51,13 @@ def export_row(row: Row, where: str, folder: Path, *, to: str, stage: str, task:
 
     Raises:
         DataError: the row lacks something, or its prompt holds what stands for an image.
-        ConfigError: the trainer has no such stage.
+        ConfigError: the trainer has no such stage, or none for rows with images.
     """
     if stage == "sft" and to == "easyr1":
-        raise ConfigError("EasyR1 trains by reinforcement learning only; export chains to trl, swift, verl or openrlhf")
+        raise ConfigError("EasyR1 trains by reinforcement learning only; export chains to trl, swift or verl")
     images = [str(image.resolve()) for image in image_files(row, folder, where)]
+    if stage == "sft" and to == "openrlhf" and images:
+        raise ConfigError("OpenRLHF's SFT looks at no images; export chains with images to trl, swift or verl")
     prompt = str(row["prompt"])
     if to != "trl":
         for placeholder in _PLACEHOLDERS:
@@ -144,12 +146,13 @@ def export(
         on_progress: takes the number done.
 
     Raises:
-        ConfigError: the trainer is unknown or has no such stage, or pyarrow is not installed.
+        ConfigError: the trainer is unknown, has no such stage or cannot read such a file, or pyarrow is not installed.
         DataError: the source cannot be opened.
     """
     if to not in TRAINERS or stage not in (None, *STAGES):
         raise ConfigError(f"{to!r} and {stage!r}: expected one of {', '.join(TRAINERS)} and one of {', '.join(STAGES)}")
     counts = {"read": 0, "written": 0}
+    packed = out.suffix == ".parquet"
 
     def exported() -> Iterator[dict[str, Any]]:
         chosen = stage
@@ -159,6 +162,8 @@ def export(
                 if isinstance(row, DataError):
                     raise row
                 chosen = chosen or ("sft" if any(row.get(name) is not None for name in COMPLETIONS) else "rl")
+                if to == "verl" and chosen == "sft" and not packed:
+                    raise ConfigError(f"verl reads chains from Parquet only; name the output {out.stem}.parquet")
                 made = export_row(row, where, rows_file(source).parent, to=to, stage=chosen, task=task)
             except DataError as error:
                 if on_error is not None:
@@ -169,7 +174,7 @@ def export(
             if on_progress is not None:
                 on_progress(counts["read"], None)
 
-    if out.suffix == ".parquet":
+    if packed:
         _write_parquet(out, exported())
     else:
         with whole_file(out) as file:

@@ -10,11 +10,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import as_completed
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
-from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,12 +21,14 @@ from rewards.errors import ConfigError
 from trainers.data.cameras import VIEWS
 from trainers.data.data_card import write_generated_card
 from trainers.data.layout import DATA, IMAGES, METADATA, write_image, write_vocabulary, write_whole
+from trainers.data.mitsuba_render import denoises
 from trainers.data.records import image_name, to_record
 from trainers.data.render import BACKENDS, render, width_height
 from trainers.data.ring_questions import ring_item
 from trainers.data.ring_rows import draw_views, ring_record, ring_row, view_image_name
 from trainers.data.rows import tvr_rows
 from trainers.data.scenes import check_attributes, generate_scene
+from trainers.data.workers import worker_pool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -130,7 +130,7 @@ def generate(
         else:
             write_vocabulary(target)
         _join(target, settings, DATA)  # the data last: where it is, all is done
-    shutil.rmtree(target / PARTS, ignore_errors=True)
+    _clear(target)
     report(settings.count, settings.count)
     return target / DATA
 
@@ -139,9 +139,18 @@ def _silent(_done: int, _total: int) -> None:
     pass
 
 
+def _clear(target: Path) -> None:
+    """Remove the pieces, and what a kill left half written."""
+    shutil.rmtree(target / PARTS, ignore_errors=True)
+    for half in target.rglob(".*.partial"):
+        half.unlink()
+
+
 def _claim(target: Path, settings: Settings) -> None:
     """Make the folder this data set's, or see that it already is."""
     wanted = json.loads(json.dumps(asdict(settings)))
+    if settings.images == "mitsuba":
+        wanted["denoised"] = denoises()  # so that no set is of two kinds of pictures
     target.mkdir(parents=True, exist_ok=True)
     file = target / SETTINGS
     if not file.exists():
@@ -187,14 +196,9 @@ def _made(target: Path, settings: Settings, missing: list[range], workers: int) 
     if workers == 1:
         yield from (make_piece(target, settings, piece) for piece in missing)
         return
-    pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=_alone, initargs=(settings.images,))
-    try:
+    with worker_pool(workers, _alone, (settings.images,)) as pool:
         for future in as_completed([pool.submit(make_piece, target, settings, piece) for piece in missing]):
             yield future.result()
-    except BrokenProcessPool:
-        raise ConfigError("a worker was killed (out of memory?); the same command again goes on") from None
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 def _alone(images: str) -> None:

@@ -100,8 +100,13 @@ def _without_dots(image: npt.NDArray[np.float32], on_object: npt.NDArray[np.bool
     return np.ascontiguousarray(image * scale[..., None], dtype=np.float32)
 
 
+def denoises() -> bool:
+    """Whether pictures are denoised here: ``pyoidn`` has no wheels for some platforms."""
+    return find_spec("pyoidn") is not None
+
+
 def _denoised(image: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    if find_spec("pyoidn") is None:
+    if not denoises():
         return image
     return np.asarray(import_module("pyoidn").denoise(image, hdr=True, quality="high"))
 

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import partial
-from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from benchmarks.datasets import load
@@ -26,6 +24,7 @@ from trainers.data.lines import json_line, whole_file
 from trainers.data.prepared_rows import prepared_row, stored_images
 from trainers.data.sampling import count, divide_groups, draw, draw_order, quotas
 from trainers.data.training_rows import score_row
+from trainers.data.workers import worker_pool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -286,5 +285,5 @@ def _mapped(function: Callable[[T], R], items: Iterable[T], workers: int) -> Ite
     if workers == 1:
         yield from map(function, items)
         return
-    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
+    with worker_pool(workers) as pool:
         yield from pool.map(function, items, chunksize=8)

@@ -116,7 +116,7 @@ def ring_item(seed: int, index: int) -> tuple[RingScene, Question]:
     rng = stream(seed, _STREAM, index)
     kind, number = KINDS[index % len(KINDS)], index // len(KINDS)
     place = int(stream(seed, _STREAM, 0, KINDS.index(kind), number // _ROUND).permutation(_ROUND)[number % _ROUND])
-    least = 3 if kind == "beside" else 2
+    least = 3 if kind in ("beside", "closer") else 2  # enough for an object at each place that is asked about
     views = int(rng.integers(least, QUARTERS + 1))
     scene = ring_scene(seed, index, tuple(rng.permutation(QUARTERS)[:views].tolist()))
     return scene, _ASK[kind](scene, Draw(rng, place))
@@ -194,16 +194,18 @@ def _objects_around(scene: RingScene, draw: Draw, right: int) -> tuple[tuple[str
 
 
 def _closer(scene: RingScene, draw: Draw) -> Question:
-    """Ask which of two objects is closer, where at least one is not in the image."""
-    view = draw.one_of(range(len(scene.quarters)))
-    seen = seen_in(scene, view)
-    far = {index: distance_to_camera(scene, view, index) for index in range(len(scene.names))}
-    pairs = [
-        (one, other)
-        for one, other in permutations(far, 2)
-        if MARGIN * far[one] <= far[other] and not {one, other} <= set(seen)
-    ]
-    one, other = draw.one_of(pairs)
+    """Ask whether one of two objects is closer, where at least one is not in the image.
+
+    What the image shows beyond the middle is farther away than all else, wherever that is, so it is never asked about.
+    One of the pair is the closer one as often as the farther one, as it would not be by chance.
+    """
+    pairs: dict[tuple[bool, bool], list[tuple[int, int, int]]] = {}
+    for view in range(len(scene.quarters)):
+        far = {index: distance_to_camera(scene, view, index) for index in (*PAIR, *_unseen(scene, view))}
+        for one, other in permutations(far, 2):
+            if MARGIN * far[one] <= far[other] and not {one, other} <= set(PAIR):
+                pairs.setdefault((one in PAIR, other in PAIR), []).append((view, one, other))
+    view, one, other = draw.one_of(pairs[draw.one_of(sorted(pairs))])
     answer = "no" if draw.place % 2 else "yes"
     one, other = (other, one) if answer == "no" else (one, other)
     text = draw.text("closer", None, view=view + 1, one=scene.names[one], other=scene.names[other])

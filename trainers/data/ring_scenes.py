@@ -77,7 +77,7 @@ def ring_scene(seed: int, index: int, quarters: tuple[int, ...]) -> RingScene:
     rng = stream(seed, _STREAM, index)
     for _ in range(_ATTEMPTS):
         scene = _attempt(rng, quarters)
-        if _is_clear(scene):
+        if is_clear(scene):
             return scene
     raise RuntimeError(f"no ring scene found for seed {seed}, item {index}, views {quarters}")
 
@@ -122,7 +122,7 @@ def _places(rng: np.random.Generator, slots: tuple[int | None, ...], turn: float
     return positions
 
 
-def _is_clear(scene: RingScene) -> bool:
+def is_clear(scene: RingScene) -> bool:
     """Whether every image shows three objects, each whole and well seen, and nothing of any other."""
     bodies = scene.bodies()
     for view, camera in enumerate(scene.stage.cameras):

@@ -10,7 +10,7 @@ import numpy as np
 from rewards.errors import DataError
 from trainers.data.layout import IMAGES
 from trainers.data.ring_rows import draw_views, read_ring_record, view_image_name
-from trainers.data.show import CAPTION, COLORS, HEIGHT, INK, PAPER
+from trainers.data.show_style import CAPTION, COLORS, HEIGHT, INK, PAPER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,6 +15,8 @@ from trainers.data.layout import IMAGES, read_lines
 from trainers.data.records import from_record
 from trainers.data.render import render
 from trainers.data.ring_rows import read_ring_record
+from trainers.data.ring_show import show_question
+from trainers.data.show_style import CAPTION, COLORS, HEIGHT, INK, PAPER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,11 +24,6 @@ if TYPE_CHECKING:
 
     from trainers.data.records import Scene
     from trainers.data.render import Image
-
-HEIGHT: Final = 360  # of each panel, pixels
-CAPTION: Final = 26  # height of a line of text, pixels
-COLORS: Final = ("#ffd400", "#00e5ff", "#ff5cf4", "#7dff5c")  # of the first, second, third, fourth change
-INK, PAPER = "#f0f0f0", "#202124"
 
 
 def read_sample(path: Path, index: int) -> dict[str, Any]:
@@ -70,8 +67,6 @@ def show_sample(record: Mapping[str, Any], folder: Path) -> Any:
         raise ConfigError("drawing a sample needs Pillow: pip install 'star-r1[report]'") from None
 
     if record.get("task") == "multiview":
-        from trainers.data.ring_show import show_question
-
         return show_question(record, folder)
     scene = from_record(record)
     panels = [_panel(record, scene, folder, "center", final=False)]

@@ -11,7 +11,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
-from benchmarks.files.rows import BadRow, read_chunks
+from benchmarks.files.chunks import BadRow
+from benchmarks.files.rows import read_chunks
 from rewards.errors import ConfigError, DataError
 from rewards.functions import TARGET_COLUMNS
 from rewards.messages import completion_text

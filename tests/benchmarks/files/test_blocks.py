@@ -5,9 +5,9 @@ from hashlib import blake2b
 import pytest
 
 from benchmarks.files.blocks import read_block
+from benchmarks.files.chunks import START, BadRow, Chunk
 from benchmarks.files.columns import find_columns
 from benchmarks.files.gold import Gold, GoldRow
-from benchmarks.files.rows import START, BadRow, Chunk
 
 GROUP_OF_TVR_001 = int.from_bytes(blake2b(b'["tvr-001"]', digest_size=8).digest(), "little")
 GOOD = {"completion": "c", "target": "t"}

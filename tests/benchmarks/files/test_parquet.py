@@ -2,7 +2,8 @@
 
 import pytest
 
-from benchmarks.files.rows import CHUNK_ROWS, read_chunks
+from benchmarks.files.chunks import CHUNK_ROWS
+from benchmarks.files.rows import read_chunks
 
 pa = pytest.importorskip("pyarrow")
 parquet = pytest.importorskip("pyarrow.parquet")

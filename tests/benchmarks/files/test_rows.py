@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.files import rows as module
-from benchmarks.files.rows import END, START, BadRow, Position, column_names, is_stream, read_chunks
+from benchmarks.files.chunks import END, START, BadRow, Position, column_names
+from benchmarks.files.rows import is_stream, read_chunks
 from rewards.errors import DataError
 
 

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.files.blocks import Block
-from benchmarks.files.rows import START, Chunk
+from benchmarks.files.chunks import START, Chunk
 from benchmarks.rollouts.scoring import RewardScorer
 from rewards.score import resolve, score_batch, score_completion
 from rewards.tasks import load_task

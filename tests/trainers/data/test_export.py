@@ -120,13 +120,70 @@ def test_chains_are_exported_for_sft(folder, tmp_path):
         "openrlhf": {"input": user["content"], "output": reply["content"]},
     }
     for to, first in expected.items():
-        assert export(folder / "ring-chains.jsonl", tmp_path / f"{to}.jsonl", to=to).written == 8
-        assert read(tmp_path / f"{to}.jsonl")[0] == first
+        out = tmp_path / f"{to}{'.parquet' if to == 'verl' else '.jsonl'}"
+        assert export(folder / "ring-chains.jsonl", out, to=to).written == 8
+        assert (pq.read_table(out).to_pylist() if to == "verl" else read(out))[0] == first
     assert export(folder / "ring-chains.jsonl", tmp_path / "rl.jsonl", to="trl", stage="rl").written == 8
     assert "completion" not in read(tmp_path / "rl.jsonl")[0]
     with pytest.raises(ConfigError, match="EasyR1 trains by reinforcement learning only"):
         export(folder / "ring-chains.jsonl", tmp_path / "no.jsonl", to="easyr1")
     assert not (tmp_path / "no.jsonl").exists()
+
+
+def test_what_a_trainer_could_not_read_is_refused(folder, tmp_path):
+    chains = folder / "ring-chains.jsonl"
+    with pytest.raises(ConfigError, match="verl reads chains from Parquet only; name the output chains.parquet"):
+        export(chains, tmp_path / "chains.jsonl", to="verl")
+    with_image = tmp_path / "with-image.jsonl"
+    (tmp_path / "a.png").touch()
+    with_image.write_text(json.dumps({**read(chains)[0], "images_file_names": ["a.png"]}) + "\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match="OpenRLHF's SFT looks at no images"):
+        export(with_image, tmp_path / "out.jsonl", to="openrlhf")
+    assert not list(tmp_path.glob("*chains*")) + list(tmp_path.glob("out*"))
+    assert export(with_image, tmp_path / "rl.jsonl", to="openrlhf", stage="rl").written == 1
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("kind", ["json", "parquet"])
+def test_trl_trains_on_exported_files_as_they_are(start, tmp_path, kind):
+    """Both of TRL's own trainers, with nothing of this project between file and trainer but the reward."""
+    trl, datasets = pytest.importorskip("trl"), pytest.importorskip("datasets")
+    from transformers import AutoModelForImageTextToText
+
+    from trainers.processors import load_processor
+
+    generate(tmp_path / "set", Settings(count=2, images="raycast", size=(32, 32)))
+    write_oracle_chains(tmp_path / "set", tmp_path / "chains.jsonl")
+    data = {}
+    for stage, source in (("rl", tmp_path / "set"), ("sft", tmp_path / "chains.jsonl")):
+        file = tmp_path / f"{stage}.{kind}"
+        export(source, file, to="trl")
+        data[stage] = datasets.load_dataset(
+            kind, data_files=str(file), split="train", cache_dir=str(tmp_path / "cache")
+        )
+    common = {
+        "output_dir": str(tmp_path / "out"), "max_steps": 1, "per_device_train_batch_size": 2, "use_cpu": True,
+        "bf16": False, "gradient_checkpointing": False, "report_to": [], "disable_tqdm": True,
+    }  # fmt: skip
+    parts = {"processing_class": load_processor(str(start))}
+    rl = trl.GRPOTrainer(
+        model=AutoModelForImageTextToText.from_pretrained(start),
+        reward_funcs=tvr_reward,
+        args=trl.GRPOConfig(num_generations=2, max_completion_length=8, **common),
+        train_dataset=data["rl"],
+        **parts,
+    )
+    rl.train()
+    assert rl.state.log_history[0]["rewards/tvr_reward/mean"] < 0  # the start model answers nothing
+    sft = trl.SFTTrainer(
+        model=AutoModelForImageTextToText.from_pretrained(start),
+        args=trl.SFTConfig(max_length=None, **common),
+        train_dataset=data["sft"],
+        **parts,
+    )
+    sft.train()
+    assert sft.state.log_history[-1]["train_loss"] > 0
 
 
 def test_rows_that_are_wrong_are_named_and_cost_no_other(folder, tmp_path):

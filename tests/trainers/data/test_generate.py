@@ -115,10 +115,19 @@ def test_a_run_killed_among_its_images_goes_on(tmp_path):
     made = sorted((tmp_path / "killed" / "image").glob("img_*.png"))
     assert 6 <= len(made) < 96
     times = {path: path.stat().st_mtime_ns for path in made}
+    (tmp_path / "killed" / "image" / ".img_000023-fin.R.png.1.partial").write_bytes(b"half")
     generate(tmp_path / "killed", Settings(24, images="raycast", size=(32, 24)))
-    found = {name: value for name, value in digest(tmp_path / "killed").items() if ".partial" not in name}
-    assert found == whole
+    assert digest(tmp_path / "killed") == whole
     assert all(path.stat().st_mtime_ns == when for path, when in times.items())
+
+
+def test_a_set_is_not_denoised_in_part(tmp_path, monkeypatch):
+    pytest.importorskip("mitsuba")
+    for denoised in (True, False):
+        monkeypatch.setattr("trainers.data.generate.denoises", lambda denoised=denoised: denoised)
+        generate(tmp_path / str(denoised), Settings(0, images="mitsuba", size=(32, 24)))
+    with pytest.raises(ConfigError, match="denoised True and not False"):
+        generate(tmp_path / "True", Settings(0, images="mitsuba", size=(32, 24)))
 
 
 def test_a_finished_run_is_not_made_again(tmp_path):

@@ -43,7 +43,7 @@ SIZE = (320, 320)
 
 @pytest.fixture(scope="module")
 def items():
-    return [ring_item(7, index) for index in range(60)]
+    return [ring_item(3, index) for index in range(60)]
 
 
 def pixels_and_depths(scene, view):
@@ -181,10 +181,23 @@ def test_what_is_asked_about_is_not_in_the_image_from_which_it_is_asked(items):
         if question.kind == "moved":
             assert question.last != question.view
         elif question.kind == "closer":
-            assert not set(question.objects) <= set(seen_in(scene, question.view))
+            across = seen_in(scene, question.view)[-1]
+            assert across not in question.objects  # it is the farthest of all, wherever the others are
+            assert not set(question.objects) <= set(PAIR)
         else:
             assert question.objects[0] not in seen_in(scene, question.view)
             assert question.objects[0] not in PAIR
+
+
+def test_the_place_of_the_image_alone_says_nothing_about_what_is_closer():
+    """A policy that sees the image and guesses where the rest is: the pair is the closer one in half of the cases."""
+    asked = [ring_item(2, index) for index in range(3, 603, 5)]
+    with_pair = [(scene, question) for scene, question in asked if set(question.objects) & set(PAIR)]
+    closer = Counter(
+        (question.objects[0] if question.answer == "yes" else question.objects[1]) in PAIR for _, question in with_pair
+    )
+    assert len(with_pair) > len(asked) / 2
+    assert closer[True] / closer.total() == pytest.approx(0.5, abs=0.1)
 
 
 def test_closer_is_closer_by_a_margin(items):
@@ -204,7 +217,7 @@ def test_kinds_and_places_of_answers_are_balanced(items):
     assert min(by_kind["turned"].values()) >= 2
     assert max(by_kind["beside"].values()) <= 4
     assert {len(scene.quarters) for scene, _ in items} == {2, 3, 4}
-    assert {len(scene.quarters) for scene, q in items if q.kind == "beside"} == {3, 4}
+    assert {len(scene.quarters) for scene, q in items if q.kind in ("beside", "closer")} == {3, 4}
 
 
 def test_every_option_can_be_right(items):
