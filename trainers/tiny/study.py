@@ -6,10 +6,9 @@ import json
 import re
 import subprocess
 import sys
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from dataclasses import dataclass
 from math import ceil
-from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
@@ -17,6 +16,7 @@ import yaml
 
 from rewards.errors import ConfigError
 from rewards.score import score_batch
+from trainers.data.workers import worker_pool
 from trainers.prediction import read_predictions
 from trainers.tiny.parts import Sizes, build
 from trainers.tiny.rows import dataset
@@ -93,7 +93,7 @@ def prepare(recipe: Recipe, out: Path, *, seed: int, workers: int, on_progress: 
     """Make the data and the start model, where they are not there yet; return the model's number of parameters."""
     wanted = {kind: count for kind, count in recipe.rows.items() if not (out / "data" / kind).exists()}
     total, done = sum(wanted.values()), 0
-    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
+    with worker_pool(workers) as pool:
         jobs = {}
         for kind, count in wanted.items():
             for part in range(ceil(count / PIECE)):
