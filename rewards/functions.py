@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any
 
 from rewards.errors import ConfigError, DataError
 from rewards.questions import QuestionSpec
-from rewards.score import BatchScore, add_up, answer_text, check_reading, read_envelopes, resolve, score_batch
+from rewards.score import answer_text, check_reading, read_envelopes, resolve, score_batch
+from rewards.scores import BatchScore, add_up
 from rewards.spec import TieredSpec
 
 if TYPE_CHECKING:

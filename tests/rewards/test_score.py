@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 import rewards
 from rewards import ConfigError, DataError, TieredSpec, score_batch, score_completion
-from rewards.score import add_up, answer_text, read_envelopes, resolve
+from rewards.score import answer_text, read_envelopes, resolve
+from rewards.scores import add_up
 from rewards.spec import PRESETS, TVR, preset_spec
 from rewards.tasks import load_task
 from rewards.tiered import SMALL_BATCH

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from parsers.formats import TVR as FORMAT
 from rewards.assignment import count_by_assignment
+from rewards.conflicts import eligible
 from rewards.spec import PRESETS, TVR, TieredSpec, preset_spec
-from rewards.tiered import SMALL_BATCH, _count_lines, _count_row, _line_up, count_matches, eligible, maximum, pay
+from rewards.tiered import SMALL_BATCH, _count_lines, _count_row, _line_up, count_matches, maximum, pay
 from tests.oracles import tiered as oracle
 from tests.strategies import near_records, predictions, records, specs, targets, vocabulary
 
