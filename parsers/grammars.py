@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -11,6 +12,10 @@ if TYPE_CHECKING:
 
     from lark import Lark, Transformer
     from lark.exceptions import UnexpectedInput
+
+# lark reads literals with `ast`, in which threads of CPython 3.11 disturb each other: "AST constructor recursion depth
+# mismatch". Trainers that score in a thread pool build their first grammars at the same time.
+_BUILDING = Lock()
 
 
 def build(grammar: str, *start: str, more: str = "", transformer: Transformer[Any, Any] | None = None) -> Lark:
@@ -25,7 +30,8 @@ def build(grammar: str, *start: str, more: str = "", transformer: Transformer[An
     from lark import Lark  # noqa: PLC0415  lark takes 70 ms to import, and `import rewards` should not pay for it
 
     text = Path(__file__).with_name(f"{grammar}.lark").read_text(encoding="utf-8")
-    return Lark(text + more, parser="lalr", start=list(start), transformer=transformer, maybe_placeholders=True)
+    with _BUILDING:
+        return Lark(text + more, parser="lalr", start=list(start), transformer=transformer, maybe_placeholders=True)
 
 
 @cache

@@ -1,7 +1,10 @@
 """Building parsers from the package's grammars, and naming errors by examples."""
 
 import re
+import time
+from concurrent.futures import ThreadPoolExecutor
 
+import lark
 import pytest
 from lark import Transformer
 from lark.exceptions import UnexpectedInput
@@ -100,3 +103,22 @@ def test_an_example_must_be_a_fault():
 )
 def test_offsets_of_errors(text, offset):
     assert error_offset(error(grammar(), text), text) == offset
+
+
+def test_threads_build_one_grammar_at_a_time(monkeypatch):
+    """lark reads literals with `ast`, in which threads of CPython 3.11 disturb each other."""
+    inside, peaks = [], []
+
+    class Watched(lark.Lark):
+        def __init__(self, *args, **options):
+            inside.append(self)
+            peaks.append(len(inside))
+            time.sleep(0.01)  # long enough for the other threads to come in, if they could
+            super().__init__(*args, **options)
+            inside.remove(self)
+
+    monkeypatch.setattr(lark, "Lark", Watched)
+    with ThreadPoolExecutor(4) as pool:
+        built = list(pool.map(lambda _: grammar(), range(8)))
+    assert peaks == [1] * 8
+    assert all(each.parse("ac").data == "abc" for each in built)
