@@ -113,4 +113,4 @@ def test_an_interrupted_run_says_how_to_go_on(tmp_path, monkeypatch):
     monkeypatch.setattr("trainers.data.generate.generate", interrupt)
     result = run("generate", tmp_path / "set", "--count", 1)
     assert result.exit_code == 130
-    assert result.stderr == "interrupted; the same command goes on\n"
+    assert result.stderr == "interrupted; give the same command again to resume\n"
