@@ -62,8 +62,11 @@ def _bar() -> Any:
     @contextmanager
     def bar() -> Iterator[Callable[[int, int], None]]:
         console = Console(stderr=True)
+        if not console.is_terminal:
+            yield lambda done, total: click.echo(f"predictions {done}/{total}", err=True)
+            return
         columns = (TextColumn("predictions"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as shown:
+        with Progress(*columns, console=console, transient=True) as shown:
             task = shown.add_task("", total=None)
             yield lambda done, total: shown.update(task, completed=done, total=total)
 

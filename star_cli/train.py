@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
     from trainers.check import Finding
+    from trainers.stages import Trained
 
 STOPPED_BY_SIGTERM = 143
 
@@ -31,6 +33,8 @@ def train(stage: Any, config: str | None, *, dry_run: bool, quiet: bool, argumen
     from trainers.stages import train as run
     from trainers.watch import TrainingFailed
 
+    # transformers 5 warns of a name that TRL 1 still sets by itself; nobody who runs this can do anything about it
+    warnings.filterwarnings("ignore", message=".*gradient_checkpointing.* is deprecated", category=FutureWarning)
     if dry_run:
         from trainers.check import check_run
 
@@ -46,14 +50,19 @@ def train(stage: Any, config: str | None, *, dry_run: bool, quiet: bool, argumen
         except KeyboardInterrupt:
             say("interrupted; --resume_from_checkpoint true goes on from the last complete checkpoint")
             sys.exit(130)
+    if trained.first:
+        click.echo(_end(trained), err=True)
     if trained.stopped:
-        click.echo(
-            f"stopped by SIGTERM after step {trained.step}; saved in {trained.folder}; the same command with "
-            "--resume_from_checkpoint true goes on",
-            err=True,
-        )
         sys.exit(STOPPED_BY_SIGTERM)
-    click.echo(f"{trained.folder}: trained for {trained.step} steps", err=True)
+
+
+def _end(trained: Trained) -> str:
+    if trained.stopped:
+        return (
+            f"stopped by SIGTERM after step {trained.step}; saved in {trained.folder}; the same command with "
+            "--resume_from_checkpoint true goes on"
+        )
+    return f"{trained.folder}: trained for {trained.step} steps"
 
 
 def _print_findings(findings: list[Finding]) -> None:

@@ -13,23 +13,27 @@ if TYPE_CHECKING:
 
     from trainers.watch import Progress
 
-SHOWN: Final = ("loss", "mean_token_accuracy", "reward", "frac_reward_zero_std", "completions/mean_length")
-SHORT: Final = {
+SHOWN: Final = {
+    "reward": "reward",
+    "accuracy": "accuracy",
+    "loss": "loss",
     "mean_token_accuracy": "tokens right",
     "frac_reward_zero_std": "equal groups",
     "completions/mean_length": "length",
+    "parsed": "parsed",
+    "predictions": "predictions",
 }
+"""What trainers and tasks (``tvr/accuracy``) log -> how it is called here, what matters most first."""
 
 
 def numbers(logs: Mapping[str, Any]) -> str:
     """Return the numbers of a logged step in one line.
 
     >>> numbers({"loss": "0.5", "reward": 1.25, "tvr/accuracy": 0.125, "epoch": 1})
-    'loss 0.50, reward 1.25, accuracy 0.12'
+    'reward 1.25, accuracy 0.12, loss 0.50'
     """
-    names = [name for name in SHOWN if name in logs]
-    names += [name for name in logs if name.endswith(("/accuracy", "/parsed", "/predictions"))]
-    return ", ".join(f"{SHORT.get(name, name.rpartition('/')[2])} {float(logs[name]):.2f}" for name in names)
+    found = {key if key in SHOWN else key.rpartition("/")[2]: value for key, value in logs.items()}
+    return ", ".join(f"{short} {float(found[name]):.2f}" for name, short in SHOWN.items() if name in found)
 
 
 @contextmanager
@@ -47,25 +51,22 @@ def training_bar(
     if not sys.stderr.isatty():
         yield _lines, lambda line: click.echo(line, err=True)
         return
-    from rich.console import Console
+    from rich.console import Console, Group
+    from rich.live import Live
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
+    from rich.text import Text
 
     console = Console(stderr=True)
-    columns = (
-        TextColumn(stage),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(elapsed_when_finished=True),
-        TextColumn("{task.description}"),
-    )
-    with Bar(*columns, console=console) as bar:
-        task = bar.add_task("loading", total=None)
+    columns = (TextColumn(stage), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(elapsed_when_finished=True))
+    bar, below = Bar(*columns, console=console), Text("loading")  # a line of its own: beside the bar it would hide it
+    task = bar.add_task("", total=None)
+    with Live(Group(bar, below), console=console):
 
         def advance(done: Progress) -> None:
             bar.update(task, completed=done.step, total=done.total)
             if text := numbers(done.logs):
-                bar.update(task, description=text)
+                below.plain = text
 
         yield advance, lambda line: console.print(line, markup=False, highlight=False)
 

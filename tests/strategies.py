@@ -6,7 +6,6 @@ from itertools import combinations
 
 from hypothesis import strategies as st
 
-from benchmarks.speed.families import ANSWER_FAMILIES, COMPLETION_FAMILIES  # noqa: F401  tests find them here
 from parsers.formats import TRANCE, TVR, Field, RecordFormat
 from rewards.spec import TieredSpec
 

@@ -7,16 +7,16 @@ read: one that backtracks takes hours for what takes a second, and never gets to
 
 import math
 import sys
-from itertools import count, pairwise
+from itertools import pairwise
 
 import pytest
 
+from benchmarks.speed.families import ANSWER_FAMILIES, COMPLETION_FAMILIES, WRAPS, numbered, repeated
 from parsers import records
 from parsers.completion import parse_completion
 from parsers.formats import TRANCE, TVR
 from parsers.records import MAX_ANSWER
 from rewards import score_completion
-from tests.strategies import ANSWER_FAMILIES, COMPLETION_FAMILIES
 
 LIMIT = 1.2
 
@@ -43,29 +43,6 @@ def exponent(work, texts):
     work(texts[0])  # what is built once is no part of the growth
     points = [(math.log(len(text)), math.log(calls(work, text))) for text in texts]
     return max((after - before) / (x - y) for (y, before), (x, after) in pairwise(points))
-
-
-def repeated(unit, size):
-    return unit * (size // len(unit))
-
-
-def numbered(unit, size):
-    """Repeat a unit with other digits each time, so that no piece is remembered from before."""
-    pieces, length = [], 0
-    for number in count():
-        piece = unit.replace("2", str(100 + number))
-        length += len(piece)
-        if length > size:
-            return "".join(pieces)
-        pieces.append(piece)
-    raise AssertionError
-
-
-WRAPS = {
-    "bare": "{}",
-    "in the reasoning": "<think>{}</think><answer>a</answer>",
-    "in the answer": "<think>a</think><answer>{}</answer>",
-}
 
 
 @pytest.mark.parametrize("wrap", WRAPS)

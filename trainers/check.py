@@ -98,7 +98,8 @@ def _batches(training: Any) -> Finding:
     steps = training.steps_per_generation or training.gradient_accumulation_steps
     completions = training.per_device_train_batch_size * processes * steps
     groups, rest = divmod(completions, training.num_generations)
-    text = f"{completions} completions on {processes} processes: {groups} prompts x {training.num_generations}"
+    where = "one process" if processes == 1 else f"{processes} processes"
+    text = f"{completions} completions on {where}: {groups} prompts x {training.num_generations}"
     return Finding("batches", rest == 0, text if not rest else f"{text} leaves {rest} over; they must divide")
 
 

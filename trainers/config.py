@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 Stage = Literal["sft", "rl"]
 STAGES: Final = ("sft", "rl")
+REPORTERS: Final = ("tensorboard", "trackio", "wandb")
 
 # What differs from TRL's defaults, whatever the file says less.
 _DEFAULTS: Final[dict[str, dict[str, Any]]] = {
@@ -28,7 +30,10 @@ _DEFAULTS: Final[dict[str, dict[str, Any]]] = {
         "remove_unused_columns": False,  # rows are opened and cut to what SFT needs by `trainers.rows`
         "logging_nan_inf_filter": False,
     },
-    "rl": {"logging_nan_inf_filter": False},
+    "rl": {
+        "logging_nan_inf_filter": False,
+        "num_completions_to_print": 0,  # TRL's table of all completions hides everything else; the Parquet files stay
+    },
 }
 
 
@@ -130,6 +135,9 @@ def read_config(
     star.reward_overrides = _object(star.reward_overrides, "reward_overrides")
     if str(star.think_prefilled).lower() not in ("auto", "true", "false"):
         raise ConfigError(f"{where}: think_prefilled is {star.think_prefilled!r}; it is auto, true or false")
+    for name in training.report_to:
+        if find_spec(name) is None and name in REPORTERS:
+            raise ConfigError(f"{where}: report_to: {name} is not installed: pip install {name}")
     return Settings(stage, star, training, model)
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rewards.errors import ConfigError, DataError
 from rewards.functions import TARGET_COLUMNS
+from trainers.attention import attend_at_once
 from trainers.processors import load_processor
 from trainers.rows import load_rows
 
@@ -186,6 +187,7 @@ def _transformers(model: str, sampling: Sampling, dtype: str) -> Generate:
         loaded = AutoModelForImageTextToText.from_pretrained(model, dtype=dtype).to(device).eval()
     except (OSError, ValueError) as error:
         raise ConfigError(f"{model} cannot be loaded: {error}") from error
+    attend_at_once(loaded)
     draws: dict[str, Any] = {"do_sample": sampling.temperature > 0}
     if sampling.temperature > 0:
         draws |= {"temperature": sampling.temperature, "top_p": sampling.top_p, "top_k": 0}

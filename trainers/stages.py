@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rewards.errors import ConfigError
+from trainers.attention import attend_at_once
 from trainers.checkpoints import ConvertedResume, checkpoint_to_resume, last_complete, remove_incomplete
 from trainers.config import read_config
 from trainers.named import named_object
@@ -31,12 +32,14 @@ class Trained(NamedTuple):
         step: steps done.
         stopped: whether SIGTERM ended it early; ``resume_from_checkpoint: true`` goes on.
         history: what was logged, a mapping for each logged step.
+        first: whether this is the first of a run's processes, the one that speaks for all.
     """
 
     folder: Path
     step: int
     stopped: bool
     history: list[dict[str, Any]]
+    first: bool = True
 
 
 def train(
@@ -64,23 +67,45 @@ def train(
     settings = read_config(stage, config, arguments)
     resume = checkpoint_to_resume(settings.training)
     trainer = build_trainer(settings)
+    attend_at_once(trainer.model)
+    _tell_nothing_twice(trainer)
     output = Path(settings.training.output_dir)
     with Stop() as stop:
         trainer.add_callback(watching(on_progress, on_advice, stop=stop))
         try:
-            trainer.train(resume_from_checkpoint=None if resume is None else str(resume))
-            step = int(trainer.state.global_step)
-            if step == 0:
-                raise ConfigError("no step was made: there are fewer rows than one step takes")
-            stopped = stop.asked and step < trainer.state.max_steps
-            if not stopped:
-                trainer.save_model(str(output))
-                trainer.save_state()
-                if trainer.is_world_process_zero():
-                    keep_video_section(settings.model.model_name_or_path, output)
+            stopped = _run(trainer, settings, stop, resume)
         except TrainingFailed as error:
             raise _with_rest(error, output) from error.__cause__
-    return Trained(output, step, stopped, list(trainer.state.log_history))
+        except Exception as error:  # the model itself, or a table of completions
+            if not _is_full_disk(error):
+                raise
+            failed = TrainingFailed(f"step {trainer.state.global_step}: the disk is full: {error}")
+            raise _with_rest(failed, output) from error
+    state = trainer.state
+    return Trained(output, int(state.global_step), stopped, list(state.log_history), bool(state.is_world_process_zero))
+
+
+def _run(trainer: Any, settings: Settings, stop: Stop, resume: Path | None) -> bool:
+    """Train and, unless it was stopped, save; return whether it was."""
+    trainer.train(resume_from_checkpoint=None if resume is None else str(resume))
+    if trainer.state.global_step == 0:
+        raise ConfigError("no step was made: there are fewer rows than one step takes")
+    stopped = bool(stop.asked and trainer.state.global_step < trainer.state.max_steps)
+    if not stopped:
+        output = Path(settings.training.output_dir)
+        trainer.save_model(str(output))
+        trainer.save_state()
+        if trainer.is_world_process_zero():
+            keep_video_section(settings.model.model_name_or_path, output)
+    return stopped
+
+
+def _tell_nothing_twice(trainer: Any) -> None:
+    """Remove the trainer's own bar and lines: ``on_progress`` has all that they show."""
+    from transformers import PrinterCallback, ProgressCallback
+
+    for shown in (PrinterCallback, ProgressCallback):
+        trainer.remove_callback(shown)
 
 
 def build_trainer(settings: Settings) -> Any:
@@ -205,13 +230,16 @@ def _without_equal_groups(trainer: Any, output: dict[str, Any]) -> dict[str, Any
 
 def _not_written(error: Exception, step: int, output: Path) -> TrainingFailed:
     """Return what to say of a checkpoint that could not be written, and remove what there is of it."""
+    remove_incomplete(output, step)
+    reason = "the disk is full" if _is_full_disk(error) else f"{type(error).__name__}: {error}"
+    return TrainingFailed(f"step {step}: {reason}; the checkpoint was not written")
+
+
+def _is_full_disk(error: Exception) -> bool:
     # torch's own writer tells a full disk only by a file position
-    full = getattr(error, "errno", None) == errno.ENOSPC or any(
+    return getattr(error, "errno", None) == errno.ENOSPC or any(
         sign in str(error) for sign in ("No space left on device", "inline_container")
     )
-    remove_incomplete(output, step)
-    reason = "the disk is full" if full else f"{type(error).__name__}: {error}"
-    return TrainingFailed(f"step {step}: {reason}; the checkpoint was not written")
 
 
 def _with_rest(error: TrainingFailed, output: Path) -> TrainingFailed:

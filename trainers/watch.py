@@ -116,7 +116,7 @@ def watching(
             self.said: set[str] = set()
 
         def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
-            if stop.asked:
+            if stop.agreed():
                 control.should_save = control.should_training_stop = True
             if on_progress is not None and state.is_world_process_zero:
                 on_progress(Progress(state.global_step, state.max_steps, {}))
@@ -148,6 +148,18 @@ class Stop:
 
     def _ask(self, *_: object) -> None:
         self.asked = True
+
+    def agreed(self) -> bool:
+        """Return whether any process of the run was asked: they must all stop after the same step."""
+        import torch
+        from torch import distributed
+
+        if distributed.is_available() and distributed.is_initialized() and distributed.get_world_size() > 1:
+            device = "cuda" if distributed.get_backend() == "nccl" else "cpu"
+            flag = torch.tensor(int(self.asked), device=device)
+            distributed.all_reduce(flag, distributed.ReduceOp.MAX)
+            self.asked = bool(flag.item())
+        return self.asked
 
     def __exit__(self, *_: object) -> None:
         if self._old is not None:

@@ -1,9 +1,9 @@
 """Run a small recipe from nothing to its report: data, stage 1, stage 2, predictions, figures.
 
-python recipes/tiny/run.py [--recipe recipes/tiny] [--out runs/tiny] [--seed 0]
+python recipes/tiny/run.py [--recipe recipes/tiny] [--out runs/tiny] [--seed 0] [--sft-steps N] [--rl-steps N]
 """
 
-# ruff: noqa: INP001, PLC0415  a script, not a package; torch and its friends load when they are needed
+# ruff: noqa: INP001  a script, not a package; torch and its friends load when they are needed
 
 from __future__ import annotations
 
@@ -15,20 +15,26 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 from rich.console import Console
+from rich.markup import escape
+from rich.padding import Padding
 from rich.panel import Panel
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.table import Table
+from rich.table import Column, Table
+from rich.text import Text
 
 from rewards.errors import ConfigError
-from trainers.tiny.study import gain, history, judge, prepare, read_recipe, star
+from trainers.rows import load_rows
+from trainers.tiny.report import write_report
+from trainers.tiny.study import gain, history, judge, prepare, read_recipe, star, with_steps
+from trainers.tiny.terminal import pictures, spark
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping
 
     from trainers.tiny.study import Gain, Judgement, Recipe
 
-BARS = " ▁▂▃▄▅▆▇█"
 console = Console()
 
 
@@ -36,21 +42,13 @@ def bar() -> Progress:
     """Return a progress bar with the time left."""
     columns = (
         TextColumn("  {task.description:<9}"),
-        BarColumn(30),
+        BarColumn(20),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
-        TextColumn("{task.fields[text]}"),
+        TextColumn("{task.fields[text]}", table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")),
     )
-    return Progress(*columns, console=console)
-
-
-def spark(values: Sequence[float], width: int = 60) -> str:
-    """Return values as a row of bars, averaged to a width."""
-    size = max(1, len(values) // width)
-    means = [sum(values[at : at + size]) / len(values[at : at + size]) for at in range(0, len(values), size)]
-    low, high = min(means), max(means)
-    return "".join(BARS[1 + round((value - low) / ((high - low) or 1) * (len(BARS) - 2))] for value in means)
+    return Progress(*columns, console=console, expand=True)
 
 
 def run_star(what: str, *arguments: str, log: Path) -> None:
@@ -80,27 +78,27 @@ def predict(recipe: Recipe, model: Path, out: Path, data: Path) -> Judgement:
     return judged
 
 
-def train(recipe: Recipe, stage: str, start: Path, data: Path, *, out: Path, seed: int) -> Path:
+def train(recipe: Recipe, stage: str, start: Path, data: Path, *, out: Path, seed: int, steps: int | None) -> Path:
     """Run a stage with ``star train``; return the folder of its model."""
-    folder = out / stage
+    folder, config = out / stage, recipe.folder / f"{stage}.yaml"
     # a recipe without rows for a stage draws its scenes while it trains
     rows = ["--dataset_name", str(data / stage)] if stage in recipe.rows else []
     run_star(
         "stage 1" if stage == "sft" else "stage 2",
-        *("train", "--stage", stage, "--config", str(recipe.folder / f"{stage}.yaml")),
+        *("train", "--stage", stage, "--config", str(config)),
         *("--model_name_or_path", str(start), *rows),
         *("--output_dir", str(folder), "--seed", str(seed)),
+        *(with_steps(config, steps) if steps else ()),
         log=out / f"{stage}.log",
     )
     return folder
 
 
 def show_cases(recipe: Recipe, judged: Judgement) -> list[str]:
-    """Print accuracy by case on the first view; return the cases that are not learnt at all."""
-    view = recipe.views["test"][0]
-    cases = judged.by_case(view)
-    if len(cases) > 12:
+    """Print accuracy by case on the first view, where one thing changes; return the cases that are not learnt."""
+    if recipe.world.changes != (1, 1):
         return []
+    cases = judged.by_case(recipe.views["test"][0])
     console.print("  by object and attribute: " + ", ".join(f"{case} {value:.2f}" for case, value in cases.items()))
     return [case for case, value in cases.items() if value < 0.1]
 
@@ -134,45 +132,21 @@ def show_gain(recipe: Recipe, before: Judgement, after: Judgement) -> Gain:
     return gain(before.rewards[learnt], after.rewards[learnt])
 
 
-def write_report(recipe: Recipe, out: Path, data: Path, *, before: Judgement, after: Judgement, figures: dict) -> Path:
-    """Write the page and the contact sheet."""
-    from trainers.rows import load_rows
-    from trainers.tiny.page import curve, page, table
-    from trainers.tiny.sheet import contact_sheet
-
+def show_examples(data: Path, before: Judgement, after: Judgement) -> None:
+    """Show two scenes of which the model learnt something, and one that it still sees wrongly."""
+    learnt = np.flatnonzero(~before.correct & after.correct)[:2]
+    wrong = np.flatnonzero(~before.correct & ~after.correct)[:1]
     rows = load_rows(str(data / "test"), split="test")
-    chosen = [rows[at] for at in range(24)]
-    sheet = contact_sheet(chosen, after.completions[:24])
-    sheet.save(out / "sheet.png")
-    sft, rl = history(out / "sft"), history(out / "rl")
-    curves = curve(
-        "Stage 1: loss and tokens right",
-        {
-            "loss": [(logs["step"], float(logs["loss"])) for logs in sft],
-            "tokens right": [(logs["step"], float(logs["mean_token_accuracy"])) for logs in sft],
-        },
-    )
-    curves += curve(
-        "Stage 2: reward of the completions drawn", {"reward": [(logs["step"], float(logs["reward"])) for logs in rl]}
-    )
-    curves += curve(
-        "Stage 2: share of right completions",
-        {
-            name.removeprefix("accuracy/"): [(logs["step"], float(logs[name])) for logs in rl if name in logs]
-            for name in (f"accuracy/{view}" for view in recipe.views["rl"])
-        },
-    )
-    header = ["final view", "right before", "right after", "reward before", "reward after"]
-    lines = []
-    for view in recipe.views["test"]:
-        seen = before.views == view
-        rewards = (f"{each.rewards[seen].mean():.2f}" for each in (before, after))
-        lines.append([view, f"{before.accuracy(view):.3f}", f"{after.accuracy(view):.3f}", *rewards])
-    numbers = table(["figure", "value"], [[key, json.dumps(value)] for key, value in figures.items()])
-    sections = [("Curves", curves), ("Before and after stage 2", table(header, lines)), ("Figures", numbers)]
-    path = out / "report.html"
-    path.write_text(page("Two stages in a small world", recipe.about, sections, sheet), encoding="utf-8")
-    return path
+    for at in [*learnt.tolist(), *wrong.tolist()]:
+        console.print(
+            f"\n  Seen from the front, then from the {rows[at]['view']}. What changed: [bold]{rows[at]['target']}",
+            highlight=False,
+        )
+        if console.color_system in ("256", "truecolor"):
+            console.print(Padding(Text.from_ansi(pictures(rows[at]["images"])), (0, 2)))
+        for stage, judged in (("stage 1", before), ("stage 2", after)):
+            mark = "[green]right[/]" if judged.correct[at] else "[red]wrong[/]"
+            console.print(f"  {stage} {mark}  {escape(judged.completions[at])}", highlight=False)
 
 
 def main() -> None:
@@ -182,17 +156,20 @@ def main() -> None:
     options.add_argument("--out", type=Path, default=Path("runs/tiny"))
     options.add_argument("--seed", type=int, default=0, help="of the weights, the order of the rows and the draws")
     options.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes that draw scenes")
+    options.add_argument("--sft-steps", type=int, help="of stage 1, in place of the recipe's")
+    options.add_argument("--rl-steps", type=int, help="of stage 2, likewise")
     given = options.parse_args()
     for name, value in (("HF_HUB_OFFLINE", "1"), ("TOKENIZERS_PARALLELISM", "false"), ("OMP_NUM_THREADS", "1")):
         os.environ.setdefault(name, value)
     try:
-        sys.exit(study(read_recipe(given.recipe), given.out, given.seed, given.workers))
+        steps = {"sft": given.sft_steps, "rl": given.rl_steps}
+        sys.exit(study(read_recipe(given.recipe), given.out, given.seed, given.workers, steps))
     except ConfigError as error:
         console.print(f"[red]{error}")
         sys.exit(1)
 
 
-def study(recipe: Recipe, top: Path, seed: int, workers: int) -> int:
+def study(recipe: Recipe, top: Path, seed: int, workers: int, steps: Mapping[str, int | None]) -> int:
     """Run everything; return the exit code."""
     began = time.monotonic()
     out, data = top / f"seed{seed}", top / "data"
@@ -206,13 +183,13 @@ def study(recipe: Recipe, top: Path, seed: int, workers: int) -> int:
     console.print(
         "[bold]Stage 1[/]: demonstrations with a chain of thought, seen from: " + ", ".join(recipe.views["sft"])
     )
-    sft = train(recipe, "sft", out / "start", data, out=out, seed=seed)
+    sft = train(recipe, "sft", out / "start", data, out=out, seed=seed, steps=steps["sft"])
     console.print("  tokens right  " + spark([float(logs["mean_token_accuracy"]) for logs in history(sft)]))
     before = predict(recipe, sft, out / "before.jsonl", data)
     first = recipe.views["test"][0]
     console.print(
         f"  {first} view, unseen combinations: [bold]{before.accuracy(first):.3f}[/] right "
-        f"(best guess without pictures {recipe.blind:.3f})"
+        f"(best guess without the second picture {recipe.blind:.3f})"
     )
     stuck = show_cases(recipe, before)
     if stuck:
@@ -226,10 +203,11 @@ def study(recipe: Recipe, top: Path, seed: int, workers: int) -> int:
         return 1
 
     console.print("\n[bold]Stage 2[/]: GRPO with tvr_reward, seen from: " + ", ".join(recipe.views["rl"]))
-    rl = train(recipe, "rl", sft, data, out=out, seed=seed)
+    rl = train(recipe, "rl", sft, data, out=out, seed=seed, steps=steps["rl"])
     console.print("  reward        " + spark([float(logs["reward"]) for logs in history(rl)]))
     after = predict(recipe, rl, out / "after.jsonl", data)
     learnt = show_gain(recipe, before, after)
+    show_examples(data, before, after)
     logs = history(rl)
     share = sum(float(each["reward_seconds"]) for each in logs) / sum(float(each["step_time"]) for each in logs)
     figures = {
@@ -244,8 +222,8 @@ def study(recipe: Recipe, top: Path, seed: int, workers: int) -> int:
     }
     (out / "figures.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
     report = write_report(recipe, out, data, before=before, after=after, figures=figures)
-    console.print(f"  reward functions took {share:.2%} of the time of a step; all together {figures['seconds']} s")
-    console.print(f"  pictures: {out / 'sheet.png'}   report: {report}")
+    console.print(f"\n  reward functions took {share:.2%} of the time of a step; all together {figures['seconds']} s")
+    console.print(f"  more pictures: {out / 'sheet.png'}   report: {report}")
     if learnt.low <= 0:
         console.print(
             f"[red]stage 2 did not raise the reward on its views by more than its interval: {learnt.mean:+.2f}"

@@ -73,6 +73,15 @@ def test_wrong_configurations(stage, config, arguments, message):
         read_config(stage, config, arguments)
 
 
+def test_a_reporter_that_is_not_installed_is_named(monkeypatch):
+    from trainers import config
+
+    monkeypatch.setattr(config, "find_spec", lambda name: None)
+    with pytest.raises(ConfigError, match="report_to: trackio is not installed: pip install trackio"):
+        read_config("rl", CPU | {"report_to": ["trackio"]})
+    assert read_config("rl", CPU | {"report_to": "none"}).training.report_to == []
+
+
 @pytest.mark.parametrize("text", ["a: [1", "- 1\n", "just words"])
 def test_files_that_are_no_mapping(tmp_path, text):
     file = tmp_path / "a.yaml"

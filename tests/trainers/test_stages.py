@@ -178,6 +178,19 @@ def test_a_full_disk_is_named_and_the_last_checkpoint_is_left(sft):
     assert not broken.exists()
 
 
+@pytest.mark.parametrize("what", ["model", "completions"])
+def test_a_full_disk_elsewhere_is_named(what, sft, rl):
+    """What is written beside checkpoints lies on a device that is always full."""
+    settings = {"model": sft, "completions": rl}[what]
+    output = Path(settings["output_dir"])
+    file = {"model": output / "config.json", "completions": output / "completions" / "completions_00002.parquet"}[what]
+    file.parent.mkdir(parents=True)
+    file.symlink_to("/dev/full")
+    settings |= {"max_steps": 2, "save_steps": 1} | ({"log_completions": True} if what == "completions" else {})
+    with pytest.raises(TrainingFailed, match=r"step 2: the disk is full: .*checkpoint-. is complete"):
+        train("sft" if what == "model" else "rl", settings)
+
+
 def test_sigterm_saves_and_the_run_can_go_on(sft):
     def terminate(done):
         if done.step == 3 and not done.logs:

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from trainers.stages import train
+
 torch = pytest.importorskip("torch")
 pytest.importorskip("trl")
 
@@ -50,23 +52,20 @@ def logged(folder):
 
 @pytest.mark.parametrize("stage", ["sft", "rl"])
 def test_sigkill_and_resume_change_nothing(stage, request, tmp_path):
+    """The killed run is a process of its own; what it is compared with runs here: processes must not differ either."""
     from safetensors.torch import load_file
 
     settings = request.getfixturevalue(stage) | {"max_steps": 6, "save_steps": 2}
-    folders = {}
-    for name in ("whole", "killed"):
-        folders[name] = tmp_path / name
-        (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump(settings | {"output_dir": str(folders[name])}))
-    whole = subprocess.run(**command(stage, tmp_path / "whole.yaml"), check=False)
-    assert whole.returncode == 0, whole.stdout
-    kill_after(folders["killed"] / "checkpoint-2", **command(stage, tmp_path / "killed.yaml"))
-    assert not (folders["killed"] / "model.safetensors").exists()
-    (folders["killed"] / "checkpoint-99").mkdir()  # as a kill during a save leaves it
-    more = ("--resume_from_checkpoint", "true")
-    again = subprocess.run(**command(stage, tmp_path / "killed.yaml", *more), check=False)
-    assert again.returncode == 0, again.stdout
-    assert logged(folders["killed"]) == logged(folders["whole"])
-    assert len(logged(folders["whole"])) == 6
-    one, other = (load_file(folders[name] / "model.safetensors") for name in ("whole", "killed"))
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    file = tmp_path / "killed.yaml"
+    file.write_text(yaml.safe_dump(settings | {"output_dir": str(killed)}))
+    train(stage, settings | {"output_dir": str(whole)})
+    kill_after(killed / "checkpoint-2", **command(stage, file))
+    assert not (killed / "model.safetensors").exists()
+    (killed / "checkpoint-99").mkdir()  # as a kill during a save leaves it
+    train(stage, file, arguments=["--resume_from_checkpoint", "true"])
+    assert logged(killed) == logged(whole)
+    assert len(logged(whole)) == 6
+    one, other = (load_file(folder / "model.safetensors") for folder in (whole, killed))
     assert one.keys() == other.keys()
     assert all(torch.equal(one[name], other[name]) for name in one)

@@ -24,8 +24,11 @@ SPECIAL: Final = (
     "<|video_pad|>",
 )
 TAGS: Final = ("<think>", "</think>", "<answer>", "</answer>")
+SAME, CHANGED = "same", "changed"
 WORDS: Final = (
     "changed?",
+    SAME,
+    CHANGED,
     "[UNK]",
     ",",
     *map(str, range(N_OBJECTS)),

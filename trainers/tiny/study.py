@@ -6,10 +6,9 @@ import json
 import re
 import subprocess
 import sys
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from dataclasses import dataclass
 from math import ceil
-from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
@@ -17,6 +16,7 @@ import yaml
 
 from rewards.errors import ConfigError
 from rewards.score import score_batch
+from trainers.data.workers import worker_pool
 from trainers.prediction import read_predictions
 from trainers.tiny.parts import Sizes, build
 from trainers.tiny.rows import dataset
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 DATA_SEEDS: Final = {"sft": 1000, "rl": 5000, "test": 7}
 PIECE: Final = 2000  # rows that one process makes at once
-_STEP: Final = re.compile(r"step (\d+)/(\d+): (.*)")
+_STEP: Final = re.compile(r"(?:step|predictions) (\d+)/(\d+):? ?(.*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Recipe:
         views: of the final pictures of each.
         max_new_tokens: of a completion.
         gate: least accuracy on the first view after stage 1.
-        blind: accuracy of the best guess without pictures.
+        blind: accuracy of the best guess without the second picture.
         about: what is learnt, for people.
     """
 
@@ -78,11 +78,22 @@ def read_recipe(folder: Path) -> Recipe:
         raise ConfigError(f"{path}: {error}") from None
 
 
+def with_steps(config: Path, steps: int) -> list[str]:
+    """Return the options that give a stage another number of steps, its warm-up and decay in proportion."""
+    values = yaml.safe_load(config.read_text(encoding="utf-8"))
+    share = steps / values["max_steps"]
+    options = ["--max_steps", str(steps), "--warmup_steps", str(round(values.get("warmup_steps", 0) * share))]
+    if schedule := values.get("lr_scheduler_kwargs"):
+        decay = {**schedule, "num_decay_steps": round(schedule["num_decay_steps"] * share)}
+        options += ["--lr_scheduler_kwargs", json.dumps(decay)]
+    return options
+
+
 def prepare(recipe: Recipe, out: Path, *, seed: int, workers: int, on_progress: Callable[[int, int], None]) -> int:
     """Make the data and the start model, where they are not there yet; return the model's number of parameters."""
     wanted = {kind: count for kind, count in recipe.rows.items() if not (out / "data" / kind).exists()}
     total, done = sum(wanted.values()), 0
-    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
+    with worker_pool(workers) as pool:
         jobs = {}
         for kind, count in wanted.items():
             for part in range(ceil(count / PIECE)):
@@ -121,7 +132,7 @@ def _join(out: Path, kind: str, parts: int) -> None:
 
 
 class Step(NamedTuple):
-    """A line of progress of ``star train``."""
+    """A line of progress of ``star train`` or ``star predict``."""
 
     step: int
     total: int
@@ -137,7 +148,7 @@ def star(*arguments: str, log: Path) -> Iterator[Step]:
     log.parent.mkdir(parents=True, exist_ok=True)
     last = ""
     with (
-        log.open("w", encoding="utf-8") as out,
+        log.open("w", encoding="utf-8", buffering=1) as out,
         subprocess.Popen(  # noqa: S603  our own command
             [sys.executable, "-m", "star_cli", *arguments],
             stdout=subprocess.PIPE,

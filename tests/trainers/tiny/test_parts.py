@@ -75,8 +75,10 @@ def test_data_sets_and_streams_hold_the_same_rows():
 def test_contact_sheet_marks_right_and_wrong():
     row = next(rows(World(), ("left",), 4))
     right = row["completion"][0]["content"]
-    sheets = [np.asarray(contact_sheet([row], [text])) for text in (right, "no idea")]
+    sheets = [np.asarray(contact_sheet([row], {"model": [text]})) for text in (right, "no idea")]
     assert sheets[0].shape == sheets[1].shape
     assert (sheets[0] != sheets[1]).any()
     assert ((sheets[0] == (22, 120, 50)).all(axis=-1)).any()
     assert ((sheets[1] == (190, 30, 30)).all(axis=-1)).any()
+    both = np.asarray(contact_sheet([row], {"before": ["no idea"], "after": [right]}))
+    assert all(((both == color).all(axis=-1)).any() for color in ((22, 120, 50), (190, 30, 30)))

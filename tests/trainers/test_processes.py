@@ -1,0 +1,58 @@
+"""Runs of two processes on one machine, as torchrun and accelerate start them."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from trainers.checkpoints import is_complete
+
+pytest.importorskip("torch")
+pytest.importorskip("trl")
+
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
+ROOT = Path(__file__).parents[2]
+TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
+ACCELERATE = ("-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2", "--mixed_precision", "no")
+
+
+def start(launcher, stage, settings, folder):
+    file = folder / f"{stage}.yaml"
+    file.write_text(yaml.safe_dump(settings))
+    return subprocess.Popen(
+        [sys.executable, *launcher, "-m", "star_cli", "train", "--stage", stage, "--config", str(file)],
+        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def test_rl_on_two_processes(rl, tmp_path):
+    with start(ACCELERATE, "rl", rl | {"max_steps": 2, "save_strategy": "no", "num_generations": 8}, tmp_path) as run:
+        said = run.communicate()[0]
+    assert run.returncode == 0, said
+    # one group of eight needs both processes' completions; one of them speaks for both
+    assert len(re.findall(r"^step 1/2: .*reward", said, re.MULTILINE)) == 1, said
+    assert said.count("trained for 2 steps") == 1
+    assert (Path(rl["output_dir"]) / "model.safetensors").exists()
+
+
+def test_sigterm_stops_both_processes_after_the_same_step(sft, tmp_path):
+    settings = sft | {"max_steps": 100_000, "save_strategy": "steps", "save_steps": 100_000}
+    with start(TORCHRUN, "sft", settings, tmp_path) as run:
+        said = ""
+        while not said.rpartition("\n")[2].startswith("step 2/"):
+            line = run.stdout.readline()
+            assert line, said
+            said += "\n" + line.rstrip()
+        run.send_signal(signal.SIGTERM)
+        said += run.communicate()[0]
+    found = re.findall(r"stopped by SIGTERM after step (\d+)", said)
+    assert len(found) == 1, said
+    assert is_complete(Path(sft["output_dir"]) / f"checkpoint-{found[0]}")
