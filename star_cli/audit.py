@@ -38,9 +38,15 @@ def _numbers(ctx: click.Context, param: click.Parameter, value: str) -> tuple[in
     type=click.Path(exists=True, allow_dash=True, dir_okay=False),
     help="A predictions file: audits its scenes, and reports ties and groups.",
 )
-@click.option("--scenes", "number", type=click.IntRange(min=1), default=24, show_default=True, help="Number of scenes to draw.")
-@click.option("--changes", default="1,2,3,4", show_default=True, callback=_numbers, help="Numbers of changes in the drawn scenes.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the scenes and the search.")
+@click.option(
+    "--scenes", "number", type=click.IntRange(min=1), default=24, show_default=True, help="Number of scenes to draw."
+)
+@click.option(
+    "--changes", default="1,2,3,4", show_default=True, callback=_numbers, help="Numbers of changes in the drawn scenes."
+)
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the scenes and the search."
+)
 @click.option(
     "--accuracy",
     "accuracies",
@@ -56,7 +62,12 @@ def _numbers(ctx: click.Context, param: click.Parameter, value: str) -> tuple[in
 @click.option("--curves", type=click.Path(file_okay=False), metavar="DIR", help="Write the exact curves as SVG files.")
 @click.option("--json", "as_json", is_flag=True, help="Print the audit as JSON.")
 @click.option("--html", type=click.Path(dir_okay=False), metavar="FILE", help="Write the audit as a page with plots.")
-@click.option("--fail-on", type=click.Choice(KINDS), multiple=True, help="Exit with 1 if there is such a finding; can be given several times.")
+@click.option(
+    "--fail-on",
+    type=click.Choice(KINDS),
+    multiple=True,
+    help="Exit with 1 if there is such a finding; can be given several times.",
+)
 @click.option("--no-color", is_flag=True, help="Print plain text (as NO_COLOR does).")
 def audit(
     *,

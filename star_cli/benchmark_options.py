@@ -35,7 +35,9 @@ _OPTIONS = (
         show_default=True,
         help="Method for the confidence intervals of a benchmark.",
     ),
-    click.option("--resamples", type=click.IntRange(min=1), default=1000, show_default=True, help="Bootstrap resamples."),
+    click.option(
+        "--resamples", type=click.IntRange(min=1), default=1000, show_default=True, help="Bootstrap resamples."
+    ),
     click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the bootstrap."),
     click.option(
         "--report-data",

@@ -64,8 +64,12 @@ def _size(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple[int
     help="Renderer of the images, if any.",
 )
 @click.option("--size", callback=_size, default="128", show_default=True, help="Pixels: 128, or 320x240.")
-@click.option("--views", callback=_names, default="center,left,right", show_default=True, help="Views of the final images.")
-@click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, metavar="N", help="Worker processes.")
+@click.option(
+    "--views", callback=_names, default="center,left,right", show_default=True, help="Views of the final images."
+)
+@click.option(
+    "--workers", type=click.IntRange(min=1), default=1, show_default=True, metavar="N", help="Worker processes."
+)
 @click.option(
     "--attributes",
     callback=_names,

@@ -32,7 +32,9 @@ def _share(_ctx: click.Context, _param: click.Parameter, value: str | None) -> t
 @click.command("filter")
 @click.argument("file", type=click.Path(path_type=Path), metavar="FILE")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="File for the rows that are kept.")
-@click.option("--dropped", type=click.Path(path_type=Path), help="File for the others, with reasons.  [default: beside OUT]")
+@click.option(
+    "--dropped", type=click.Path(path_type=Path), help="File for the others, with reasons.  [default: beside OUT]"
+)
 @click.option("--task", help="Task of rows without a column `task`: tvr, trance or multiview.")
 @click.option("--min-reference-score", type=click.FloatRange(0, 1), metavar="X", help="Minimum R_ref of a chain.")
 @click.option(
@@ -65,8 +67,8 @@ def filter_rows(
 ) -> None:
     """Keep the rows of FILE that are worth training on.
 
-    A chain of thought is kept if it has the strict format, shows the three steps and has a right answer. With --pass-rate,
-    FILE has several samples per prompt, and prompts are kept that are neither too hard nor too easy.
+    A chain of thought is kept if it has the strict format, shows the three steps and has a right answer. With
+    --pass-rate, FILE has several samples per prompt, and prompts are kept that are neither too hard nor too easy.
     """
     from trainers.data.chain_filter import RULES as CHAIN_RULES
     from trainers.data.chain_filter import filter_chains

@@ -38,7 +38,11 @@ def _patterns(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @click.option(
-    "--categories", callback=_patterns, default="*", show_default=True, help="Patterns of categories, such as rotation,*_mv."
+    "--categories",
+    callback=_patterns,
+    default="*",
+    show_default=True,
+    help="Patterns of categories, such as rotation,*_mv.",
 )
 @click.option(
     "--relation-weight",
@@ -47,15 +51,18 @@ def _patterns(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple
     help="Share of R_ref that relations decide.  [default: depends on what names alone would earn]",
 )
 @click.option("--image-root", type=click.Path(path_type=Path), help="Folder of the images.  [default: near PATH]")
-@click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, metavar="N", help="Worker processes.")
+@click.option(
+    "--workers", type=click.IntRange(min=1), default=1, show_default=True, metavar="N", help="Worker processes."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the data card as JSON.")
 def prepare(
     name: str, path: Path, *, out: Path, tests: Sequence[str], workers: int, as_json: bool, **options: Any
 ) -> None:
     """Sample training rows from a published data set, and write them into DIR.
 
-    The rows are balanced over categories and have reference labels for each view; SFT and RL share no scene and no image;
-    what a test set holds is left out. Invalid records are reported and left out. DIR/card.json records what was done.
+    The rows are balanced over categories and have reference labels for each view; SFT and RL share no scene and no
+    image; what a test set holds is left out. Invalid records are reported and left out. DIR/card.json records what was
+    done.
     """
     from benchmarks.datasets.files import local_copy
     from star_cli.score import ErrorLines

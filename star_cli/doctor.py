@@ -30,7 +30,9 @@ _MARKS = {"ok": ("ok", "green"), "note": ("note", "yellow"), "wrong": ("WRONG", 
     help="A chat template to check: .jinja, or JSON that holds it.",
 )
 @click.option(
-    "--trainer", type=click.Choice(["trl", "verl", "openrlhf", "swift", "easyr1"]), help="Print the reward file and settings for this trainer."
+    "--trainer",
+    type=click.Choice(["trl", "verl", "openrlhf", "swift", "easyr1"]),
+    help="Print the reward file and settings for this trainer.",
 )
 @click.option(
     "--write",

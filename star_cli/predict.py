@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--system-prompt", help="System prompt for prompts that have none.")
 @click.option("--backend", type=click.Choice(["auto", "transformers", "vllm"]), default="auto", show_default=True)
-@click.option("--dtype", default="auto", show_default=True, help="Data type of the weights: auto, bfloat16, float32, ...")
+@click.option(
+    "--dtype", default="auto", show_default=True, help="Data type of the weights: auto, bfloat16, float32, ..."
+)
 @click.option("--overwrite", is_flag=True, help="Replace --out, or what an interrupted run left of it.")
 def predict(model: str, data: str, out: Path, *, overwrite: bool, **options: Any) -> None:
     """Write a completion for each prompt of --data.

@@ -50,7 +50,11 @@ Examples:
 )
 @click.option("--title", help="Title of the document.")
 @click.option(
-    "--resamples", type=click.IntRange(min=1), default=10_000, show_default=True, help="Resamples of the paired bootstrap."
+    "--resamples",
+    type=click.IntRange(min=1),
+    default=10_000,
+    show_default=True,
+    help="Resamples of the paired bootstrap.",
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the paired bootstrap.")
 def report(

@@ -24,10 +24,18 @@ _OPTIONS = (
     click.option(
         "--preset", default="default", show_default=True, help="A preset of the task's reward: paper, calibrated, ..."
     ),
-    click.option("--matching", type=click.Choice(["one_to_one", "literal"]), help="How predictions are matched with true records."),
-    click.option("--conflicts", type=click.Choice(["last", "each"]), help="Which of several values for one cell can earn."),
     click.option(
-        "--weights", type=click.Path(exists=True, dir_okay=False), help="YAML file with options of the reward (TieredSpec)."
+        "--matching",
+        type=click.Choice(["one_to_one", "literal"]),
+        help="How predictions are matched with true records.",
+    ),
+    click.option(
+        "--conflicts", type=click.Choice(["last", "each"]), help="Which of several values for one cell can earn."
+    ),
+    click.option(
+        "--weights",
+        type=click.Path(exists=True, dir_okay=False),
+        help="YAML file with options of the reward (TieredSpec).",
     ),
     click.option(
         "--mode",
