@@ -210,12 +210,12 @@ def _read(path: str, given: dict[str, Any], payer: Payer) -> tuple[tuple[Scene, 
         raise DataError(f"{place}: {error.args[0]}") from error
     distinct = {(scene.target, scene.references, scene.options): scene for scene in scenes if scene.target}
     if not distinct:
-        raise DataError(f"{path}: no row has a target that says anything")
+        raise DataError(f"{path}: every target is empty")
     named = {payer.target_column if role == "target" else role: values for role, values in columns.items()}
     totals = pay_rows(payer, texts, named).tolist()
     paid = [row for row, total in enumerate(totals) if total == total]  # noqa: PLR0124  NaN is not itself
     if len(paid) < len(totals):
-        click.echo(f"{path}: {len(totals) - len(paid)} rows are paid no number; the groups are without them", err=True)
+        click.echo(f"{path}: for {len(totals) - len(paid)} rows the reward is not a number; the groups leave them out", err=True)
     counted = group_totals(
         [totals[row] for row in paid], [found.groups[row] for row in paid], [texts[row] for row in paid]
     )

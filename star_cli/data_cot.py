@@ -31,7 +31,7 @@ def _prices(_ctx: click.Context, _param: click.Parameter, value: str | None) -> 
     try:
         prompt, completion = (float(part) for part in value.split(":"))
     except ValueError:
-        raise click.BadParameter(f"{value!r} is not two prices like 1.25:10, of a million tokens each") from None
+        raise click.BadParameter(f"{value!r} is not two prices per million tokens, like 1.25:10") from None
     return prompt, completion
 
 
@@ -41,7 +41,7 @@ def _fields(_ctx: click.Context, _param: click.Parameter, value: str) -> dict[st
     except ValueError:
         found = None
     if not isinstance(found, dict):
-        raise click.BadParameter(f'{value!r} is no JSON object like {{"max_tokens": 4096}}')
+        raise click.BadParameter(f'{value!r} is not a JSON object like {{"max_tokens": 4096}}')
     return found
 
 

@@ -25,7 +25,7 @@ def _share(_ctx: click.Context, _param: click.Parameter, value: str | None) -> t
     except ValueError:
         low, high = 1.0, 0.0
     if not 0 <= low <= high <= 1:
-        raise click.BadParameter(f"{value!r} is not two shares like 0.1:0.9, the first one the lesser")
+        raise click.BadParameter(f"{value!r} is not two shares like 0.1:0.9, the smaller one first")
     return low, high
 
 

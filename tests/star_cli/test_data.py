@@ -25,8 +25,8 @@ def test_generate_writes_a_data_set_and_says_where(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        (["--views", "center,up"], "view 'up' is none of center, left, right"),
-        (["--attributes", "colour"], "attribute 'colour' is none of color"),
+        (["--views", "center,up"], "view 'up' is not one of center, left, right"),
+        (["--attributes", "colour"], "attribute 'colour' is not one of color"),
         (["--size", "0"], "0 x 0 pixels"),
     ],
 )
