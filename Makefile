@@ -34,6 +34,7 @@ docs: $(VENV)/.docs
 mutate: $(VENV)/.mutation
 	nice $(BIN)/mutmut run
 	$(BIN)/mutmut results
+	$(BIN)/python benchmarks/evidence/mutation_table.py
 
 clean:
 	rm -rf $(VENV) build mutants *.egg-info .mypy_cache .ruff_cache .pytest_cache site

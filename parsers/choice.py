@@ -138,10 +138,10 @@ def _by_letter(reading: _Reading, letters: Collection[str], phrases: _Phrases) -
 def _by_text(reading: _Reading, phrases: _Phrases) -> Choice:
     named = [place for run in reading.runs for place in _named(run, phrases)]
     if not any(clause == 0 for clause, _ in named):
-        return Choice(None, Fault("no_choice", "no option is named", None))
+        return Choice(None, Fault("no_choice", "no option is named"))
     options = frozenset().union(*(options for _, options in named))
     if len(options) > 1:
-        return Choice(None, Fault("ambiguous", f"options {', '.join(sorted(options))} are named", None))
+        return Choice(None, Fault("ambiguous", f"options {', '.join(sorted(options))} are named"))
     return Choice(min(options))
 
 

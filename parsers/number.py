@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _CACHED_LENGTH = 512  # longer texts are parsed anew each time, which bounds the cache's memory
 
-_METERS = {
+_METERS = {  # without the "s" of a plural
     "m": 1.0, "meter": 1.0, "metre": 1.0,
     "cm": 0.01, "centimeter": 0.01, "centimetre": 0.01,
     "mm": 0.001, "millimeter": 0.001, "millimetre": 0.001,
@@ -57,8 +57,7 @@ class Number(NamedTuple):
 
 
 def _meters(unit: str) -> float | None:
-    name = unit.casefold()
-    return _METERS.get(name) or _METERS.get(name.removesuffix("s"))
+    return _METERS.get(unit.casefold().removesuffix("s"))
 
 
 def parse_number(text: str) -> Number:
@@ -86,7 +85,7 @@ def _parse(text: str) -> Number:
     children = _parser()(text).children
     quantities = [child for child in children if not isinstance(child, str)]
     if not quantities:
-        return Number(None, None, Fault("no_number", "there is no number", None))
+        return Number(None, None, Fault("no_number", "there is no number"))
     first = _quantity(quantities[0])
     for tree in quantities[1:] if first.fault is None else ():
         other = _quantity(tree)
@@ -101,7 +100,7 @@ _cached = lru_cache(maxsize=4096)(_parse)
 
 def _same(first: Number, other: Number) -> bool:
     value = other.in_unit(first.unit)
-    return value is not None and first.value is not None and math.isclose(value, first.value, rel_tol=1e-9)
+    return value is not None and first.value is not None and math.isclose(value, first.value)
 
 
 def _quantity(tree: Any) -> Number:

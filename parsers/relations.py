@@ -137,7 +137,7 @@ def inverse(relation: str) -> str | None:
     ('behind-right', 'near', None)
     """
     basics = normalise_relation(relation).split("-")
-    return "-".join(_BASIC[basic].opposite for basic in basics) if _BASIC.keys() >= set(basics) else None
+    return "-".join(_BASIC[basic].opposite for basic in basics) if all(map(_BASIC.__contains__, basics)) else None
 
 
 Cell = tuple[str, str, str]

@@ -86,8 +86,9 @@ def _missing_reference(references: References, views: int | None) -> Fault | Non
 
 
 def _disorder(spans: list[tuple[str, int, int]]) -> Fault | None:
+    """Return the fault of labels of both kinds, the first of which stand the wrong way round."""
     first = {kind: start for kind, start, _ in reversed(spans)}
-    if len(first) > 1 and first["REASONING"] < first["MAPPING"]:
+    if first["REASONING"] < first["MAPPING"]:
         return Fault("steps_out_of_order", "the third step comes before the second", first["REASONING"])
     return None
 

@@ -16,7 +16,8 @@ from rewards.functions import (
     tvr_reward,
 )
 from rewards.gold import unpack_gold
-from rewards.score import BatchScore, Score, score_batch, score_completion
+from rewards.score import score_batch, score_completion
+from rewards.scores import BatchScore, Score
 from rewards.spec import TVR, TieredSpec
 
 __all__ = [

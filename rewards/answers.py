@@ -146,7 +146,8 @@ def _gold_text(target: object) -> str:
 
 
 def _bad_gold(gold: str, fault: Fault | None) -> DataError:
-    return DataError(f"the true answer {gold[:60]!r} cannot be used: {fault.message if fault else 'unreadable'}")
+    assert fault is not None  # as always where nothing could be read
+    return DataError(f"the true answer {gold[:60]!r} cannot be used: {fault.message}")
 
 
 def _failed(fault: Fault | None) -> AnswerScore:

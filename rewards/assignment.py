@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from rewards.conflicts import eligible
 from rewards.errors import ConfigError
-from rewards.tiered import eligible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from rewards.conflicts import Record
     from rewards.spec import TieredSpec
-    from rewards.tiered import Record
 
 
 def count_by_assignment(spec: TieredSpec, predicted: Sequence[Record], true: Sequence[Record]) -> list[int]:

@@ -8,19 +8,20 @@ from math import fsum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from parsers.values import Records
+from rewards.conflicts import eligible
 from rewards.errors import ConfigError
-from rewards.score import Reading, Score, read_envelopes, read_records, resolve, score_readings
+from rewards.score import Reading, read_envelopes, read_records, resolve, score_readings
 from rewards.spec import TieredSpec
 from rewards.targets import read_target
-from rewards.tiered import eligible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from parsers.completion import Mode, Prefilled
     from parsers.values import Completion, Fault
+    from rewards.conflicts import Record
+    from rewards.scores import Score
     from rewards.tasks import Task
-    from rewards.tiered import Record
 
 
 class Prediction(NamedTuple):

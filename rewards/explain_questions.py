@@ -11,7 +11,7 @@ from rewards.errors import ConfigError
 from rewards.question_score import grade_answer, grade_references, score_questions
 from rewards.questions import QuestionSpec
 from rewards.references import reference_names
-from rewards.score import Score, read_envelopes, resolve
+from rewards.score import read_envelopes, resolve
 
 if TYPE_CHECKING:
     from parsers.completion import Mode, Prefilled
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from parsers.values import Completion
     from rewards.answers import AnswerScore
     from rewards.references import ReferenceScore
+    from rewards.scores import Score
     from rewards.tasks import Task
 
 

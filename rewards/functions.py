@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any
 
 from rewards.errors import ConfigError, DataError
 from rewards.questions import QuestionSpec
-from rewards.score import BatchScore, add_up, answer_text, check_reading, read_envelopes, resolve, score_batch
+from rewards.score import answer_text, check_reading, read_envelopes, resolve, score_batch
+from rewards.scores import BatchScore, add_up
 from rewards.spec import TieredSpec
 
 if TYPE_CHECKING:
@@ -148,7 +149,7 @@ def tvr_reward(completions: Sequence[Any], **columns: Any) -> list[float | None]
     >>> tvr_reward(twice, target=["2.color.cyan"]), tvr_reward(twice, target=["2.color.cyan"], preset="paper")
     ([5.0], [11.0])
     """
-    return _call(completions, columns, name="tvr_reward")
+    return _call(completions, columns)
 
 
 def tvr_accuracy_reward(completions: Sequence[Any], **columns: Any) -> list[float | None]:
@@ -157,7 +158,7 @@ def tvr_accuracy_reward(completions: Sequence[Any], **columns: Any) -> list[floa
     >>> tvr_accuracy_reward(["<think>b</think><answer>2.color.red</answer>"], target=["2.color.cyan"])
     [0.5]
     """
-    return _call(completions, columns, pays=_ACCURACY, name="tvr_accuracy_reward")
+    return _call(completions, columns, pays=_ACCURACY)
 
 
 def multiview_reward(completions: Sequence[Any], **columns: Any) -> list[float | None]:
@@ -167,7 +168,7 @@ def multiview_reward(completions: Sequence[Any], **columns: Any) -> list[float |
     >>> multiview_reward([completion], target=["B"], references=[[["sofa", "ball"]]])
     [2.0]
     """
-    return _call(completions, columns, task="multiview", name="multiview_reward")
+    return _call(completions, columns, task="multiview")
 
 
 def answer_reward(completions: Sequence[Any], **columns: Any) -> list[float | None]:
@@ -176,7 +177,7 @@ def answer_reward(completions: Sequence[Any], **columns: Any) -> list[float | No
     >>> answer_reward(["<think>b</think><answer>(B) left</answer>"], target=["B"])
     [1.0]
     """
-    return _call(completions, columns, task="multiview", pays=("answer",), name="answer_reward")
+    return _call(completions, columns, task="multiview", pays=("answer",))
 
 
 def reference_reward(completions: Sequence[Any], **columns: Any) -> list[float | None]:
@@ -188,7 +189,7 @@ def reference_reward(completions: Sequence[Any], **columns: Any) -> list[float |
     >>> reference_reward([completion], target=["A"], references=[[["sofa", "ball"]]])
     [1.0]
     """
-    return _call(completions, columns, task="multiview", pays=("reference",), name="reference_reward")
+    return _call(completions, columns, task="multiview", pays=("reference",))
 
 
 def format_reward(completions: Sequence[Any], **columns: Any) -> list[float]:

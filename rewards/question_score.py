@@ -10,7 +10,7 @@ from parsers.references import parse_references
 from rewards.answers import AnswerScore, score_answer
 from rewards.errors import ConfigError, DataError
 from rewards.references import score_references
-from rewards.score import BatchScore, add_up
+from rewards.scores import BatchScore, add_up
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

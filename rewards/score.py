@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -14,86 +13,19 @@ from parsers.values import Records
 from rewards.errors import ConfigError, DataError
 from rewards.messages import completion_text
 from rewards.questions import QuestionSpec
+from rewards.scores import BatchScore, Score, add_up
 from rewards.spec import TieredSpec, preset_spec
 from rewards.targets import read_targets
 from rewards.tasks import Task, load_task
 from rewards.tiered import count_under, maximum, pay
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
-    from numpy.typing import NDArray
+    from collections.abc import Sequence
 
     from parsers.completion import Mode, Prefilled
     from parsers.formats import RecordFormat
-    from parsers.values import Completion, Fault
-    from rewards.tiered import Record
-
-
-@dataclass(frozen=True, slots=True)
-class Score:
-    """The reward of one completion.
-
-    Attributes:
-        total: the sum of ``parts``, exactly.
-        parts: fixed keys per task, in a fixed order; penalties are negative or zero.
-        correct: what a benchmark reports; never derived from ``total``.
-        answer: the parsed answer, or None where none could be taken.
-        fault: the first thing wrong with the text, or None.
-        unit: max(0, R_acc / R_acc of the exact answer), in [0, 1]; for frameworks that filter by it.
-    """
-
-    total: float
-    parts: Mapping[str, float]
-    correct: bool
-    answer: object
-    fault: Fault | None
-    unit: float
-
-
-@dataclass(frozen=True)
-class BatchScore:
-    """The rewards of a batch: arrays of shape (rows,), and lists of as many.
-
-    Attributes:
-        total, parts, correct, answers, faults: as in `Score`.
-        best: what the exact answer earns, its format aside.
-        prefilled: whether the opening ``<think>`` was taken as written by the chat template.
-        n_pred: predictions that were scored; of questions, whether an answer was given.
-    """
-
-    total: NDArray[np.float64]
-    parts: Mapping[str, NDArray[np.float64]]
-    correct: NDArray[np.bool_]
-    answers: Sequence[object]
-    faults: Sequence[Fault | None]
-    best: NDArray[np.float64]
-    prefilled: NDArray[np.bool_]
-    n_pred: NDArray[np.int64]
-
-    @cached_property
-    def unit(self) -> NDArray[np.float64]:
-        """What is earned of `best`, within [0, 1]; where nothing can be earned, whether the answer is right."""
-        earned = sum(values for part, values in self.parts.items() if part != "format")
-        ratio = np.divide(earned, self.best, out=self.correct.astype(np.float64), where=self.best > 0)
-        return np.minimum(np.maximum(ratio, 0.0), 1.0)
-
-    def __len__(self) -> int:
-        return len(self.total)
-
-    def __getitem__(self, row: int) -> Score:
-        parts = {part: float(values[row]) for part, values in self.parts.items()}
-        return Score(
-            total=float(self.total[row]),
-            parts=parts,
-            correct=bool(self.correct[row]),
-            answer=self.answers[row],
-            fault=self.faults[row],
-            unit=float(self.unit[row]),
-        )
-
-    def __iter__(self) -> Iterator[Score]:
-        return (self[row] for row in range(len(self)))
+    from parsers.values import Completion
+    from rewards.conflicts import Record
 
 
 def resolve(task: str | Task, preset: str = "default", **overrides: Any) -> tuple[Task, TieredSpec | QuestionSpec]:
@@ -280,12 +212,3 @@ def score_under(reading: Reading, gold: Sequence[Sequence[Record]], specs: Seque
             BatchScore(add_up(parts), parts, correct, reading.answers, faults, best, prefilled, counts.n_pred)
         )
     return scores
-
-
-def add_up(parts: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
-    """Return the sum of each row's parts, (rows,): exactly what Python's `sum` of them gives.
-
-    From Python 3.12 on, `sum` loses less to rounding than adding up step by step, so only `sum` itself agrees with it.
-    """
-    columns = [values.tolist() for values in parts.values()]
-    return np.array([sum(row) for row in zip(*columns, strict=True)], dtype=np.float64)

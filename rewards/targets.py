@@ -15,7 +15,7 @@ from rewards.errors import DataError
 
 if TYPE_CHECKING:
     from parsers.formats import RecordFormat
-    from rewards.tiered import Record
+    from rewards.conflicts import Record
 
 _FIELD_NAMES = {
     "index": ("index", "obj_idx", "object", "id"),

@@ -16,17 +16,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from rewards.conflicts import eligible
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
+    from rewards.conflicts import Record
     from rewards.spec import Level, TieredSpec
 
     Array = NDArray[np.int64]
     Floats = NDArray[np.float64]
-
-Record = tuple[int | str, ...]
 
 SMALL_BATCH = 48
 """Rows up to which plain Python counts faster than numpy sorts (measured by ``benchmarks/speed``)."""
@@ -143,22 +144,6 @@ def maximum(spec: TieredSpec, n_gt: NDArray[np.int64]) -> Floats:
         return np.ones(len(n_gt))
     each: Floats = np.minimum(n_gt, 1.0) if spec.scale == "n_gt" else n_gt.astype(np.float64)
     return spec.value(0) * each
-
-
-def eligible(spec: TieredSpec, predicted: Sequence[Record], true: Sequence[Record]) -> Sequence[Record]:
-    """Return the predictions that can earn under the conflict rule, in their order."""
-    if len(predicted) < 2 or not spec.has_cells or len({record[:-1] for record in predicted}) == len(predicted):
-        return predicted
-    left = Counter(record[:-1] for record in true)
-    kept: list[Record] = []
-    seen: set[Record] = set()
-    for record in reversed(predicted):
-        cell = record[:-1]
-        if cell not in seen or left[cell] > 0:
-            kept.append(record)
-            left[cell] -= 1
-            seen.add(cell)
-    return kept[::-1]
 
 
 def _lengths(rows: Sequence[Sequence[Record]]) -> NDArray[np.int64]:

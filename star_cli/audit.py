@@ -215,7 +215,10 @@ def _read(path: str, given: dict[str, Any], payer: Payer) -> tuple[tuple[Scene, 
     totals = pay_rows(payer, texts, named).tolist()
     paid = [row for row, total in enumerate(totals) if total == total]  # noqa: PLR0124  NaN is not itself
     if len(paid) < len(totals):
-        click.echo(f"{path}: for {len(totals) - len(paid)} rows the reward is not a number; the groups leave them out", err=True)
+        click.echo(
+            f"{path}: for {len(totals) - len(paid)} rows the reward is not a number; the groups leave them out",
+            err=True,
+        )
     counted = group_totals(
         [totals[row] for row in paid], [found.groups[row] for row in paid], [texts[row] for row in paid]
     )

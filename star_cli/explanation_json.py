@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from parsers.values import Fault
+    from rewards.conflicts import Record
     from rewards.explain import Prediction
     from rewards.explain_questions import QuestionExplanation, View
     from rewards.tasks import Task
-    from rewards.tiered import Record
     from star_cli.explained import Case, Explained
 
 

@@ -128,7 +128,7 @@ class _Checked(NamedTuple):
 
 
 def _check(found: Task, name: str, *, audited: bool) -> _Checked:
-    from rewards.tasks.cases import failed_cases
+    from rewards.tasks.check import failed_cases
 
     return _Checked(found, failed_cases(found), _audit(found, name) if audited else None)
 

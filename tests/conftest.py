@@ -1,23 +1,39 @@
 """Settings of every test: no time limits, since a loaded machine is no bug."""
 
 import os
+import sys
 
-from hypothesis import HealthCheck, settings
-
-from parsers import completion, record_grammar, records
-from rewards import targets
+from hypothesis import HealthCheck, Phase, settings
 
 settings.register_profile("star", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("star")
 
-# `make mutate` runs the tests some thousand times: few examples, always the same ones.
-settings.register_profile("mutation", settings.get_profile("star"), max_examples=25, derandomize=True, database=None)
+# `make mutate` runs the tests some thousand times: few examples, always the same ones, and none made smaller.
+settings.register_profile(
+    "mutation",
+    settings.get_profile("star"),
+    max_examples=10,
+    derandomize=True,
+    database=None,
+    phases=[Phase.explicit, Phase.generate],
+)
+
+
+def pytest_sessionstart():
+    """Under mutation, start without grammars and results: those from before would hide what a mutant does."""
+    if "MUTANT_UNDER_TEST" in os.environ:
+        _clear_caches()
 
 
 def pytest_runtest_setup():
-    """Under mutation, let every test build its own grammars: one from before would hide how it is built now."""
-    if "MUTANT_UNDER_TEST" in os.environ:
-        for module in (completion, records, record_grammar, targets):
+    """While mutmut notes which functions a test reaches, let it find nothing that an earlier test has built."""
+    if os.environ.get("MUTANT_UNDER_TEST") == "stats":
+        _clear_caches()
+
+
+def _clear_caches():
+    for name, module in list(sys.modules.items()):
+        if name.startswith(("parsers.", "rewards.")):
             for function in vars(module).values():
                 if hasattr(function, "cache_clear"):
                     function.cache_clear()

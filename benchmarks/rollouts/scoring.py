@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from parsers.completion import Mode, Prefilled
     from parsers.formats import RecordFormat
     from parsers.values import Completion
-    from rewards.score import BatchScore
+    from rewards.conflicts import Record
+    from rewards.scores import BatchScore
     from rewards.spec import TieredSpec
     from rewards.tasks import Task
-    from rewards.tiered import Record
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from benchmarks.files.scoring import Progress, Scored
-    from rewards.score import BatchScore
+    from rewards.scores import BatchScore
 
 
 FIGURES = ("total", "accuracy", "parse_rate", "unit")
@@ -58,7 +58,7 @@ class Summary:
         errors: rows that could not be scored.
         total: mean total.
         parts: mean of each part.
-        unit: mean of `rewards.score.Score.unit`.
+        unit: mean of `rewards.scores.Score.unit`.
         accuracy: share of rows that are correct.
         parse_rate: share of rows without a fault.
         prefilled: rows whose opening ``<think>`` was taken as written by the chat template.

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from rewards.audit.scenes import Scene
-    from rewards.tiered import Record
+    from rewards.conflicts import Record
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from rewards.audit.payment import Payer
     from rewards.audit.policies import Policy
     from rewards.audit.scenes import Scene
-    from rewards.tiered import Record
+    from rewards.conflicts import Record
 
 _ALONE = 32  # rows that are also paid one by one
 

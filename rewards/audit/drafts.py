@@ -10,8 +10,8 @@ from rewards.audit.scenes import chain, spell
 
 if TYPE_CHECKING:
     from rewards.audit.scenes import Scene
+    from rewards.conflicts import Record
     from rewards.tasks import Task
-    from rewards.tiered import Record
 
 PLAIN = "<think>{reasoning}</think><answer>{answer}</answer>"
 REASONING = "I compared the views."

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from rewards.conflicts import Record
     from rewards.spec import TieredSpec
-    from rewards.tiered import Record
 
 MOST_GUESSES = 4
 """Guesses at one record up to which plans are compared."""

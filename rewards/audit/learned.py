@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rewards.audit.drafts import Draft
     from rewards.audit.payment import Payer
     from rewards.audit.scenes import Scene
-    from rewards.tiered import Record
+    from rewards.conflicts import Record
 
 LONGEST = 12
 """Pieces of an answer up to which the search goes."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from rewards.audit.beliefs import Belief
     from rewards.audit.scenes import Scene
-    from rewards.tiered import Record
+    from rewards.conflicts import Record
 
 RECORDS = ("records",)
 QUESTION = ("question",)

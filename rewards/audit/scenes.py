@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from parsers.formats import RecordFormat
+    from rewards.conflicts import Record
     from rewards.questions import Kind
     from rewards.tasks import Task
-    from rewards.tiered import Record
 
 OBJECTS = 10
 """How many numbers an integer field takes in drawn scenes, from its smallest (TRANCE scenes have ten objects)."""

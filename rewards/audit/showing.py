@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rewards.audit.payment import Payer
-    from rewards.tiered import Record
+    from rewards.conflicts import Record
 
 _AT_ONCE = 24  # smaller cases that are paid in one call
 

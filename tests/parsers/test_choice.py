@@ -8,7 +8,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from parsers import choice as module
 from parsers.choice import Choice, parse_choice, parse_yes_no
+from parsers.values import Fault
+from tests.case_names import plain
 
 CASES = Path(__file__).parents[1] / "cases"
 PIECES = [
@@ -41,13 +44,13 @@ def cases(name):
     return [json.loads(line) for line in (CASES / name).read_text(encoding="utf-8").splitlines()]
 
 
-@pytest.mark.parametrize("case", cases("choice.jsonl"), ids=lambda case: repr(case["text"]))
+@pytest.mark.parametrize("case", cases("choice.jsonl"), ids=lambda case: plain(case["text"]))
 def test_choice_case(case):
     found = parse_choice(case["text"], options=case.get("options"))
     assert (found.letter, found.fault and found.fault.code) == (case["letter"], case["fault"])
 
 
-@pytest.mark.parametrize("case", cases("yes_no.jsonl"), ids=lambda case: repr(case["text"]))
+@pytest.mark.parametrize("case", cases("yes_no.jsonl"), ids=lambda case: plain(case["text"]))
 def test_yes_no_case(case):
     found = parse_yes_no(case["text"])
     assert (found.letter, found.fault and found.fault.code) == (case["letter"], case["fault"])
@@ -117,3 +120,63 @@ def test_a_long_answer_is_read_like_a_short_one():
     tail = " because the chair is near" * 100
     assert parse_choice("B" + tail) == Choice("B")
     assert parse_choice("A" + tail + "\nB").fault.code == "ambiguous"
+
+
+EMPTY = ("empty", "the answer is empty", 0)
+TOO_LONG = ("too_long", "the answer has 64,001 characters; 64,000 are read", 64_000)
+NO_CHOICE = ("no_choice", "no option is named", None)
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "fault"),
+    [
+        ("", None, EMPTY),
+        (" \n", ["left"], EMPTY),
+        ("x" * 64_001, None, TOO_LONG),
+        ("the chair", None, NO_CHOICE),
+        ("up", ["left", "right"], NO_CHOICE),
+        ("the chair, C", None, NO_CHOICE),
+        ("1 5 meters", ["1.5 meters", "2 meters"], NO_CHOICE),
+        ("C or B or A", None, ("ambiguous", "both C and B are named", 2)),
+        (" A. b\nC: x", None, ("ambiguous", "both A and C are named", 6)),
+        ("left\nright", ["right", "left"], ("ambiguous", "options A, B are named", None)),
+        ("left. up. right", ["left", "right"], ("ambiguous", "options A, B are named", None)),
+        ("left", ["left", "right", "left"], ("ambiguous", "options A, C are named", None)),
+        ("G", None, ("unknown_letter", "there is no option G (options: A, B, C, D, E, F)", 0)),
+        ("  (q)", ["left", "right"], ("unknown_letter", "there is no option Q (options: A, B)", 2)),
+        (
+            " B. left",
+            ["right", "up", "left", "left"],
+            ("contradiction", "the letter is B, but the text is that of option C", 1),
+        ),
+    ],
+    ids=plain,
+)
+def test_words_and_places_of_faults(text, options, fault):
+    assert parse_choice(text, options=options) == Choice(None, Fault(*fault))
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("", EMPTY),
+        ("y" * 64_001, TOO_LONG),
+        ("maybe", NO_CHOICE),
+        (" (x)", ("unknown_letter", "there is no option X (options: Y, N)", 1)),
+        ("yes\nno", ("ambiguous", "options N, Y are named", None)),
+    ],
+    ids=plain,
+)
+def test_words_and_places_of_faults_of_yes_no(text, fault):
+    assert parse_yes_no(text) == Choice(None, Fault(*fault))
+
+
+def test_an_abbreviation_is_its_letters():
+    assert parse_choice("u s flag", options=["the U.S. flag", "left"]) == Choice("A")
+
+
+def test_only_short_answers_are_remembered():
+    module._cached_reading.cache_clear()
+    for length in (511, 512, 513, 1000):
+        assert parse_choice("A" + " " * (length - 1)) == Choice("A")
+    assert module._cached_reading.cache_info()[2:] == (4096, 2)

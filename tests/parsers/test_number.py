@@ -8,7 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from parsers import number as module
 from parsers.number import Number, parse_number
+from parsers.values import Fault
+from tests.case_names import plain
 
 CASES = [
     json.loads(line)
@@ -53,7 +56,7 @@ UNITS = {
 }
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: repr(case["text"]))
+@pytest.mark.parametrize("case", CASES, ids=lambda case: plain(case["text"]))
 def test_case(case):
     found = parse_number(case["text"])
     assert (found.unit, found.fault and found.fault.code) == (case["unit"], case["fault"])
@@ -113,3 +116,35 @@ def test_what_does_not_convert_is_none():
 def test_an_answer_has_a_greatest_length():
     assert parse_number("1" + " " * 63_999) == Number(1.0, alone=True)
     assert parse_number("1" + " " * 64_000).fault.code == "too_long"
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        (" ", ("empty", "the answer is empty", 0)),
+        ("1" * 64_001, ("too_long", "the answer has 64,001 characters; 64,000 are read", 64_000)),
+        ("a chair", ("no_number", "there is no number", None)),
+        ("about 1 to 3 m", ("ambiguous", "different numbers are named", 11)),
+        ("2 m, 2, 3 cm", ("ambiguous", "different numbers are named", 8)),
+        ("5, 1/0", ("ambiguous", "different numbers are named", 3)),
+        ("it is 1e999 m", ("out_of_range", "the number is not finite", 6)),
+        (" -1/0 or 1", ("out_of_range", "the number is not finite", 1)),
+    ],
+    ids=plain,
+)
+def test_words_and_places_of_faults(text, fault):
+    assert parse_number(text) == Number(None, None, Fault(*fault))
+
+
+def test_the_same_quantity_twice_is_one_and_has_the_unit_that_is_written():
+    assert parse_number("2 or 2 m") == Number(2.0, "m")
+    assert parse_number("2 m or 2") == Number(2.0, "m")
+    assert parse_number("150 cm = 1.5 m") == Number(150.0, "cm")
+    assert parse_number("2, 2 m, 2 cm").fault.code == "ambiguous"
+
+
+def test_only_short_answers_are_remembered():
+    module._cached.cache_clear()
+    for length in (511, 512, 513, 1000):
+        assert parse_number("7" + " " * (length - 1)) == Number(7.0, alone=True)
+    assert module._cached.cache_info()[2:] == (4096, 2)

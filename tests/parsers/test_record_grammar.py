@@ -8,6 +8,7 @@ from parsers.formats import LARGEST, TVR, Field, RecordFormat
 from parsers.record_grammar import record_grammar
 from parsers.records import parse_record, parse_records
 from parsers.values import Fault
+from tests.case_names import plain
 from tests.strategies import hostile_answers
 
 LETTERS = tuple("abcdefghijklm")
@@ -63,7 +64,7 @@ RECORDS = [
 ]
 
 
-@pytest.mark.parametrize(("record_format", "text", "record"), RECORDS, ids=[text for _, text, _ in RECORDS])
+@pytest.mark.parametrize(("record_format", "text", "record"), RECORDS, ids=[plain(text) for _, text, _ in RECORDS])
 def test_records(record_format, text, record):
     assert read(text, record_format) == record
     assert parse_records(text, record_format).items == (record,)
@@ -103,7 +104,7 @@ FAULTS = [
 ]
 
 
-@pytest.mark.parametrize(("record_format", "text", "fault"), FAULTS, ids=[text for _, text, _ in FAULTS])
+@pytest.mark.parametrize(("record_format", "text", "fault"), FAULTS, ids=[plain(text) for _, text, _ in FAULTS])
 def test_faults(record_format, text, fault):
     assert read(text, record_format) == fault
 

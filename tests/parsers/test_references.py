@@ -8,9 +8,11 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
+from parsers import references as module
 from parsers.references import MAX_REASONING, References, parse_references
 from parsers.relations import inverse, normalise_name, normalise_relation
-from parsers.values import Relation
+from parsers.values import Fault, Relation
+from tests.case_names import plain
 
 CASES = [
     json.loads(line)
@@ -60,7 +62,7 @@ def codes(faults):
     return [fault.code for fault in faults]
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: repr(case["text"]))
+@pytest.mark.parametrize("case", CASES, ids=lambda case: plain(case["text"]))
 def test_case(case):
     parsed = parse_references(case["text"])
     found = {str(view): [list(triplet) for triplet in triplets] for view, triplets in parsed.relations.items()}
@@ -141,3 +143,68 @@ def test_a_reasoning_has_a_greatest_length():
     assert parse_references(head + " " * (MAX_REASONING - len(head))).fault is None
     too_long = parse_references(head + " " * (MAX_REASONING - len(head) + 1))
     assert (too_long.fault.code, too_long.relations) == ("too_long", {})
+
+
+@pytest.mark.parametrize(
+    ("text", "invalid", "notes"),
+    [
+        ("View 1: [a, b]", [("part_count", "a triplet has 3 parts, this has 2", 8)], []),
+        ("View 1: [a, b, c, d]", [("part_count", "a triplet has 3 parts, this has 4", 8)], []),
+        ("[a, , left]", [("empty_part", "a part of the triplet is empty", 0)], []),
+        (" [ , , ]", [("empty_part", "a part of the triplet is empty", 1)], []),
+        (
+            "View 1: [object 1, object 2, relation]",
+            [("placeholder", "these are the prompt's words, not objects", 8)],
+            [],
+        ),
+        ("View 1: [a, b, left", [("unclosed", "a bracket is not closed on its line", 8)], []),
+        (
+            "x [a, b, left] [c, d, on]\nView 2: [a, a, on]",
+            [],
+            [
+                ("outside_view", "triplets outside any view's section: 2", 2),
+                ("self_relation", "'a' is related to itself", 34),
+            ],
+        ),
+        (
+            "View 1: [b, a, left] [a, a, on] [a, b, left]",
+            [],
+            [
+                ("self_relation", "'a' is related to itself", 21),
+                ("contradiction", "'a' is both right and left of 'b' in view 1", 32),
+            ],
+        ),
+        (
+            "[a, b, near] [b, a, far]",
+            [],
+            [
+                ("outside_view", "triplets outside any view's section: 2", 0),
+                ("contradiction", "'a' is both near and far of 'b' outside the views", 13),
+            ],
+        ),
+    ],
+    ids=plain,
+)
+def test_words_and_places_of_faults(text, invalid, notes):
+    parsed = parse_references(text)
+    assert (list(parsed.invalid), list(parsed.notes), parsed.fault) == (invalid, notes, None)
+
+
+def test_nothing_is_read_of_nothing():
+    assert parse_references(" \n") == References(fault=Fault("empty", "the reasoning is empty", 0))
+    message = "the reasoning has 10,000,001 characters; 10,000,000 are read"
+    assert parse_references("x" * 10_000_001) == References(fault=Fault("too_long", message, 10_000_000))
+
+
+def test_triplets_outside_the_views_are_written_first():
+    triplet, other = Relation("sofa", "ball", "left"), Relation("lamp", "door", "near")
+    parsed = References({3: (triplet, other), None: (other,), 1: ()})
+    assert str(parsed) == "[lamp, door, near]\nView 3: [sofa, ball, left] [lamp, door, near]\nView 1:"
+
+
+def test_only_short_triplets_are_remembered():
+    module._cached_triplet.cache_clear()
+    for length in (199, 200, 201, 1000):
+        text = f"[{'a' * (length - 14)}, ball, left]"
+        assert parse_references(text).relations[None][0].object == "ball"
+    assert module._cached_triplet.cache_info()[2:] == (8192, 2)

@@ -29,6 +29,7 @@ NAMES = {
     "bench": ["benches", "a bench"],
     "dish": ["dishes"],
     "battery": ["batteries"],
+    "fly": ["flies", "fly"],
     "cookie": ["cookies", "cookie"],
     "tie": ["ties", "tie"],
     "potato": ["potatoes"],
@@ -134,6 +135,10 @@ def test_both_directions_say_the_same(subject, other, relation):
     turned = Relation(other, subject, inverse(relation))
     assert set(cells(Relation(subject, other, relation))) == set(cells(turned))
     assert inverse(inverse(relation)) == relation
+
+
+def test_a_relation_to_itself_is_taken_as_written():
+    assert cells(Relation("a", "a", "left")) == ((("a", "a", "lateral"), "left"),)
 
 
 def test_an_unknown_relation_keeps_its_direction():

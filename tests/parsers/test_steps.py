@@ -2,8 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parsers.references import MAX_REASONING
-from parsers.steps import parse_steps
+from parsers.references import MAX_REASONING, parse_references
+from parsers.steps import Steps, parse_steps
+from tests.case_names import plain
 
 VIEW = "View 1: [sofa, ball, left]"
 LABELS = {
@@ -65,3 +66,45 @@ def test_any_text_is_read(text, views):
 def test_a_megabyte_of_labels_is_read(piece):
     text = (piece * (1_000_000 // len(piece)))[:1_000_000]
     assert parse_steps(text).fault is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("x", ("no_references", "no view has a triplet [object 1, object 2, relation]", None)),
+        (
+            f"{VIEW}\nReasoning: one two three",
+            ("no_mapping", "there is no second step: a paragraph that begins with `Mapping:`", None),
+        ),
+        (
+            f"{VIEW}\nMapping: one two three",
+            ("no_reasoning", "there is no third step: a paragraph that begins with `Reasoning:`", None),
+        ),
+        (
+            f"{VIEW}\nReasoning: one two three\nMapping: one two three",
+            ("steps_out_of_order", "the third step comes before the second", 27),
+        ),
+        ("x" * (MAX_REASONING + 1), parse_references("x" * (MAX_REASONING + 1)).fault),
+    ],
+    ids=lambda value: plain(value)[:30],
+)
+def test_words_and_places_of_faults(text, fault):
+    assert parse_steps(text).fault == fault
+
+
+def test_what_is_missing_does_not_hide_the_rest():
+    steps = parse_steps("Mapping: one two three\nReasoning: four five six")
+    assert (steps.mapping, steps.reasoning) == ("one two three", "four five six")
+    steps = parse_steps(f"{VIEW}\nMapping: one two three\nMapping: four five six", views=2)
+    assert (steps.references.views, steps.mapping, steps.reasoning) == ((1,), "one two three", None)
+    assert steps.fault == ("missing_view", "view 2 of 2 is not written", None)
+    later = "View 2: [sofa, ball, left]\nMapping: one two three\nReasoning: four five six"
+    assert parse_steps(later).fault is None
+    assert parse_steps(later, views=2).fault == ("missing_view", "view 1 of 2 is not written", None)
+    assert parse_steps(" ") == Steps(parse_references(" "), fault=("empty", "the reasoning is empty", 0))
+
+
+@pytest.mark.parametrize("mark", " \t\r\n*_:.-–—")
+def test_marks_around_a_step_are_no_part_of_it(mark):
+    steps = parse_steps(f"{VIEW}\nMapping: {mark}one two three{mark}\nReasoning: {mark}X one two X{mark}")
+    assert (steps.mapping, steps.reasoning) == ("one two three", "X one two X")

@@ -4,6 +4,7 @@ import gzip
 import json
 import math
 import re
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parsers.number import parse_number
-from rewards.answers import infer_kind, mra, score_answer
+from parsers.values import Fault
+from rewards.answers import AnswerScore, infer_kind, mra, score_answer
 from rewards.errors import ConfigError, DataError
+from tests.case_names import plain
 from tests.oracles import question_scores as oracle
 
 TESTS = Path(__file__).parents[1]
@@ -51,7 +54,7 @@ def test_ours_pays_more_than_spar_bench_only_for_numbers_that_it_cannot_read():
     assert all(re.search(r"^\.|[-,^/]|e\d", prediction) for prediction in more)
 
 
-@pytest.mark.parametrize("case", cases(), ids=lambda case: f"{case['text']!r} for {case['target']!r}")
+@pytest.mark.parametrize("case", cases(), ids=lambda case: f"{plain(case['text'])} for {plain(case['target'])}")
 def test_case(case):
     score = score_answer(case["text"], case["target"], options=case.get("options"), kind=case.get("kind"))
     assert score.value == pytest.approx(case["value"])
@@ -91,6 +94,13 @@ def test_mra_at_the_edges_is_its_twin(truth, error, sign):
 )
 def test_mra_of(prediction, truth, value):
     assert mra(prediction, truth) == pytest.approx(value)
+
+
+@pytest.mark.parametrize("number", [1, True, Fraction(1), 10**30, np.float32(1), "1"])
+def test_mra_is_a_float_of_whatever_reads_as_numbers(number):
+    assert (mra(number, number), type(mra(number, number))) == (1.0, float)
+    assert (mra(0.0, number), mra(number, -1.0)) == (0.0, 0.0)
+    assert mra([number], number).dtype == mra(number, [number]).dtype == np.float64
 
 
 @given(st.lists(st.tuples(st.floats(), FINITE), min_size=1))
@@ -221,3 +231,84 @@ def test_units_are_heeded(value, unit):
     assert score.correct
     assert score.answer == pytest.approx(value)
     assert parse_number(f"{score.answer!r} m").value == pytest.approx(value)
+
+
+@pytest.mark.parametrize(
+    ("target", "kind", "options", "message"),
+    [
+        (None, None, None, "the true answer None is a NoneType, expected text, a number or a bool"),
+        (["B"], "choice", None, "the true answer ['B'] is a list, expected text, a number or a bool"),
+        ("A or B", "choice", None, "the true answer 'A or B' cannot be used: both A and B are named"),
+        ("C", None, ["left", "right"], "the true answer 'C' cannot be used: there is no option C (options: A, B)"),
+        ("maybe", "yes_no", None, "the true answer 'maybe' cannot be used: no option is named"),
+        ("1 or 2", "number", None, "the true answer '1 or 2' cannot be used: different numbers are named"),
+        ("...", "text", None, "the true answer '...' cannot be used: it holds no word"),
+        ("x" * 61, "number", None, f"the true answer '{'x' * 60}' cannot be used: there is no number"),
+    ],
+    ids=plain,
+)
+def test_words_for_wrong_gold(target, kind, options, message):
+    with pytest.raises(DataError) as caught:
+        score_answer("B", target, kind=kind, options=options)
+    assert str(caught.value) == message
+
+
+def test_words_for_wrong_settings_and_numbers():
+    with pytest.raises(ConfigError) as caught:
+        score_answer("B", "B", kind="letter")
+    assert str(caught.value) == "unknown kind of answer 'letter'; known are choice, yes_no, number, text"
+    with pytest.raises(DataError) as caught:
+        mra(1.0, [1.0, math.inf])
+    assert str(caught.value) == "the true number is not finite: [1.0, inf]"
+
+
+@pytest.mark.parametrize(
+    ("text", "target", "kind", "score"),
+    [
+        ("b", "B", None, AnswerScore(1.0, correct=True, answer="B")),
+        ("(A)", "B", None, AnswerScore(0.0, correct=False, answer="A")),
+        ("Yes.", True, None, AnswerScore(1.0, correct=True, answer="yes")),
+        ("no", True, None, AnswerScore(0.0, correct=False, answer="no")),
+        ("110 cm", "1 m", None, AnswerScore(0.9, correct=False, answer=1.1)),
+        ("100 cm", "1 m", None, AnswerScore(1.0, correct=True, answer=1.0)),
+        (" A  Red\nchair! ", "a red chair", None, AnswerScore(1.0, correct=True, answer="a red chair")),
+        ("sofa", "a red chair", None, AnswerScore(0.0, correct=False, answer="sofa")),
+        ("", "a red chair", None, AnswerScore(0.0, False, None, Fault("empty", "the answer is empty", 0))),
+        (None, "B", None, AnswerScore(0.0, False, None, Fault("empty", "the answer is empty", 0))),
+        ("two", 2, None, AnswerScore(0.0, False, None, Fault("no_number", "there is no number", None))),
+        (
+            "3 degrees",
+            "3 m",
+            None,
+            AnswerScore(
+                0.0, False, None, Fault("wrong_unit", "the answer is in degrees, which does not convert to m", None)
+            ),
+        ),
+    ],
+    ids=plain,
+)
+def test_everything_about_an_answer(text, target, kind, score):
+    assert score_answer(text, target, kind=kind) == score
+
+
+def test_letters_beyond_f_are_known_where_the_truth_is_one():
+    assert score_answer("H", "H").correct
+    assert score_answer("Z", "G").answer == "Z"
+    assert score_answer("G", "F").fault.message == "there is no option G (options: A, B, C, D, E, F)"
+    assert score_answer("C", "B", letters="AB").fault.message == "there is no option C (options: A, B)"
+    with pytest.raises(DataError, match=r"there is no option C \(options: A, B\)"):
+        score_answer("A", "C", kind="choice", letters="AB")
+
+
+def test_text_beyond_the_limit_is_not_compared():
+    assert score_answer("sofa" + " " * 63_996, "sofa").correct
+    assert score_answer("sofa" + " " * 63_997, "sofa").fault.code == "too_long"
+
+
+@pytest.mark.parametrize("mark", " .,;:!?'\"`*")
+def test_marks_around_a_text_are_no_part_of_it(mark):
+    assert score_answer(f"{mark}X chair x{mark}", "x Chair X").answer == "x chair x"
+
+
+def test_text_is_compared_in_compatible_form():
+    assert score_answer("\uff21 Ｓtraße", "a STRASSE").correct

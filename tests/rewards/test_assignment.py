@@ -52,6 +52,13 @@ def test_unpaid_tiers_still_count():
     assert count_by_assignment(spec, [(0, "a", "x")], [(0, "b", "y")]) == [0, 1, 0]
 
 
+def test_the_larger_total_goes_before_the_better_matches():
+    """One exact match is worth 3, two half ones are worth 4."""
+    spec = spec_of({FIELDS: 3.0, ("index",): 2.0, ("value",): 2.0})
+    predicted, true = [(0, "a", "x"), (7, "c", "x")], [(0, "a", "x"), (0, "b", "y")]
+    assert count_by_assignment(spec, predicted, true) == oracle.counts(spec, predicted, true) == [0, 1, 1]
+
+
 @pytest.mark.parametrize("matching", ["one_to_one", "literal"])
 def test_nothing_to_match(matching):
     spec = spec_of({FIELDS: 5.0, ("value",): 1.0, ("index",): 1.0}, matching=matching)
@@ -73,6 +80,20 @@ def test_values_that_cannot_be_compared_exactly_are_refused(value):
     spec = spec_of({FIELDS: 5.0, ("value",): value, ("index",): 1.0})
     with pytest.raises(ConfigError, match=r"1 matches over 3 tiers of \[5\.0, 1\.0, .*\] cannot be compared exactly"):
         count_by_assignment(spec, [(0, "a", "x")], [(0, "b", "x")])
+
+
+@pytest.mark.parametrize(("value", "exact"), [(2.0**49 - 1, True), (2.0**49, False), (1e-4, True), (1 / 10_001, False)])
+def test_the_limits_of_exactness(value, exact):
+    """Values are whole multiples of a step of at least 1/10,000, and their sums with the tie-breaks are below 2**53."""
+    spec = spec_of({FIELDS: max(value, 1.0), ("value",): min(value, 1.0), ("index",): 1.0})
+    if exact:
+        assert count_by_assignment(spec, [(0, "a", "x")], [(0, "a", "x")]) == [1, 0, 0]
+    else:
+        with pytest.raises(ConfigError) as caught:
+            count_by_assignment(spec, [(0, "a", "x")], [(0, "a", "x")])
+        assert str(caught.value).startswith("1 matches over 3 tiers of [")
+        hint = "] cannot be compared exactly; use tiers that are a chain, or values with few decimals"
+        assert str(caught.value).endswith(hint)
 
 
 def test_too_many_matches_to_compare_exactly_are_refused():

@@ -244,6 +244,27 @@ def test_settings_are_keywords_or_fields():
     assert tvr_reward([GOOD.format("4.position.left.1")], target=["4.position.left.1"], task="trance") == [6.0]
 
 
+def test_options_of_the_spec_are_keywords_too():
+    assert tvr_reward([TWICE], target=GOLD, matching="literal", conflicts="each") == [11.0]
+    assert tvr_reward([TWICE], target=GOLD, overrides={"matching": "literal"}, conflicts="each") == [11.0]
+    assert tvr_reward([TWICE], target=GOLD, overrides={"conflicts": "each"}, incorrect_penalty=3) == [3.0]
+    assert tvr_reward([TWICE], target=GOLD, overrides={"incorrect_penalty": 2}, incorrect_penalty=3) == [3.0]
+    assert multiview_reward([SEEN], target=["B"], references=[[["sofa"]]], answer_weight=2) == [
+        pytest.approx(2 + 2 / 3)
+    ]
+
+
+def test_columns_of_questions():
+    left = SEEN.replace(">B<", ">left<")
+    columns = {"target": ["left", None, "left"], "options": [["right", "left"], None, ["up", "down", "left"]]}
+    extras = {}
+    assert answer_reward([left] * 3, **columns, log_extra=extras.__setitem__) == [1.0, None, 1.0]
+    assert extras["answer"] == ["B", None, "C"]
+    relations = [[[["sofa", "ball", "behind"]]], None, [[["sofa", "ball", "front"]]]]
+    columns = {"target": ["B", None, "B"], "references": [[["sofa", "ball"]]] * 3, "relations": relations}
+    assert reference_reward([SEEN] * 3, **columns, relation_weight=0.5) == [1.0, None, 0.5]
+
+
 def test_parts_to_pay():
     wrong = GOOD.format("2.color.red, 5.size.small")
     assert TaskReward(pays=("attribute", "incorrect"))([wrong], target=GOLD) == [1.5 - 2.0]

@@ -64,6 +64,7 @@ WRONG = {
     "content of something else": ({"content": [{"value": "B"}]}, CONTENT + "list [{'value': 'B'}]"),
     "content that is a mapping": ({"content": {"text": "B"}}, CONTENT + "dict {'text': 'B'}"),
     "something long": (list(range(100)), NEITHER + "list " + repr(list(range(100)))[:60] + "..."),
+    "something of 61 characters": ([10**58], NEITHER + "list [" + "1" + "0" * 58 + "..."),
     "something of 60 characters": ([10**57], NEITHER + "list [" + "1" + "0" * 57 + "]"),
 }
 

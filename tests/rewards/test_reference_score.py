@@ -13,6 +13,7 @@ from parsers.references import References, parse_references
 from parsers.values import Relation
 from rewards.errors import ConfigError, DataError
 from rewards.references import reference_facts, reference_names, score_references
+from tests.case_names import plain
 from tests.oracles import question_scores as oracle
 
 CASES = [
@@ -237,3 +238,91 @@ def test_a_weight_needs_relations():
 
 def test_true_relations_may_be_json():
     assert reference_facts('{"1": [["sofa", "ball", "left of"]]}') == {1: {(("ball", "sofa", "lateral"), "right")}}
+
+
+@pytest.mark.parametrize(
+    ("truth", "more", "message"),
+    [
+        (None, {}, "references: None is a NoneType, expected lists by view"),
+        ([], {}, "references: there is no view"),
+        ("x" * 70, {}, f"references: not valid JSON (Expecting value: line 1 column 1 (char 0)): '{'x' * 60}'"),
+        ([["sofa"], "ball"], {}, "view 2: 'ball' is a str, expected a list"),
+        ([["sofa", 3]], {}, "view 1: 3 is no name of an object"),
+        ({"one": ["sofa"]}, {}, "references: 'one' is no view number"),
+        ({"10000": ["sofa"]}, {}, "references: '10000' is no view number"),
+        ({"1": ["sofa"], 1: ["ball"]}, {}, "references: a view is there twice: ['1', 1]"),
+        ([["a"]], {"relations": 3}, "relations: 3 is a int, expected lists by view"),
+        ([["a"]], {"relations": {"x": []}}, "relations: 'x' is no view number"),
+        ([["a"]], {"relations": [[["a", "b"]]]}, "view 1: ['a', 'b'] is no triplet [object 1, object 2, relation]"),
+        ([["a"]], {"relations": [["a b"]]}, "view 1: 'a b' is no triplet [object 1, object 2, relation]"),
+        ([["a"]], {"relations": ["a"]}, "view 1: 'a' is a str, expected a list"),
+        ([["a"]], {"relations": [["abc"]]}, "view 1: 'abc' is no triplet [object 1, object 2, relation]"),
+        ([["a"]], {"relations": [[b"abc"]]}, "view 1: b'abc' is no triplet [object 1, object 2, relation]"),
+        ([["a"]], {"relations": [[{1, 2, 3}]]}, "view 1: {1, 2, 3} is no triplet [object 1, object 2, relation]"),
+        ([["a"]], {"relations": [[["a", "b", 3]]]}, "view 1: 3 is no relation"),
+        ([["a"]], {"relations": [[["", "b", "left"]]]}, "view 1: '' is no name of an object"),
+        ([["a"]], {"relations": [[["a", 5, "left"]]]}, "view 1: 5 is no name of an object"),
+        (
+            [["a"]],
+            {"relations": [[["a", "b", "left"], ["b", "a", "left"]]]},
+            "relations, view 1: triplets contradict each other: [['a', 'b', 'left'], ['b', 'a', 'left']]",
+        ),
+        (
+            [["a"]],
+            {"relations": {1: [], 4: [], 3: [["a", "b", "on"]]}},
+            "relations: views [3, 4] have no true references",
+        ),
+    ],
+    ids=plain,
+)
+def test_words_for_wrong_gold(truth, more, message):
+    with pytest.raises(DataError) as caught:
+        score_references(References(), truth, **more)
+    assert str(caught.value) == message
+
+
+def test_words_for_wrong_weights():
+    for options, message in (
+        ({"relation_weight": 1.5, "relations": [[]]}, "relation_weight must lie in [0, 1], not 1.5"),
+        ({"relation_weight": 0.5}, "relation_weight is set, but there are no true relations"),
+    ):
+        with pytest.raises(ConfigError) as caught:
+            score_references(References(), [["sofa"]], **options)
+        assert str(caught.value) == message
+    for weight in (0, 1):
+        assert score_references(References(), [["sofa"]], relations=[[]], relation_weight=weight).value == 0
+
+
+def test_view_numbers():
+    truth = {"9999": [], "0": ["a"], 12345: ["b"]}
+    assert reference_names(truth) == {9999: set(), 0: {"a"}, 12345: {"b"}}
+    assert reference_names({0: ["a"]}) == {0: {"a"}}
+
+
+def test_who_looks_is_a_reference_only_where_the_truth_says_so():
+    said = {1: [Relation("sofa", "camera", "near")]}
+    assert score(said, [["sofa"]]).value == 1
+    assert score(said, [["sofa", "me"]]).value == 1
+    assert score({1: [Relation("sofa", "ball", "near")]}, [["sofa", "viewer"]]).value == 0.5
+
+
+def test_relations_are_compared_part_by_part():
+    truth = {"truth": [["a", "b"]], "relation_weight": 1.0, "relations": [[["a", "b", "front-left"]]]}
+    assert score({1: [Relation("a", "b", "front-left")]}, **truth).value == 1
+    assert score({1: [Relation("a", "b", "left")]}, **truth).value == pytest.approx(2 / 3)
+    assert score({1: [Relation("a", "b", "behind-left")]}, **truth).value == 0.5
+    both = [Relation("a", "b", "left"), Relation("b", "a", "front-left")]
+    assert score({1: both}, **truth).value == 0
+    assert score({2: both}, **truth).value == 0
+
+
+def test_everything_about_a_score():
+    parsed = parse_references("View 2: [sofa, ball, left]\nView 5: [a, b, on]\nView 4: none")
+    found = score_references(parsed, {3: [], 2: ["sofa"], 1: ["tv"]}, relations={2: [["sofa", "ball", "left"]], 1: []})
+    assert found == (
+        (2 / 3 + 1 + 0) / 3,
+        {3: 1.0, 2: pytest.approx(2 / 3), 1: 0.0},
+        {2: 1.0},
+        (4, 5),
+        (1, 3),
+    )

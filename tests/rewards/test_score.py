@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 import rewards
 from rewards import ConfigError, DataError, TieredSpec, score_batch, score_completion
-from rewards.score import add_up, answer_text, read_envelopes, resolve
+from rewards.score import answer_text, read_envelopes, resolve
+from rewards.scores import add_up
 from rewards.spec import PRESETS, TVR, preset_spec
 from rewards.tasks import load_task
 from rewards.tiered import SMALL_BATCH
@@ -48,6 +49,27 @@ def test_case(case):
 
 def test_case_names_are_unique():
     assert len({case["name"] for case in cases()}) == len(cases())
+
+
+ATTACKS = {
+    "a megabyte of brackets", "a part of the answer", "an answer inside the reasoning", "an answer of two lines",
+    "an empty answer", "an opener that the chat template wrote", "an option inside the reasoning", "letters in prose",
+    "look-alike letters", "naming every value of a cell", "naming everything", "nested tags",
+    "nonsense instead of an answer", "prose in the answer", "repeated tags", "repeats", "several answers", "silence",
+    "the prompt echoed", "two values for one cell", "Unicode digits",
+}  # fmt: skip
+
+
+def test_every_attack_is_tried_and_none_earns_the_exact_answer_unearned():
+    """What has been seen to fool graders; only harmless forms of a right answer may earn its whole reward."""
+    tried = {}
+    for case in cases():
+        tried.setdefault(case.get("attack"), []).append(case)
+    assert tried.keys() - {None} == ATTACKS
+    for attack in ATTACKS - {"an answer of two lines", "an opener that the chat template wrote"}:
+        for case in tried[attack]:
+            honest = case["name"] == "an option in the reasoning"  # its answer is another option, the right one
+            assert (case["unit"] == 1) == honest or case["options"].get("mode") == "lenient", case["name"]
 
 
 # --- what holds for any text -----------------------------------------------------------------------------------------
@@ -338,6 +360,9 @@ def test_questions_go_elsewhere():
     assert dict(score.parts) == {"format": 0.0, "answer": 1.0, "reference": 1.0}
     assert (score.total, score.correct, score.unit) == (2.0, True, 1.0)
     assert score_completion(completion, "left", task="multiview", options=["right", "left"]).total == 1.0
+    named = {"task": "multiview", "references": [["sofa", "ball"]], "relation_weight": 0.5}
+    assert score_completion(completion, "A", relations=[[["sofa", "ball", "behind"]]], **named).total == 1.0
+    assert score_completion(completion, "A", relations=[[["sofa", "ball", "front"]]], **named).total == 0.5
 
 
 def test_answers_as_people_write_them():

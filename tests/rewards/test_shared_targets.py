@@ -53,3 +53,10 @@ def test_neighbours_share_one_object():
     first, second, third = read_targets([["2.color.cyan"], ["2.color.cyan"], ["0.shape.cube"]], TVR)
     assert first is second
     assert third == ((0, "shape", "cube"),)
+
+
+def test_arrays_are_not_taken_for_equal():
+    """Numpy compares them item by item, so that they are neither equal nor different."""
+    arrays = [np.array([["2", "color", value], ["0", "shape", "cube"]]) for value in ("cyan", "red")]
+    cyan, red = read_targets(arrays, TVR)
+    assert (cyan[0], red[0]) == ((2, "color", "cyan"), (2, "color", "red"))

@@ -1,13 +1,15 @@
 """Gold: every form that files have it in, and the words in which wrong gold is refused."""
 
 import json
+from collections import UserDict
+from types import MappingProxyType
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parsers.formats import TRANCE, TVR, Field, RecordFormat
+from parsers.formats import LARGEST, TRANCE, TVR, Field, RecordFormat
 from parsers.values import Transformation
 from rewards.errors import DataError
 from rewards.targets import _known, _read_text, read_target
@@ -43,6 +45,7 @@ FORMS = {
     "a numpy array of text": np.array(TRIPLES),
     "a numpy array of strings": np.array(["2.color.cyan", "0.shape.cube"]),
     "a numpy string": np.array("2.color.cyan, 0.shape.cube"),
+    "mappings that are no dict": [MappingProxyType(TRANCES_OWN[0]), UserDict(TRANCES_OWN[1])],
     "JSON triples": json.dumps(TRIPLES),
     "JSON triples on lines": json.dumps(TRIPLES, indent=2),
     "JSON mappings": json.dumps(TRANCES_OWN),
@@ -154,6 +157,40 @@ def test_a_record_that_no_field_explains():
     assert str(caught.value) == "target[0] ('a, b', 'red') is not of the form {name}: {color}"
     with pytest.raises(DataError, match=r"^target\[0\]\.color 'blue' is not a color \(one of red\)$"):
         read_target([("a", "blue")], open_format)
+
+
+@pytest.mark.parametrize(
+    ("record", "message"),
+    [
+        ((0, "color", "cyna"), "value 'cyna' is not a color (did you mean 'cyan'?)"),
+        ((LARGEST, "color", "CYNA"), "value 'CYNA' is not a color (did you mean 'cyan'?)"),
+        ((-1, "color", "cyan"), "index is -1; it is a whole number from 0"),
+        ((LARGEST + 1, "color", "cyan"), "index is 1000000000; it is a whole number from 0"),
+    ],
+)
+def test_words_for_wrong_fields(record, message):
+    with pytest.raises(DataError) as caught:
+        read_target([(1, "color", "red"), record], TVR)
+    assert str(caught.value) == f"target[1].{message}"
+
+
+@pytest.mark.parametrize(
+    ("record", "message"),
+    [
+        (("cube", 0), "target[0].n is 0; it is a whole number from 1 to 20"),
+        (("cube", 21), "target[0].n is 21; it is a whole number from 1 to 20"),
+        (("lamp", 1), "target[0].Xaxis 'lamp' is not a Xaxis (one of cube)"),
+        (("lamp", 20), "target[0].Xaxis 'lamp' is not a Xaxis (one of cube)"),
+    ],
+)
+def test_words_for_fields_with_limits(record, message):
+    count = RecordFormat(
+        (Field("Xaxis", "closed", ("cube",)), Field("n", "integer", limits=(1, 20))), ("{Xaxis}: {n}",)
+    )
+    with pytest.raises(DataError) as caught:
+        read_target([record], count)
+    assert str(caught.value) == message
+    assert read_target([("cube", 1), ("cube", 20)], count) == (("cube", 1), ("cube", 20))
 
 
 @given(

@@ -12,7 +12,7 @@ from rewards.questions import QuestionSpec
 from rewards.spec import TVR as SPEC
 from rewards.spec import TieredSpec
 from rewards.tasks import load_task, task_names
-from rewards.tasks.cases import failed_cases
+from rewards.tasks.check import failed_cases
 from rewards.tasks.prompts import fill_prompt, prompt_columns
 from rewards.tasks.records import check_format
 

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from parsers.formats import TVR as FORMAT
 from rewards.assignment import count_by_assignment
+from rewards.conflicts import eligible
 from rewards.spec import PRESETS, TVR, TieredSpec, preset_spec
-from rewards.tiered import SMALL_BATCH, _count_lines, _count_row, _line_up, count_matches, eligible, maximum, pay
+from rewards.tiered import SMALL_BATCH, _count_lines, _count_row, _line_up, count_matches, maximum, pay
 from tests.oracles import tiered as oracle
 from tests.strategies import near_records, predictions, records, specs, targets, vocabulary
 
@@ -256,6 +257,33 @@ def test_counts_do_not_see_each_other():
     ] * 40
     counts = count_matches(TVR, [p for p, _ in rows], [0] * 120, [t for _, t in rows])
     assert counts.matched.tolist() == [[1, 0, 0], [0, 0, 0], [0, 0, 0]] * 40
+
+
+@pytest.mark.parametrize("size", [1, 2 * SMALL_BATCH])
+def test_whether_the_sets_are_the_same(size):
+    """With *multiset*, also the numbers of each; never where there is no answer or a piece is invalid."""
+    red, cube = (0, "color", "red"), (1, "shape", "cube")
+    plain, counted = preset_spec(TVR, "naive_binary"), preset_spec(TVR, "naive_binary", multiset=True)
+    for predicted, true, same, multiset in (
+        ([red, cube], [cube, red], True, True),
+        ([red, red], [red], True, False),
+        ([red], [red, cube], False, False),
+        ([red, cube], [red], False, False),
+        ([], [], True, True),
+    ):
+        for spec, expected in ((plain, same), (counted, multiset)):
+            rows = ([predicted] * size, [0] * size, [true] * size)
+            assert count_matches(spec, *rows).same.tolist() == [expected] * size
+            assert count_matches(spec, *rows, [False] * size).same.tolist() == [False] * size
+            assert count_matches(spec, rows[0], [1] * size, rows[2]).same.tolist() == [False] * size
+
+
+@pytest.mark.parametrize("size", [1, 2 * SMALL_BATCH])
+def test_rows_without_any_record(size):
+    rows = [([(0, "color", "red")], [(0, "color", "red")]), *[([], [])] * size]
+    counts = count_matches(TVR, [p for p, _ in rows], [0] * len(rows), [t for _, t in rows])
+    assert counts.matched.tolist() == [[1, 0, 0], *[[0, 0, 0]] * size]
+    assert counts.same.tolist() == [True] * len(rows)
 
 
 def test_records_need_not_be_tvr():

@@ -115,7 +115,7 @@ def generate(
             worker was killed.
     """
     if workers < 1:
-        raise ConfigError(f"--workers is {workers}; at least one is needed")
+        raise ConfigError(f"workers is {workers}; at least one is needed")
     for module, extra in _NEEDS[settings.images].items():
         if find_spec(module) is None:
             raise ConfigError(f"images by {settings.images} need {module}: pip install 'star-r1[{extra}]'")

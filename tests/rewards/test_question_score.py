@@ -1,0 +1,136 @@
+"""Scores of questions: every column of a batch, weights, what is not scored, wrong gold."""
+
+import numpy as np
+import pytest
+
+from parsers.completion import parse_completion
+from parsers.values import Completion
+from rewards.answers import AnswerScore
+from rewards.errors import ConfigError, DataError
+from rewards.question_score import grade_answer, grade_references, score_questions
+from rewards.questions import QuestionSpec
+
+SAID = "View 1: [sofa, ball, left]"
+# Completion, true answer, true references; then what it earns: answer, reference, correct, unit, read, fault, number.
+ROWS = [
+    (f"<think>{SAID}</think><answer>B</answer>", "B", [["sofa", "ball"]], 1, 1, True, 1, "B", None, 1),
+    (f"<think>{SAID}</think><answer>B</answer>", "A", [["sofa", "ball"]], 0, 1, False, 0.5, "B", None, 1),
+    (f"{SAID}</think><answer>9 m</answer>", 10.0, [["sofa"], ["tv"]], 0.9, 1 / 3, False, 0.5 * (0.9 + 1 / 3), 9.0, None, 1),
+    (f"<think>{SAID}</think><answer>no</answer>", False, None, 1, 0, True, 1, "no", None, 1),
+    (f"<think>{SAID}</think><answer>dunno</answer>", "A", [["sofa", "ball"]], 0, 1, False, 0.5, None, "no_choice", 0),
+    (f"{SAID} B", "B", [["sofa", "ball"]], 0, 0, False, 0, None, "no_think", 0),
+    (f"<think>{SAID}</think>", "B", None, 0, 0, False, 0, None, "no_answer", 0),
+    ("<think></think><answer>a red chair</answer>", "A red  chair.", {1: []}, 1, 1, True, 1, "a red chair", None, 1),
+]  # fmt: skip
+
+
+def envelopes(rows=ROWS):
+    return [parse_completion(row[0]) for row in rows]
+
+
+def scored(spec, rows=ROWS, **more):
+    return score_questions(envelopes(rows), [row[1] for row in rows], spec, references=[row[2] for row in rows], **more)
+
+
+def test_every_column():
+    batch = scored(QuestionSpec())
+    _, _, _, answer, reference, correct, unit, read, fault, number = zip(*ROWS, strict=True)
+    assert list(batch.parts) == ["format", "answer", "reference"]
+    assert batch.parts["format"].tolist() == [0.0] * len(ROWS)
+    assert batch.parts["answer"].tolist() == pytest.approx(answer)
+    assert batch.parts["reference"].tolist() == pytest.approx(reference)
+    assert batch.total.tolist() == pytest.approx([a + r for a, r in zip(answer, reference, strict=True)])
+    assert batch.correct.tolist() == list(correct)
+    assert batch.unit.tolist() == pytest.approx(unit)
+    assert batch.answers == list(read)
+    assert [each and each.code for each in batch.faults] == list(fault)
+    assert batch.prefilled.tolist() == [text.startswith("View") and "answer>" in text for text, *_ in ROWS]
+    assert batch.n_pred.tolist() == list(number)
+
+
+@pytest.mark.parametrize("weight", [1, 1.0])
+def test_types(weight):
+    for rows in (ROWS, []):
+        spec = QuestionSpec(answer_weight=weight, reference_weight=weight, format_weight=weight)
+        batch = scored(spec, rows)
+        floats = [batch.total, batch.unit, *batch.parts.values()]
+        assert {values.dtype for values in floats} == {np.dtype(np.float64)}
+        assert (batch.correct.dtype, batch.prefilled.dtype, batch.n_pred.dtype) == (np.bool_, np.bool_, np.int64)
+        assert len(batch) == len(rows)
+
+
+def test_weights():
+    spec = QuestionSpec(answer_weight=2, reference_weight=3, format_weight=0.5)
+    plain, weighed = scored(QuestionSpec()), scored(spec)
+    assert weighed.parts["answer"].tolist() == (2 * plain.parts["answer"]).tolist()
+    assert weighed.parts["reference"].tolist() == (3 * plain.parts["reference"]).tolist()
+    assert weighed.parts["format"].tolist() == [0.5, 0.5, 0.5, 0.5, 0.5, 0, 0, 0.5]
+    assert weighed.unit.tolist() == pytest.approx([1, 0.6, (1.8 + 1) / 5, 1, 0.6, 0, 0, 1])
+    assert weighed.total.tolist() == pytest.approx(sum(weighed.parts.values()).tolist())
+
+
+def test_where_nothing_is_paid_the_unit_is_whether_the_answer_is_right():
+    batch = scored(QuestionSpec(answer_weight=0, reference_weight=0))
+    assert batch.unit.tolist() == batch.correct.astype(float).tolist()
+    only_references = scored(QuestionSpec(answer_weight=0))
+    assert only_references.unit.tolist() == pytest.approx([1, 1, 1 / 3, 1, 1, 0, 0, 1])
+
+
+def test_options_relations_kinds_and_letters_reach_their_rows():
+    rows = [(f"<think>{SAID}</think><answer>{text}</answer>", target, [["sofa", "ball"]]) for text, target in
+            (("left", "left"), ("right", "left"), ("B", "left"))]  # fmt: skip
+    options = [["left", "right"], ["left", "right"], ["right", "left"]]
+    relations = [[[["sofa", "ball", "left"]]], [[["sofa", "ball", "right"]]], None]
+    batch = scored(QuestionSpec(relation_weight=0.5), rows[:2], options=options[:2], relations=relations[:2])
+    assert batch.parts["reference"].tolist() == [1, 0.5]
+    assert batch.parts["answer"].tolist() == [1, 0]
+    assert scored(QuestionSpec(), rows, options=options).answers == ["A", "B", "B"]
+    assert scored(QuestionSpec(kind="text"), rows).parts["answer"].tolist() == [1, 0, 0]
+    bracketed = [("<think></think><answer>(B)</answer>", "B", None)]
+    assert scored(QuestionSpec(kind="text"), bracketed).parts["answer"].tolist() == [0]
+    assert scored(QuestionSpec(kind="choice"), bracketed).parts["answer"].tolist() == [1]
+    letters = scored(QuestionSpec(letters="AB"), [("<think></think><answer>C</answer>", "B", None)])
+    assert letters.faults[0].message == "there is no option C (options: A, B)"
+
+
+@pytest.mark.parametrize("name", ["options", "references", "relations"])
+def test_columns_have_one_value_for_each_row(name):
+    with pytest.raises(ConfigError) as caught:
+        score_questions(envelopes(), [row[1] for row in ROWS], QuestionSpec(), **{name: [None] * 3})
+    assert str(caught.value) == f"there are 8 targets and 3 {name}"
+    with pytest.raises(ValueError, match="zip"):
+        score_questions(envelopes()[:3], [row[1] for row in ROWS], QuestionSpec())
+
+
+@pytest.mark.parametrize(
+    ("target", "names", "message"),
+    [
+        (None, None, "row 1: the true answer None is a NoneType, expected text, a number or a bool"),
+        ("B", [], "row 1: references: there is no view"),
+        ("", [["sofa"]], "row 1: the true answer '' cannot be used: it holds no word"),
+    ],
+)
+def test_wrong_gold_is_named_by_row_even_where_the_completion_is_broken(target, names, message):
+    for text in (ROWS[0][0], ROWS[5][0], ""):
+        with pytest.raises(DataError) as caught:
+            scored(QuestionSpec(), [ROWS[0], (text, target, names)])
+        assert (str(caught.value), caught.value.row) == (message, 1)
+
+
+def test_one_answer():
+    spec = QuestionSpec()
+    assert grade_answer(Completion("a", "(b)"), "B", None, spec) == AnswerScore(1.0, correct=True, answer="B")
+    assert grade_answer(Completion("a", None), "B", None, spec) == AnswerScore(0.0, correct=False, answer=None)
+    assert grade_answer(Completion("a", ""), "B", None, spec).fault.code == "empty"
+    assert grade_answer(Completion("a", "right"), "B", ["left", "right"], spec).correct
+
+
+def test_references_of_one():
+    assert grade_references(Completion(SAID, "B"), None) is None
+    assert grade_references(Completion(SAID, "B"), [["sofa"]]).value == pytest.approx(2 / 3)
+    assert grade_references(Completion(SAID, None), [["sofa"]]) is None
+    assert grade_references(Completion(None, "B"), [["sofa"]]) is None
+    assert grade_references(Completion("", "B"), [["sofa"]]).value == 0
+    truth = [[["sofa", "ball", "right"]]]
+    assert grade_references(Completion(SAID, "B"), [["sofa", "ball"]], truth).value == 1
+    assert grade_references(Completion(SAID, "B"), [["sofa", "ball"]], truth, relation_weight=0.25).value == 0.75
