@@ -19,8 +19,8 @@ _HEAD = """\
 
 <!-- Written by docs/generate_cli.py from the commands' own help; do not edit. -->
 
-Every command exits with 0 where all went well, 1 where data or a check failed, 2 for wrong usage. Results go to
-standard output, messages to standard error.
+Every command exits with 0 on success, 1 if the data or a check failed, and 2 for wrong usage. Results go to standard
+output, messages to standard error.
 """
 
 

@@ -4,7 +4,8 @@
     star data export scenes --to trl --out train.jsonl
     python examples/trl_grpo.py --data train.jsonl --model Qwen/Qwen2.5-VL-7B-Instruct --output_dir run
 
-`star train` does the same with the paper's settings, checks, and resuming; this is the least that is needed.
+`star train` does the same with the paper's settings, checks and resuming; this is the minimum. Qwen's processors
+need torchvision.
 """
 
 from dataclasses import dataclass, field

@@ -30,17 +30,23 @@ def _numbers(ctx: click.Context, param: click.Parameter, value: str) -> tuple[in
 @click.command(short_help="Find out what a reward pays for.")
 @click.argument("reward", required=False, metavar="[REWARD]")
 @reward_options
-@click.option("--without-format", is_flag=True, help="Leave out the format point: R_acc alone.")
-@click.option("--target-column", metavar="NAME", help="The column in which REWARD takes the gold.")
+@click.option("--without-format", is_flag=True, help="Leave out the format point; audit R_acc alone.")
+@click.option("--target-column", metavar="NAME", help="The keyword under which REWARD takes the gold.")
 @click.option("--messages", is_flag=True, help="REWARD takes completions as lists of messages.")
 @click.option(
     "--predictions",
     type=click.Path(exists=True, allow_dash=True, dir_okay=False),
-    help="A file of predictions: its scenes are audited, and its ties and groups counted.",
+    help="A predictions file: audits its scenes, and reports ties and groups.",
 )
-@click.option("--scenes", "number", type=click.IntRange(min=1), default=24, show_default=True, help="Scenes to draw.")
-@click.option("--changes", default="1,2,3,4", show_default=True, callback=_numbers, help="Changes of drawn scenes.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the scenes and the search.")
+@click.option(
+    "--scenes", "number", type=click.IntRange(min=1), default=24, show_default=True, help="Number of scenes to draw."
+)
+@click.option(
+    "--changes", default="1,2,3,4", show_default=True, callback=_numbers, help="Numbers of changes in the drawn scenes."
+)
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the scenes and the search."
+)
 @click.option(
     "--accuracy",
     "accuracies",
@@ -48,15 +54,20 @@ def _numbers(ctx: click.Context, param: click.Parameter, value: str) -> tuple[in
     multiple=True,
     default=(0.9, 0.6, 0.3),
     show_default=True,
-    help="Chance that the learned policy knows a change.",
+    help="Probability that the learned policy knows a change.",
 )
 @click.option("--no-search", is_flag=True, help="Leave out the learned policy.")
-@click.option("--no-cost", is_flag=True, help="Take no times, so that the output is the same every time.")
+@click.option("--no-cost", is_flag=True, help="Leave out timings, so that the output is reproducible.")
 @click.option("--all-presets", is_flag=True, help="Audit every preset of the task; print tables in Markdown.")
 @click.option("--curves", type=click.Path(file_okay=False), metavar="DIR", help="Write the exact curves as SVG files.")
 @click.option("--json", "as_json", is_flag=True, help="Print the audit as JSON.")
 @click.option("--html", type=click.Path(dir_okay=False), metavar="FILE", help="Write the audit as a page with plots.")
-@click.option("--fail-on", type=click.Choice(KINDS), multiple=True, help="Exit with 1 if there is one.")
+@click.option(
+    "--fail-on",
+    type=click.Choice(KINDS),
+    multiple=True,
+    help="Exit with 1 if there is such a finding; can be given several times.",
+)
 @click.option("--no-color", is_flag=True, help="Print plain text (as NO_COLOR does).")
 def audit(
     *,
@@ -69,7 +80,7 @@ def audit(
     no_color: bool,
     **options: Any,
 ) -> None:
-    """Find out what a reward pays for: which wrong answers it pays as well as the right one.
+    """Find out what a reward pays for: which wrong answers earn as much as the right one.
 
     REWARD is a function of yours, as package.module.function or file.py:function, called as TRL calls it; without it, a
     task's own reward is audited. Without --predictions, scenes are drawn from a seed.
@@ -199,12 +210,15 @@ def _read(path: str, given: dict[str, Any], payer: Payer) -> tuple[tuple[Scene, 
         raise DataError(f"{place}: {error.args[0]}") from error
     distinct = {(scene.target, scene.references, scene.options): scene for scene in scenes if scene.target}
     if not distinct:
-        raise DataError(f"{path}: no row has a target that says anything")
+        raise DataError(f"{path}: every target is empty")
     named = {payer.target_column if role == "target" else role: values for role, values in columns.items()}
     totals = pay_rows(payer, texts, named).tolist()
     paid = [row for row, total in enumerate(totals) if total == total]  # noqa: PLR0124  NaN is not itself
     if len(paid) < len(totals):
-        click.echo(f"{path}: {len(totals) - len(paid)} rows are paid no number; the groups are without them", err=True)
+        click.echo(
+            f"{path}: for {len(totals) - len(paid)} rows the reward is not a number; the groups leave them out",
+            err=True,
+        )
     counted = group_totals(
         [totals[row] for row in paid], [found.groups[row] for row in paid], [texts[row] for row in paid]
     )

@@ -33,14 +33,16 @@ _OPTIONS = (
         type=click.Choice(["formula", "bootstrap", "bca"]),
         default="formula",
         show_default=True,
-        help="How the intervals of a benchmark's numbers are found.",
+        help="Method for the confidence intervals of a benchmark.",
     ),
-    click.option("--resamples", type=click.IntRange(min=1), default=1000, show_default=True, help="Of the bootstrap."),
-    click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the bootstrap."),
+    click.option(
+        "--resamples", type=click.IntRange(min=1), default=1000, show_default=True, help="Bootstrap resamples."
+    ),
+    click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the bootstrap."),
     click.option(
         "--report-data",
         metavar="FILE",
-        help="Also write the JSON with the scores of every row, for `star report` where the FILEs are not at hand.",
+        help="Also write JSON with the score of every row, for `star report` without the FILEs.",
     ),
 )
 

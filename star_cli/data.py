@@ -52,7 +52,7 @@ def _size(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple[int
     type=click.Choice(["tvr", "multiview"]),
     default="tvr",
     show_default=True,
-    help="Changes of a scene, or questions about several views of one.",
+    help="Changes between two images, or questions about several views.",
 )
 @click.option("--count", type=click.IntRange(min=1), default=1000, show_default=True, help="Number of scenes.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
@@ -61,24 +61,28 @@ def _size(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple[int
     type=click.Choice(["none", "mitsuba", "raycast"]),
     default="none",
     show_default=True,
-    help="The renderer, if images are wanted.",
+    help="Renderer of the images, if any.",
 )
 @click.option("--size", callback=_size, default="128", show_default=True, help="Pixels: 128, or 320x240.")
-@click.option("--views", callback=_names, default="center,left,right", show_default=True, help="Of the final images.")
-@click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, metavar="N", help="Processes.")
+@click.option(
+    "--views", callback=_names, default="center,left,right", show_default=True, help="Views of the final images."
+)
+@click.option(
+    "--workers", type=click.IntRange(min=1), default=1, show_default=True, metavar="N", help="Worker processes."
+)
 @click.option(
     "--attributes",
     callback=_names,
     default="color,shape,size,material",
     show_default=True,
-    help="What changes; `position` can be added.",
+    help="Attributes that may change; `position` can be added.",
 )
-@click.option("--repeats", is_flag=True, help="An attribute of an object may change twice, as in TRANCE.")
-@click.option("--start", type=click.IntRange(min=0), default=0, show_default=True, help="Number of the first scene.")
+@click.option("--repeats", is_flag=True, help="Let an attribute of an object change twice, as in TRANCE.")
+@click.option("--start", type=click.IntRange(min=0), default=0, show_default=True, help="Index of the first scene.")
 def generate(directory: Path, workers: int, attributes: tuple[str, ...], **options: Any) -> None:
     """Generate scenes, with or without images, and their training rows into DIR.
 
-    Scene i depends on the seed and i only. A run that was stopped goes on where it was when it is started
+    Scene i depends only on the seed, i and the options. An interrupted run resumes when the same command is given
     again.
     """
     from trainers.data.generate import Settings
@@ -99,7 +103,7 @@ def generate(directory: Path, workers: int, attributes: tuple[str, ...], **optio
                 on_progress=lambda done, total: bar.update(task, completed=done, total=total),
             )
     except KeyboardInterrupt:
-        click.echo("interrupted; the same command goes on", err=True)
+        click.echo("interrupted; give the same command again to resume", err=True)
         sys.exit(130)
     click.echo(f"{path}: {settings.count} scenes")
 
@@ -128,10 +132,10 @@ def _data_file(path: Path) -> Path:
     return path / "data.jsonl" if path.is_dir() else path
 
 
-@data.command()
+@data.command(short_help="Draw one sample with its changes, or its question, as a PNG.")
 @click.argument("file", type=click.Path(path_type=Path), metavar="FILE")
-@click.option("--index", type=int, default=0, show_default=True, help="Place in the file, from 0.")
-@click.option("--out", type=click.Path(path_type=Path), help="PNG to write.  [default: scene-INDEX.png]")
+@click.option("--index", type=int, default=0, show_default=True, help="Index of the sample in the file, from 0.")
+@click.option("--out", type=click.Path(path_type=Path), help="PNG file to write.  [default: scene-INDEX.png]")
 def show(file: Path, index: int, out: Path | None) -> None:
     """Draw one sample of FILE (a data.jsonl, or its folder) with its changes, or its question, as a PNG."""
     from trainers.data.show import read_sample, show_sample
@@ -146,13 +150,13 @@ def show(file: Path, index: int, out: Path | None) -> None:
     click.echo(str(target))
 
 
-@data.command()
+@data.command(short_help="Name every line that breaks a rule, and the rule.")
 @click.argument("file", type=click.Path(path_type=Path), metavar="FILE")
 def check(file: Path) -> None:
     """Name every line of FILE (a data.jsonl, or its folder) that breaks a rule, and the rule.
 
-    Scenes must keep the rules of TRANCE; of multi-view questions the images must show what they should, and the answer
-    must be right.
+    Scenes must follow the rules of TRANCE; for multi-view questions, the images must show what they should and the
+    answer must be right.
     """
     from trainers.data.check import check_file
 

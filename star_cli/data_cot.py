@@ -31,7 +31,7 @@ def _prices(_ctx: click.Context, _param: click.Parameter, value: str | None) -> 
     try:
         prompt, completion = (float(part) for part in value.split(":"))
     except ValueError:
-        raise click.BadParameter(f"{value!r} is not two prices like 1.25:10, of a million tokens each") from None
+        raise click.BadParameter(f"{value!r} is not two prices per million tokens, like 1.25:10") from None
     return prompt, completion
 
 
@@ -41,7 +41,7 @@ def _fields(_ctx: click.Context, _param: click.Parameter, value: str) -> dict[st
     except ValueError:
         found = None
     if not isinstance(found, dict):
-        raise click.BadParameter(f'{value!r} is no JSON object like {{"max_tokens": 4096}}')
+        raise click.BadParameter(f'{value!r} is not a JSON object like {{"max_tokens": 4096}}')
     return found
 
 
@@ -49,24 +49,49 @@ def _fields(_ctx: click.Context, _param: click.Parameter, value: str) -> dict[st
 @click.argument("source", type=click.Path(path_type=Path), metavar="SOURCE")
 @click.option("--teacher", required=True, metavar="oracle|openai:MODEL", help="Who writes the chains.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="JSON Lines: the rows with `completion`.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="oracle: of the wordings.")
-@click.option("--base-url", envvar="OPENAI_BASE_URL", default=DEFAULT_URL, show_default=True, help="Of the server.")
-@click.option("--key-env", default="OPENAI_API_KEY", show_default=True, metavar="NAME", help="Variable with the key.")
-@click.option("--concurrency", type=click.IntRange(min=1), default=8, show_default=True, metavar="N")
-@click.option("--rate", type=click.FloatRange(min=0, min_open=True), metavar="N", help="Requests a minute, at most.")
-@click.option("--tries", type=click.IntRange(min=1), default=6, show_default=True, metavar="N", help="Of each row.")
-@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), default=120.0, show_default=True, metavar="S")
-@click.option("--body", callback=_fields, default='{"max_tokens": 4096}', show_default=True, help="Further fields.")
-@click.option("--price", callback=_prices, metavar="IN:OUT", help="Of a million tokens, to add up the cost.")
-@click.option("--overwrite", is_flag=True, help="Replace OUT if it is there.")
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="With oracle: seed of the wordings."
+)
+@click.option(
+    "--base-url", envvar="OPENAI_BASE_URL", default=DEFAULT_URL, show_default=True, help="Base URL of the server."
+)
+@click.option(
+    "--key-env",
+    default="OPENAI_API_KEY",
+    show_default=True,
+    metavar="NAME",
+    help="Environment variable that holds the key.",
+)
+@click.option(
+    "--concurrency", type=click.IntRange(min=1), default=8, show_default=True, metavar="N", help="Requests in flight."
+)
+@click.option(
+    "--rate", type=click.FloatRange(min=0, min_open=True), metavar="N", help="Maximum number of requests per minute."
+)
+@click.option(
+    "--tries", type=click.IntRange(min=1), default=6, show_default=True, metavar="N", help="Attempts per row."
+)
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    default=120.0,
+    show_default=True,
+    metavar="S",
+    help="Seconds for a whole answer.",
+)
+@click.option(
+    "--body", callback=_fields, default='{"max_tokens": 4096}', show_default=True, help="Further fields of the request."
+)
+@click.option("--price", callback=_prices, metavar="IN:OUT", help="Prices per million tokens, to total the cost.")
+@click.option("--overwrite", is_flag=True, help="Replace OUT if it exists.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 def cot(source: Path, *, teacher: str, out: Path, seed: int, overwrite: bool, as_json: bool, **options: Any) -> None:
     """Write a chain of thought for each row of SOURCE.
 
-    `--teacher oracle` writes them from the truth about generated scenes: SOURCE is a folder of `star data generate`.
-    `--teacher openai:MODEL` asks a model on any server that speaks OpenAI's chat completions; SOURCE is a file of rows
-    or such a folder. Every answer is kept at once: the same command goes on with a run that was stopped, and tries the
-    rows again that failed. The key comes from the environment and is written nowhere.
+    `--teacher oracle` writes them from the ground truth of generated scenes: SOURCE is a folder of `star data
+    generate`. `--teacher openai:MODEL` asks a model on any server with OpenAI's chat completions API; SOURCE is a file
+    of rows or such a folder. Every answer is saved at once: the same command resumes an interrupted run and retries the
+    rows that failed. The key comes from the environment and is never written anywhere.
     """
     from star_cli.score import ErrorLines
 
@@ -86,7 +111,7 @@ def cot(source: Path, *, teacher: str, out: Path, seed: int, overwrite: bool, as
                     source, out, model, overwrite=overwrite, on_error=errors.add, on_progress=on_progress, **options
                 )
             except KeyboardInterrupt:
-                print_line("interrupted; the same command goes on")
+                print_line("interrupted; give the same command again to resume")
                 sys.exit(130)
         errors.close()
     click.echo(json.dumps(_summary(done, out)) if as_json else _sentence(done, out))

@@ -16,16 +16,16 @@ from star_cli.data_progress import counted
 @click.option("--to", required=True, type=click.Choice(["trl", "verl", "openrlhf", "swift", "easyr1"]))
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="JSON Lines, or .parquet.")
 @click.option("--stage", type=click.Choice(["sft", "rl"]), help="[default: sft if the rows have a completion]")
-@click.option("--task", help="Of rows without a column `task`: tvr, trance or multiview.")
-@click.option("--overwrite", is_flag=True, help="Replace OUT if it is there.")
+@click.option("--task", help="Task of rows without a column `task`: tvr, trance or multiview.")
+@click.option("--overwrite", is_flag=True, help="Replace OUT if it exists.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 def export(
     source: Path, *, to: str, out: Path, stage: str | None, task: str | None, overwrite: bool, as_json: bool
 ) -> None:
-    """Write the rows of SOURCE as another trainer reads them.
+    """Write the rows of SOURCE in the format of a trainer.
 
-    SOURCE is a file of rows, or a folder of `star data generate` or `star data prepare`. Where the trainer hands its
-    reward one string, that string holds all the gold.
+    SOURCE is a file of rows, or a folder of `star data generate` or `star data prepare`. If the trainer passes its
+    reward only one string, that string holds all the gold.
     """
     from star_cli.score import ErrorLines
     from trainers.data.export import export as export_rows

@@ -25,16 +25,18 @@ def _share(_ctx: click.Context, _param: click.Parameter, value: str | None) -> t
     except ValueError:
         low, high = 1.0, 0.0
     if not 0 <= low <= high <= 1:
-        raise click.BadParameter(f"{value!r} is not two shares like 0.1:0.9, the first one the lesser")
+        raise click.BadParameter(f"{value!r} is not two shares like 0.1:0.9, the smaller one first")
     return low, high
 
 
 @click.command("filter")
 @click.argument("file", type=click.Path(path_type=Path), metavar="FILE")
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="Rows that are kept.")
-@click.option("--dropped", type=click.Path(path_type=Path), help="The others, with the reason.  [default: beside OUT]")
-@click.option("--task", help="Of rows without a column `task`: tvr, trance or multiview.")
-@click.option("--min-reference-score", type=click.FloatRange(0, 1), metavar="X", help="Least R_ref of a chain.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="File for the rows that are kept.")
+@click.option(
+    "--dropped", type=click.Path(path_type=Path), help="File for the others, with reasons.  [default: beside OUT]"
+)
+@click.option("--task", help="Task of rows without a column `task`: tvr, trance or multiview.")
+@click.option("--min-reference-score", type=click.FloatRange(0, 1), metavar="X", help="Minimum R_ref of a chain.")
 @click.option(
     "--relation-weight",
     type=click.FloatRange(0, 1),
@@ -47,9 +49,9 @@ def _share(_ctx: click.Context, _param: click.Parameter, value: str | None) -> t
     "--pass-rate",
     callback=_share,
     metavar="LOW:HIGH",
-    help="Keep prompts, not chains: those of which this share of the samples is right.",
+    help="Keep prompts, not chains: those for which this share of the samples is right.",
 )
-@click.option("--overwrite", is_flag=True, help="Replace files that are there.")
+@click.option("--overwrite", is_flag=True, help="Replace files that exist.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 def filter_rows(
     file: Path,
@@ -63,10 +65,10 @@ def filter_rows(
     overwrite: bool,
     as_json: bool,
 ) -> None:
-    """Keep the rows of FILE that are good to learn from.
+    """Keep the rows of FILE that are worth training on.
 
-    A chain of thought is kept if it has the strict form, shows the three steps and its answer is right. With
-    --pass-rate, FILE has several samples a prompt, and prompts are kept that are neither too hard nor too easy.
+    A chain of thought is kept if it has the strict format, shows the three steps and has a right answer. With
+    --pass-rate, FILE has several samples per prompt, and prompts are kept that are neither too hard nor too easy.
     """
     from trainers.data.chain_filter import RULES as CHAIN_RULES
     from trainers.data.chain_filter import filter_chains

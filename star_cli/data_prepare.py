@@ -25,7 +25,7 @@ def _patterns(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple
 @click.argument("name", type=click.Choice(list(TEST_SETS)))
 @click.argument("path", type=click.Path(path_type=Path), metavar="PATH")
 @click.option(
-    "--out", type=click.Path(path_type=Path), required=True, metavar="DIR", help="A folder that is not there."
+    "--out", type=click.Path(path_type=Path), required=True, metavar="DIR", help="A folder that does not exist yet."
 )
 @click.option("--sft", type=click.IntRange(min=0), default=4_100, show_default=True, metavar="N", help="Rows for SFT.")
 @click.option("--rl", type=click.IntRange(min=0), default=19_200, show_default=True, metavar="N", help="Rows for RL.")
@@ -34,28 +34,35 @@ def _patterns(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple
     "tests",
     multiple=True,
     metavar="[NAME=]PATH",
-    help="A test set none of whose images and questions may occur; can be given several times.",
+    help="A test set whose images and questions are left out; can be given several times.",
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @click.option(
-    "--categories", callback=_patterns, default="*", show_default=True, help="Patterns such as rotation,*_mv."
+    "--categories",
+    callback=_patterns,
+    default="*",
+    show_default=True,
+    help="Patterns of categories, such as rotation,*_mv.",
 )
 @click.option(
     "--relation-weight",
     type=click.FloatRange(0, 1),
     metavar="W",
-    help="Share of R_ref that relations decide.  [default: by what names alone would pay]",
+    help="Share of R_ref that relations decide.  [default: depends on what names alone would earn]",
 )
 @click.option("--image-root", type=click.Path(path_type=Path), help="Folder of the images.  [default: near PATH]")
-@click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, metavar="N", help="Processes.")
+@click.option(
+    "--workers", type=click.IntRange(min=1), default=1, show_default=True, metavar="N", help="Worker processes."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the data card as JSON.")
 def prepare(
     name: str, path: Path, *, out: Path, tests: Sequence[str], workers: int, as_json: bool, **options: Any
 ) -> None:
-    """Draw training rows from a data set that its owners publish, and write them into DIR.
+    """Sample training rows from a published data set, and write them into DIR.
 
-    The same number from each category; SFT and RL share no scene and no image; reference labels for each view; nothing
-    that a test set holds. Records that are wrong are named and left out. DIR/card.json says what was done.
+    The rows are balanced over categories and have reference labels for each view; SFT and RL share no scene and no
+    image; what a test set holds is left out. Invalid records are reported and left out. DIR/card.json records what was
+    done.
     """
     from benchmarks.datasets.files import local_copy
     from star_cli.score import ErrorLines

@@ -1,4 +1,4 @@
-"""``star doctor``: what is installed, what is in the way, and what a trainer needs to be told."""
+"""``star doctor``: what is installed, what conflicts, and what a trainer needs in its configuration."""
 
 from __future__ import annotations
 
@@ -17,34 +17,36 @@ if TYPE_CHECKING:
 _MARKS = {"ok": ("ok", "green"), "note": ("note", "yellow"), "wrong": ("WRONG", "bold red")}
 
 
-@click.command(short_help="Look for what is in the way.")
+@click.command(short_help="Check the installation, chat templates and trainer settings.")
 @click.option(
     "--model",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="A model's folder: its chat template.",
+    help="A model's folder; checks its chat template.",
 )
 @click.option(
     "--chat-template",
     "template",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="A chat template, as .jinja or in JSON.",
+    help="A chat template to check: .jinja, or JSON that holds it.",
 )
 @click.option(
-    "--trainer", type=click.Choice(["trl", "verl", "openrlhf", "swift", "easyr1"]), help="What to tell this trainer."
+    "--trainer",
+    type=click.Choice(["trl", "verl", "openrlhf", "swift", "easyr1"]),
+    help="Print the reward file and settings for this trainer.",
 )
 @click.option(
     "--write",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     metavar="DIR",
-    help="With --trainer: write its file of rewards into DIR, instead of printing it.",
+    help="With --trainer: write its reward file into DIR instead of printing it.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def doctor(
     model: Path | None, template: Path | None, trainer: str | None, write: Path | None, *, as_json: bool
 ) -> None:
-    """Look for what goes wrong between this package, its surroundings and a trainer.
+    """Check the installation, chat templates and trainer settings.
 
-    Reports versions and extras, other packages or files named like ours, whether a GPU can be seen (without loading
+    Reports versions and extras, other packages or files that shadow this one, whether a GPU is visible (without loading
     torch) and whether a chat template opens <think> itself. Exits with 1 if something is wrong.
     """
     from star_cli.findings import check_installation, check_template, check_trainer
@@ -53,7 +55,7 @@ def doctor(
     found = check_installation(Path.cwd())
     found += [finding for source in (model, template) if source for finding in check_template(source)]
     if write is not None and trainer is None:
-        raise click.UsageError("--write is for the file of a --trainer")
+        raise click.UsageError("--write needs --trainer: it writes that trainer's reward file")
     lines = None if trainer is None else TRAINERS[trainer]
     if lines is not None:
         found += check_trainer(lines)
@@ -70,7 +72,7 @@ def doctor(
 
 def _write(lines: TrainerLines, path: Path) -> None:
     if path.exists() and path.read_text(encoding="utf-8") != lines.code:
-        raise click.ClickException(f"{path} is there already and is another; move it away first")
+        raise click.ClickException(f"{path} exists already and differs; move it away first")
     path.write_text(lines.code, encoding="utf-8")
 
 

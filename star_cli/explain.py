@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 
 _HELP = """\
-Show why a completion earns what it earns: a row of FILE, named by --id or --line, or, with --target, standard input.
+Show why a completion earns what it earns: a row of FILE, chosen by --id or --line, or, with --target, standard input.
 
-Shows the first fault of the completion's form with a caret under its place, every prediction with the true one it was
-matched with, what it earned and was charged, what is missing, and the sum; and the same under preset paper where that
-differs. Of questions: R_ans, and R_ref with the objects named, true and missing in each view.
+Shows the first format fault with a caret under its position, every prediction with the true change it was matched with,
+what it earned and was charged, what is missing, and the sum; and the same under preset paper if that differs. For
+questions: R_ans, and R_ref with the named, true and missing objects of each view.
 
 \b
 Examples:

@@ -21,7 +21,7 @@ An INPUT is one of these:
   completions/    the completions of a training run: Parquet or JSON Lines with a step
 
 The HTML is one file that opens offline. Two results of one benchmark are also compared row by row; the rows are read
-again from the predictions, where these are still at hand.
+again from the predictions, if these are still there.
 
 \b
 Examples:
@@ -34,25 +34,29 @@ Examples:
 
 @click.command(help=_HELP, short_help="Make a report of results.")
 @click.argument("inputs", nargs=-1, required=True, metavar="[NAME=]INPUT...")
-@click.option("-o", "--output", metavar="FILE", help="Where to write; else standard output.")
+@click.option("-o", "--output", metavar="FILE", help="File to write.  [default: standard output]")
 @click.option(
     "--format",
     "form",
     type=click.Choice(["html", "markdown", "latex", "json"]),
     help="[default: by the suffix of FILE, else markdown]",
 )
-@click.option("--compare", "comparing", is_flag=True, help="Only how the second input differs from the first.")
+@click.option("--compare", "comparing", is_flag=True, help="Only compare the second input with the first.")
 @click.option(
     "--paper",
     multiple=True,
     type=click.Choice(["table1", "table3", "main"]),
-    help="Only this table of the paper, published figures and ours.",
+    help="Only this table of the paper, with the published figures and yours.",
 )
-@click.option("--title", help="Of the document.")
+@click.option("--title", help="Title of the document.")
 @click.option(
-    "--resamples", type=click.IntRange(min=1), default=10_000, show_default=True, help="Of the paired bootstrap."
+    "--resamples",
+    type=click.IntRange(min=1),
+    default=10_000,
+    show_default=True,
+    help="Resamples of the paired bootstrap.",
 )
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the paired bootstrap.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the paired bootstrap.")
 def report(
     inputs: tuple[str, ...],
     *,

@@ -22,26 +22,34 @@ def name_value_pairs(ctx: click.Context, param: click.Parameter, values: Sequenc
 _OPTIONS = (
     click.option("--task", default="tvr", show_default=True, help="A task's name, or the path of its YAML file."),
     click.option(
-        "--preset", default="default", show_default=True, help="A named change of the task's reward: paper, ..."
+        "--preset", default="default", show_default=True, help="A preset of the task's reward: paper, calibrated, ..."
     ),
-    click.option("--matching", type=click.Choice(["one_to_one", "literal"]), help="How predictions meet true records."),
-    click.option("--conflicts", type=click.Choice(["last", "each"]), help="Which of two values for one cell can earn."),
     click.option(
-        "--weights", type=click.Path(exists=True, dir_okay=False), help="YAML with fields of the reward (TieredSpec)."
+        "--matching",
+        type=click.Choice(["one_to_one", "literal"]),
+        help="How predictions are matched with true records.",
+    ),
+    click.option(
+        "--conflicts", type=click.Choice(["last", "each"]), help="Which of several values for one cell can earn."
+    ),
+    click.option(
+        "--weights",
+        type=click.Path(exists=True, dir_okay=False),
+        help="YAML file with options of the reward (TieredSpec).",
     ),
     click.option(
         "--mode",
         type=click.Choice(["strict", "lenient"]),
         default="strict",
         show_default=True,
-        help="lenient also takes the last complete answer of a completion whose tags are broken.",
+        help="lenient also takes the last complete answer of a malformed completion.",
     ),
     click.option(
         "--think-prefilled",
         type=click.Choice(["auto", "true", "false"]),
         default="auto",
         show_default=True,
-        help="Whether the chat template already wrote <think>.",
+        help="Whether the chat template already opened <think>.",
     ),
     click.option(
         "--map",
@@ -49,19 +57,19 @@ _OPTIONS = (
         multiple=True,
         callback=name_value_pairs,
         metavar="ROLE=COLUMN",
-        help="completion=output, ...",
+        help="Read ROLE from COLUMN, as in completion=output; can be given several times.",
     ),
     click.option(
         "--targets",
         type=click.Path(exists=True, dir_okay=False),
-        help="A file with the gold, if the FILEs come without.",
+        help="A separate file with the gold.",
     ),
     click.option(
         "--on",
         type=click.Choice(["id", "prompt"]),
         default="id",
         show_default=True,
-        help="What --targets is joined on.",
+        help="Column on which --targets is joined.",
     ),
 )
 

@@ -33,18 +33,18 @@ def _thresholds(ctx: click.Context, param: click.Parameter, values: Sequence[str
         raise click.BadParameter(f"{error}") from error
 
 
-@click.command(short_help="Score files of predictions.")
+@click.command(short_help="Score predictions: rewards, or a benchmark.")
 @click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, allow_dash=True, dir_okay=False))
 @reward_options
 @benchmark_options
 @click.option(
     "--group",
     metavar="COLUMN",
-    help="What the completions of one prompt share  [default: prompt_id, or prompt and step; of benchmarks the scene]",
+    help="Column that rows of one prompt share.  [default: prompt_id, or prompt and step; of benchmarks the scene]",
 )
-@click.option("--out", metavar="FILE", help="Write a row for each row: .jsonl or .parquet.")
-@click.option("--overwrite", is_flag=True, help="Replace --out if it is there.")
-@click.option("--resume", is_flag=True, help="Go on with a run that was stopped.")
+@click.option("--out", metavar="FILE", help="Write one output row per input row: .jsonl or .parquet.")
+@click.option("--overwrite", is_flag=True, help="Replace --out if it exists.")
+@click.option("--resume", is_flag=True, help="Resume an interrupted run.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Score the first N rows.")
 @click.option("--strict-input", is_flag=True, help="Stop at the first row that cannot be scored.")
 @click.option(
@@ -52,7 +52,7 @@ def _thresholds(ctx: click.Context, param: click.Parameter, values: Sequence[str
     multiple=True,
     callback=_thresholds,
     metavar="NAME=VALUE",
-    help="Exit with 1 where a number of the table is smaller: accuracy=0.5",
+    help="Exit with 1 if a number of the table is smaller, as in accuracy=0.5.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the table as JSON.")
 @click.option("--quiet", is_flag=True, help="Print no table and no progress.")
@@ -71,7 +71,7 @@ def score(
     no_color: bool,
     **options: Any,
 ) -> None:
-    """Score FILEs of predictions: JSON Lines, gzip of that, Parquet, or - for standard input.
+    """Score predictions in FILES: JSON Lines (also gzipped), Parquet, or - for standard input.
 
     Columns are recognised by their usual names, and so are the files of TRL, verl, ms-swift and lmms-eval. A row that
     cannot be scored is reported as file:line and counted; the exit code is then 1.

@@ -18,7 +18,7 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 @click.group(short_help="Show, check and try tasks.")
 def task() -> None:
-    """Show the declared tasks, check a declaration of yours, and draw data of the worked examples."""
+    """Show the declared tasks, check a declaration of your own, and generate data for the worked examples."""
 
 
 @task.command("list")
@@ -41,7 +41,7 @@ def list_tasks(*, as_json: bool) -> None:
 @click.argument("name")
 @_JSON
 def show_task(name: str, *, as_json: bool) -> None:
-    """Show what answers of a task look like and what they earn. NAME is a task's, or the path of its YAML file."""
+    """Show what answers of a task look like and what they earn. NAME is a task, or the path of its YAML file."""
     from rewards.tasks import load_task
     from rewards.tasks.readable import as_dict
 
@@ -51,13 +51,16 @@ def show_task(name: str, *, as_json: bool) -> None:
 
 @task.command("data")
 @click.argument("name")
-@click.option("--count", type=click.IntRange(min=1), default=100, show_default=True, help="Problems.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the data set.")
+@click.option("--count", type=click.IntRange(min=1), default=100, show_default=True, help="Number of problems.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the data set.")
 @click.option(
-    "--samples", type=click.IntRange(min=1), default=1, show_default=True, help="Completions for each, a row each."
+    "--samples", type=click.IntRange(min=1), default=1, show_default=True, help="Completions per problem, one row each."
 )
 def draw_data(name: str, *, count: int, seed: int, samples: int) -> None:
-    """Print small data of a worked example (flowchart, scene_graph) as JSON Lines: prompts, targets, completions."""
+    """Print generated data of a worked example (flowchart, scene_graph) as JSON Lines.
+
+    Each row has a prompt, a target and a completion.
+    """
     from benchmarks.examples import draw_rows
 
     for row in draw_rows(name, count, seed=seed, samples=samples):
@@ -66,7 +69,7 @@ def draw_data(name: str, *, count: int, seed: int, samples: int) -> None:
 
 @task.command("check")
 @click.argument("file")
-@click.option("--no-audit", is_flag=True, help="Leave out the audit, which takes some seconds.")
+@click.option("--no-audit", is_flag=True, help="Leave out the audit, which takes a few seconds.")
 @_JSON
 def check_task(file: str, *, no_audit: bool, as_json: bool) -> None:
     """Check a declaration: read it, run its cases, audit its reward, and print its grammar.

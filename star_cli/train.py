@@ -16,16 +16,16 @@ STOPPED_BY_SIGTERM = 143
 
 
 @click.command(
-    short_help="Train: supervised fine-tuning, then GRPO.",
+    short_help="Train a model: supervised fine-tuning, then GRPO.",
     context_settings={"ignore_unknown_options": True, "allow_extra_args": False},
 )
-@click.option("--stage", type=click.Choice(["sft", "rl"]), required=True, help="Demonstrations, or GRPO.")
-@click.option("--config", type=click.Path(exists=True, dir_okay=False), help="A YAML file: a recipe.")
+@click.option("--stage", type=click.Choice(["sft", "rl"]), required=True, help="Supervised fine-tuning, or GRPO.")
+@click.option("--config", type=click.Path(exists=True, dir_okay=False), help="A recipe: a YAML file.")
 @click.option("--dry-run", is_flag=True, help="Check configuration, data, reward and memory; load no model.")
 @click.option("--quiet", is_flag=True, help="Print no progress.")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[--FIELD VALUE]...")
 def train(stage: Any, config: str | None, *, dry_run: bool, quiet: bool, arguments: tuple[str, ...]) -> None:
-    """Train a model by a recipe; any field of it can be given as --FIELD VALUE, which wins over the file.
+    """Train a model by a recipe. Any field can also be given as --FIELD VALUE, which overrides the file.
 
     Fields are those of TRL's SFTConfig (sft), GRPOConfig (rl) and ModelConfig, and a few more: dataset_name, task,
     preset, reward_funcs, ... Runs under plain python, torchrun (python -m star_cli train) and accelerate launch.

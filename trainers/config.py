@@ -109,7 +109,7 @@ def read_config(
         ConfigError: for what is wrong in it, by name.
     """
     if stage not in STAGES:
-        raise ConfigError(f"stage {stage!r} is none of {', '.join(STAGES)}")
+        raise ConfigError(f"stage {stage!r} is not one of {', '.join(STAGES)}")
     where = "the configuration" if config is None or not isinstance(config, str | os.PathLike) else str(config)
     values = _read_yaml(config) if config is None or isinstance(config, str | os.PathLike) else dict(config)
     for name, value in _mapping(values.pop("env", {}), f"{where}: env").items():

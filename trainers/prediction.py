@@ -95,7 +95,7 @@ def predict(
         DataError: the data lack prompts, or a picture does not open.
     """
     if backend not in BACKENDS:
-        raise ConfigError(f"backend {backend!r} is none of {', '.join(BACKENDS)}")
+        raise ConfigError(f"backend {backend!r} is not one of {', '.join(BACKENDS)}")
     drawn = sampling or Sampling()
     target = Path(output)
     rows = load_rows(data, split=split, limit=limit, system_prompt=system_prompt)

@@ -180,7 +180,7 @@ def _is_written_in(dialect: Dialect, names: Collection[str], rows: Rows) -> bool
 def _check(mapping: Mapping[str, str], known: Collection[str], names: Sequence[str], rows: Rows, path: str) -> None:
     for role, column in mapping.items():
         if role not in known:
-            raise ConfigError(f"--map {role}={column}: {role!r} is none of {', '.join(known)}")
+            raise ConfigError(f"--map {role}={column}: {role!r} is not one of {', '.join(known)}")
         if not _candidates((column,), rows):
             near = get_close_matches(column, names, n=1)
             hint = f"did you mean {near[0]!r}? " if near else ""

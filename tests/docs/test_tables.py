@@ -6,6 +6,7 @@ import re
 from dataclasses import fields
 
 import pytest
+from click.testing import CliRunner
 
 from benchmarks.files.columns import ROLES
 from benchmarks.rollouts.scoring import RewardScorer
@@ -17,8 +18,9 @@ from rewards import TVR, score_completion
 from rewards.answers import infer_kind, score_answer
 from rewards.spec import PRESETS, TieredSpec, preset_spec
 from rewards.tasks import load_task
+from star_cli.main import star
 from star_cli.trainer_lines import TRAINERS
-from tests.docs.pages import HOME, read_blocks, read_table
+from tests.docs.pages import HOME, PAGES, read_blocks, read_table
 
 CODE = re.compile(r"`([^`]*)`")
 EXACT, ATTRIBUTE, OBJECT = ("index", "attribute", "value"), ("index", "attribute"), ("index",)
@@ -157,8 +159,21 @@ def test_holes_of_the_literal_formula():
             assert hole == cell.startswith("**"), (name, options)
 
 
+@pytest.mark.slow
+def test_tables_of_the_audit():
+    """What stands under a comment with a command is what that command prints."""
+    text = (HOME / "docs" / "audit.md").read_text("utf-8")
+    tables = re.findall(r"<!-- \w+: star ([^>]+) -->\n(.*?)<!-- end -->", text, flags=re.DOTALL)
+    assert len(tables) == 2
+    printed = {}
+    for command, table in tables:
+        if command not in printed:
+            printed[command] = CliRunner().invoke(star, command.split(), catch_exceptions=False).stdout
+        assert table in printed[command], command
+
+
 def test_relative_links_lead_somewhere():
-    for page in [*(HOME / "docs").rglob("*.md"), HOME / "CONTRIBUTING.md", HOME / "CHANGELOG.md"]:
+    for page in PAGES:
         text = re.sub(r"^```.*?^```", "", page.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
         for link in re.findall(r"\]\(([^)\s]+)\)", text):
             path, _, anchor = link.partition("#")

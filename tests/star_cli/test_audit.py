@@ -124,7 +124,7 @@ def test_rows_without_a_number_are_left_out_of_the_groups(tmp_path):
     file = tmp_path / "rows.jsonl"
     file.write_text("\n".join(map(json.dumps, rows)) + "\n")
     found = _run(f"{tmp_path / 'mine.py'}:f", "--predictions", file, *FAST, "--json")
-    assert "1 rows are paid no number" in found.stderr
+    assert "for 1 rows the reward is not a number" in found.stderr
     assert json.loads(found.stdout)["groups"]["rows"] == 2
 
 

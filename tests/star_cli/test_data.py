@@ -25,8 +25,8 @@ def test_generate_writes_a_data_set_and_says_where(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        (["--views", "center,up"], "view 'up' is none of center, left, right"),
-        (["--attributes", "colour"], "attribute 'colour' is none of color"),
+        (["--views", "center,up"], "view 'up' is not one of center, left, right"),
+        (["--attributes", "colour"], "attribute 'colour' is not one of color"),
         (["--size", "0"], "0 x 0 pixels"),
     ],
 )
@@ -113,4 +113,4 @@ def test_an_interrupted_run_says_how_to_go_on(tmp_path, monkeypatch):
     monkeypatch.setattr("trainers.data.generate.generate", interrupt)
     result = run("generate", tmp_path / "set", "--count", 1)
     assert result.exit_code == 130
-    assert result.stderr == "interrupted; the same command goes on\n"
+    assert result.stderr == "interrupted; give the same command again to resume\n"

@@ -232,6 +232,6 @@ def test_a_trainers_file_is_written_and_no_other_is_replaced(tmp_path):
     assert (tmp_path / "star_verl.py").read_text() == TRAINERS["verl"].code
     run("--trainer", "verl", "--write", str(tmp_path))  # the same again is fine
     (tmp_path / "star_verl.py").write_text("mine = 1\n")
-    assert "is there already and is another" in run("--trainer", "verl", "--write", str(tmp_path), code=1)
+    assert "exists already and differs" in run("--trainer", "verl", "--write", str(tmp_path), code=1)
     assert (tmp_path / "star_verl.py").read_text() == "mine = 1\n"
-    assert "--write is for the file of a --trainer" in run("--write", str(tmp_path), code=2)
+    assert "--write needs --trainer" in run("--write", str(tmp_path), code=2)

@@ -210,7 +210,7 @@ def test_nothing_that_could_be_scored(tmp_path):
         (["FILE", "--task", "tvrr"], 2, "unknown task 'tvrr'"),
         (["FILE", "--matching", "best"], 2, "'best' is not one of"),
         (["FILE", "--map", "completion"], 2, "'completion' is not of the form NAME=VALUE"),
-        (["FILE", "--map", "completions=x"], 2, "'completions' is none of completion, target"),
+        (["FILE", "--map", "completions=x"], 2, "'completions' is not one of completion, target"),
         (["FILE", "--map", "target=targe"], 2, "no column 'targe' for the target; did you mean 'target'?"),
         (["FILE", "--group", "scene"], 2, "no column 'scene' for the group; the columns are completion, target"),
         (["FILE", "--fail-under", "accuracy"], 2, "is not of the form NAME=VALUE"),
@@ -383,7 +383,7 @@ def test_help_is_fast_to_import_and_lists_the_command():
         "print(sorted({'numpy', 'lark', 'rich', 'torch', 'scipy', 'yaml', 'msgspec'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, cwd=ROOT, text=True)
-    assert "score    Score files of predictions." in done.stdout
+    assert "score    Score predictions: rewards, or a benchmark." in done.stdout
     assert done.stdout.splitlines()[-1] == "[]"
 
 

@@ -56,7 +56,7 @@ def test_mappings_come_from_yaml_and_from_the_command_line():
 @pytest.mark.parametrize(
     ("stage", "config", "arguments", "message"),
     [
-        ("ppo", {}, [], "stage 'ppo' is none of sft, rl"),
+        ("ppo", {}, [], "stage 'ppo' is not one of sft, rl"),
         ("rl", {"num_generation": 4}, [], "unknown key 'num_generation' .did you mean 'num_generations'"),
         ("rl", CPU, ["--learning_rat", "1"], "unknown option '--learning_rat' .did you mean 'learning_rate'"),
         ("sft", CPU | {"num_generations": 4}, [], "unknown key 'num_generations'"),

@@ -74,16 +74,16 @@ class Settings:
 
     def __post_init__(self) -> None:
         if self.task not in TASKS:
-            raise ConfigError(f"task {self.task!r} is none of {', '.join(TASKS)}")
+            raise ConfigError(f"task {self.task!r} is not one of {', '.join(TASKS)}")
         if self.task != "tvr" and (self.views, self.attributes, self.repeats) != (VIEWS, ATTRIBUTES, False):
             raise ConfigError(f"views, attributes and repeats are settings of tvr, not of {self.task}")
         if min(self.count, self.seed, self.start) < 0:
             raise ConfigError("count, seed and start are not negative numbers")
         if self.images not in _NEEDS:
-            raise ConfigError(f"images {self.images!r} is none of none, {', '.join(BACKENDS)}")
+            raise ConfigError(f"images {self.images!r} is not one of none, {', '.join(BACKENDS)}")
         for view in self.views:
             if view not in VIEWS:
-                raise ConfigError(f"view {view!r} is none of {', '.join(VIEWS)}")
+                raise ConfigError(f"view {view!r} is not one of {', '.join(VIEWS)}")
         if not self.views or len(set(self.views)) < len(self.views):
             raise ConfigError(f"views are some of {', '.join(VIEWS)}, each once")
         width_height(self.size)
@@ -115,7 +115,7 @@ def generate(
             worker was killed.
     """
     if workers < 1:
-        raise ConfigError(f"{workers} workers can do no work")
+        raise ConfigError(f"workers is {workers}; at least one is needed")
     for module, extra in _NEEDS[settings.images].items():
         if find_spec(module) is None:
             raise ConfigError(f"images by {settings.images} need {module}: pip install 'star-r1[{extra}]'")

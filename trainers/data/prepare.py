@@ -75,7 +75,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         if self.name not in SETS:
-            raise ConfigError(f"{self.name!r} is no data set to prepare; known are {', '.join(SETS)}")
+            raise ConfigError(f"{self.name!r} is not a data set that can be prepared; it is one of {', '.join(SETS)}")
         if min(self.sft, self.rl) < 0 or self.sft + self.rl == 0:
             raise ConfigError(f"{self.sft} rows for SFT and {self.rl} for RL are no data set")
         if self.relation_weight is not None and not 0 <= self.relation_weight <= 1:

@@ -79,7 +79,7 @@ def render(
     if backend == "raycast":
         return np.asarray(raycast_batch([picture], size).numpy()[0])
     if backend != "mitsuba":
-        raise ConfigError(f"backend {backend!r} is none of {', '.join(BACKENDS)}")
+        raise ConfigError(f"backend {backend!r} is not one of {', '.join(BACKENDS)}")
     from trainers.data.mitsuba_render import mitsuba_picture
 
     number = _view_number(view)
@@ -133,7 +133,7 @@ def _state(picture: Picture) -> State:
 
 def _view_number(view: str) -> int:
     if view not in VIEWS:
-        raise ConfigError(f"view {view!r} is none of {', '.join(VIEWS)}")
+        raise ConfigError(f"view {view!r} is not one of {', '.join(VIEWS)}")
     return VIEWS.index(view)
 
 

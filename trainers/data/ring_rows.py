@@ -99,7 +99,7 @@ def draw_views(scene: RingScene, size: Size, backend: str = "raycast") -> list[I
     if backend == "raycast":
         return _raycast(scene, bodies, width, height)
     if backend != "mitsuba":
-        raise ConfigError(f"backend {backend!r} is none of {', '.join(BACKENDS)}")
+        raise ConfigError(f"backend {backend!r} is not one of {', '.join(BACKENDS)}")
     from trainers.data.mitsuba_render import mitsuba_picture
 
     digest = hashlib.sha256()

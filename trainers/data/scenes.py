@@ -55,7 +55,7 @@ def check_attributes(attributes: Sequence[str]) -> tuple[str, ...]:
     known = (*ATTRIBUTES, "position")
     for name in attributes:
         if name not in known:
-            raise ConfigError(f"attribute {name!r} is none of {', '.join(known)}")
+            raise ConfigError(f"attribute {name!r} is not one of {', '.join(known)}")
     if not attributes:
         raise ConfigError(f"no attribute may change; choose some of {', '.join(known)}")
     return tuple(name for name in known if name in attributes)

@@ -192,7 +192,7 @@ def test_the_user_says_which_column():
 
 def test_wrong_mappings_name_the_nearest():
     row = {"completion": "a", "target": "t", "outputs": "b"}
-    with pytest.raises(ConfigError, match="--map text=outputs: 'text' is none of completion, target"):
+    with pytest.raises(ConfigError, match="--map text=outputs: 'text' is not one of completion, target"):
         find(row, mapping={"text": "outputs"})
     with pytest.raises(ConfigError, match="no column 'ouputs' for the completion; did you mean 'outputs'"):
         find(row, mapping={"completion": "ouputs"})

@@ -360,7 +360,7 @@ def test_rows_whose_relations_are_unknown_have_no_labels_where_relations_count()
 
 
 def test_wrong_settings_are_refused(mindcube, tmp_path):
-    with pytest.raises(ConfigError, match="no data set to prepare; known are mindcube"):
+    with pytest.raises(ConfigError, match="not a data set that can be prepared; it is one of mindcube"):
         Settings(name="mmsi", path=mindcube)
     with pytest.raises(ConfigError, match="are no data set"):
         Settings(name="mindcube", path=mindcube, sft=0, rl=0)

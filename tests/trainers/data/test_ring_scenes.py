@@ -297,7 +297,7 @@ def test_a_data_set_of_questions_is_written(tmp_path):
 def test_settings_of_tvr_are_refused():
     with pytest.raises(ConfigError, match="views, attributes and repeats are settings of tvr"):
         Settings(count=1, task="multiview", views=("left",))
-    with pytest.raises(ConfigError, match="task 'three' is none of tvr, multiview"):
+    with pytest.raises(ConfigError, match="task 'three' is not one of tvr, multiview"):
         Settings(count=1, task="three")
 
 
@@ -318,7 +318,7 @@ def test_images_show_the_scene(tmp_path):
     for _, row in read_training_rows(tmp_path / "set"):
         assert not isinstance(row, DataError)
         assert len(row["images_file_names"]) == len(row["references"])
-    with pytest.raises(ConfigError, match="backend 'crayon' is none of"):
+    with pytest.raises(ConfigError, match="backend 'crayon' is not one of"):
         draw_views(scene, 32, "crayon")
 
 

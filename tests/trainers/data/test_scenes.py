@@ -198,7 +198,7 @@ def test_targets_are_canonical():
 
 def test_attributes_are_checked():
     assert check_attributes(["position", "color"]) == ("color", "position")
-    with pytest.raises(ConfigError, match="'colour' is none of color, shape"):
+    with pytest.raises(ConfigError, match="'colour' is not one of color, shape"):
         check_attributes(["colour"])
     with pytest.raises(ConfigError, match="no attribute"):
         check_attributes([])
