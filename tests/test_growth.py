@@ -5,10 +5,6 @@ counted: calls of functions, Python's and C's. A regular expression cannot be co
 read: one that backtracks takes hours for what takes a second, and never gets to its assertion.
 """
 
-import math
-import sys
-from itertools import pairwise
-
 import pytest
 
 from benchmarks.speed.families import ANSWER_FAMILIES, COMPLETION_FAMILIES, WRAPS, numbered, repeated
@@ -17,32 +13,7 @@ from parsers.completion import parse_completion
 from parsers.formats import TRANCE, TVR
 from parsers.records import MAX_ANSWER
 from rewards import score_completion
-
-LIMIT = 1.2
-
-
-def calls(work, text):
-    """Count the calls that some work makes."""
-    made = 0
-
-    def note(_frame, event, _argument):
-        nonlocal made
-        made += event in ("call", "c_call")
-
-    before = sys.getprofile()
-    sys.setprofile(note)
-    try:
-        work(text)
-    finally:
-        sys.setprofile(before)
-    return made
-
-
-def exponent(work, texts):
-    """Return the largest e for which calls = constant * length ** e, from one text to the next."""
-    work(texts[0])  # what is built once is no part of the growth
-    points = [(math.log(len(text)), math.log(calls(work, text))) for text in texts]
-    return max((after - before) / (x - y) for (y, before), (x, after) in pairwise(points))
+from tests.counting import LIMIT, exponent
 
 
 @pytest.mark.parametrize("wrap", WRAPS)
@@ -117,14 +88,3 @@ def test_matching(options):
         score_completion(text, target, **options)
 
     assert exponent(work, texts) < LIMIT
-
-
-def test_the_measure_sees_a_square():
-    """What fails when an algorithm is quadratic, on one that is."""
-
-    def square(text):
-        for at in range(len(text)):
-            for _ in range(at):
-                text.isascii()
-
-    assert exponent(square, ["a" * size for size in (50, 100, 200)]) > LIMIT

@@ -60,6 +60,29 @@ ANSWER_FAMILIES = {
 """Name -> what is repeated."""
 
 
+# fmt: off
+QUESTION_FAMILIES = {
+    "references": (
+        "[", "]", "[]", "[a", "[a,", "[,", "[a,b,c", "[a,b,c]", "[a][", "[ ,", "[1,2]", "[[a,b,c],", "a", "a ",
+        "\n", " ", "View 1:", "View 1 ", "View ", "V", "I", "view 1\n", "**", "#", "# ", "# a\n", "- 1. ",
+        "\n- 1. ", "A:\n", "step ", "A b c ", "\na a a a ", "mapping ", "mapping:\n", "1", "View 1 (",
+        "*View 1*", "_", ":", "：", "a:", "\nA a", "[a,b,c]\n",
+    ),
+    "choice": (
+        "A", "A ", "A.", "A,", "(", "(A", "(A)", "((", "*", "**A", "`", "\\", "\\boxed{", "A or ", "or ",
+        "not ", "the ", "the correct ", "option ", "answer is ", "answer:", "A\n", "\n", " ", "A. b ", "no, ",
+        "yes ", "A.B.", "A'", "é", "-", "A (", "b, ", "option A ",
+    ),
+    "number": (
+        "1", "1 ", "1,", ",000", "1,000", " 000", "1.", ".", ".1", "-", "1-", "1e", "1e1", "10^", "10^1 ",
+        "×10^1", "/1", "1/1", "m", " m", "a", "a.", "a-", "a1", "1a", "٣", "_", "{", "1 m ", "\\text{", "in ",
+        "meters", "1 in ",
+    ),
+}
+# fmt: on
+"""Kind of text -> what is repeated in it: the parsers of questions."""
+
+
 def repeated(unit: str, size: int) -> str:
     """Return a unit as often as it fits into *size* characters."""
     return unit * (size // len(unit))

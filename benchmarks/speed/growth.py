@@ -14,10 +14,20 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from benchmarks.speed.families import ANSWER_FAMILIES, COMPLETION_FAMILIES, WRAPS, numbered, repeated
+from benchmarks.speed.families import (
+    ANSWER_FAMILIES,
+    COMPLETION_FAMILIES,
+    QUESTION_FAMILIES,
+    WRAPS,
+    numbered,
+    repeated,
+)
 from parsers import records
+from parsers.choice import parse_choice, parse_yes_no
 from parsers.completion import parse_completion
 from parsers.formats import TVR
+from parsers.number import parse_number
+from parsers.references import parse_references
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -25,6 +35,8 @@ if TYPE_CHECKING:
 LIMIT = 1.2
 COMPLETION_SIZES = (10_000, 100_000, 1_000_000, 9_999_900)
 ANSWER_SIZES = (10_000, 20_000, 40_000, records.MAX_ANSWER)
+QUESTION_SIZES = (4_000, 16_000, records.MAX_ANSWER)
+OPTIONS = ("left", "no, no, no, no, no", "b, b, b, b, b")
 _SHORTEST = 0.1  # seconds that are measured at a time, at least
 
 
@@ -68,6 +80,20 @@ def read_anew(text: str) -> None:
     records._parse(text, TVR)  # noqa: SLF001
 
 
+def read_choice(text: str) -> None:
+    """Read a choice, by its letter or an option's text, and as yes or no."""
+    parse_choice(text, options=OPTIONS)
+    parse_yes_no(text)
+
+
+QUESTIONS: dict[str, tuple[Callable[[str], object], str]] = {
+    "references": (parse_references, "View 1 [a, b]"),
+    "choice": (read_choice, "(B) yes"),
+    "number": (parse_number, " 1 m"),
+}
+"""Kind of text -> what reads it, and what stands at its end: something to be found there."""
+
+
 def families() -> Iterator[tuple[str, str, Growth]]:
     """Yield the kind of text, the name of the family, and how its time grows."""
     for place, wrap in WRAPS.items():
@@ -76,6 +102,9 @@ def families() -> Iterator[tuple[str, str, Growth]]:
             yield f"completion, {place}", name, growth(read_leniently, texts)
     for name, unit in ANSWER_FAMILIES.items():
         yield "answer", name, growth(read_anew, [numbered(unit, size) for size in ANSWER_SIZES])
+    for kind, (read, tail) in QUESTIONS.items():
+        for unit in QUESTION_FAMILIES[kind]:
+            yield kind, repr(unit), growth(read, [repeated(unit, size) + tail for size in QUESTION_SIZES])
 
 
 def main() -> None:

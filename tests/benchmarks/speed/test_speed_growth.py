@@ -3,7 +3,7 @@
 import pytest
 
 from benchmarks.speed import growth
-from benchmarks.speed.families import ANSWER_FAMILIES, COMPLETION_FAMILIES, numbered, repeated
+from benchmarks.speed.families import ANSWER_FAMILIES, COMPLETION_FAMILIES, QUESTION_FAMILIES, numbered, repeated
 
 
 class Clock:
@@ -36,12 +36,15 @@ def test_main_marks_what_is_above_the_limit(monkeypatch, capsys, power, code):
     monkeypatch.setattr(growth, "read_leniently", clock.work(power))
     monkeypatch.setattr(growth, "read_anew", clock.work(1.0))
     monkeypatch.setattr(growth, "COMPLETION_SIZES", (1_000, 10_000))
+    monkeypatch.setattr(growth, "QUESTIONS", {"number": (clock.work(1.0), "")})
     with pytest.raises(SystemExit) as ended:
         growth.main()
     assert ended.value.code == code
     printed = capsys.readouterr().out
     assert printed.count(" !") == (3 * len(COMPLETION_FAMILIES) if code else 0)
-    assert len(printed.splitlines()) == 3 + 3 * len(COMPLETION_FAMILIES) + len(ANSWER_FAMILIES)
+    assert len(printed.splitlines()) == 3 + 3 * len(COMPLETION_FAMILIES) + len(ANSWER_FAMILIES) + len(
+        QUESTION_FAMILIES["number"]
+    )
 
 
 def test_texts():
