@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 LIMIT = 1.2
 COMPLETION_SIZES = (10_000, 100_000, 1_000_000, 9_999_900)
 ANSWER_SIZES = (10_000, 20_000, 40_000, records.MAX_ANSWER)
-QUESTION_SIZES = (4_000, 16_000, records.MAX_ANSWER)
+QUESTION_SIZES = (4_000, 16_000, 63_000)
 OPTIONS = ("left", "no, no, no, no, no", "b, b, b, b, b")
 _SHORTEST = 0.1  # seconds that are measured at a time, at least
 

@@ -23,4 +23,4 @@ def test_calls(kind, unit):
 def test_a_long_text_is_read(kind, unit):
     """A pattern that backtracks would never come to its end here."""
     read, tail = QUESTIONS[kind]
-    read(repeated(unit, 64_000) + tail)
+    read(repeated(unit, 63_000) + tail)
