@@ -29,16 +29,21 @@ _INDENT = 2
 def show(case: Case, explained: Explained, *, color: bool) -> None:
     """Print what `star explain` found out."""
     console = Console(no_color=None if color else True, highlight=False, soft_wrap=False)
+    for line in _head(case, explained):
+        console.print(line, soft_wrap=True)  # places are copied: they stay in one piece
     for block in _blocks(case, explained, console.width):
         console.print(block)
 
 
-def _blocks(case: Case, explained: Explained, width: int) -> Iterator[RenderableType]:
-    head = f"{case.place} · task {explained.task.name} · preset {explained.preset} · mode {explained.mode}"
-    yield Text(head, style="bold")
+def _head(case: Case, explained: Explained) -> Iterator[Text]:
+    said = f"{case.place} · task {explained.task.name} · preset {explained.preset} · mode {explained.mode}"
+    yield Text(said, style="bold")
     if case.others:
         shown = ", ".join(case.others[:5]) + (", ..." if len(case.others) > 5 else "")
         yield Text(f"{len(case.others)} more with this id: {shown}", style="dim")
+
+
+def _blocks(case: Case, explained: Explained, width: int) -> Iterator[RenderableType]:
     yield ""
     yield from _envelope(case, explained, width)
     yield ""

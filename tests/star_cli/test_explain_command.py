@@ -203,3 +203,9 @@ def test_weights_from_a_file(tmp_path):
     assert "format 1 + exact 1.5 + underprediction -0.75 = 1.75" in output
     assert "divided by 4, the number of true changes" in output
     assert "under preset paper" in output
+
+
+def test_the_place_of_a_row_stays_in_one_piece(tmp_path):
+    file = tmp_path / f"{'long' * 30}.jsonl"
+    file.write_text(json.dumps(ROWS[0]) + "\n")
+    assert run(str(file), "--line", "1").splitlines()[0].startswith(f"{file}:1 · task tvr · preset default")

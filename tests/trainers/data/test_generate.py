@@ -172,7 +172,7 @@ def test_settings_are_checked_before_anything_is_made(options, text):
 
 
 def test_workers_are_counted_from_one(tmp_path):
-    with pytest.raises(ConfigError, match="0 workers"):
+    with pytest.raises(ConfigError, match="workers is 0"):
         generate(tmp_path, Settings(1), workers=0)
 
 
