@@ -10,7 +10,7 @@ demo: $(VENV)/.core
 	$(BIN)/star score examples/tvr_predictions.jsonl
 
 demo-train: $(VENV)/.train
-	$(BIN)/python recipes/tiny/run.py
+	$(BIN)/python -m recipes.tiny.run
 
 test-train: $(VENV)/.train
 	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false $(BIN)/python -m pytest $(PARALLEL) tests/trainers
@@ -34,7 +34,7 @@ docs: $(VENV)/.docs
 mutate: $(VENV)/.mutation
 	nice $(BIN)/mutmut run
 	$(BIN)/mutmut results
-	$(BIN)/python benchmarks/evidence/mutation_table.py
+	$(BIN)/python tests/measure/mutation_table.py
 
 clean:
 	rm -rf $(VENV) build mutants *.egg-info .mypy_cache .ruff_cache .pytest_cache site

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 SMALL_BATCH = 48
-"""Rows up to which plain Python counts faster than numpy sorts (measured by ``benchmarks/speed``)."""
+"""Rows up to which plain Python counts faster than numpy sorts (measured by ``tests/measure/speed.py``)."""
 
 
 class Counts(NamedTuple):

@@ -14,7 +14,7 @@ from star_cli.reward_options import reward_options, reward_settings
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rewards.audit import Audit, Groups, Payer, Scene
+    from benchmarks.audit import Audit, Groups, Payer, Scene
     from star_cli.reward_source import RewardSource
 
 KINDS = ("exploit", "incentive", "check")
@@ -146,9 +146,9 @@ class _Settings(NamedTuple):
 
 def _audit(settings: _Settings, source: RewardSource, predictions: str | None = None, *, fresh: bool = True) -> Audit:
     """Audit a reward; *fresh* also asks it in fresh processes."""
-    from rewards.audit import POLICIES, Search, draw_scenes
-    from rewards.audit import audit as run_audit
-    from rewards.audit.checks import probes
+    from benchmarks.audit import POLICIES, Search, draw_scenes
+    from benchmarks.audit import audit as run_audit
+    from benchmarks.audit.checks import probes
     from rewards.score import resolve
     from rewards.spec import TieredSpec
     from rewards.tasks import load_task
@@ -183,10 +183,10 @@ def _read(path: str, given: dict[str, Any], payer: Payer) -> tuple[tuple[Scene, 
     Raises:
         DataError: if no row can be read, or gold is wrong.
     """
+    from benchmarks.audit import group_totals, read_scenes
+    from benchmarks.audit.payment import pay_rows
     from benchmarks.files.gold import GOLD_ROLES, read_gold
     from benchmarks.files.whole import read_whole
-    from rewards.audit import group_totals, read_scenes
-    from rewards.audit.payment import pay_rows
     from rewards.errors import DataError
     from rewards.tasks import load_task
     from star_cli.score import ErrorLines
@@ -227,11 +227,11 @@ def _read(path: str, given: dict[str, Any], payer: Payer) -> tuple[tuple[Scene, 
 
 def _show(found: Audit, *, as_json: bool, html: str | None, no_color: bool) -> None:
     if html is not None:
-        from rewards.audit.page import html_page
+        from benchmarks.audit.page import html_page
 
         Path(html).write_text(html_page(found), encoding="utf-8")
     if as_json:
-        from rewards.audit import as_dict
+        from benchmarks.audit import as_dict
 
         click.echo(json.dumps(as_dict(found), indent=2, allow_nan=False))
     else:
@@ -247,7 +247,7 @@ def _check_presets(settings: _Settings, predictions: str | None, html: str | Non
 
 def _audit_presets(settings: _Settings, curves: str | None, *, tables: bool) -> list[Audit]:
     """Audit every preset of a task, or only draw their curves."""
-    from rewards.audit.expectation import expectation
+    from benchmarks.audit.expectation import expectation
     from rewards.errors import ConfigError
     from rewards.score import resolve
     from rewards.spec import PRESETS, TieredSpec
@@ -269,8 +269,8 @@ def _audit_presets(settings: _Settings, curves: str | None, *, tables: bool) -> 
 
 
 def _write_curves(folder: Path, preset: str, analysis: Sequence[Any]) -> None:
-    from rewards.audit.figures import best_chart, expected_chart
-    from rewards.audit.svg import line_chart
+    from benchmarks.audit.figures import best_chart, expected_chart
+    from benchmarks.audit.svg import line_chart
 
     folder.mkdir(parents=True, exist_ok=True)
     charts = {"pays": expected_chart(analysis[0], preset), "best": best_chart(analysis, preset)}

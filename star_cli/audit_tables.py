@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from rewards.audit.page import (
+from benchmarks.audit.page import (
     EXPECTATION_HEADERS,
     amount,
     cost_line,
@@ -23,8 +23,8 @@ from rewards.audit.page import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from rewards.audit import Audit, Example, Finding
-    from rewards.audit.findings import Kind
+    from benchmarks.audit import Audit, Example, Finding
+    from benchmarks.audit.findings import Kind
 
 _SHOWN = 150  # characters of an answer
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rewards.audit.checks import compare
-from rewards.audit.payment import columns, pay_rows
+from benchmarks.audit.checks import compare
+from benchmarks.audit.payment import columns, pay_rows
 from rewards.errors import ConfigError
 from star_cli.reward_source import RewardSource, load_payer
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from rewards.audit import Finding, Payer
-    from rewards.audit.checks import Probes
+    from benchmarks.audit import Finding, Payer
+    from benchmarks.audit.checks import Probes
 
 _MOST = 400  # completions that are asked about
 _SEEDS = (1, 2, 3)

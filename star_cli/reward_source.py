@@ -11,7 +11,7 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from rewards.audit import Payer
+from benchmarks.audit import Payer
 from rewards.errors import ConfigError
 from rewards.functions import TARGET_COLUMNS, TaskReward
 from rewards.score import resolve

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 if TYPE_CHECKING:
-    from rewards.audit import Audit
+    from benchmarks.audit import Audit
     from rewards.tasks import Task
 
 _SCENES = 12
@@ -111,7 +111,7 @@ class _Checked(NamedTuple):
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as plain values."""
-        from rewards.audit import as_dict as audit_as_dict
+        from benchmarks.audit import as_dict as audit_as_dict
         from rewards.tasks.readable import as_dict
 
         audit = None if self.audit is None else audit_as_dict(self.audit)
@@ -134,7 +134,7 @@ def _check(found: Task, name: str, *, audited: bool) -> _Checked:
 
 
 def _audit(found: Task, name: str) -> Audit:
-    from rewards.audit import Payer, audit, draw_scenes
+    from benchmarks.audit import Payer, audit, draw_scenes
     from rewards.functions import TaskReward
     from rewards.spec import TieredSpec
 
@@ -143,7 +143,7 @@ def _audit(found: Task, name: str) -> Audit:
 
 
 def _audit_lines(audit: Audit) -> list[str]:
-    from rewards.audit.page import verdict
+    from benchmarks.audit.page import verdict
 
     lines = [f"audit: {verdict(audit)}"]
     for finding in audit.findings:

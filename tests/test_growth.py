@@ -1,19 +1,19 @@
 """Work grows with the length of the text and no faster, whatever the text: exponents below 1.2.
 
-Nothing is timed here, since a busy machine is no bug (`benchmarks.speed.growth` times the same texts). In Python, work is
+Nothing is timed here, since a busy machine is no bug (`tests.measure.growth` times the same texts). In Python, work is
 counted: calls of functions, Python's and C's. A regular expression cannot be counted, so the largest texts are simply
 read: one that backtracks takes hours for what takes a second, and never gets to its assertion.
 """
 
 import pytest
 
-from benchmarks.speed.families import ANSWER_FAMILIES, COMPLETION_FAMILIES, WRAPS, numbered, repeated
 from parsers import records
 from parsers.completion import parse_completion
 from parsers.formats import TRANCE, TVR
 from parsers.records import MAX_ANSWER
 from rewards import score_completion
 from tests.counting import LIMIT, exponent
+from tests.measure.families import ANSWER_FAMILIES, COMPLETION_FAMILIES, WRAPS, numbered, repeated
 
 
 @pytest.mark.parametrize("wrap", WRAPS)

@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("parsers", "rewards", "benchmarks", "trainers", "star_cli")
-KEPT_OUT = ("benchmarks/speed/", "benchmarks/evidence/", "tests/", "docs/", "examples/")
+KEPT_OUT = ("tests/", "docs/", "examples/", "recipes/")
 DATA = (".lark", ".yaml", ".typed")
 GOOD = "<think>It turned.</think><answer>2.color.cyan</answer>"
 HEAVY = ("torch", "transformers", "trl", "peft", "datasets", "accelerate")

@@ -1,9 +1,7 @@
 """Run a small recipe from nothing to its report: data, stage 1, stage 2, predictions, figures.
 
-python recipes/tiny/run.py [--recipe recipes/tiny] [--out runs/tiny] [--seed 0] [--sft-steps N] [--rl-steps N]
+python -m recipes.tiny.run [--recipe recipes/tiny] [--out runs/tiny] [--seed 0] [--sft-steps N] [--rl-steps N]
 """
-
-# ruff: noqa: INP001  a script, not a package; torch and its friends load when they are needed
 
 from __future__ import annotations
 
@@ -24,16 +22,16 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Column, Table
 from rich.text import Text
 
+from recipes.tiny.report import write_report
+from recipes.tiny.study import gain, history, judge, prepare, read_recipe, star, with_steps
+from recipes.tiny.terminal import pictures, spark
 from rewards.errors import ConfigError
 from trainers.rows import load_rows
-from trainers.tiny.report import write_report
-from trainers.tiny.study import gain, history, judge, prepare, read_recipe, star, with_steps
-from trainers.tiny.terminal import pictures, spark
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from trainers.tiny.study import Gain, Judgement, Recipe
+    from recipes.tiny.study import Gain, Judgement, Recipe
 
 console = Console()
 

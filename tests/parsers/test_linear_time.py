@@ -2,9 +2,9 @@
 
 import pytest
 
-from benchmarks.speed.families import QUESTION_FAMILIES, repeated
-from benchmarks.speed.growth import QUESTIONS
 from tests.counting import LIMIT, exponent
+from tests.measure.families import QUESTION_FAMILIES, repeated
+from tests.measure.growth import QUESTIONS
 
 CASES = [
     pytest.param(kind, unit, id=f"{kind}-{at}")

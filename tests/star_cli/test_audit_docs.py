@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from rewards.audit import POLICIES
+from benchmarks.audit import POLICIES
 from rewards.spec import PRESETS
 from star_cli.main import star
 

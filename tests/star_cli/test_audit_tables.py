@@ -2,9 +2,9 @@
 
 import math
 
-from rewards.audit import Audit
-from rewards.audit.findings import Example, Finding, World
-from rewards.audit.page import amount
+from benchmarks.audit import Audit
+from benchmarks.audit.findings import Example, Finding, World
+from benchmarks.audit.page import amount
 from star_cli.audit_tables import markdown_table, markdown_thresholds, print_audit
 
 BROKEN = Finding("check", "finite", "raises", smallest=Example("x", "y", (World("t", 1.0, math.nan, math.nan),)))

@@ -2,8 +2,8 @@
 
 import pytest
 
-from rewards.audit import POLICIES, draw_scenes
-from rewards.audit.checks import probes
+from benchmarks.audit import POLICIES, draw_scenes
+from benchmarks.audit.checks import probes
 from rewards.errors import ConfigError
 from rewards.tasks import load_task
 from star_cli.hash_seed import check_hash_seed

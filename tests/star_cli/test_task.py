@@ -7,8 +7,8 @@ import json
 import pytest
 from click.testing import CliRunner
 
+from benchmarks.audit import Payer, audit, draw_scenes
 from rewards import TaskReward, score_batch, tvr_reward
-from rewards.audit import Payer, audit, draw_scenes
 from rewards.tasks import load_task, task_names
 from star_cli.main import star
 

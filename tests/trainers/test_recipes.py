@@ -8,10 +8,10 @@ import yaml
 from click.testing import CliRunner
 
 from benchmarks.tvr.world import ATTRIBUTES
+from recipes.tiny.study import read_recipe
 from star_cli.main import star
 from trainers.check import check_run
 from trainers.config import read_config
-from trainers.tiny.study import read_recipe
 
 pytest.importorskip("torch")
 pytest.importorskip("trl")

@@ -1,0 +1,163 @@
+"""The whole audit of one reward."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.audit.attacks import find_exploits, find_incentives
+from benchmarks.audit.checks import BATCHED, check_repeatable, check_rules, probes
+from benchmarks.audit.cost import cost_findings, measure
+from benchmarks.audit.expectation import CHANCES, N_GT, expectation
+from benchmarks.audit.learned import SEARCH, find_learned
+from benchmarks.audit.policies import POLICIES
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from benchmarks.audit.cost import Cost
+    from benchmarks.audit.expectation import Knowing
+    from benchmarks.audit.findings import Finding, Kind
+    from benchmarks.audit.groups import Groups
+    from benchmarks.audit.learned import Search
+    from benchmarks.audit.payment import Payer
+    from benchmarks.audit.scenes import Scene
+    from rewards.spec import TieredSpec
+
+_UNSURE = 6  # scenes on which policies are unsure
+_SEARCHED = 4  # scenes that the learned policy searches
+_PROBED = 8  # scenes whose completions are paid again
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """What an audit found.
+
+    Attributes:
+        name: of the reward.
+        task: of the scenes.
+        scenes: how many there were.
+        policies: how many tried.
+        findings: exploits, then incentives, then checks.
+        cost: times, or None where they were not taken.
+        expectation: of a tiered reward, what guessing pays; otherwise empty.
+        groups: of real predictions, ties and groups without variance.
+    """
+
+    name: str
+    task: str
+    scenes: int
+    policies: int
+    findings: tuple[Finding, ...]
+    cost: Cost | None = None
+    expectation: tuple[Knowing, ...] = ()
+    groups: Groups | None = None
+
+    def of(self, kind: Kind) -> tuple[Finding, ...]:
+        """Return the findings of one kind."""
+        return tuple(finding for finding in self.findings if finding.kind == kind)
+
+
+def audit(
+    payer: Payer,
+    scenes: Sequence[Scene],
+    *,
+    spec: TieredSpec | None = None,
+    accuracies: Sequence[float] = (0.9, 0.6, 0.3),
+    search: Search | None = SEARCH,
+    timed: bool = True,
+    further: Sequence[Finding] = (),
+    groups: Groups | None = None,
+) -> Audit:
+    """Audit a reward on scenes.
+
+    A reward that looks at other rows of the batch fails a check, and everything else is paid one by one, so that the
+    findings are the reward's and not the batch's. Of one that does not pay the same twice there are neither incentives
+    nor further checks, since an expectation cannot be told from noise.
+
+    Args:
+        payer: the reward.
+        scenes: all of one task.
+        spec: of our own tiered rewards, for the exact analysis.
+        accuracies: chances of knowing each true record, for the learned policy.
+        search: how long the learned policy searches; None leaves it out.
+        timed: whether to measure the cost, the only part that is not the same every time.
+        further: findings of checks that were made elsewhere, such as on the hash seed.
+        groups: of real predictions.
+
+    >>> from benchmarks.audit.payment import Payer
+    >>> from benchmarks.audit.scenes import draw_scenes
+    >>> from rewards.functions import TaskReward
+    >>> from rewards.tasks import load_task
+    >>> payer = Payer(TaskReward("tvr", "naive_binary"))
+    >>> found = audit(payer, draw_scenes(load_task("tvr"), 4), search=None, timed=False)
+    >>> [finding.name for finding in found.of("exploit")]
+    ['repeat']
+    """
+    task = scenes[0].task
+    asked = probes(scenes[:_PROBED], POLICIES)
+    repeatable = check_repeatable(payer, asked)
+    broken = {finding.name for finding in repeatable}
+    steady = "deterministic" not in broken
+    single = replace(payer, alone=True) if broken.intersection(BATCHED) else payer
+    exploits = find_exploits(single, scenes, POLICIES)
+    names = {finding.name for finding in exploits}
+    incentives = find_incentives(single, scenes[:_UNSURE], POLICIES, skip=names) if steady else []
+    if search is not None:
+        few = [scene for scene in scenes if len(scene.target) in (1, 2)][:_SEARCHED]
+        learned = find_learned(single, few, accuracies if steady else (), search)
+        exploits += [finding for finding in learned if finding.kind == "exploit"]
+        incentives += [finding for finding in learned if finding.kind == "incentive"]
+    checks = [*check_rules(single, scenes), *repeatable, *further] if steady else repeatable
+    cost = measure(payer, asked) if timed else None
+    if cost is not None:
+        checks += cost_findings(cost, scenes[0])
+    return Audit(
+        payer.name,
+        task.name,
+        len(scenes),
+        sum(task.kind in policy.kinds for policy in POLICIES) + (search is not None),
+        (*exploits, *incentives, *checks),
+        cost,
+        () if spec is None else expectation(spec),
+        groups,
+    )
+
+
+def as_dict(found: Audit) -> dict[str, Any]:
+    """Return an audit as plain values, for JSON; the curves stand over ``chances``."""
+    plain = asdict(found)
+    plain["findings"] = [_finding(each) for each in found.findings]
+    plain["cost"] = (
+        None
+        if found.cost is None
+        else found.cost._asdict() | {"growth": [each._asdict() for each in found.cost.growth]}
+    )
+    plain["groups"] = None if found.groups is None else found.groups._asdict()
+    plain["expectation"] = [
+        each._asdict() | {"hedge": each.hedge._asdict(), "silence_pays": each.silence_pays}
+        for each in found.expectation
+    ]
+    if found.expectation:
+        plain |= {"chances": list(CHANCES), "n_gt": N_GT}
+    return plain
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    plain = asdict(finding) | {"pays_while": finding.pays_while}
+    for which in ("smallest", "largest"):
+        example = getattr(finding, which)
+        if example is not None:
+            plain[which]["worlds"] = [
+                {"target": world.target, "chance": world.chance}
+                | {"paid": _number(world.paid), "against": _number(world.against)}
+                for world in example.worlds
+            ]
+            plain[which] |= {"paid": _number(example.paid), "against": _number(example.against)}
+    return plain
+
+
+def _number(value: float) -> float | None:
+    """Return a number as JSON knows it: None for what is none."""
+    return value if math.isfinite(value) else None

@@ -1,0 +1,165 @@
+"""The policies: each writes what it says, for scenes known and unknown."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from benchmarks.audit.beliefs import Belief, doubts
+from benchmarks.audit.drafts import honest, is_exact, write
+from benchmarks.audit.policies import POLICIES, unlike
+from benchmarks.audit.scenes import draw_scenes, read_scenes
+from rewards.tasks import load_task
+
+TVR, MULTIVIEW = load_task("tvr"), load_task("multiview")
+BY_NAME = {policy.name: policy for policy in POLICIES}
+SCENE = read_scenes(TVR, ["2.color.cyan, 0.shape.cube"])[0]
+
+
+def _write(name, scene=SCENE, **belief):
+    return BY_NAME[name].write(Belief(scene, **({"otherwise": scene} | belief)))
+
+
+@settings(max_examples=25)
+@given(st.integers(0, 10_000), st.sampled_from(["tvr", "trance", "multiview"]))
+def test_every_policy_writes_the_same_again_in_every_doubt(seed, name):
+    (scene,) = draw_scenes(load_task(name), 1, seed=seed)
+    for doubt in doubts(scene, scene.target):
+        for policy in POLICIES:
+            if scene.task.kind in policy.kinds:
+                assert write(policy.write(doubt.belief), scene.task) == write(policy.write(doubt.belief), scene.task)
+
+
+@pytest.mark.parametrize("policy", POLICIES, ids=lambda policy: policy.name)
+def test_policies_other_than_padding_and_hedging_are_not_exact(policy):
+    scenes = [*draw_scenes(TVR, 8, changes=(2, 3)), *draw_scenes(MULTIVIEW, 9)]
+    fits = [scene for scene in scenes if scene.task.kind in policy.kinds]
+    exact = [is_exact(policy.write(Belief(scene, scene, (unlike(scene),))), scene) for scene in fits]
+    if policy.name in ("padding", "leave_out", "hedge"):
+        assert all(exact)
+    elif policy.name in (
+        "first_k",
+        "fragment",
+        "lookalikes",
+        "foreign_digits",
+        "reference_pooling",
+        "reference_stuffing",
+    ):
+        assert not all(exact)  # by chance, or where there is nothing to shorten or to disguise
+    else:
+        assert not any(exact)
+
+
+@pytest.mark.parametrize(
+    ("name", "pieces"),
+    [
+        ("silent", 0),
+        ("wrong_answer", 1),
+        ("one_of_all", 1),
+        ("add_wrong", 3),
+        ("repeat", 4),
+        ("everything", 170),
+        ("values_of_cell", 8 + 3),
+        ("values_of_object", 17 + 17),
+        ("all_attributes", 4 + 4),
+        ("all_cells", 40),
+        ("all_objects", 11),
+        ("mixed_up", 2),
+        ("first_k", 2),
+    ],
+)
+def test_how_much_a_policy_names(name, pieces):
+    found = _write(name).pieces
+    assert len(found) == pieces
+    assert name == "repeat" or len(set(found)) == pieces
+
+
+@pytest.mark.parametrize(
+    "name", ["everything", "values_of_cell", "values_of_object", "add_wrong", "all_attributes", "all_cells"]
+)
+def test_enumerations_hold_the_truth(name):
+    assert set(SCENE.target) <= set(_write(name).pieces)
+
+
+@pytest.mark.parametrize("name", ["everything", "values_of_cell", "values_of_object"])
+def test_the_believed_value_of_a_cell_is_named_last(name):
+    last = {record[:-1]: record for record in _write(name).pieces}
+    assert set(SCENE.target) <= set(last.values())
+
+
+def test_mixing_up_keeps_every_field_and_no_record():
+    mixed = _write("mixed_up").pieces
+    assert not {*mixed} & {*SCENE.target}
+    assert {record[0] for record in mixed} == {record[0] for record in SCENE.target}
+    assert sorted(record[1:] for record in mixed) == sorted(record[1:] for record in SCENE.target)
+    alone = read_scenes(TVR, ["2.color.cyan"])[0]
+    assert _write("mixed_up", alone) == honest(alone)
+
+
+def test_hedging_names_both_the_likelier_last_and_leaving_out_neither():
+    doubt = next(each for each in doubts(SCENE, ()) if (each.about, each.model) == ("value", "two candidates"))
+    hedge = BY_NAME["hedge"].write(doubt.belief).pieces
+    assert hedge == (doubt.worlds[1].target[-1], *SCENE.target)
+    assert BY_NAME["leave_out"].write(doubt.belief).pieces == SCENE.target[:-1]
+    assert BY_NAME["hedge"].write(Belief(SCENE, SCENE)) == honest(SCENE)
+
+
+def test_texts():
+    assert write(_write("nothing"), TVR) == ""
+    assert write(_write("format_only"), TVR) == "<think></think><answer></answer>"
+    assert "<answer>2.color.cyan, 0.shape.cube</answer></think>" in write(_write("answer_in_reasoning"), TVR)
+    assert write(_write("no_tags"), TVR) == "I compared the views. 2.color.cyan, 0.shape.cube"
+    assert write(_write("right_block_last"), TVR).endswith("</answer><answer>2.color.cyan, 0.shape.cube</answer>")
+    assert "<answer>2.color.cyan, 0.shape.cube</answer><answer>" in write(_write("right_block_first"), TVR)
+    assert write(_write("prompt_echo"), TVR).count("index.attribute.value") == 2
+    assert len(write(_write("padding"), TVR)) > 3000
+    assert "<answer> 0.shape.cube</answer>" in write(_write("fragment"), TVR)
+    assert _write("majority", majority=(SCENE.target[0],)).pieces == SCENE.target[:1]
+
+
+@pytest.mark.parametrize(("name", "kept"), [("lookalikes", str.isdigit), ("foreign_digits", str.isalpha)])
+def test_lookalikes_and_foreign_digits_are_other_characters_in_every_piece(name, kept):
+    for piece, record in zip(_write(name).pieces, SCENE.target, strict=True):
+        plain = TVR.record_format.render(record)
+        assert len(piece) == len(plain)
+        assert not piece.isascii()
+        assert all(new == old for new, old in zip(piece, plain, strict=True) if kept(old))
+
+
+def test_what_cannot_be_shortened_or_disguised_stays_honest():
+    scene = replace(draw_scenes(MULTIVIEW, 1)[0], target=(("w",),))
+    assert _write("fragment", scene) == _write("lookalikes", scene) == _write("foreign_digits", scene) == honest(scene)
+
+
+def test_references():
+    scene = draw_scenes(MULTIVIEW, 1)[0]
+    assert _write("reference_stuffing", scene).named == scene.visible
+    assert all(names == () for names in _write("reference_omission", scene).named)
+    assert len(set(_write("reference_pooling", scene).named)) == 1
+
+
+def test_names_are_unique_and_say_something():
+    assert len(BY_NAME) == len(POLICIES)
+    assert all(policy.tries and policy.kinds for policy in POLICIES)
+
+
+@given(st.integers(0, 1000))
+def test_unlike_shares_nothing_where_that_is_possible(seed):
+    (scene,) = draw_scenes(TVR, 1, seed=seed, changes=(1,))
+    assert not set(unlike(scene)) & set(scene.target[0])
+
+
+def test_records_with_braces_are_written_as_they_are(tmp_path):
+    path = tmp_path / "braces.yaml"
+    path.write_text(
+        "name: braces\nkind: records\nfields: [{name: a, kind: open}, {name: b, kind: open}]\n"
+        "forms: ['<{{{a}}}: {b}>']\nreward: {tiers: [{fields: [a, b], pays: 1}]}\n"
+    )
+    (scene,) = draw_scenes(load_task(str(path)), 1)
+    for policy in POLICIES:
+        if "records" in policy.kinds:
+            text = write(policy.write(Belief(scene, scene, scene.target)), scene.task)
+            assert "{{" not in text
+            if policy.name.startswith("right_block"):
+                assert text.count("<{") == 2
