@@ -8,13 +8,13 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from mutmut.stats import status_by_exit_code
-
 COLUMNS = ("killed", "timeout", "survived", "no tests", "not checked")
 
 
 def fates(meta: Path) -> Counter[str]:
     """Return how many mutants of a module met each fate."""
+    from mutmut.stats import status_by_exit_code  # only `make mutate` installs it
+
     codes = json.loads(meta.read_text(encoding="utf-8"))["exit_code_by_key"]
     return Counter(status_by_exit_code[code] for code in codes.values())
 
