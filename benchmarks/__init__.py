@@ -10,12 +10,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from benchmarks.evaluation.evaluate import evaluate
-    from benchmarks.evaluation.report import Report
+    from benchmarks.run.evaluate import evaluate
+    from benchmarks.run.evaluation_report import Report
 
 __all__ = ["Report", "evaluate"]
 
-_HOMES = {"Report": "benchmarks.evaluation.report", "evaluate": "benchmarks.evaluation.evaluate"}
+_HOMES = {"Report": "benchmarks.run.evaluation_report", "evaluate": "benchmarks.run.evaluate"}
 
 
 def __getattr__(name: str) -> Any:

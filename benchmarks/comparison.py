@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from scipy.special import ndtri
 
-from benchmarks.statistics import Interval, interval_of_means, resampled_means, sample, standard_error
+from benchmarks.statistics import Interval, interval_of_means, resampled_means, standard_error, sum_clusters
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -85,7 +85,7 @@ def paired_bootstrap(
         ValueError: no values, or not as many in both.
     """
     _, _, gap = _paired(first, second)
-    data = sample(gap, clusters)
+    data = sum_clusters(gap, clusters)
     means = resampled_means(data, resamples, seed)
     far = np.abs(means - data.mean) >= abs(data.mean) * (1 - 1e-9)  # a tie is a tie in spite of rounding
     p_value = float((1 + far.sum()) / (1 + resamples)) if data.clusters > 1 else 1.0
@@ -179,5 +179,5 @@ def _variance(x: Floats) -> float:
 
 def _design_effect(x: Floats, clusters: Clusters | None) -> float:
     independent = _variance(x) / len(x)
-    error = standard_error(sample(x, clusters))
+    error = standard_error(sum_clusters(x, clusters))
     return error**2 / independent if independent > 0 and error < inf else 1.0

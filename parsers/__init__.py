@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from parsers.choice import parse_choice
     from parsers.completion import parse_completion
     from parsers.number import parse_number
+    from parsers.records import parse_transformations
     from parsers.references import parse_references
-    from parsers.transformations import parse_transformations
 
 __all__ = [
     "Completion",
@@ -30,9 +30,11 @@ __all__ = [
     "parse_transformations",
 ]
 
+_FILES = {"parse_transformations": "records"}  # the others stand in the file of their own name
+
 
 def __getattr__(name: str) -> Any:
     """Load a parser when it is first asked for: who scores lists of changes never needs the parser of numbers."""
     if name in __all__ and name.startswith("parse_"):
-        return getattr(import_module(f"parsers.{name.removeprefix('parse_')}"), name)
+        return getattr(import_module(f"parsers.{_FILES.get(name, name.removeprefix('parse_'))}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

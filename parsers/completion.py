@@ -6,9 +6,9 @@ import re
 from bisect import bisect_right
 from functools import cache, lru_cache
 from itertools import accumulate, islice
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Literal
 
-from parsers.grammars import Namer, build, error_offset, terminals
+from parsers.grammars import FaultTable, attempt, build, error_offset, terminals
 from parsers.values import Completion, Fault
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ Prefilled = bool | Literal["auto"]
 _HEADS = ("<think>a</think>", "<think></think>", "a</think>", "</think>")
 _ANSWERS = [f"{head}<answer>{text}" for head in _HEADS for text in ("", "a")]
 
-# Each fault of the envelope: what to tell people, and completions that have it.
+# Each fault of a completion: what to tell people, and completions that have it.
 _FAULTS: dict[str, tuple[str, list[str]]] = {
     "empty": ("the completion is empty", [""]),
     "no_think": (
@@ -77,9 +77,9 @@ def _lenient() -> Callable[[str], ParseTree]:
 
 
 @cache
-def _outline() -> tuple[Callable[[str], ParseTree], Namer]:
+def _outline() -> tuple[Callable[[str], ParseTree], FaultTable]:
     lark = build("completion", "outline")
-    return lark.parse, Namer(lark, {code: examples for code, (_, examples) in _FAULTS.items()})
+    return lark.parse, FaultTable(lark, {code: examples for code, (_, examples) in _FAULTS.items()})
 
 
 def parse_completion(text: str, *, mode: Mode = "strict", think_prefilled: Prefilled = "auto") -> Completion:
@@ -144,14 +144,10 @@ def _name_fault(text: str) -> Fault:
 
 
 def _outline_fault(text: str) -> tuple[str, int]:
-    from lark.exceptions import UnexpectedInput  # noqa: PLC0415
-
-    parse, namer = _outline()
-    try:
-        parse(text)
-    except UnexpectedInput as error:
-        return namer.code(error), error_offset(error, text)
-    raise AssertionError("completion.lark: `strict` and `outline` disagree")  # pragma: no cover  the tests compare them
+    parse, faults = _outline()
+    _, error = attempt(parse, text)
+    assert error is not None  # `strict` and `outline` of the grammar are one language; the tests compare them
+    return faults.code(error), error_offset(error, text)
 
 
 _SHAPE_LENGTH = 16
@@ -174,12 +170,10 @@ def _reasoning(body: str) -> tuple[str, bool]:
 
 
 def _read_lenient(text: str, fault: Fault, think_prefilled: Prefilled) -> Completion:
-    from lark.exceptions import UnexpectedInput  # noqa: PLC0415
-
-    try:
-        think, _, answer, *_ = cast("list[str | None]", _lenient()(text).children)
-    except UnexpectedInput:
+    tree, error = attempt(_lenient(), text)
+    if error is not None:
         return Completion(None, None, fault)
+    think, _, answer, *_ = tree.children
     if think is None:
         # Without </think>, a prefilled opener leaves everything inside the reasoning.
         return Completion(None, None if think_prefilled is True else str(answer or ""), fault)

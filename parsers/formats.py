@@ -1,4 +1,4 @@
-"""What one record of a list task looks like. A format is data; `records` builds its grammar."""
+"""What one record of a list task looks like. A format is data; `parsers.records` builds its grammar."""
 
 from __future__ import annotations
 

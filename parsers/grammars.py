@@ -8,7 +8,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from lark import Lark, Transformer
     from lark.exceptions import UnexpectedInput
@@ -27,7 +27,7 @@ def build(grammar: str, *start: str, more: str = "", transformer: Transformer[An
         more: grammar text that is filled in from a declaration.
         transformer: what is done with each rule's children while parsing.
     """
-    from lark import Lark  # noqa: PLC0415  lark takes 70 ms to import, and `import rewards` should not pay for it
+    from lark import Lark  # noqa: PLC0415  lark takes 70 ms to import, which `import rewards` should not wait for
 
     text = Path(__file__).with_name(f"{grammar}.lark").read_text(encoding="utf-8")
     with _BUILDING:
@@ -40,7 +40,7 @@ def terminals(grammar: str, *start: str) -> dict[str, str]:
     return {terminal.name: terminal.pattern.to_regexp() for terminal in build(grammar, *start).terminals}
 
 
-class Namer:
+class FaultTable:
     """Names an error by the examples that fail in the same parser state, on the same kind of token if there are any.
 
     This is lark's `match_examples` with its answers kept in a table: every example is parsed once, not once for every
@@ -51,7 +51,9 @@ class Namer:
         self._codes: dict[tuple[Any, ...], str] = {}
         for code, texts in examples.items():
             for text in dict.fromkeys(texts):
-                error = _failure(lark, text)
+                _, error = attempt(lark.parse, text)
+                if error is None:
+                    raise AssertionError(f"{text!r} is meant as an example of a fault, but it parses")
                 self._codes.setdefault(_place(error), code)
                 self._codes.setdefault(_place(error)[:2], code)
 
@@ -61,20 +63,20 @@ class Namer:
         return self._codes.get(place) or self._codes.get(place[:2], "malformed")
 
 
+def attempt(parse: Callable[[str], Any], text: str) -> tuple[Any, UnexpectedInput | None]:
+    """Return what *parse* makes of *text*, or else the error. Model text raises nothing: its faults are values."""
+    from lark.exceptions import UnexpectedInput  # noqa: PLC0415  lazy, as in `build`
+
+    try:
+        return parse(text), None
+    except UnexpectedInput as error:
+        return None, error
+
+
 def error_offset(error: UnexpectedInput, text: str) -> int:
     """Return the character of *text* at which the parse failed; its length where more was expected."""
     at_end = getattr(getattr(error, "token", None), "type", None) == "$END"
     return len(text) if at_end or error.pos_in_stream is None else error.pos_in_stream
-
-
-def _failure(lark: Lark, example: str) -> UnexpectedInput:
-    from lark.exceptions import UnexpectedInput  # noqa: PLC0415
-
-    try:
-        lark.parse(example)
-    except UnexpectedInput as error:
-        return error
-    raise AssertionError(f"{example!r} is meant as an example of a fault, but it parses")
 
 
 def _place(error: UnexpectedInput) -> tuple[Any, ...]:

@@ -1,18 +1,176 @@
-"""Reasoning about several views -> the relations and reference objects of each. The grammar is ``references.lark``."""
+"""Reasoning about several views -> what it says of each. The grammars are ``references.lark`` and ``steps.lark``.
+
+In this order: names of objects and of relations in one spelling, the triplets of each view, and the three steps.
+"""
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
+from itertools import pairwise
 from string import digits
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from parsers.grammars import build
-from parsers.relations import Cell, cells, normalise_name, normalise_relation
 from parsers.values import Fault, Relation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
+
+VIEWER = "camera"
+"""The normalised name of whoever looks at the view; it stands in triplets but is no reference object."""
+
+_VIEWERS = frozenset({"viewer", "observer", "me", "myself", "i", "you", "us", "viewpoint"})
+
+_APOSTROPHES = re.compile(r"['’`]")
+_NOT_WORDS = re.compile(r"[\W_]+")
+
+_ARTICLES = frozenset({"a", "an", "the"})
+
+_IRREGULAR = {
+    "people": "person", "men": "man", "women": "woman", "children": "child", "feet": "foot",
+    "knives": "knife", "leaves": "leaf", "loaves": "loaf", "scarves": "scarf",
+    "cookies": "cookie", "movies": "movie", "hoodies": "hoodie",
+    "shoes": "shoe", "canoes": "canoe",
+}  # fmt: skip
+
+# Endings of plurals, the first that fits: (ending, what takes its place).
+_PLURALS = (
+    ("elves", "elf"),  # shelves, bookshelves
+    ("ies", "y"),  # batteries
+    ("sses", "ss"),  # glasses
+    ("buses", "bus"),
+    ("ches", "ch"),  # benches
+    ("shes", "sh"),  # dishes
+    ("xes", "x"),  # boxes
+    ("oes", "o"),  # potatoes
+    ("ss", "ss"),  # glass
+    ("us", "us"),  # bus, cactus
+    ("is", "is"),
+    ("s", ""),
+)
+
+
+def _words(text: str) -> list[str]:
+    """Split into words of lower-case letters and digits of any script; hyphens and other punctuation divide."""
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    return _NOT_WORDS.sub(" ", _APOSTROPHES.sub("", folded)).split()
+
+
+def normalise_name(name: str) -> str:
+    """Return an object's name in one spelling: no case, article, punctuation or plural; empty if nothing is left.
+
+    Plurals are those of simple English nouns, in the last word. A name for whoever looks becomes `VIEWER`.
+
+    >>> normalise_name(" The display-shelves. ")
+    'display shelf'
+    """
+    words = _words(name)
+    while len(words) > 1 and words[0] in _ARTICLES:
+        del words[0]
+    if not words:
+        return ""
+    words[-1] = _singular(words[-1])
+    plain = " ".join(words)
+    return VIEWER if plain in _VIEWERS else plain
+
+
+def _singular(word: str) -> str:
+    if word in _IRREGULAR:
+        return _IRREGULAR[word]
+    if len(word) > 3 and word.endswith("s"):
+        for ending, instead in _PLURALS:
+            if word.endswith(ending) and (len(word) > 4 or ending != "ies"):
+                return word.removesuffix(ending) + instead
+    return word
+
+
+class _Basic(NamedTuple):
+    axis: str
+    opposite: str
+    synonyms: str
+
+
+# Compounds join basic relations by a hyphen in the order of the axes: `above-front-left`.
+_BASIC = {
+    "above": _Basic("vertical", "below", "on over atop top upper up higher upward upwards"),
+    "below": _Basic("vertical", "above", "under beneath underneath bottom lower down downward downwards"),
+    "front": _Basic("depth", "behind", "ahead forward forwards"),
+    "behind": _Basic("depth", "front", "back rear backward backwards"),
+    "left": _Basic("lateral", "right", "leftward leftwards lefthand"),
+    "right": _Basic("lateral", "left", "rightward rightwards righthand"),
+    "near": _Basic("distance", "near", "next beside adjacent close by nearby alongside"),
+    "far": _Basic("distance", "far", "distant away"),
+    "closer": _Basic("comparison", "farther", "nearer"),
+    "farther": _Basic("comparison", "closer", "further"),
+    "inside": _Basic("containment", "contains", "in within"),
+    "contains": _Basic("containment", "inside", "containing encloses enclosing"),
+    "outside": _Basic("containment", "outside", ""),
+}
+_BASIC_OF = {word: basic for basic, known in _BASIC.items() for word in (basic, *known.synonyms.split())}
+_AXES = list(dict.fromkeys(known.axis for known in _BASIC.values()))
+
+# fmt: off
+_FILLERS = frozenset([
+    "is", "are", "be", "to", "the", "a", "an", "of", "on", "in", "at", "and", "from", "than", "it", "its",
+    "side", "hand", "located", "positioned", "placed", "situated",
+    "directly", "slightly", "immediately", "diagonally", "just",
+])
+# fmt: on
+
+
+def normalise_relation(relation: str) -> str:
+    """Return a relation in one spelling: a basic relation, a compound of them, or else its plain words.
+
+    Known are left, right, front, behind, above, below, near, far, closer, farther, inside, contains, outside and
+    their synonyms; ``near left`` and the like are compounds. What contradicts itself or is unknown stays verbatim.
+
+    >>> normalise_relation("to the left of"), normalise_relation("behind and to the right")
+    ('left', 'behind-right')
+    >>> normalise_relation("leaning against")
+    'leaning against'
+    """
+    words = _words(relation)
+    content = [word for word in words if word not in _FILLERS] or words
+    basics = {_BASIC_OF.get(word, "") for word in content}
+    if not words or "" in basics or len({_BASIC[basic].axis for basic in basics}) < len(basics):
+        return " ".join(words)
+    return "-".join(sorted(basics, key=lambda basic: _AXES.index(_BASIC[basic].axis)))
+
+
+def inverse(relation: str) -> str | None:
+    """Return the relation of object 2 to object 1; None if the relation is unknown.
+
+    >>> inverse("front-left"), inverse("near"), inverse("leaning against")
+    ('behind-right', 'near', None)
+    """
+    basics = normalise_relation(relation).split("-")
+    return "-".join(_BASIC[basic].opposite for basic in basics) if all(map(_BASIC.__contains__, basics)) else None
+
+
+Cell = tuple[str, str, str]
+"""Two objects in alphabetical order and an axis: ``("ball", "sofa", "lateral")``; or an unknown relation as written."""
+
+
+def cells(relation: Relation) -> tuple[tuple[Cell, str], ...]:
+    """Return (cell, what holds there) for each part of a relation, the same for ``[a, b, left]`` and ``[b, a, right]``.
+
+    Two relations contradict each other where they say different things of one cell. The parts must be normalised.
+
+    >>> from parsers.values import Relation
+    >>> cells(Relation("sofa", "ball", "front-left"))
+    ((('ball', 'sofa', 'depth'), 'behind'), (('ball', 'sofa', 'lateral'), 'right'))
+    """
+    subject, other, name = relation
+    if name.split("-")[0] not in _BASIC:
+        return (((subject, other, name), name),)
+    basics = [(_BASIC[basic], basic) for basic in name.split("-")]
+    if subject <= other:
+        return tuple(((subject, other, known.axis), basic) for known, basic in basics)
+    return tuple(((other, subject, known.axis), known.opposite) for known, _ in basics)
+
 
 MAX_REASONING = 10_000_000
 """Characters of a reasoning beyond which it is the fault ``too_long``."""
@@ -149,3 +307,87 @@ def _odd(view: int | None, triplets: Iterable[tuple[int, Relation]]) -> Iterator
 @cache
 def _parser() -> Callable[[str], Any]:
     return build("references", "start").parse
+
+
+_STEP_WORDS = 3  # fewer words are no step but a label's remainder
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """What of the three steps a reasoning shows.
+
+    Attributes:
+        references: the first step, see `parsers.references.parse_references`.
+        mapping: the text of the second step, None where it is missing.
+        reasoning: the text of the third, likewise.
+        fault: the first thing that is missing, or None: the references' own fault, ``no_references`` (no view has a
+            triplet), ``missing_view``, ``no_mapping``, ``no_reasoning``, ``steps_out_of_order``.
+    """
+
+    references: References = field(default_factory=References)
+    mapping: str | None = None
+    reasoning: str | None = None
+    fault: Fault | None = None
+
+
+def parse_steps(think: str, *, views: int | None = None) -> Steps:
+    r"""Find the three steps of a reasoning, in linear time. Never raises on any text.
+
+    The second step begins with a label such as ``Mapping:``, ``2. Cross-view mapping.`` or ``Step 2``, the third with
+    ``Reasoning:``, ``Comparison:``, ``Step 3`` and the like; each is told in at least three words.
+
+    Args:
+        think: the reasoning without its tags.
+        views: how many views the first step must have a section for (``View 3: none`` will do); None: any number.
+
+    >>> parse_steps("View 1: [sofa, ball, left]\nMapping: both show the sofa.\nReasoning: so it is left.").fault
+    >>> parse_steps("View 1: [sofa, ball, left]. So it must be B.").fault.code
+    'no_mapping'
+    """
+    references = parse_references(think)
+    if references.fault is not None:
+        return Steps(references, fault=references.fault)
+    spans = _labels(think)
+    mapping, reasoning = _text(think, spans, "MAPPING"), _text(think, spans, "REASONING")
+    fault = _missing_reference(references, views)
+    if fault is None and mapping is None:
+        fault = Fault("no_mapping", "there is no second step: a paragraph that begins with `Mapping:`")
+    if fault is None and reasoning is None:
+        fault = Fault("no_reasoning", "there is no third step: a paragraph that begins with `Reasoning:`")
+    return Steps(references, mapping, reasoning, fault or _disorder(spans))
+
+
+def _labels(think: str) -> list[tuple[str, int, int]]:
+    """Return (kind, start, end) of each label."""
+    return [(token.type, token.start_pos, token.end_pos) for token in _step_parser()(think).children]
+
+
+def _text(think: str, spans: list[tuple[str, int, int]], kind: str) -> str | None:
+    """Return the text under the first label of a kind that has any."""
+    for (name, _, begin), (_, end, _) in pairwise([*spans, ("", len(think), len(think))]):
+        text = think[begin:end].strip(" \t\r\n*_:.-–—")
+        if name == kind and len(text.split()) >= _STEP_WORDS:
+            return text
+    return None
+
+
+def _missing_reference(references: References, views: int | None) -> Fault | None:
+    if not any(references.relations[view] for view in references.views):
+        return Fault("no_references", "no view has a triplet [object 1, object 2, relation]")
+    for view in range(1, (views or 0) + 1):
+        if view not in references.relations:
+            return Fault("missing_view", f"view {view} of {views} is not written")
+    return None
+
+
+def _disorder(spans: list[tuple[str, int, int]]) -> Fault | None:
+    """Return the fault of labels of both kinds, the first of which stand the wrong way round."""
+    first = {kind: start for kind, start, _ in reversed(spans)}
+    if first["REASONING"] < first["MAPPING"]:
+        return Fault("steps_out_of_order", "the third step comes before the second", first["REASONING"])
+    return None
+
+
+@cache
+def _step_parser() -> Callable[[str], Any]:
+    return build("steps", "start").parse

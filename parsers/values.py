@@ -65,7 +65,7 @@ class Records:
 
     Attributes:
         items: valid records in the order written; of TVR, `Transformation`.
-        invalid: one fault for each piece that is no valid record; each counts as one incorrect prediction.
+        invalid: one fault for each item that is no valid record; each counts as one incorrect prediction.
         notes: deviations that cost nothing, e.g. a separator at the end.
     """
 

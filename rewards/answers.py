@@ -13,7 +13,7 @@ from parsers.choice import LETTERS, Choice, parse_choice, parse_yes_no, unreadab
 from parsers.number import Number, parse_number
 from parsers.values import Fault
 from rewards.errors import ConfigError, DataError
-from rewards.questions import Kind
+from rewards.spec import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

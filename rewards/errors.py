@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 
 class DataError(ValueError):
-    """The gold or the file is wrong: ``predictions.jsonl:17: target[0].value 'cyna' is not a color``.
+    """The target or the file is wrong: ``predictions.jsonl:17: target[0].value 'cyna' is not a color``.
 
     Attributes:
         row: which row of a batch it was, from 0, where it came from a batch.
@@ -14,10 +19,27 @@ class DataError(ValueError):
         super().__init__(message)
         self.row = row
 
+    @property
+    def message(self) -> str:
+        """What is wrong, without the row."""
+        return super().__str__()
+
     def __str__(self) -> str:
-        message = super().__str__()
-        return message if self.row is None else f"row {self.row}: {message}"
+        return self.message if self.row is None else f"row {self.row}: {self.message}"
 
 
 class ConfigError(ValueError):
     """The configuration is wrong: an unknown preset, option or task."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return ``" (did you mean 'x'?)"``, or the whole list where nothing is near.
+
+    >>> nearest("papr", ["default", "paper"])
+    " (did you mean 'paper'?)"
+    """
+    from difflib import get_close_matches  # noqa: PLC0415  `import rewards` should not pay for it
+
+    known = list(known)
+    close = get_close_matches(str(name), known, n=1)
+    return f" (did you mean {close[0]!r}?)" if close else f" (one of {', '.join(known)})"

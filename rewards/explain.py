@@ -1,4 +1,8 @@
-"""Why a completion of a list task earns what it earns: every prediction with its match, its tier and its payment."""
+"""Why a completion earns what it earns, each part down to its lines.
+
+Of list tasks: every prediction with its match, its tier and what it earns (`explain_completion`). Of questions: the
+answer, and each view's objects, named, true and missing (`explain_question`).
+"""
 
 from __future__ import annotations
 
@@ -8,20 +12,32 @@ from math import fsum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from parsers.values import Records
-from rewards.conflicts import eligible
 from rewards.errors import ConfigError
-from rewards.score import Reading, read_envelopes, read_records, resolve, score_readings
-from rewards.spec import TieredSpec
+from rewards.score import (
+    ParsedBatch,
+    grade_answer,
+    grade_references,
+    parse_answers,
+    parse_completions,
+    resolve,
+    score_for_specs,
+    score_questions,
+)
+from rewards.spec import QuestionSpec, TieredSpec
 from rewards.targets import read_target
+from rewards.tiered import eligible, match_by_assignment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from parsers.completion import Mode, Prefilled
+    from parsers.references import References
     from parsers.values import Completion, Fault
-    from rewards.conflicts import Record
-    from rewards.scores import Score
+    from rewards.answers import AnswerScore
+    from rewards.references import ReferenceScore
+    from rewards.score import Score
     from rewards.tasks import Task
+    from rewards.tiered import Record
 
 
 class Prediction(NamedTuple):
@@ -111,22 +127,21 @@ def explain_completion(
     found, spec = resolve(task, preset, **overrides)
     if not isinstance(spec, TieredSpec) or found.record_format is None:
         raise ConfigError(f"task {found.name!r} has no records to match; use explain_question")
-    reading = read_records(
-        read_envelopes([completion], mode=mode, think_prefilled=think_prefilled), found.record_format
-    )
-    return explain_reading(reading, read_target(target, found.record_format), spec)
+    completions = parse_completions([completion], mode=mode, think_prefilled=think_prefilled)
+    parsed = parse_answers(completions, found.record_format)
+    return explain_parsed(parsed, read_target(target, found.record_format), spec)
 
 
-def explain_reading(reading: Reading, true: Sequence[Record], spec: TieredSpec) -> Explanation:
+def explain_parsed(parsed: ParsedBatch, true: Sequence[Record], spec: TieredSpec) -> Explanation:
     """Take the score of one parsed completion apart.
 
     Args:
-        reading: of one completion.
+        parsed: of one completion.
         true: its true records.
         spec: the reward.
     """
-    answer = Records() if reading.answers[0] is None else reading.answers[0]
-    score = score_readings(reading, [true], spec)[0]
+    answer = Records() if parsed.answers[0] is None else parsed.answers[0]
+    score = score_for_specs(parsed, [true], [spec])[0][0]
     earning = _earning(spec, answer.items, true)
     matches = {at: (place, level) for at, place, level in _match(spec, answer.items, true, earning)}
     valid: list[Prediction] = []
@@ -138,7 +153,7 @@ def explain_reading(reading: Reading, true: Sequence[Record], spec: TieredSpec) 
     charged = _charge(spec, None) if valid else 0.0
     found = {place for place, _ in matches.values()}
     return Explanation(
-        completion=reading.envelopes[0],
+        completion=parsed.completions[0],
         predictions=(*valid, *(Prediction(None, fault, charged=charged) for fault in answer.invalid)),
         missing=tuple(record for place, record in enumerate(true) if place not in found),
         notes=answer.notes,
@@ -158,12 +173,7 @@ def _match(
 ) -> Iterator[tuple[int, int, int]]:
     """Yield the matches that are paid, as (place among the predicted, place among the true, level of the table)."""
     kept = [predicted[at] for at in earning]
-    if spec.nested:
-        found = _match_by_tier(spec, kept, true)
-    else:
-        from rewards.assignment import match_by_assignment  # noqa: PLC0415  scipy is slow to import and rarely needed
-
-        found = match_by_assignment(spec, kept, true)
+    found = (_match_by_tier if spec.nested else match_by_assignment)(spec, kept, true)
     return ((earning[at], place, level) for at, place, level in found)
 
 
@@ -205,3 +215,129 @@ def _charge(spec: TieredSpec, level: int | None) -> float:
     if spec.rule == "binary" or (level is not None and spec.counts_as_correct(level)):
         return 0.0
     return 0.0 - spec.incorrect_penalty  # not a unary minus: there is no -0.0 in a reward
+
+
+# --- questions -------------------------------------------------------------------------------------------------------
+
+
+class View(NamedTuple):
+    """The reference objects of one true view.
+
+    Attributes:
+        number: of the view.
+        written: whether the reasoning has a section for it.
+        named: objects that its triplets name, normalised; repeats count once, and whoever looks is none.
+        true: the true ones.
+        f1: what the view is worth, 2 |named ∩ true| / (|named| + |true|).
+        relations_f1: the same over relations; None where there are no true relations.
+    """
+
+    number: int
+    written: bool
+    named: frozenset[str]
+    true: frozenset[str]
+    f1: float
+    relations_f1: float | None = None
+
+    @property
+    def missing(self) -> frozenset[str]:
+        """True objects that are not named."""
+        return self.true - self.named
+
+    @property
+    def extra(self) -> frozenset[str]:
+        """Named objects that are not true."""
+        return self.named - self.true
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionExplanation:
+    """A score of a question taken apart. `parts` equals ``score.parts``, exactly.
+
+    Attributes:
+        completion: the text's sections, and how it differs from the form asked for.
+        answer: R_ans, what was read from the answer, and its fault.
+        references: R_ref; None (worth 0) without labels or where no answer may be taken.
+        parsed: the triplets of the reasoning, with those that are broken or odd.
+        views: one for each true view, in their order; empty without labels.
+        spec: the reward.
+        score: what it all adds up to.
+    """
+
+    completion: Completion
+    answer: AnswerScore
+    references: ReferenceScore | None
+    parsed: References
+    views: tuple[View, ...]
+    spec: QuestionSpec
+    score: Score
+
+    @property
+    def parts(self) -> dict[str, float]:
+        """The parts of the score, from what is shown here."""
+        return {
+            "format": self.spec.format_weight * (self.completion.fault is None),
+            "answer": self.spec.answer_weight * self.answer.value,
+            "reference": self.spec.reference_weight * (0.0 if self.references is None else self.references.value),
+        }
+
+
+def explain_question(
+    completion: Any,
+    target: Any,
+    *,
+    task: str | Task = "multiview",
+    preset: str = "default",
+    mode: Mode = "strict",
+    think_prefilled: Prefilled = "auto",
+    references: Any = None,
+    relations: Any = None,
+    options: Any = None,
+    **overrides: Any,
+) -> QuestionExplanation:
+    """Take the score of one completion of a question apart; the arguments are those of `rewards.score_completion`.
+
+    Raises:
+        DataError: for gold that is wrong.
+        ConfigError: for an unknown task or option, and for a list task.
+
+    >>> explanation = explain_question(
+    ...     "<think>View 1: [sofa, lamp, left]</think><answer>B</answer>", "B", references=[["sofa", "ball"]]
+    ... )
+    >>> view = explanation.views[0]
+    >>> view.f1, sorted(view.missing), sorted(view.extra)
+    (0.5, ['ball'], ['lamp'])
+    """
+    from parsers.references import parse_references  # noqa: PLC0415  only questions need its grammar
+    from rewards.references import reference_names  # noqa: PLC0415
+
+    found, spec = resolve(task, preset, **overrides)
+    if not isinstance(spec, QuestionSpec):
+        raise ConfigError(f"task {found.name!r} is no question; use explain_completion")
+    completions = parse_completions([completion], mode=mode, think_prefilled=think_prefilled)
+    scores = score_questions(
+        completions, [target], spec, references=[references], relations=[relations], options=[options]
+    )
+    named = grade_references(completions[0], references, relations, relation_weight=spec.relation_weight)
+    parsed = parse_references(completions[0].think or "")
+    return QuestionExplanation(
+        completion=completions[0],
+        answer=grade_answer(completions[0], target, options, spec),
+        references=named,
+        parsed=parsed,
+        views=() if references is None else _views(parsed, reference_names(references), named),
+        spec=spec,
+        score=scores[0],
+    )
+
+
+def _views(parsed: References, truth: dict[int, frozenset[str]], score: ReferenceScore | None) -> tuple[View, ...]:
+    from parsers.references import VIEWER  # noqa: PLC0415
+
+    views = []
+    for number, true in truth.items():
+        named = parsed.names(number) - ({VIEWER} - true)
+        f1 = 0.0 if score is None else score.per_view[number]
+        relations_f1 = None if score is None else score.per_view_relations.get(number)
+        views.append(View(number, number in parsed.views, named, true, f1, relations_f1))
+    return tuple(views)

@@ -1,28 +1,31 @@
 """Reward functions for trainers: a batch of completions and dataset columns -> one number a completion.
 
 They are TRL reward functions as they stand, and plain callables anywhere else. Every one takes ``completions`` (strings
-or messages) and dataset columns by name, each with one entry a row:
+or messages), settings, and dataset columns, all by name.
 
-- the gold, under the first of `TARGET_COLUMNS` that is there;
+*Settings* are ``task``, ``preset``, ``mode``, ``think_prefilled`` and ``overrides`` (those of `TaskReward`), and every
+option of the spec by its own name: ``tvr_reward(completions, target=..., preset="paper", conflicts="last")``.
+
+*Columns* have one entry a row:
+
+- the target, under the first of `TARGET_COLUMNS` that is there;
 - of questions, ``references`` (true names per view), ``relations`` (true triplets per view) and ``options`` (texts);
 - ``id``, for the completions table.
 
-Other columns are not looked at. Settings are those of `TaskReward` and the options of its spec, as keywords that are
-not lists: ``tvr_reward(completions, target=..., preset="paper", conflicts="last")``.
+Other columns are not looked at. A data set may have a column of its own that is called like a setting: no setting is a
+list, so a list is that column, and not the setting.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from functools import cache
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from rewards.errors import ConfigError, DataError
-from rewards.questions import QuestionSpec
-from rewards.score import answer_text, check_reading, read_envelopes, resolve, score_batch
-from rewards.scores import BatchScore, add_up
-from rewards.spec import TieredSpec
+from rewards.score import BatchScore, add_up, answer_text, check_reading, parse_completions, resolve, score_batch
+from rewards.spec import QuestionSpec, TieredSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,7 +45,7 @@ TARGET_COLUMNS = (
     "label",
     "transformations",
 )
-"""Names under which the gold is looked for, in this order."""
+"""Names under which the target is looked for, in this order."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +109,7 @@ class TaskReward:
         targets = _column(columns, _target_name(columns), len(completions))
         needed = _column(columns, "references", len(completions)) if self.pays == ("reference",) else targets
         rows = [row for row in range(len(completions)) if targets[row] is not None and needed[row] is not None]
-        gold = {name: _column(columns, name, len(completions)) for name in _GOLD if columns.get(name) is not None}
+        given = {name: _column(columns, name, len(completions)) for name in _GIVEN if columns.get(name) is not None}
         try:
             batch = score_batch(
                 [completions[row] for row in rows],
@@ -115,12 +118,12 @@ class TaskReward:
                 preset=self.preset,
                 mode=self.mode,
                 think_prefilled=self.think_prefilled,
-                **{name: [column[row] for row in rows] for name, column in gold.items()},
+                **{name: [column[row] for row in rows] for name, column in given.items()},
                 **self.overrides,
             )
         except DataError as error:
             row = None if error.row is None else rows[error.row]
-            raise DataError(error.args[0], row=row) from error
+            raise DataError(error.message, row=row) from error
         if log_metric is not None and rows:
             _log_means(batch, resolve(self.task)[0].name, log_metric)
         if log_extra is not None:
@@ -134,14 +137,38 @@ class TaskReward:
         return _spread(paid.tolist(), rows, len(completions))
 
 
-_SETTINGS = [each.name for each in fields(TaskReward) if each.name not in ("name", "pays")]
-_GOLD = ("references", "relations", "options")
-_OVERRIDES = [each.name for spec in (TieredSpec, QuestionSpec) for each in fields(spec) if each.init]
+_GIVEN = ("references", "relations", "options")
+_OPTIONS = frozenset(each.name for spec in (TieredSpec, QuestionSpec) for each in fields(spec) if each.init)
 _ACCURACY = ("exact", "attribute", "object", "incorrect", "underprediction")
 
 
-def tvr_reward(completions: Sequence[Any], **columns: Any) -> list[float | None]:
+def tvr_reward(
+    completions: Sequence[Any],
+    *,
+    target: Any = None,
+    preset: str = "default",
+    mode: Mode = "strict",
+    think_prefilled: Prefilled = "auto",
+    overrides: Mapping[str, Any] | None = None,
+    **columns: Any,
+) -> list[float | None]:
     """R_format + R_acc of each completion (STAR-R1's TVR reward), meant to be used alone.
+
+    Args:
+        completions: strings or messages, (rows,).
+        target: (rows,) true records; or None, and a column under another of `TARGET_COLUMNS`.
+        preset: a named change of the reward, see `rewards.spec.PRESETS`.
+        mode: ``"strict"`` or ``"lenient"``, see `parsers.completion.parse_completion`.
+        think_prefilled: whether the chat template wrote ``<think>``: ``True``, ``False`` or ``"auto"``; likewise.
+        overrides: fields of `TieredSpec` to change on top of the preset.
+        **columns: other dataset columns, and fields of `TieredSpec` by their own names, see the module.
+
+    Returns:
+        One number a completion; None where a row has no target.
+
+    Raises:
+        ConfigError: for a wrong setting, or if no column holds a target.
+        DataError: for a target that is wrong; its ``row`` says where.
 
     >>> tvr_reward(["<think>b</think><answer>2.color.cyan</answer>"], target=["2.color.cyan"])
     [6.0]
@@ -149,92 +176,172 @@ def tvr_reward(completions: Sequence[Any], **columns: Any) -> list[float | None]
     >>> tvr_reward(twice, target=["2.color.cyan"]), tvr_reward(twice, target=["2.color.cyan"], preset="paper")
     ([5.0], [11.0])
     """
-    return _call(completions, columns)
+    reward = _configured("tvr", columns, preset, mode, think_prefilled, overrides)
+    return reward(completions, target=target, **columns)
 
 
-def tvr_accuracy_reward(completions: Sequence[Any], **columns: Any) -> list[float | None]:
+def tvr_accuracy_reward(
+    completions: Sequence[Any],
+    *,
+    target: Any = None,
+    preset: str = "default",
+    mode: Mode = "strict",
+    think_prefilled: Prefilled = "auto",
+    overrides: Mapping[str, Any] | None = None,
+    **columns: Any,
+) -> list[float | None]:
     """R_acc of each completion, to be used beside `format_reward`.
+
+    Arguments, errors and rows without a target are those of `tvr_reward`.
 
     >>> tvr_accuracy_reward(["<think>b</think><answer>2.color.red</answer>"], target=["2.color.cyan"])
     [0.5]
     """
-    return _call(completions, columns, pays=_ACCURACY)
+    reward = _configured("tvr", columns, preset, mode, think_prefilled, overrides, _ACCURACY)
+    return reward(completions, target=target, **columns)
 
 
-def multiview_reward(completions: Sequence[Any], **columns: Any) -> list[float | None]:
+def multiview_reward(
+    completions: Sequence[Any],
+    *,
+    target: Any = None,
+    preset: str = "default",
+    mode: Mode = "strict",
+    think_prefilled: Prefilled = "auto",
+    overrides: Mapping[str, Any] | None = None,
+    **columns: Any,
+) -> list[float | None]:
     """R_ans + R_ref of each completion (STAR-R1's multi-view reward).
+
+    Args:
+        completions: strings or messages, (rows,).
+        target: (rows,) true answers; or None, and a column under another of `TARGET_COLUMNS`.
+        preset: a named change of the reward, see `rewards.spec.PRESETS`.
+        mode: ``"strict"`` or ``"lenient"``, see `parsers.completion.parse_completion`.
+        think_prefilled: whether the chat template wrote ``<think>``: ``True``, ``False`` or ``"auto"``; likewise.
+        overrides: fields of `QuestionSpec` to change on top of the preset.
+        **columns: ``references``, ``relations``, ``options``, other dataset columns, and fields of `QuestionSpec` by
+            their own names, see the module.
+
+    Returns:
+        One number a completion; None where a row has no target.
+
+    Raises:
+        ConfigError: for a wrong setting, or if no column holds a target.
+        DataError: for a target that is wrong; its ``row`` says where.
 
     >>> completion = "<think>View 1: [sofa, ball, behind]</think><answer>B</answer>"
     >>> multiview_reward([completion], target=["B"], references=[[["sofa", "ball"]]])
     [2.0]
     """
-    return _call(completions, columns, task="multiview")
+    reward = _configured("multiview", columns, preset, mode, think_prefilled, overrides)
+    return reward(completions, target=target, **columns)
 
 
-def answer_reward(completions: Sequence[Any], **columns: Any) -> list[float | None]:
+def answer_reward(
+    completions: Sequence[Any],
+    *,
+    target: Any = None,
+    preset: str = "default",
+    mode: Mode = "strict",
+    think_prefilled: Prefilled = "auto",
+    overrides: Mapping[str, Any] | None = None,
+    **columns: Any,
+) -> list[float | None]:
     """R_ans of each completion: 1 or 0 for a choice, yes or no, or words; mean relative accuracy for a number.
+
+    Arguments, errors and rows without a target are those of `multiview_reward`.
 
     >>> answer_reward(["<think>b</think><answer>(B) left</answer>"], target=["B"])
     [1.0]
     """
-    return _call(completions, columns, task="multiview", pays=("answer",))
+    reward = _configured("multiview", columns, preset, mode, think_prefilled, overrides, ("answer",))
+    return reward(completions, target=target, **columns)
 
 
-def reference_reward(completions: Sequence[Any], **columns: Any) -> list[float | None]:
+def reference_reward(
+    completions: Sequence[Any],
+    *,
+    target: Any = None,
+    preset: str = "default",
+    mode: Mode = "strict",
+    think_prefilled: Prefilled = "auto",
+    overrides: Mapping[str, Any] | None = None,
+    **columns: Any,
+) -> list[float | None]:
     """R_ref of each completion: the mean over the true views of the F1 between named and true reference objects.
 
-    None where a row has no references.
+    None where a row has no references. Arguments and errors are those of `multiview_reward`.
 
     >>> completion = "<think>View 1: [sofa, ball, behind]</think><answer>B</answer>"
     >>> reference_reward([completion], target=["A"], references=[[["sofa", "ball"]]])
     [1.0]
     """
-    return _call(completions, columns, task="multiview", pays=("reference",))
+    reward = _configured("multiview", columns, preset, mode, think_prefilled, overrides, ("reference",))
+    return reward(completions, target=target, **columns)
 
 
-def format_reward(completions: Sequence[Any], **columns: Any) -> list[float]:
+def format_reward(completions: Sequence[Any], *, think_prefilled: Prefilled = "auto", **columns: Any) -> list[float]:
     """R_format: 1 for exactly ``<think>...</think><answer>...</answer>``, otherwise 0 (STAR-R1).
 
-    The setting ``think_prefilled`` is that of `parsers.completion.parse_completion`.
+    Args:
+        completions: strings or messages, (rows,).
+        think_prefilled: see `parsers.completion.parse_completion`.
+        **columns: dataset columns and settings of the other functions; none is looked at.
 
     >>> format_reward(["<think>a</think> <answer>b</answer>", "b"])
     [1.0, 0.0]
     """
-    prefilled = columns.get("think_prefilled", "auto")
-    envelopes = read_envelopes(
-        completions, mode="strict", think_prefilled="auto" if _is_column(prefilled) else prefilled
-    )
-    return [float(each.fault is None) for each in envelopes]
+    del columns
+    prefilled = _setting(think_prefilled, "auto")
+    return [
+        float(each.fault is None) for each in parse_completions(completions, mode="strict", think_prefilled=prefilled)
+    ]
 
 
-def _call(completions: Sequence[Any], given: Mapping[str, Any], **defaults: Any) -> list[float | None]:
-    """Tell settings from columns (a column is a list, a setting never) and call the configured reward."""
-    scalars = {name: value for name, value in given.items() if not _is_column(value)}
-    settings = {name: value for name, value in scalars.items() if name in _SETTINGS}
-    overrides = {name: value for name, value in scalars.items() if name in _OVERRIDES}
-    if overrides:
-        settings["overrides"] = {**settings.get("overrides", {}), **overrides}
-    columns = {name: value for name, value in given.items() if name not in settings and name not in overrides}
-    reward = _usual(**defaults)
-    return (replace(reward, **settings) if settings else reward)(completions, **columns)
+def _configured(  # noqa: PLR0917  the settings of a reward function, in its order
+    task: str,
+    columns: dict[str, Any],
+    preset: str,
+    mode: Mode,
+    think_prefilled: Prefilled,
+    overrides: Mapping[str, Any] | None,
+    pays: tuple[str, ...] | None = None,
+) -> TaskReward:
+    """Return the reward that settings ask for, and take those among *columns* out of them."""
+    changed = dict(_setting(overrides, None) or {})
+    for name in _OPTIONS.intersection(columns):
+        if not _is_column(columns[name]) or (name == "table" and isinstance(columns[name], tuple)):
+            changed[name] = columns.pop(name)
+    if "task" in columns and not _is_column(columns["task"]):
+        task = columns.pop("task")
+    preset, mode = _setting(preset, "default"), _setting(mode, "strict")
+    reward = _plain(task, pays, preset, mode, _setting(think_prefilled, "auto"))
+    return replace(reward, overrides=changed) if changed else reward
 
 
-@cache
-def _usual(**defaults: Any) -> TaskReward:
-    """Return a reward as it is without settings, checked once and not for every batch."""
-    return TaskReward(**defaults)
+@lru_cache(maxsize=256)
+def _plain(task: str, pays: tuple[str, ...] | None, preset: str, mode: Mode, think_prefilled: Prefilled) -> TaskReward:
+    """Return a reward without overrides, checked once and not for every batch."""
+    return TaskReward(task=task, preset=preset, pays=pays, mode=mode, think_prefilled=think_prefilled)
 
 
 def _is_column(value: Any) -> bool:
+    """Return whether a value is a list with one entry a row, of whatever library."""
     return hasattr(value, "__len__") and not isinstance(value, str | Mapping)
 
 
+def _setting(value: Any, usual: Any) -> Any:
+    """Return a setting; *usual* where a data set's own column has its name."""
+    return usual if _is_column(value) else value
+
+
 def _target_name(columns: Mapping[str, Any]) -> str:
-    """Return which column holds the gold, or say which columns there are."""
+    """Return which column holds the target, or say which columns there are."""
     for name in TARGET_COLUMNS:
         if columns.get(name) is not None:
             return name
-    seen = ", ".join(sorted(columns)) or "none"
+    seen = ", ".join(sorted(name for name, column in columns.items() if column is not None)) or "none"
     raise ConfigError(
         f"no column holds the target: expected one of {', '.join(TARGET_COLUMNS)}; the columns are {seen}"
     )

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from parsers.relations import VIEWER, Cell, cells, normalise_name, normalise_relation
+from parsers.references import VIEWER, Cell, cells, normalise_name, normalise_relation
 from parsers.values import Relation
 from rewards.errors import ConfigError, DataError
 

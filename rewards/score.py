@@ -1,31 +1,122 @@
-"""Completions and targets -> scores. A completion is parsed once; every spec can then be paid from what was read."""
+"""Completions and targets -> scores. A completion is parsed once; every spec can then be scored from what was read."""
 
 from __future__ import annotations
 
-from functools import lru_cache
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from parsers.completion import parse_completion
 from parsers.records import parse_records
-from parsers.values import Records
+from parsers.values import Completion, Records
 from rewards.errors import ConfigError, DataError
 from rewards.messages import completion_text
-from rewards.questions import QuestionSpec
-from rewards.scores import BatchScore, Score, add_up
-from rewards.spec import TieredSpec, preset_spec
-from rewards.targets import read_targets
+from rewards.spec import QuestionSpec, TieredSpec, preset_spec
+from rewards.targets import read_targets, try_targets
 from rewards.tasks import Task, load_task
-from rewards.tiered import count_under, maximum, pay
+from rewards.tiered import count_for_specs, maximum, reward_parts
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
 
     from parsers.completion import Mode, Prefilled
     from parsers.formats import RecordFormat
-    from parsers.values import Completion
-    from rewards.conflicts import Record
+    from parsers.values import Fault
+    from rewards.answers import AnswerScore
+    from rewards.references import ReferenceScore
+    from rewards.tiered import Record
+
+
+# --- what scoring gives ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """The reward of one completion.
+
+    Attributes:
+        total: the sum of ``parts``, exactly.
+        parts: fixed keys per task, in a fixed order; penalties are negative or zero.
+        correct: what a benchmark reports; never derived from ``total``.
+        answer: the parsed answer, or None where none could be taken.
+        fault: the first thing wrong with the text, or None.
+        unit: max(0, R_acc / R_acc of the exact answer), in [0, 1]; for frameworks that filter by it.
+    """
+
+    total: float
+    parts: Mapping[str, float]
+    correct: bool
+    answer: object
+    fault: Fault | None
+    unit: float
+
+
+@dataclass(frozen=True)
+class BatchScore:
+    """The rewards of a batch: arrays of shape (rows,), and lists of as many.
+
+    Attributes:
+        total, parts, correct, answers, faults: as in `Score`.
+        best: what the exact answer earns, its format aside.
+        prefilled: whether the opening ``<think>`` was taken as written by the chat template.
+        n_pred: predictions that were scored; of questions, whether an answer was given.
+    """
+
+    total: NDArray[np.float64]
+    parts: Mapping[str, NDArray[np.float64]]
+    correct: NDArray[np.bool_]
+    answers: Sequence[object]
+    faults: Sequence[Fault | None]
+    best: NDArray[np.float64]
+    prefilled: NDArray[np.bool_]
+    n_pred: NDArray[np.int64]
+
+    @cached_property
+    def unit(self) -> NDArray[np.float64]:
+        """What is earned of `best`, within [0, 1]; where nothing can be earned, whether the answer is right."""
+        earned = sum(values for part, values in self.parts.items() if part != "format")
+        ratio = np.divide(earned, self.best, out=self.correct.astype(np.float64), where=self.best > 0)
+        return np.minimum(np.maximum(ratio, 0.0), 1.0)
+
+    def __len__(self) -> int:
+        return len(self.total)
+
+    def __getitem__(self, row: int) -> Score:
+        parts = {part: float(values[row]) for part, values in self.parts.items()}
+        return Score(
+            total=float(self.total[row]),
+            parts=parts,
+            correct=bool(self.correct[row]),
+            answer=self.answers[row],
+            fault=self.faults[row],
+            unit=float(self.unit[row]),
+        )
+
+    def __iter__(self) -> Iterator[Score]:
+        return (self[row] for row in range(len(self)))
+
+
+def add_up(parts: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Return the sum of each row's parts, (rows,): exactly what Python's `sum` of them gives.
+
+    From Python 3.12 on, `sum` loses less to rounding than adding up step by step, so only `sum` itself agrees with it.
+    """
+    columns = [values.tolist() for values in parts.values()]
+    return np.array([sum(row) for row in zip(*columns, strict=True)], dtype=np.float64)
+
+
+def answer_text(answer: Any) -> str | None:
+    """Return a parsed answer as people write it: ``"2.color.cyan, 0.shape.cube"``; None where there is none."""
+    if answer is None:
+        return None
+    return ", ".join(map(str, answer.items)) if isinstance(answer, Records) else str(answer)
+
+
+# --- scoring ---------------------------------------------------------------------------------------------------------
 
 
 def resolve(task: str | Task, preset: str = "default", **overrides: Any) -> tuple[Task, TieredSpec | QuestionSpec]:
@@ -67,7 +158,7 @@ def score_batch(
 
     Args:
         completions: strings or messages, (rows,).
-        targets: gold, (rows,): of list tasks anything that `rewards.targets.read_target` takes; of questions the right
+        targets: (rows,): of list tasks anything that `rewards.targets.read_target` takes; of questions the right
             letter, option, word or number.
         task: a task's name, the path of its YAML file, or the task.
         preset: a named change of the task's reward, see `rewards.spec.PRESETS`.
@@ -79,7 +170,7 @@ def score_batch(
         **overrides: fields of `TieredSpec` (or `QuestionSpec`) to change on top of the preset.
 
     Raises:
-        DataError: for gold that is wrong; its ``row`` says where.
+        DataError: for a target that is wrong; its ``row`` says where.
         ConfigError: for an unknown task, preset or option.
 
     >>> batch = score_batch(["<think>b</think><answer>2.color.cyan</answer>"], ["2.color.cyan, 0.shape.cube"])
@@ -89,14 +180,12 @@ def score_batch(
     found, spec = resolve(task, preset, **overrides)
     if len(completions) != len(targets):
         raise ConfigError(f"there are {len(completions)} completions and {len(targets)} targets")
-    envelopes = read_envelopes(completions, mode=mode, think_prefilled=think_prefilled)
+    parsed = parse_completions(completions, mode=mode, think_prefilled=think_prefilled)
     if isinstance(spec, QuestionSpec):
-        from rewards.question_score import score_questions  # noqa: PLC0415  only questions need its grammars
-
-        return score_questions(envelopes, targets, spec, references=references, relations=relations, options=options)
+        return score_questions(parsed, targets, spec, references=references, relations=relations, options=options)
     assert found.record_format is not None
-    gold = read_targets(targets, found.record_format)
-    return score_readings(read_records(envelopes, found.record_format), gold, spec)
+    true = read_targets(targets, found.record_format)
+    return score_for_specs(parse_answers(parsed, found.record_format), true, [spec])[0]
 
 
 def score_completion(
@@ -134,20 +223,6 @@ def score_completion(
     )[0]
 
 
-def answer_text(answer: Any) -> str | None:
-    """Return a parsed answer as people write it: ``"2.color.cyan, 0.shape.cube"``; None where there is none."""
-    if answer is None:
-        return None
-    return ", ".join(map(str, answer.items)) if isinstance(answer, Records) else str(answer)
-
-
-class Reading(NamedTuple):
-    """The completions of a list task, parsed; each of length (rows,)."""
-
-    envelopes: Sequence[Completion]
-    answers: Sequence[Records | None]
-
-
 def check_reading(mode: Mode, think_prefilled: Prefilled) -> None:
     """Raise a ConfigError unless these are settings of `parsers.completion.parse_completion`."""
     if mode not in ("strict", "lenient"):
@@ -156,7 +231,7 @@ def check_reading(mode: Mode, think_prefilled: Prefilled) -> None:
         raise ConfigError(f"think_prefilled is {think_prefilled!r}; it is True, False or 'auto'")
 
 
-def read_envelopes(completions: Sequence[Any], *, mode: Mode, think_prefilled: Prefilled) -> list[Completion]:
+def parse_completions(completions: Sequence[Any], *, mode: Mode, think_prefilled: Prefilled) -> list[Completion]:
     """Split each completion into reasoning and answer.
 
     Raises:
@@ -172,43 +247,183 @@ def _text(completion: Any, row: int) -> str:
     try:
         return completion_text(completion)
     except DataError as error:
-        raise DataError(str(error), row=row) from error
+        raise DataError(error.message, row=row) from error
 
 
-def read_records(envelopes: Sequence[Completion], record_format: RecordFormat) -> Reading:
+# --- list tasks ------------------------------------------------------------------------------------------------------
+
+
+class ParsedBatch(NamedTuple):
+    """The completions of a list task, parsed; each of length (rows,)."""
+
+    completions: Sequence[Completion]
+    answers: Sequence[Records | None]
+
+
+def parse_answers(completions: Sequence[Completion], record_format: RecordFormat) -> ParsedBatch:
     """Parse each answer into records."""
-    answers = [None if each.answer is None else parse_records(each.answer, record_format) for each in envelopes]
-    return Reading(envelopes, answers)
+    answers = [None if each.answer is None else parse_records(each.answer, record_format) for each in completions]
+    return ParsedBatch(completions, answers)
 
 
-def score_readings(reading: Reading, gold: Sequence[Sequence[Record]], spec: TieredSpec) -> BatchScore:
-    """Pay what was read, under *spec*."""
-    return score_under(reading, gold, [spec])[0]
+def score_for_specs(
+    parsed: ParsedBatch, targets: Sequence[Sequence[Record]], specs: Sequence[TieredSpec]
+) -> list[BatchScore]:
+    """Score list answers under each of several specs of one task: R_format + R_acc; what they share is done once.
 
-
-def score_under(reading: Reading, gold: Sequence[Sequence[Record]], specs: Sequence[TieredSpec]) -> list[BatchScore]:
-    """Pay what was read under each of several specs of one task; what they share is done once."""
+    Args:
+        parsed: from `parse_answers`.
+        targets: the true records of each row.
+        specs: the rewards.
+    """
     nothing = Records()
-    answers = [nothing if answer is None else answer for answer in reading.answers]
-    answered = [answer is not None for answer in reading.answers]
+    answers = [nothing if answer is None else answer for answer in parsed.answers]
+    answered = [answer is not None for answer in parsed.answers]
     invalid = [len(answer.invalid) for answer in answers]
     faults = [
-        envelope.fault or (answer.invalid[0] if answer.invalid else None)
-        for envelope, answer in zip(reading.envelopes, answers, strict=True)
+        completion.fault or (answer.invalid[0] if answer.invalid else None)
+        for completion, answer in zip(parsed.completions, answers, strict=True)
     ]
-    well_formed = np.array([each.fault is None for each in reading.envelopes], dtype=np.float64)
-    prefilled = np.array([each.prefilled for each in reading.envelopes], dtype=np.bool_)
+    well_formed = np.array([each.fault is None for each in parsed.completions], dtype=np.float64)
+    prefilled = np.array([each.prefilled for each in parsed.completions], dtype=np.bool_)
     scores = []
     for spec, counts in zip(
-        specs, count_under(specs, [answer.items for answer in answers], invalid, gold, answered), strict=True
+        specs, count_for_specs(specs, [answer.items for answer in answers], invalid, targets, answered), strict=True
     ):
-        parts = {"format": well_formed, **pay(spec, counts)}
+        # R = R_format + R_acc (STAR-R1)
+        parts = {"format": well_formed, **reward_parts(spec, counts)}
         correct = counts.same
         if spec.multiset:
-            sets = [not a.invalid and set(a.items) == set(g) for a, g in zip(answers, gold, strict=True)]
+            sets = [not a.invalid and set(a.items) == set(t) for a, t in zip(answers, targets, strict=True)]
             correct = np.array(sets, dtype=np.bool_) & np.array(answered, dtype=np.bool_)
         best = maximum(spec, counts.n_gt)
-        scores.append(
-            BatchScore(add_up(parts), parts, correct, reading.answers, faults, best, prefilled, counts.n_pred)
-        )
+        scores.append(BatchScore(add_up(parts), parts, correct, parsed.answers, faults, best, prefilled, counts.n_pred))
     return scores
+
+
+# --- questions -------------------------------------------------------------------------------------------------------
+
+
+def score_questions(
+    completions: Sequence[Completion],
+    targets: Sequence[Any],
+    spec: QuestionSpec,
+    *,
+    references: Sequence[Any] | None = None,
+    relations: Sequence[Any] | None = None,
+    options: Sequence[Any] | None = None,
+) -> BatchScore:
+    """Score questions about several views: R_total = R_ans + R_ref (+ R_format), STAR-R1.
+
+    Broken tags leave nothing to score: the answer counts as not given and the references as not named. A row without
+    reference labels has R_ref = 0. The other arguments are those of `score_batch`.
+
+    Raises:
+        DataError: for a target that is wrong; its ``row`` says where.
+    """
+    columns = (("options", options), ("references", references), ("relations", relations))
+    given = zip(*(_column(name, values, len(targets)) for name, values in columns), strict=True)
+    answers, named, labelled = [], [], []
+    for row, (completion, target, (choices, names, triplets)) in enumerate(
+        zip(completions, targets, given, strict=True)
+    ):
+        try:
+            answers.append(grade_answer(completion, target, choices, spec))
+            references_score = grade_references(completion, names, triplets, relation_weight=spec.relation_weight)
+        except DataError as error:
+            raise DataError(error.message, row=row) from error
+        named.append(0.0 if references_score is None else references_score.value)
+        labelled.append(names is not None)
+    # R_total = answer_weight · R_ans + reference_weight · R_ref + format_weight · R_format
+    parts = {
+        "format": spec.format_weight * np.array([each.fault is None for each in completions], dtype=np.float64),
+        "answer": spec.answer_weight * np.array([each.value for each in answers], dtype=np.float64),
+        "reference": spec.reference_weight * np.array(named, dtype=np.float64),
+    }
+    return BatchScore(
+        total=add_up(parts),
+        parts=parts,
+        correct=np.array([each.correct for each in answers], dtype=np.bool_),
+        answers=[each.answer for each in answers],
+        faults=[completion.fault or answer.fault for completion, answer in zip(completions, answers, strict=True)],
+        best=spec.answer_weight + spec.reference_weight * np.array(labelled, dtype=np.float64),
+        prefilled=np.array([each.prefilled for each in completions], dtype=np.bool_),
+        n_pred=np.array([each.answer is not None for each in answers], dtype=np.int64),
+    )
+
+
+def _column(name: str, values: Sequence[Any] | None, rows: int) -> Sequence[Any]:
+    if values is None:
+        return [None] * rows
+    if len(values) != rows:
+        raise ConfigError(f"there are {rows} targets and {len(values)} {name}")
+    return values
+
+
+def grade_answer(completion: Completion, target: Any, options: Any, spec: QuestionSpec) -> AnswerScore:
+    """Score the answer of one completion: R_ans.
+
+    Raises:
+        DataError: for a target that is wrong.
+    """
+    from rewards.answers import AnswerScore, score_answer  # noqa: PLC0415  only questions need its grammars
+
+    # An answer that is missing still has its target checked: a file's fault must not hide behind a model's.
+    scored = score_answer(completion.answer or "", target, options=options, kind=spec.kind, letters=spec.letters)
+    return scored if completion.answer is not None else AnswerScore(0.0, correct=False, answer=None)
+
+
+def grade_references(
+    completion: Completion, names: Any, triplets: Any = None, *, relation_weight: float = 0.0
+) -> ReferenceScore | None:
+    """Score the references of one completion: R_ref; None (worth 0) without labels or where no answer may be taken.
+
+    Raises:
+        DataError: for labels that are wrong.
+    """
+    if names is None:
+        return None
+    from parsers.references import parse_references  # noqa: PLC0415  only questions need its grammars
+    from rewards.references import score_references  # noqa: PLC0415
+
+    parsed = parse_references(completion.think or "")
+    score = score_references(parsed, names, relations=triplets, relation_weight=relation_weight)
+    return score if completion.answer is not None and completion.think is not None else None
+
+
+def wrong_targets(
+    task: Task,
+    targets: Sequence[Any],
+    *,
+    references: Sequence[Any] | None = None,
+    relations: Sequence[Any] | None = None,
+    options: Sequence[Any] | None = None,
+    spec: TieredSpec | QuestionSpec | None = None,
+) -> dict[int, str]:
+    """Return which rows have a target that cannot be used, and what is wrong with it, whatever the kind of task.
+
+    Args:
+        task: what the rows are of.
+        targets: (rows,); they and the rest as in `score_batch`.
+        references: of questions.
+        relations: of questions.
+        options: of questions.
+        spec: the reward, where it is not the task's own.
+
+    >>> from rewards.tasks import load_task
+    >>> wrong_targets(load_task("multiview"), ["B", "E"], options=[["left", "right"]] * 2)
+    {1: "the true answer 'E' cannot be used: there is no option E (options: A, B)"}
+    """
+    if task.record_format is not None:
+        return try_targets(targets, task.record_format)[1]
+    spec = task.spec if spec is None else spec
+    assert isinstance(spec, QuestionSpec)
+    errors = {}
+    for row in range(len(targets)):
+        given = {"references": references, "relations": relations, "options": options}
+        here = {name: None if column is None else [column[row]] for name, column in given.items()}
+        try:
+            score_questions([Completion(None, None)], [targets[row]], spec, **here)
+        except DataError as error:
+            errors[row] = error.message
+    return errors

@@ -1,4 +1,7 @@
-"""What a tiered reward pays for: `TieredSpec`, the paper's TVR as one, and the named presets."""
+"""Rewards, declared: `TieredSpec` for lists of records, `QuestionSpec` for questions, and the named presets.
+
+The numbers of each task stand in its file, ``tasks/tvr.yaml`` and so on; `rewards.TVR` is the spec of the first.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from itertools import pairwise
 from numbers import Real
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from string import ascii_uppercase
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
-from rewards.errors import ConfigError
+from rewards.errors import ConfigError, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -172,10 +176,7 @@ class TieredSpec:
         """
         if not changes:
             return self
-        known = [each.name for each in fields(self) if each.init]
-        for name in changes:
-            if name not in known:
-                raise ConfigError(f"unknown reward option {name!r}{nearest(name, known)}")
+        _check_options(self, changes)
         if isinstance(tiers := changes.get("tiers"), Mapping):
             by_part = dict(zip(self.parts, self.table, strict=True))
             unknown = [key for key in tiers if isinstance(key, str) and key not in by_part]
@@ -202,21 +203,6 @@ def _part(key: Key, all_fields: Key) -> str:
     if len(key) == len(all_fields):
         return "exact"
     return "object" if key == ("index",) else key[-1]
-
-
-def nearest(name: str, known: list[str]) -> str:
-    """Return ``" (did you mean 'x'?)"``, or the whole list where nothing is near."""
-    from difflib import get_close_matches  # noqa: PLC0415
-
-    close = get_close_matches(str(name), known, n=1)
-    return f" (did you mean {close[0]!r}?)" if close else f" (one of {', '.join(known)})"
-
-
-TVR = TieredSpec(
-    fields=("index", "attribute", "value"),
-    tiers={("index", "attribute", "value"): 5.0, ("index", "attribute"): 1.5, ("index",): 0.5},
-)
-"""The paper's tiers and penalties under this project's readings: one-to-one, not exact is incorrect, last of a cell."""
 
 
 def _drop(spec: TieredSpec, part: str) -> TieredSpec:
@@ -260,3 +246,60 @@ def preset_spec(spec: TieredSpec, preset: str, **overrides: Any) -> TieredSpec:
     if preset not in PRESETS:
         raise ConfigError(f"unknown preset {preset!r}{nearest(preset, list(PRESETS))}")
     return PRESETS[preset](spec).change(**overrides)
+
+
+Kind = Literal["choice", "yes_no", "number", "text"]
+"""What an answer can be."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuestionSpec:
+    """R_total = answer_weight · R_ans + reference_weight · R_ref + format_weight · R_format (STAR-R1: 1, 1, 0).
+
+    Attributes:
+        answer_weight: of R_ans in [0, 1].
+        reference_weight: of R_ref in [0, 1].
+        format_weight: of R_format, 0 or 1; the paper names no format term for this stage.
+        relation_weight: share of R_ref that the relations of the triplets decide, in [0, 1].
+        kind: what an answer is; None infers it from each target, see `rewards.answers.infer_kind`.
+        letters: the letters that options have, of rows that come without their texts; None reads A to F.
+
+    Raises:
+        ConfigError: for values outside the above.
+    """
+
+    answer_weight: float = 1.0
+    reference_weight: float = 1.0
+    format_weight: float = 0.0
+    relation_weight: float = 0.0
+    kind: Kind | None = None
+    letters: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("answer_weight", "reference_weight", "format_weight", "relation_weight"):
+            value = getattr(self, name)
+            limit = 1.0 if name == "relation_weight" else 1e9
+            if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= limit:
+                raise ConfigError(f"{name} is {value!r}; it is a number from 0{' to 1' if limit == 1 else ''}")
+        if self.kind not in (None, *get_args(Kind)):
+            raise ConfigError(f"kind is {self.kind!r}; it is one of {', '.join(get_args(Kind))}")
+        if self.letters is not None:
+            text = self.letters if isinstance(self.letters, str) else ""
+            if len(text) < 2 or len(set(text)) < len(text) or not set(text) <= set(ascii_uppercase):
+                raise ConfigError(f"letters is {self.letters!r}; it is two or more capital letters, such as ABCD")
+
+    def change(self, **changes: Any) -> QuestionSpec:
+        """Return a copy with named changes.
+
+        Raises:
+            ConfigError: for an unknown name, with the nearest one.
+        """
+        _check_options(self, changes)
+        return replace(self, **changes)
+
+
+def _check_options(spec: TieredSpec | QuestionSpec, changes: Mapping[str, Any]) -> None:
+    known = [each.name for each in fields(spec) if each.init]
+    for name in changes:
+        if name not in known:
+            raise ConfigError(f"unknown reward option {name!r}{nearest(name, known)}")

@@ -1,4 +1,7 @@
-"""The gold of list tasks: whatever form a file has it in -> records, or a `DataError` that says what is wrong."""
+"""The target of a row: true records in whatever form a file has them, and all that a row holds packed into one string.
+
+What is wrong with a target is a `DataError` that says where.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from rewards.errors import DataError
 
 if TYPE_CHECKING:
     from parsers.formats import RecordFormat
-    from rewards.conflicts import Record
+    from rewards.tiered import Record
 
 _FIELD_NAMES = {
     "index": ("index", "obj_idx", "object", "id"),
@@ -71,7 +74,7 @@ def try_targets(targets: Sequence[Any], record_format: RecordFormat) -> tuple[li
             try:
                 last, read = target, read_target(target, record_format)
             except DataError as error:
-                read, errors[row] = None, str(error)
+                read, errors[row] = None, error.message
                 continue
         gold.append(read)
     return gold, errors
@@ -175,3 +178,43 @@ def _explain(found: Record, at: int, record_format: RecordFormat) -> Record:
                 f"target[{at}].{field.name} {value!r} is not {'an' if means[0] in 'aeiou' else 'a'} {means} ({hint})"
             )
     raise DataError(f"target[{at}] {found!r} is not of the form {record_format.forms[0]}")
+
+
+# --- everything that scores a row, as one string ---------------------------------------------------------------------
+
+
+def pack_gold(gold: Mapping[str, Any]) -> str:
+    """Return gold as one string: the target itself where there is nothing else, otherwise a JSON object.
+
+    Args:
+        gold: ``target`` and, of questions, some of ``options``, ``references``, ``relations``.
+
+    >>> pack_gold({"target": "2.color.cyan"})
+    '2.color.cyan'
+    >>> pack_gold({"target": "B", "options": ["left", "right"]})
+    '{"target": "B", "options": ["left", "right"]}'
+    """
+    target = gold["target"]
+    if len(gold) == 1 and isinstance(target, str) and not target.lstrip().startswith("{"):
+        return target
+    return json.dumps(dict(gold), ensure_ascii=False)
+
+
+def unpack_gold(text: Any) -> dict[str, Any]:
+    """Return what `pack_gold` packed; any other string or value is a target.
+
+    Raises:
+        DataError: it begins like an object, but is none with a target.
+
+    >>> unpack_gold("2.color.cyan")
+    {'target': '2.color.cyan'}
+    """
+    if not isinstance(text, str) or not text.lstrip().startswith("{"):
+        return {"target": text}
+    try:
+        gold = json.loads(text)
+    except ValueError as error:
+        raise DataError(f"the packed gold is no JSON ({error}): {text[:60]!r}") from error
+    if not isinstance(gold, dict) or gold.get("target") is None:
+        raise DataError(f"the packed gold has no target: {text[:60]!r}")
+    return gold

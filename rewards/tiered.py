@@ -1,9 +1,16 @@
-"""The tiered core: predictions and true records -> counts of matches -> parts of the reward.
+"""R_acc of a list of records (STAR-R1): conflicts, then matching, then the formula.
 
-Records are compared tier by tier. Where the tiers are a chain (exact implies index and attribute, which implies
-index), the best one-to-one matching needs no assignment problem: at each tier the largest number of matches is
-Σ_key min(#predicted, #true), all these maxima are reached by one matching, and tier-first counting gives it. Everything
-that a spec can ask for then follows from the counts, so matching and paying are apart.
+    R_pos = Σ over matches of the value of their best tier         5 exact, 1.5 index and attribute, .5 index
+    R_pun = − n_miss − max(0, n_gt − n_pred)                        n_miss: incorrect predictions
+    R_acc = R_pos + R_pun
+
+1. *Conflicts.* Of several predictions for one cell, only the last ones can earn (`eligible`).
+2. *Matching.* Records are compared tier by tier. Where the tiers are a chain (exact implies index and attribute, which
+   implies index), the best one-to-one matching needs no assignment problem: at each tier the largest number of matches
+   is Σ_key min(#predicted, #true), all these maxima are reached by one matching, and counting the best tier first gives
+   it. Few rows are counted in plain Python, many at once in numpy. Other tiers are matched by solving the assignment
+   problem, and both agree wherever both apply.
+3. *Formula.* `reward_parts` needs nothing but the counts.
 """
 
 from __future__ import annotations
@@ -11,23 +18,26 @@ from __future__ import annotations
 from collections import Counter
 from functools import lru_cache
 from itertools import chain
+from math import lcm
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from rewards.conflicts import eligible
+from rewards.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from rewards.conflicts import Record
     from rewards.spec import Level, TieredSpec
 
     Array = NDArray[np.int64]
     Floats = NDArray[np.float64]
+
+Record = tuple[int | str, ...]
+"""One record of a list task: the values of its fields, in their order."""
 
 SMALL_BATCH = 48
 """Rows up to which plain Python counts faster than numpy sorts (measured by ``tests/measure/speed.py``)."""
@@ -66,10 +76,10 @@ def count_matches(
         targets: for each row, the true records.
         answered: for each row, whether there is an answer at all; only then can it be the same as the target.
     """
-    return count_under([spec], predictions, invalid, targets, answered)[0]
+    return count_for_specs([spec], predictions, invalid, targets, answered)[0]
 
 
-def count_under(
+def count_for_specs(
     specs: Sequence[TieredSpec],
     predictions: Sequence[Sequence[Record]],
     invalid: Sequence[int],
@@ -79,17 +89,18 @@ def count_under(
     """Match under each of several specs of one task, as `count_matches` does; what they share is done once."""
     n_valid, n_gt = _lengths(predictions), _lengths(targets)
     n_invalid = np.asarray(invalid, dtype=np.int64)
+    # n_pred: an unparseable piece is a prediction, but not where nothing else was predicted
     n_pred = n_valid + n_invalid * (n_valid > 0)
     readable = (n_invalid == 0) & (True if answered is None else np.asarray(answered, dtype=np.bool_))
-    lines: dict[Any, _Lines] = {}  # by the table: presets of one task share it
+    sorted_by: dict[Any, SortedRecords] = {}  # by the table: presets of one task share it
     found = []
     for spec in specs:
         if spec.nested and len(targets) > SMALL_BATCH:
-            if spec.table not in lines:
-                lines[spec.table] = _line_up(spec, predictions, targets)
-            matched, same = _count_lines(spec, lines[spec.table]), _same_lines(spec, lines[spec.table])
+            if spec.table not in sorted_by:
+                sorted_by[spec.table] = _sort_records(spec, predictions, targets)
+            matched, same = _count_sorted(spec, sorted_by[spec.table]), _same_sorted(spec, sorted_by[spec.table])
         else:
-            count = _row_counter(spec)
+            count = _count_row if spec.nested else count_by_assignment
             rows = [count(spec, p, t) for p, t in zip(predictions, targets, strict=True)]
             matched = np.array(rows, dtype=np.int64).reshape(len(targets), len(spec.table))
             same = np.array([_same(spec, p, t) for p, t in zip(predictions, targets, strict=True)], dtype=np.bool_)
@@ -97,32 +108,34 @@ def count_under(
     return found
 
 
+def _lengths(rows: Sequence[Sequence[Record]]) -> Array:
+    return np.fromiter(map(len, rows), dtype=np.int64, count=len(rows))
+
+
 def _same(spec: TieredSpec, predicted: Sequence[Record], true: Sequence[Record]) -> bool:
     collect = Counter if spec.multiset else frozenset
     return predicted == true or collect(predicted) == collect(true)
 
 
-def _row_counter(spec: TieredSpec) -> Callable[[TieredSpec, Sequence[Record], Sequence[Record]], list[int]]:
-    if spec.nested:
-        return _count_row
-    from rewards.assignment import count_by_assignment  # noqa: PLC0415  scipy is slow to import and rarely needed
-
-    return count_by_assignment
+# --- the formula -----------------------------------------------------------------------------------------------------
 
 
-def pay(spec: TieredSpec, counts: Counts) -> dict[str, Floats]:
+def reward_parts(spec: TieredSpec, counts: Counts) -> dict[str, Floats]:
     """Return the parts of R_acc, each (rows,): one for each tier of the table, ``incorrect``, ``underprediction``."""
     n_pred, n_gt = counts.n_pred, counts.n_gt
     names = (*spec.parts, "incorrect", "underprediction")
-    if spec.rule == "binary":
+    if spec.rule == "binary":  # R = 1 for the right set, else 0 (the ablation "naive GRPO")
         zero: Floats = np.zeros(len(n_gt))
         return dict.fromkeys(names, zero) | {"exact": counts.same.astype(np.float64)}
     paid_as, value, correct = _payment(spec.levels)
+    # R_pos = Σ over tiers of value(tier) · matches(tier); one part a tier
     tiers = (counts.matched @ paid_as) * value
+    # R_pun, first term: − n_miss, with n_miss = n_pred − (matches that are good enough).
     # `0.0 -` rather than a unary minus: there is no -0.0 in a reward.
     incorrect = 0.0 - spec.incorrect_penalty * (n_pred - counts.matched @ correct)
+    # R_pun, second term: − (n_gt − n_pred) if n_pred < n_gt, otherwise nothing
     short = np.maximum(n_gt - n_pred, 0)
-    if spec.count == "difference":
+    if spec.count == "difference":  # the ablation: |n_pred − n_gt| takes the place of the penalties
         short = np.abs(n_pred - n_gt) + (short if spec.also_underprediction else 0)
     parts = dict(zip(names, [*tiers.T, incorrect, 0.0 - spec.underprediction_penalty * short], strict=True))
     if spec.scale == "n_gt":
@@ -139,19 +152,38 @@ def _payment(levels: tuple[Level, ...]) -> tuple[Array, Floats, Array]:
 
 
 def maximum(spec: TieredSpec, n_gt: NDArray[np.int64]) -> Floats:
-    """Return R_acc of the exact answer, (rows,)."""
+    """Return R_acc of the exact answer, (rows,): n_gt times the value of an exact match."""
     if spec.rule == "binary":
         return np.ones(len(n_gt))
     each: Floats = np.minimum(n_gt, 1.0) if spec.scale == "n_gt" else n_gt.astype(np.float64)
     return spec.value(0) * each
 
 
-def _lengths(rows: Sequence[Sequence[Record]]) -> NDArray[np.int64]:
-    return np.fromiter(map(len, rows), dtype=np.int64, count=len(rows))
+# --- conflicts, and one row in plain Python --------------------------------------------------------------------------
+
+
+def eligible(spec: TieredSpec, predicted: Sequence[Record], true: Sequence[Record]) -> Sequence[Record]:
+    """Return the predictions that can earn under the conflict rule, in their order.
+
+    Of several predictions for one cell (all fields but the last) these are the last ones: as many as the cell has true
+    records, and at least one.
+    """
+    if len(predicted) < 2 or not spec.has_cells or len({record[:-1] for record in predicted}) == len(predicted):
+        return predicted
+    left = Counter(record[:-1] for record in true)
+    kept: list[Record] = []
+    seen: set[Record] = set()
+    for record in reversed(predicted):
+        cell = record[:-1]
+        if cell not in seen or left[cell] > 0:
+            kept.append(record)
+            left[cell] -= 1
+            seen.add(cell)
+    return kept[::-1]
 
 
 def _count_row(spec: TieredSpec, predicted: Sequence[Record], true: Sequence[Record]) -> list[int]:
-    """Count one row in plain Python: what `_count_lines` does, for batches too small for numpy to pay off."""
+    """Count one row in plain Python: what `_count_sorted` does, for batches too small for numpy to be worth it."""
     counts = [0] * len(spec.table)
     left, free = eligible(spec, predicted, true), list(true)
     for level, (positions, *_) in enumerate(spec.levels):
@@ -177,7 +209,10 @@ def _key(positions: tuple[int, ...]) -> Callable[[Record], Any]:
     return itemgetter(*positions)
 
 
-class _Lines(NamedTuple):
+# --- many rows at once, in numpy -------------------------------------------------------------------------------------
+
+
+class SortedRecords(NamedTuple):
     """The records of a batch, predicted and true, sorted such that those that agree at a tier stand together.
 
     Attributes:
@@ -197,53 +232,35 @@ class _Lines(NamedTuple):
     rows: int
 
 
-def _line_up(spec: TieredSpec, predictions: Sequence[Sequence[Record]], targets: Sequence[Sequence[Record]]) -> _Lines:
+def _sort_records(
+    spec: TieredSpec, predictions: Sequence[Sequence[Record]], targets: Sequence[Sequence[Record]]
+) -> SortedRecords:
     """Sort all records once for all tiers: each tier is within the one before, so the last one is the first key."""
+    # Number the distinct records of the batch: from here on a record is one whole number, its code.
     table: dict[Record, int] = {}
     number = table.setdefault
     codes = [number(record, len(table)) for row in chain(predictions, targets) for record in row]
     code, width = np.array(codes, dtype=np.int64), max(len(table), 1)
+    # The row of each record: rows 0, 1, ... of the predictions, then again of the true ones.
     lengths = np.concatenate([_lengths(predictions), _lengths(targets)])
     row = np.repeat(np.tile(np.arange(len(targets)), 2), lengths)
+    # For each tier, and for cells: which distinct records agree in its fields (by code).
     cell_positions = tuple(range(max(len(spec.fields) - 1, 1)))
     by = {at: _codes(table, at) for at in {cell_positions, *(level.positions for level in spec.levels)}}
     tiers = [by[level.positions] for level in spec.levels]
+    # Rank the distinct records such that those that agree at the last tier are neighbors, within them those that agree
+    # at the tier before, and so on; then one sort of row · width + rank puts the batch into that order, row by row.
     rank = np.empty(len(table), dtype=np.int64)
     rank[np.lexsort(tiers)] = np.arange(len(table))
     place = np.argsort(row * width + rank[code])
     cell = row * width + by[cell_positions][code]
     n_predicted = int(lengths[: len(predictions)].sum())
     row, code = row[place], code[place]
+    # Runs of records of one row that agree at a tier, and how many of each run are true (their place comes after the
+    # predictions').
     starts = [_run_starts(row * width + tier[code]) for tier in tiers]
     n_true = [np.add.reduceat(place >= n_predicted, at, dtype=np.int64) for at in starts]
-    return _Lines(row, place, starts, n_true, (cell[:n_predicted], cell[n_predicted:]), len(targets))
-
-
-def _run_starts(keys: Array) -> Array:
-    """Return where each run of equal keys begins."""
-    return np.flatnonzero(np.concatenate([np.ones(min(len(keys), 1), dtype=np.bool_), keys[1:] != keys[:-1]]))
-
-
-def _count_lines(spec: TieredSpec, lines: _Lines) -> Array:
-    """Count all rows at once, (rows, tiers of the table)."""
-    counted = np.zeros(len(lines.place), dtype=np.bool_)
-    counted[: len(lines.cells[0])] = _last_of_cell(*lines.cells) if spec.has_cells else True
-    counted = counted[lines.place]
-    reached = np.zeros((lines.rows, len(spec.table)), dtype=np.int64)
-    for level, (starts, n_true) in enumerate(zip(lines.starts, lines.n_true, strict=True)):
-        n_predicted = np.add.reduceat(counted, starts, dtype=np.int64)
-        matches = n_predicted * (n_true > 0) if spec.matching == "literal" else np.minimum(n_predicted, n_true)
-        reached[:, level] = np.bincount(lines.row[starts], weights=matches, minlength=lines.rows)
-    return np.diff(reached, axis=1, prepend=0)
-
-
-def _same_lines(spec: TieredSpec, lines: _Lines) -> NDArray[np.bool_]:
-    """Return which rows name exactly their true records: `_same`, for all rows at once."""
-    starts, n_true = lines.starts[0], lines.n_true[0]
-    n_predicted = np.diff(starts, append=len(lines.place)) - n_true
-    differ = n_predicted != n_true if spec.multiset else (n_predicted > 0) != (n_true > 0)
-    same: NDArray[np.bool_] = np.bincount(lines.row[starts], weights=differ, minlength=lines.rows) == 0
-    return same
+    return SortedRecords(row, place, starts, n_true, (cell[:n_predicted], cell[n_predicted:]), len(targets))
 
 
 def _codes(table: Mapping[Record, int], positions: tuple[int, ...]) -> Array:
@@ -253,15 +270,123 @@ def _codes(table: Mapping[Record, int], positions: tuple[int, ...]) -> Array:
     return np.fromiter(map(numbers.__getitem__, keys), dtype=np.int64, count=len(keys))
 
 
+def _run_starts(keys: Array) -> Array:
+    """Return where each run of equal keys begins."""
+    return np.flatnonzero(np.concatenate([np.ones(min(len(keys), 1), dtype=np.bool_), keys[1:] != keys[:-1]]))
+
+
+def _count_sorted(spec: TieredSpec, records: SortedRecords) -> Array:
+    """Count all rows at once, (rows, tiers of the table)."""
+    # Which records are predictions that can earn: first in the order written, then in the sorted order.
+    counted = np.zeros(len(records.place), dtype=np.bool_)
+    counted[: len(records.cells[0])] = _last_of_cell(*records.cells) if spec.has_cells else True
+    counted = counted[records.place]
+    # At each tier, Σ over runs of min(#predicted, #true): how many matches reach this tier or a better one.
+    reached = np.zeros((records.rows, len(spec.table)), dtype=np.int64)
+    for level, (starts, n_true) in enumerate(zip(records.starts, records.n_true, strict=True)):
+        n_predicted = np.add.reduceat(counted, starts, dtype=np.int64)
+        matches = n_predicted * (n_true > 0) if spec.matching == "literal" else np.minimum(n_predicted, n_true)
+        reached[:, level] = np.bincount(records.row[starts], weights=matches, minlength=records.rows)
+    # What a tier adds to the one before are the matches whose best tier it is.
+    return np.diff(reached, axis=1, prepend=0)
+
+
+def _same_sorted(spec: TieredSpec, records: SortedRecords) -> NDArray[np.bool_]:
+    """Return which rows name exactly their true records: `_same`, for all rows at once."""
+    starts, n_true = records.starts[0], records.n_true[0]  # of the exact tier: a run is one record
+    n_predicted = np.diff(starts, append=len(records.place)) - n_true
+    differ = n_predicted != n_true if spec.multiset else (n_predicted > 0) != (n_true > 0)
+    same: NDArray[np.bool_] = np.bincount(records.row[starts], weights=differ, minlength=records.rows) == 0
+    return same
+
+
 def _last_of_cell(predicted: Array, true: Array) -> NDArray[np.bool_]:
     """Return which predictions can earn: `eligible`, for all rows at once."""
+    # Sort by cell; a stable sort leaves those of one cell in the order written.
     order = np.argsort(predicted, kind="stable")
     starts = _run_starts(predicted[order])
     keep = np.ones(len(order), dtype=np.bool_)
-    if len(starts) < len(order):
+    if len(starts) < len(order):  # otherwise no cell is named twice
         size = np.diff(starts, append=len(order))
+        # How many true records each named cell has: the stretch of the sorted true cells that equals it.
         keys, true = predicted[order[starts]], np.sort(true)
         n_true = np.searchsorted(true, keys, "right") - np.searchsorted(true, keys)
+        # Places counted from the end of each run; the last max(n_true, 1) of it can earn.
         from_end = np.repeat(starts + size, size) - 1 - np.arange(len(order))
         keep[order] = from_end < np.repeat(np.maximum(n_true, 1), size)
     return keep
+
+
+# --- tiers that are no chain: optimal assignment ---------------------------------------------------------------------
+
+
+def count_by_assignment(spec: TieredSpec, predicted: Sequence[Record], true: Sequence[Record]) -> list[int]:
+    """Return how many matches have each tier of the table as their best, (tiers,)."""
+    counts = [0] * len(spec.table)
+    for _, _, level in match_by_assignment(spec, eligible(spec, predicted, true), true):
+        counts[level] += 1
+    return counts
+
+
+def match_by_assignment(
+    spec: TieredSpec, predicted: Sequence[Record], true: Sequence[Record]
+) -> list[tuple[int, int, int]]:
+    """Return the matches as (place among the predicted, place among the true, best tier).
+
+    One-to-one takes the matching of the largest total value and, among those, the one with the most exact matches, then
+    the most at each next tier. Literal takes each prediction's best tier over all true records.
+    """
+    levels = _pair_levels(spec, predicted, true)
+    if not levels.size:
+        return []
+    rank = _rank(spec, min(levels.shape))
+    if spec.matching == "literal":
+        rows, columns = np.arange(len(levels)), np.argmax(rank[levels], axis=1)
+    else:
+        from scipy.optimize import linear_sum_assignment  # noqa: PLC0415  slow to import and rarely needed
+
+        rows, columns = linear_sum_assignment(rank[levels], maximize=True)
+    found = zip(rows.tolist(), columns.tolist(), levels[rows, columns].tolist(), strict=True)
+    return [match for match in found if match[2] < len(spec.table)]
+
+
+def _pair_levels(spec: TieredSpec, predicted: Sequence[Record], true: Sequence[Record]) -> Array:
+    """Return the best tier of each pair as its place in the table, (predicted, true); its length where none agrees.
+
+    The best is the tier that earns most; of several, the first in the table.
+    """
+    value = [spec.value(level) for level in range(len(spec.table))]
+    order = sorted(range(len(spec.table)), key=lambda level: (-value[level], level))
+    levels = np.full((len(predicted), len(true)), len(spec.table), dtype=np.int64)
+    for level in reversed(order):  # the best tier last, so that it stays
+        positions = [spec.fields.index(name) for name in spec.table[level]]
+        mine = [tuple([record[at] for at in positions]) for record in predicted]
+        theirs = [tuple([record[at] for at in positions]) for record in true]
+        for row, key in enumerate(mine):
+            levels[row, [column for column, other in enumerate(theirs) if key == other]] = level
+    return levels
+
+
+def _rank(spec: TieredSpec, matches: int) -> Floats:
+    """Return a score for each tier (and 0 for none) whose sums compare as (total value, matches per tier).
+
+    Values become whole multiples of their smallest common step, and each count a digit below them, so that sums of up
+    to *matches* scores are exact in a float.
+
+    Raises:
+        ConfigError: for tiers whose values cannot be compared so.
+    """
+    from fractions import Fraction  # noqa: PLC0415
+
+    values = [Fraction(spec.value(level)).limit_denominator(10_000) for level in range(len(spec.table))]
+    inexact = [spec.value(level) for level, value in enumerate(values) if float(value) != spec.value(level)]
+    step = lcm(*(value.denominator for value in values))
+    base = matches + 1  # no count reaches it, so that counts are digits
+    digits = [base ** (len(values) - 1 - level) for level in range(len(values))]
+    scores = [int(value * step) * base ** len(values) + digit for value, digit in zip(values, digits, strict=True)]
+    if inexact or max(scores) * base > 2**53:
+        raise ConfigError(
+            f"{matches} matches over {len(values)} tiers of {[float(v) for v in values]} cannot be compared exactly; "
+            "use tiers that are a chain, or values with few decimals"
+        )
+    return np.array([*scores, 0], dtype=np.float64)

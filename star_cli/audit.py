@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from star_cli.reward_options import reward_options, reward_settings
+from star_cli.options import reward_options, reward_settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from benchmarks.audit import Audit, Groups, Payer, Scene
+    from benchmarks.audit import Audit, AuditedReward, Groups, Scene
     from star_cli.reward_source import RewardSource
 
 KINDS = ("exploit", "incentive", "check")
@@ -153,20 +153,20 @@ def _audit(settings: _Settings, source: RewardSource, predictions: str | None = 
     from rewards.spec import TieredSpec
     from rewards.tasks import load_task
     from star_cli.hash_seed import check_hash_seed
-    from star_cli.reward_source import load_payer
+    from star_cli.reward_source import load_reward
 
     task = load_task(source.task)
-    payer = load_payer(source)
+    audited = load_reward(source)
     groups: Groups | None = None
     if predictions is not None:
-        scenes, groups = _read(predictions, settings.given, payer)
+        scenes, groups = _read(predictions, settings.given, audited)
         scenes = scenes[: settings.number]
     else:
         scenes = draw_scenes(task, settings.number, seed=settings.seed, changes=settings.changes)
     spec = resolve(source.task, source.preset, **source.overrides)[1] if source.reference is None else None
-    further = check_hash_seed(source, payer, probes(scenes[:8], POLICIES)) if fresh else []
+    further = check_hash_seed(source, audited, probes(scenes[:8], POLICIES)) if fresh else []
     return run_audit(
-        payer,
+        audited,
         scenes,
         spec=spec if isinstance(spec, TieredSpec) else None,
         accuracies=settings.accuracies,
@@ -177,31 +177,31 @@ def _audit(settings: _Settings, source: RewardSource, predictions: str | None = 
     )
 
 
-def _read(path: str, given: dict[str, Any], payer: Payer) -> tuple[tuple[Scene, ...], Groups]:
+def _read(path: str, given: dict[str, Any], audited: AuditedReward) -> tuple[tuple[Scene, ...], Groups]:
     """Return the scenes of a file of predictions, each once, and what its groups are paid.
 
     Raises:
         DataError: if no row can be read, or gold is wrong.
     """
     from benchmarks.audit import group_totals, read_scenes
-    from benchmarks.audit.payment import pay_rows
-    from benchmarks.files.gold import GOLD_ROLES, read_gold
-    from benchmarks.files.whole import read_whole
+    from benchmarks.audit.reward import score_rows
+    from benchmarks.files.predictions import read_predictions
+    from benchmarks.files.targets import TARGET_ROLES, read_target_file
     from rewards.errors import DataError
     from rewards.tasks import load_task
-    from star_cli.score import ErrorLines
+    from star_cli.console import ErrorLines
 
     mapping, targets, on = given["mapping"], given["targets"], given["on"]
-    of_gold = {role: column for role, column in mapping.items() if role in (*GOLD_ROLES, on)}
-    gold = read_gold(targets, on, mapping=of_gold) if targets else None
-    own = {role: column for role, column in mapping.items() if not (gold and role in GOLD_ROLES)}
-    found = read_whole(path, mapping=own, gold=gold)
+    of_gold = {role: column for role, column in mapping.items() if role in (*TARGET_ROLES, on)}
+    gold = read_target_file(targets, on, mapping=of_gold) if targets else None
+    own = {role: column for role, column in mapping.items() if not (gold and role in TARGET_ROLES)}
+    found = read_predictions(path, mapping=own, targets=gold)
     errors = ErrorLines(lambda line: click.echo(line, err=True))
     for error in found.errors:
         errors.add(error)
     errors.close()
     texts = list(found.columns["completion"])
-    columns = {role: list(found.columns[role]) for role in GOLD_ROLES if role in found.columns}
+    columns = {role: list(found.columns[role]) for role in TARGET_ROLES if role in found.columns}
     others = {role: columns.get(role) for role in ("references", "options")}
     try:
         scenes = read_scenes(load_task(given["task"]), columns["target"], **others)
@@ -211,8 +211,8 @@ def _read(path: str, given: dict[str, Any], payer: Payer) -> tuple[tuple[Scene, 
     distinct = {(scene.target, scene.references, scene.options): scene for scene in scenes if scene.target}
     if not distinct:
         raise DataError(f"{path}: every target is empty")
-    named = {payer.target_column if role == "target" else role: values for role, values in columns.items()}
-    totals = pay_rows(payer, texts, named).tolist()
+    named = {audited.target_column if role == "target" else role: values for role, values in columns.items()}
+    totals = score_rows(audited, texts, named).tolist()
     paid = [row for row, total in enumerate(totals) if total == total]  # noqa: PLR0124  NaN is not itself
     if len(paid) < len(totals):
         click.echo(
@@ -247,7 +247,7 @@ def _check_presets(settings: _Settings, predictions: str | None, html: str | Non
 
 def _audit_presets(settings: _Settings, curves: str | None, *, tables: bool) -> list[Audit]:
     """Audit every preset of a task, or only draw their curves."""
-    from benchmarks.audit.expectation import expectation
+    from benchmarks.audit.expected import analyze_guessing
     from rewards.errors import ConfigError
     from rewards.score import resolve
     from rewards.spec import PRESETS, TieredSpec
@@ -262,15 +262,14 @@ def _audit_presets(settings: _Settings, curves: str | None, *, tables: bool) -> 
         if curves is not None:
             if not isinstance(spec, TieredSpec):
                 raise click.UsageError(f"the reward of {source.task} has no tiers, and so no curves")
-            _write_curves(Path(curves), preset, expectation(spec))
+            _write_curves(Path(curves), preset, analyze_guessing(spec))
         if tables:
             audits.append(_audit(settings, source, fresh=False))  # one code for all presets
     return audits
 
 
 def _write_curves(folder: Path, preset: str, analysis: Sequence[Any]) -> None:
-    from benchmarks.audit.figures import best_chart, expected_chart
-    from benchmarks.audit.svg import line_chart
+    from benchmarks.audit.page import best_chart, expected_chart, line_chart
 
     folder.mkdir(parents=True, exist_ok=True)
     charts = {"pays": expected_chart(analysis[0], preset), "best": best_chart(analysis, preset)}

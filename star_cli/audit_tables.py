@@ -23,8 +23,8 @@ from benchmarks.audit.page import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from benchmarks.audit import Audit, Example, Finding
-    from benchmarks.audit.findings import Kind
+    from benchmarks.audit import Audit, AuditFinding, Example
+    from benchmarks.audit.exploits import Kind
 
 _SHOWN = 150  # characters of an answer
 
@@ -61,7 +61,7 @@ _TITLES: dict[Kind, str] = {
 }
 
 
-def _findings(kind: Kind, findings: Sequence[Finding]) -> Table:
+def _findings(kind: Kind, findings: Sequence[AuditFinding]) -> Table:
     last = {"exploit": "tries", "incentive": "pays", "check": "fails because"}[kind]
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold cyan")
     for header in (kind, "paid", "against", "scenes", last):
@@ -75,7 +75,7 @@ def _findings(kind: Kind, findings: Sequence[Finding]) -> Table:
     return table
 
 
-def _example(finding: Finding) -> Text:
+def _example(finding: AuditFinding) -> Text:
     example = finding.smallest
     if example is None:
         return Text("")

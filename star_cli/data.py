@@ -1,7 +1,8 @@
-"""``star data``: make training data and look at it."""
+"""``star data``: make training data, look at it, choose from it, and hand it on. Chains of thought: `data_cot`."""
 
 from __future__ import annotations
 
+import json
 import sys
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,15 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from star_cli.console import ErrorLines, counted, step_bar
 from star_cli.data_cot import cot
-from star_cli.data_export import export
-from star_cli.data_filter import filter_rows
-from star_cli.data_prepare import prepare
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from rich.progress import Progress
+    from trainers.data.filter import Tally
+
+TEST_SETS = {"mindcube": "mindcube", "sparbench": "sparbench", "spar7m": "sparbench"}
+"""Data set -> the benchmark that it must not leak into, unless --test names another."""
 
 
 @click.group()
@@ -25,8 +27,7 @@ def data() -> None:
     """Make training data and look at it."""
 
 
-for _command in (prepare, cot, filter_rows, export):
-    data.add_command(_command)
+data.add_command(cot)
 
 
 def _names(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple[str, ...]:
@@ -85,23 +86,17 @@ def generate(directory: Path, workers: int, attributes: tuple[str, ...], **optio
     Scene i depends only on the seed, i and the options. An interrupted run resumes when the same command is given
     again.
     """
-    from trainers.data.generate import Settings
+    from trainers.data.generate import GenerationSettings
     from trainers.data.generate import generate as generate_data
-    from trainers.data.mitsuba_render import denoises
-    from trainers.data.scenes import check_attributes
+    from trainers.scenes.mitsuba import denoises
+    from trainers.scenes.tvr import check_attributes
 
-    settings = Settings(attributes=check_attributes(attributes), **options)
+    settings = GenerationSettings(attributes=check_attributes(attributes), **options)
     if settings.images == "mitsuba" and not denoises():
         click.echo("note: pyoidn is not installed, so the images stay grainy", err=True)
     try:
-        with _files_named(), _progress() as bar:
-            task = bar.add_task("scenes", total=settings.count)
-            path = generate_data(
-                directory,
-                settings,
-                workers=workers,
-                on_progress=lambda done, total: bar.update(task, completed=done, total=total),
-            )
+        with _files_named(), step_bar("scenes") as advance:
+            path = generate_data(directory, settings, workers=workers, on_progress=advance)
     except KeyboardInterrupt:
         click.echo("interrupted; give the same command again to resume", err=True)
         sys.exit(130)
@@ -117,16 +112,6 @@ def _files_named() -> Iterator[None]:
         raise click.ClickException(f"{error.filename}: {error.strerror}" if error.filename else str(error)) from None
 
 
-def _progress() -> Progress:
-    """Return a bar on standard error, with the number done and the time left."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    console = Console(stderr=True)
-    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
-
-
 def _data_file(path: Path) -> Path:
     """Return a ``data.jsonl``: of the folder that holds it, or itself."""
     return path / "data.jsonl" if path.is_dir() else path
@@ -138,7 +123,7 @@ def _data_file(path: Path) -> Path:
 @click.option("--out", type=click.Path(path_type=Path), help="PNG file to write.  [default: scene-INDEX.png]")
 def show(file: Path, index: int, out: Path | None) -> None:
     """Draw one sample of FILE (a data.jsonl, or its folder) with its changes, or its question, as a PNG."""
-    from trainers.data.show import read_sample, show_sample
+    from trainers.scenes.show import read_sample, show_sample
 
     data_file, target = _data_file(file), out or Path(f"scene-{index}.png")
     sheet = show_sample(read_sample(data_file, index), data_file.parent)
@@ -167,3 +152,214 @@ def check(file: Path) -> None:
     if count:
         raise click.ClickException(f"{file}: broken rules: {count}")
     click.echo(f"{file}: no rule is broken")
+
+
+@data.command()
+@click.argument("name", type=click.Choice(list(TEST_SETS)))
+@click.argument("path", type=click.Path(path_type=Path), metavar="PATH")
+@click.option(
+    "--out", type=click.Path(path_type=Path), required=True, metavar="DIR", help="A folder that does not exist yet."
+)
+@click.option("--sft", type=click.IntRange(min=0), default=4_100, show_default=True, metavar="N", help="Rows for SFT.")
+@click.option("--rl", type=click.IntRange(min=0), default=19_200, show_default=True, metavar="N", help="Rows for RL.")
+@click.option(
+    "--test",
+    "tests",
+    multiple=True,
+    metavar="[NAME=]PATH",
+    help="A test set whose images and questions are left out; can be given several times.",
+)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option(
+    "--categories",
+    callback=_names,
+    default="*",
+    show_default=True,
+    help="Patterns of categories, such as rotation,*_mv.",
+)
+@click.option(
+    "--relation-weight",
+    type=click.FloatRange(0, 1),
+    metavar="W",
+    help="Share of R_ref that relations decide.  [default: depends on what names alone would earn]",
+)
+@click.option("--image-root", type=click.Path(path_type=Path), help="Folder of the images.  [default: near PATH]")
+@click.option(
+    "--workers", type=click.IntRange(min=1), default=1, show_default=True, metavar="N", help="Worker processes."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the data card as JSON.")
+def prepare(
+    name: str, path: Path, *, out: Path, tests: Sequence[str], workers: int, as_json: bool, **options: Any
+) -> None:
+    """Sample training rows from a published data set, and write them into DIR.
+
+    The rows are balanced over categories and have reference labels for each view; SFT and RL share no scene and no
+    image; what a test set holds is left out. Invalid records are reported and left out. DIR/card.json records what was
+    done.
+    """
+    from benchmarks.datasets import local_copy
+    from trainers.data.prepare import PreparationSettings
+    from trainers.data.prepare import prepare as prepare_data
+
+    pairs = [test.split("=", 1) if "=" in test else (TEST_SETS[name], test) for test in tests]
+    settings = PreparationSettings(
+        name=name, path=local_copy(path), tests=tuple((kind, local_copy(where)) for kind, where in pairs), **options
+    )
+    with counted(hidden=as_json) as (on_progress, print_line):
+        errors = ErrorLines(print_line)
+        card = prepare_data(
+            settings,
+            out,
+            workers=workers,
+            on_error=lambda error: errors.add(str(error)),
+            on_progress=on_progress,
+        )
+        errors.close()
+    if as_json:
+        click.echo(json.dumps(card))
+    else:
+        _print_card(card, out)
+
+
+def _print_card(card: Mapping[str, Any], out: Path) -> None:
+    for part, rows in card["rows"].items():
+        kinds = ", ".join(f"{count} {kind}" for kind, count in card["categories"][part].items())
+        click.echo(f"{out / part}: {rows} rows from {card['groups'][part]} scenes ({kinds or 'nothing'})")
+    for reason, count in card["left_out"].items():
+        click.echo(f"  {count:>7}  left out: {reason.replace('_', ' ')}")
+    for part, blind in card["blind_reference_reward"].items():
+        figures = ", ".join(f"{name} {value:.2f}" for name, value in blind.items() if value is not None)
+        if figures:
+            click.echo(f"{part}: R_ref without a look at the images, by names alone: {figures}")
+    for warning in card["warnings"]:
+        click.echo(f"note: {warning}", err=True)
+
+
+def _share(_ctx: click.Context, _param: click.Parameter, value: str | None) -> tuple[float, float] | None:
+    """Read ``0.1:0.9``."""
+    if value is None:
+        return None
+    try:
+        low, high = (float(part) for part in value.split(":"))
+    except ValueError:
+        low, high = 1.0, 0.0
+    if not 0 <= low <= high <= 1:
+        raise click.BadParameter(f"{value!r} is not two shares like 0.1:0.9, the smaller one first")
+    return low, high
+
+
+@data.command("filter")
+@click.argument("file", type=click.Path(path_type=Path), metavar="FILE")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="File for the rows that are kept.")
+@click.option(
+    "--dropped", type=click.Path(path_type=Path), help="File for the others, with reasons.  [default: beside OUT]"
+)
+@click.option("--task", help="Task of rows without a column `task`: tvr, trance or multiview.")
+@click.option("--min-reference-score", type=click.FloatRange(0, 1), metavar="X", help="Minimum R_ref of a chain.")
+@click.option(
+    "--relation-weight",
+    type=click.FloatRange(0, 1),
+    default=0.0,
+    show_default=True,
+    metavar="W",
+    help="Share of that R_ref that relations decide.",
+)
+@click.option(
+    "--pass-rate",
+    callback=_share,
+    metavar="LOW:HIGH",
+    help="Keep prompts, not chains: those for which this share of the samples is right.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace files that exist.")
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
+def filter_rows(
+    file: Path,
+    *,
+    out: Path,
+    dropped: Path | None,
+    task: str | None,
+    min_reference_score: float | None,
+    relation_weight: float,
+    pass_rate: tuple[float, float] | None,
+    overwrite: bool,
+    as_json: bool,
+) -> None:
+    """Keep the rows of FILE that are worth training on.
+
+    A chain of thought is kept if it has the strict format, shows the three steps and has a right answer. With
+    --pass-rate, FILE has several samples per prompt, and prompts are kept that are neither too hard nor too easy.
+    """
+    from trainers.data.files import refuse_existing
+    from trainers.data.filter import CHAIN_RULES, PROMPT_RULES, filter_chains, filter_prompts
+
+    if pass_rate is not None and min_reference_score is not None:
+        raise click.UsageError("--min-reference-score is about chains, --pass-rate about prompts: filter twice")
+    aside = dropped or out.with_suffix(f".dropped{out.suffix}")
+    refuse_existing(out, aside, overwrite=overwrite)
+    with counted(hidden=as_json) as (on_progress, _):
+        if pass_rate is None:
+            tally = filter_chains(
+                file,
+                out,
+                aside,
+                task=task,
+                min_reference_score=min_reference_score,
+                relation_weight=relation_weight,
+                on_progress=on_progress,
+            )
+        else:
+            low, high = pass_rate
+            tally = filter_prompts(file, out, aside, low=low, high=high, task=task, on_progress=on_progress)
+    what = "chains" if pass_rate is None else "prompts"
+    _print_tally(tally, out, aside, what, CHAIN_RULES if pass_rate is None else PROMPT_RULES, as_json=as_json)
+
+
+def _print_tally(tally: Tally, out: Path, aside: Path, what: str, rules: Mapping[str, str], *, as_json: bool) -> None:
+    if as_json:
+        summary = {**tally._asdict(), "dropped": dict(tally.dropped), "out": str(out), "dropped_out": str(aside)}
+        click.echo(json.dumps(summary))
+        return
+    click.echo(f"{out}: {tally.kept} of {tally.read} {what} kept")
+    click.echo(f"{aside}: {tally.read - tally.kept} dropped")
+    for rule, count in tally.dropped.items():
+        click.echo(f"  {count:>7}  {rule}: broke the rule that {rules[rule]}")
+
+
+@data.command()
+@click.argument("source", type=click.Path(path_type=Path), metavar="SOURCE")
+@click.option("--to", required=True, type=click.Choice(["trl", "verl", "openrlhf", "swift", "easyr1"]))
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="JSON Lines, or .parquet.")
+@click.option("--stage", type=click.Choice(["sft", "rl"]), help="[default: sft if the rows have a completion]")
+@click.option("--task", help="Task of rows without a column `task`: tvr, trance or multiview.")
+@click.option("--overwrite", is_flag=True, help="Replace OUT if it exists.")
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
+def export(
+    source: Path, *, to: str, out: Path, stage: str | None, task: str | None, overwrite: bool, as_json: bool
+) -> None:
+    """Write the rows of SOURCE in the format of a trainer.
+
+    SOURCE is a file of rows, or a folder of `star data generate` or `star data prepare`. If the trainer passes its
+    reward only one string, that string holds all the gold.
+    """
+    from trainers.data.export import export as export_rows
+    from trainers.data.files import refuse_existing
+
+    refuse_existing(out, overwrite=overwrite)
+    with counted(hidden=as_json) as (on_progress, print_line):
+        errors = ErrorLines(print_line)
+        done = export_rows(
+            source,
+            out,
+            to=to,
+            stage=stage,
+            task=task,
+            on_error=lambda error: errors.add(str(error)),
+            on_progress=on_progress,
+        )
+        errors.close()
+    if as_json:
+        click.echo(json.dumps({**done._asdict(), "out": str(out)}))
+    else:
+        click.echo(f"{out}: {done.written} of {done.read} rows for {to}")
+    if done.failed:
+        sys.exit(1)

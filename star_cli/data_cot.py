@@ -11,12 +11,12 @@ from urllib.parse import urlsplit
 
 import click
 
-from star_cli.data_progress import counted
+from star_cli.console import ErrorLines, counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from trainers.data.lines import Written
+    from trainers.data.files import Written
     from trainers.data.teacher import Taught
     from trainers.data.training_rows import OnProgress
 
@@ -93,8 +93,6 @@ def cot(source: Path, *, teacher: str, out: Path, seed: int, overwrite: bool, as
     of rows or such a folder. Every answer is saved at once: the same command resumes an interrupted run and retries the
     rows that failed. The key comes from the environment and is never written anywhere.
     """
-    from star_cli.score import ErrorLines
-
     model = teacher.removeprefix(PREFIX) if teacher.startswith(PREFIX) else ""
     if teacher != "oracle" and not model:
         raise click.UsageError(f"--teacher is 'oracle' or '{PREFIX}MODEL', not {teacher!r}")
@@ -122,7 +120,7 @@ def cot(source: Path, *, teacher: str, out: Path, seed: int, overwrite: bool, as
 def _oracle(
     source: Path, out: Path, seed: int, *, overwrite: bool, on_error: Callable[[str], None], on_progress: OnProgress
 ) -> Written:
-    from trainers.data.lines import refuse_existing
+    from trainers.data.files import refuse_existing
     from trainers.data.oracle import write_oracle_chains
 
     refuse_existing(out, overwrite=overwrite)
@@ -147,7 +145,7 @@ def _remote(
     **options: Any,
 ) -> Taught:
     from trainers.data.chat_client import Endpoint
-    from trainers.data.teacher import Patience, teach
+    from trainers.data.teacher import RetryPolicy, teach
 
     key = os.environ.get(key_env)
     endpoint = Endpoint(
@@ -158,8 +156,8 @@ def _remote(
         timeout=timeout,
         body=body,
     )
-    patience = Patience(concurrency=concurrency, per_minute=rate, tries=tries)
-    return teach(source, out, endpoint, patience=patience, prices=price, **options)
+    retry = RetryPolicy(concurrency=concurrency, per_minute=rate, tries=tries)
+    return teach(source, out, endpoint, retry=retry, prices=price, **options)
 
 
 def _is_open(url: str) -> bool:

@@ -5,18 +5,21 @@ from __future__ import annotations
 import json
 import sys
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import click
 
-from star_cli.explained import Case, Explained
-from star_cli.reward_options import reward_options, reward_settings
+from star_cli.console import line_and_column
+from star_cli.options import reward_options, reward_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from parsers.completion import Mode, Prefilled
-
+    from parsers.values import Fault
+    from rewards.explain import Explanation, Prediction, QuestionExplanation, View
+    from rewards.tasks import Task
+    from rewards.tiered import Record
 
 _HELP = """\
 Show why a completion earns what it earns: a row of FILE, chosen by --id or --line, or, with --target, standard input.
@@ -31,6 +34,40 @@ Examples:
   star explain predictions.jsonl --line 3 --json
   echo '<think>b</think><answer>2.color.cyna</answer>' | star explain --target 2.color.cyan
 """
+
+
+class Case(NamedTuple):
+    """A completion to explain and the gold that it is scored against.
+
+    Attributes:
+        place: where it comes from, for people.
+        completion: its text.
+        gold: ``target`` and, of questions, ``references``, ``relations``, ``options`` where they are known.
+        others: places of further rows with the same id.
+    """
+
+    place: str
+    completion: str
+    gold: Mapping[str, Any]
+    others: tuple[str, ...] = ()
+
+
+class Explained(NamedTuple):
+    """A case explained.
+
+    Attributes:
+        task: the task.
+        preset: the preset that was asked for.
+        mode: see `parsers.completion.parse_completion`.
+        shown: the explanation under it.
+        other: another preset under which lines or sums differ, and the explanation under that; or None.
+    """
+
+    task: Task
+    preset: str
+    mode: Mode
+    shown: Explanation | QuestionExplanation
+    other: tuple[str, Explanation] | None = None
 
 
 @click.command(help=_HELP, short_help="Show why a completion earns what it earns.")
@@ -63,11 +100,9 @@ def explain(
         case = _from_file(file, row_id, line, mapping=mapping, targets=targets, on=on)
     explained = _explain(case, **reward_settings(**options))
     if as_json:
-        from star_cli.explanation_json import as_data
-
         click.echo(json.dumps(as_data(case, explained), ensure_ascii=False, indent=2))
     else:
-        from star_cli.explanation_text import show
+        from star_cli.explain_text import show
 
         show(case, explained, color=not no_color)
 
@@ -94,22 +129,21 @@ def _from_file(
         raise click.UsageError("give a FILE, or a completion on standard input with --target '2.color.cyan'")
     if (row_id is None) == (line is None):
         raise click.UsageError("say which row: --id ID or --line N")
-    from benchmarks.files.gold import GOLD_ROLES, read_gold
-    from benchmarks.files.lookup import find_rows
+    from benchmarks.files.predictions import find_rows
+    from benchmarks.files.targets import TARGET_ROLES, read_target_file
 
-    gold = None if targets is None else read_gold(targets, on)
-    first, *rest = find_rows(file, row_id=row_id, line=line, mapping=mapping, gold=gold)
-    labels = {role: first.values[role] for role in GOLD_ROLES if role in first.values}
+    gold = None if targets is None else read_target_file(targets, on)
+    first, *rest = find_rows(file, row_id=row_id, line=line, mapping=mapping, targets=gold)
+    labels = {role: first.values[role] for role in TARGET_ROLES if role in first.values}
     return Case(first.place, first.values["completion"], labels, tuple(row.place for row in rest))
 
 
 def _explain(
     case: Case, *, task: str, preset: str, mode: Mode, think_prefilled: Prefilled, overrides: Mapping[str, Any]
 ) -> Explained:
-    from rewards.explain import explain_completion
-    from rewards.explain_questions import explain_question
-    from rewards.questions import QuestionSpec
+    from rewards.explain import explain_completion, explain_question
     from rewards.score import resolve
+    from rewards.spec import QuestionSpec
 
     found, spec = resolve(task, preset, **overrides)
     explain_one = partial(explain_completion, case.completion, task=found, mode=mode, think_prefilled=think_prefilled)
@@ -129,3 +163,99 @@ def _explain(
     other = explain_one(case.gold["target"], preset=compared)
     same = other.predictions == shown.predictions and other.parts == shown.parts
     return Explained(found, preset, mode, shown, None if same else (compared, other))
+
+
+# --- as JSON ----------------------------------------------------------------------------------------------------------
+
+
+def as_data(case: Case, explained: Explained) -> dict[str, Any]:
+    """Return what `star explain --json` prints."""
+    from rewards.explain import Explanation
+
+    completion = explained.shown.completion
+    data = {
+        "place": case.place,
+        "other_rows": list(case.others),
+        "task": explained.task.name,
+        "mode": explained.mode,
+        "envelope": {
+            "fault": _fault(completion.fault, case.completion),
+            "prefilled": completion.prefilled,
+            "answer": completion.answer,
+        },
+        "target": case.gold["target"],
+    }
+    if not isinstance(explained.shown, Explanation):
+        return data | {"preset": explained.preset} | _question(explained.shown)
+    data |= {"preset": explained.preset} | _list(explained.task, explained.shown)
+    if explained.other is not None:
+        preset, other = explained.other
+        data["differs_under"] = {"preset": preset} | _list(explained.task, other)
+    return data
+
+
+def _list(task: Task, explanation: Explanation) -> dict[str, Any]:
+    answer = explanation.completion.answer or ""
+    return {
+        "predictions": [_prediction(task, each, answer) for each in explanation.predictions],
+        "missing": [_record(task, record) for record in explanation.missing],
+        "notes": [_fault(note, answer) for note in explanation.notes],
+        "divisor": explanation.divisor,
+        **_score(explanation),
+    }
+
+
+def _prediction(task: Task, prediction: Prediction, answer: str) -> dict[str, Any]:
+    return prediction._asdict() | {
+        "record": _record(task, prediction.record),
+        "matched": _record(task, prediction.matched),
+        "fault": _fault(prediction.fault, answer),
+    }
+
+
+def _record(task: Task, record: Record | None) -> str | None:
+    assert task.record_format is not None
+    return None if record is None else task.record_format.render(record)
+
+
+def _question(explanation: QuestionExplanation) -> dict[str, Any]:
+    from rewards.score import answer_text
+
+    completion, references = explanation.completion, explanation.references
+    think = completion.think or ""
+    return {
+        "answer": {
+            "read": answer_text(explanation.answer.answer),
+            "value": explanation.answer.value,
+            "fault": _fault(explanation.answer.fault, completion.answer or ""),
+        },
+        "references": None if references is None else references.value,
+        "views": [_view(view) for view in explanation.views],
+        "extra_views": [] if references is None else list(references.extra_views),
+        "broken_triplets": [_fault(fault, think) for fault in explanation.parsed.invalid],
+        "notes": [_fault(fault, think) for fault in explanation.parsed.notes],
+        **_score(explanation),
+    }
+
+
+def _view(view: View) -> dict[str, Any]:
+    names = {"named": view.named, "true": view.true, "missing": view.missing, "extra": view.extra}
+    return {
+        "view": view.number,
+        "written": view.written,
+        **{what: sorted(found) for what, found in names.items()},
+        "f1": view.f1,
+        "relations_f1": view.relations_f1,
+    }
+
+
+def _score(explanation: Explanation | QuestionExplanation) -> dict[str, Any]:
+    score = explanation.score
+    return {"parts": explanation.parts, "total": score.total, "correct": score.correct, "unit": score.unit}
+
+
+def _fault(fault: Fault | None, text: str) -> dict[str, Any] | None:
+    if fault is None:
+        return None
+    place: Iterable[int | None] = (None, None) if fault.offset is None else line_and_column(text, fault.offset)
+    return fault._asdict() | dict(zip(("line", "column"), place, strict=True))

@@ -12,30 +12,30 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchmarks.audit.checks import compare
-from benchmarks.audit.payment import columns, pay_rows
+from benchmarks.audit.reward import columns, score_rows
 from rewards.errors import ConfigError
-from star_cli.reward_source import RewardSource, load_payer
+from star_cli.reward_source import RewardSource, load_reward
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from benchmarks.audit import Finding, Payer
+    from benchmarks.audit import AuditedReward, AuditFinding
     from benchmarks.audit.checks import Probes
 
 _MOST = 400  # completions that are asked about
 _SEEDS = (1, 2, 3)
 
 
-def check_hash_seed(source: RewardSource, payer: Payer, asked: Probes) -> list[Finding]:
+def check_hash_seed(source: RewardSource, audited: AuditedReward, asked: Probes) -> list[AuditFinding]:
     """Return a finding if the reward pays otherwise under another hash seed: ranks would disagree.
 
     Raises:
         ConfigError: if a process fails.
     """
     some = type(asked)(asked.texts[:_MOST], asked.scenes[:_MOST])
-    given = columns(payer, some.scenes)
+    given = columns(audited, some.scenes)
     first, *others = (totals_under(source, some.texts, given, seed) for seed in _SEEDS)
     differing = next((each for each in others if not np.array_equal(each, first, equal_nan=True)), first)
     return compare("hash_seed", "what is paid depends on Python's hash seed", some, first, differing)
@@ -70,8 +70,8 @@ def totals_under(
 def answer_request() -> None:
     """Read a request from standard input and print what the reward pays."""
     request = json.load(sys.stdin)
-    payer = load_payer(RewardSource(**request["source"]))
-    totals = pay_rows(payer, request["texts"], request["columns"])
+    audited = load_reward(RewardSource(**request["source"]))
+    totals = score_rows(audited, request["texts"], request["columns"])
     sys.stdout.write("\n\x1e" + json.dumps([None if np.isnan(value) else value for value in totals.tolist()]))
 
 

@@ -5,11 +5,17 @@ from __future__ import annotations
 import sys
 from difflib import get_close_matches
 from importlib import import_module
-from importlib.util import find_spec
+from importlib.machinery import PathFinder
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+PACKAGES = ("parsers", "rewards", "benchmarks", "trainers", "star_cli")
+"""Our top-level packages that other people's files may be named like."""
 
 COMMANDS = {
     "audit": "star_cli.audit",
@@ -23,6 +29,20 @@ COMMANDS = {
     "predict": "star_cli.predict",
 }
 """Name of a subcommand -> the module that holds a function of that name."""
+
+
+_HOME = Path(__file__).resolve().parent.parent
+
+
+def foreign_packages(path: Sequence[str] | None = None) -> dict[str, str]:
+    """Return the files that Python imports instead of a package of ours, each with the package's name.
+
+    Args:
+        path: folders to look in; the import path by default.
+    """
+    specs = (PathFinder.find_spec(name, path) for name in PACKAGES)
+    found = {spec.origin: spec.name for spec in specs if spec is not None and spec.origin is not None}
+    return {file: name for file, name in found.items() if Path(file).resolve().parent.parent != _HOME}
 
 
 class WrongInput(click.ClickException):
@@ -53,6 +73,15 @@ class Commands(click.Group):
         command: click.Command = getattr(import_module(COMMANDS[cmd_name]), cmd_name)
         return command
 
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        """Find the subcommand, unless somebody else's file is in its way; `star doctor` lists all such files."""
+        for file, name in foreign_packages().items() if args[0] != "doctor" else ():
+            raise WrongOptions(
+                f"{file} is in the way: Python takes it for the package {name!r} of star-r1; rename it, or run this "
+                "from another folder"
+            )
+        return super().resolve_command(ctx, args)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run a subcommand; the library's errors become one line."""
         try:
@@ -70,20 +99,25 @@ class Commands(click.Group):
 def _print_version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
     if not asked or ctx.resilient_parsing:
         return
-    from benchmarks.rollouts.signature import installed_version
+    from benchmarks.run.signature import installed_version
 
     click.echo(f"star-r1 {installed_version()}")
-    found = find_spec("rewards")
-    ours = Path(__file__).parent.parent / "rewards"
-    if found is None or found.origin is None or Path(found.origin).parent != ours:
-        where = "nowhere" if found is None else found.origin or "a folder without code"
-        click.echo(f"warning: `import rewards` finds {where}, not {ours}; import from `star_r1` instead", err=True)
+    for file, name in foreign_packages().items():
+        click.echo(
+            f"warning: `import {name}` finds {file}, not {_HOME / name}; import from `star_r1` instead", err=True
+        )
     ctx.exit()
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.option(
-    "--version", is_flag=True, expose_value=False, is_eager=True, callback=_print_version, help="Show the version."
+    "-V",
+    "--version",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_print_version,
+    help="Show the version.",
 )
 def star() -> None:
     """STAR-R1: verifiable rewards for multi-view spatial reasoning."""

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+from star_cli.console import step_bar
 
 
 @click.command(short_help="Generate completions with a model, for star score.")
@@ -42,7 +41,7 @@ def predict(model: str, data: str, out: Path, *, overwrite: bool, **options: Any
     drawn = {
         name: options.pop(name) for name in ("temperature", "top_p", "max_new_tokens", "samples", "seed", "batch_size")
     }
-    with _bar() as advance:
+    with step_bar("predictions", lines=True) as advance:
         try:
             path = run(
                 model, data, out, sampling=Sampling(**drawn), overwrite=overwrite, on_progress=advance, **options
@@ -53,23 +52,3 @@ def predict(model: str, data: str, out: Path, *, overwrite: bool, **options: Any
         except OSError as error:
             raise click.ClickException(f"{error.filename or out}: {error.strerror or error}") from error
     click.echo(f"{path}: star score {path}", err=True)
-
-
-def _bar() -> Any:
-    from contextlib import contextmanager
-
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    @contextmanager
-    def bar() -> Iterator[Callable[[int, int], None]]:
-        console = Console(stderr=True)
-        if not console.is_terminal:
-            yield lambda done, total: click.echo(f"predictions {done}/{total}", err=True)
-            return
-        columns = (TextColumn("predictions"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=console, transient=True) as shown:
-            task = shown.add_task("", total=None)
-            yield lambda done, total: shown.update(task, completed=done, total=total)
-
-    return bar()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from benchmarks.report.report import Format
+    from benchmarks.report.make import Format
 
 _HELP = """\
 Make a report of results: of one or several INPUTs, each of which may be given a name.
@@ -69,7 +69,7 @@ def report(
     seed: int,
 ) -> None:
     """Make a report, see `_HELP`."""
-    from benchmarks.report.report import SUFFIXES, make_report, write
+    from benchmarks.report.make import SUFFIXES, make_report, write
     from rewards.errors import ConfigError
 
     suffix = "" if output is None else Path(output).suffix

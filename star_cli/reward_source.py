@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import inspect
-import os
-import sys
 from dataclasses import dataclass, field
-from importlib import import_module
-from importlib.util import module_from_spec, spec_from_file_location
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from benchmarks.audit import Payer
+from benchmarks.audit import AuditedReward
 from rewards.errors import ConfigError
 from rewards.functions import TARGET_COLUMNS, TaskReward
+from rewards.named import named_object
 from rewards.score import resolve
-from rewards.spec import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from types import ModuleType
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +55,7 @@ class RewardSource:
         return f"{self.task}/{self.preset}" + (f" ({changes})" if changes else "")
 
 
-def load_payer(source: RewardSource) -> Payer:
+def load_reward(source: RewardSource) -> AuditedReward:
     """Return the reward.
 
     Raises:
@@ -71,7 +65,7 @@ def load_payer(source: RewardSource) -> Payer:
         task, _ = resolve(source.task, source.preset, **source.overrides)
         paid = None if source.with_format else tuple(part for part in task.parts if part != "format")
         reward = TaskReward(source.task, source.preset, paid, source.overrides, source.mode, source.think_prefilled)
-        return Payer(reward, source.name, prefilled=source.think_prefilled is True)
+        return AuditedReward(reward, source.name, prefilled=source.think_prefilled is True)
     function = load_function(source.reference)
     accepts = _columns(function)
     known = [name for name in TARGET_COLUMNS if accepts is not None and name in accepts]
@@ -82,7 +76,9 @@ def load_payer(source: RewardSource) -> Payer:
             f"{source.reference} takes no column {target!r}; it takes {', '.join(accepts) or 'none'}; "
             "name the one of the gold with --target-column"
         )
-    return Payer(function, source.name, target, source.messages, accepts, prefilled=source.think_prefilled is True)
+    return AuditedReward(
+        function, source.name, target, source.messages, accepts, prefilled=source.think_prefilled is True
+    )
 
 
 def load_function(reference: str) -> Callable[..., Any]:
@@ -91,48 +87,12 @@ def load_function(reference: str) -> Callable[..., Any]:
     Raises:
         ConfigError: if it cannot be imported.
     """
-    place, colon, name = reference.rpartition(":")
-    if not colon:
-        place, _, name = reference.rpartition(".")
-    if not place or not name:
-        raise ConfigError(f"{reference!r} names no function; write package.module.function or file.py:function")
-    module = _load_file(Path(place)) if place.endswith(".py") else _load_module(place)
-    found = getattr(module, name, None)
-    if found is None:
-        functions = [each for each, value in vars(module).items() if callable(value) and not each.startswith("_")]
-        raise ConfigError(f"{place} has no function {name!r}{nearest(name, functions)}")
+    found = named_object(reference)
     if inspect.isclass(found) or not callable(found):
         kind = "a class; name an instance of it" if inspect.isclass(found) else "no function"
         raise ConfigError(f"{reference} is {kind}")
     function: Callable[..., Any] = found
     return function
-
-
-def _load_file(path: Path) -> ModuleType:
-    if not path.is_file():
-        raise ConfigError(f"{path}: there is no such file")
-    spec = spec_from_file_location(f"audited_{path.stem}", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = module_from_spec(spec)
-    sys.modules[module.__name__] = module  # dataclasses and pickle look it up
-    sys.path.insert(0, str(path.parent.resolve()))
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        raise ConfigError(f"{path}: {type(error).__name__}: {error}") from error
-    finally:
-        sys.path.pop(0)
-    return module
-
-
-def _load_module(name: str) -> ModuleType:
-    if os.getcwd() not in sys.path:  # noqa: PTH109  as the interpreter writes it
-        sys.path.insert(0, os.getcwd())  # noqa: PTH109
-    try:
-        return import_module(name)
-    except Exception as error:
-        raise ConfigError(f"{name}: {type(error).__name__}: {error}") from error
 
 
 def _parameters(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:

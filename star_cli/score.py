@@ -10,17 +10,21 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from star_cli.benchmark_options import benchmark_options, take_benchmark_options
-from star_cli.reward_options import name_value_pairs, reward_options, reward_settings
+from star_cli.console import ErrorLines, progress_bar
+from star_cli.options import (
+    benchmark_options,
+    name_value_pairs,
+    reward_options,
+    reward_settings,
+    take_benchmark_options,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from benchmarks import Report
-    from benchmarks.rollouts.summary import Summary
+    from benchmarks.run.reward_summary import Summary
 
-SHOWN_ERRORS = 20
-"""Bad rows that are shown one by one."""
 _GC_OBJECTS = 50_000
 """New objects after which Python looks for cycles: rows make many objects, no cycles, and this a tenth of the time."""
 
@@ -76,8 +80,6 @@ def score(
     Columns are recognised by their usual names, and so are the files of TRL, verl, ms-swift and lmms-eval. A row that
     cannot be scored is reported as file:line and counted; the exit code is then 1.
     """
-    from star_cli.progress import progress_bar
-
     gc.set_threshold(_GC_OBJECTS)
     evaluation = take_benchmark_options(ctx, options)
     if evaluation is None:
@@ -105,7 +107,7 @@ def score(
 
 
 def _reward(files: Sequence[str], *, mapping: dict[str, str], group: str | None, **options: Any) -> Summary | None:
-    from benchmarks.rollouts.scoring import score_rewards
+    from benchmarks.run.rewards import score_rewards
 
     mapping = mapping | ({"group": group} if group else {})
     return score_rewards(files, mapping=mapping, **reward_settings(**options))
@@ -121,27 +123,8 @@ def _evaluate(files: Sequence[str], *, report_data: str | None, **options: Any) 
     return report
 
 
-class ErrorLines:
-    """Prints the first errors, and at the end how many more there were."""
-
-    def __init__(self, print_line: Callable[[str], None]) -> None:
-        self.count = 0
-        self._print_line = print_line
-
-    def add(self, message: str) -> None:
-        """Take one error."""
-        self.count += 1
-        if self.count <= SHOWN_ERRORS:
-            self._print_line(message)
-
-    def close(self) -> None:
-        """Say how many were not shown."""
-        if self.count > SHOWN_ERRORS:
-            self._print_line(f"... and {self.count - SHOWN_ERRORS:,} more")
-
-
 def _check_thresholds(thresholds: Iterable[str], task: str) -> None:
-    from benchmarks.rollouts.summary import FIGURES
+    from benchmarks.run.reward_summary import FIGURES
     from rewards.tasks import load_task
 
     known = (*FIGURES, *load_task(task).parts)
@@ -175,7 +158,7 @@ def _show(
     no_color: bool,
     out: str | None,
 ) -> None:
-    from benchmarks.rollouts.summary import Summary
+    from benchmarks.run.reward_summary import Summary
 
     if found is None:
         click.echo("no row could be scored", err=True)
@@ -184,10 +167,10 @@ def _show(
     elif isinstance(found, Summary) and not quiet:
         from rewards.tasks import load_task
         from rewards.tasks.readable import meanings
-        from star_cli.score_table import print_table
+        from star_cli.score_tables import print_rewards
 
-        print_table(found, files, meanings=meanings(load_task(task)), out=out, no_color=no_color)
+        print_rewards(found, files, meanings=meanings(load_task(task)), out=out, no_color=no_color)
     elif found is not None and not isinstance(found, Summary) and not quiet:
-        from star_cli.benchmark_table import print_report
+        from star_cli.score_tables import print_report
 
         print_report(found, files, out=out, no_color=no_color)

@@ -128,18 +128,18 @@ class _Checked(NamedTuple):
 
 
 def _check(found: Task, name: str, *, audited: bool) -> _Checked:
-    from rewards.tasks.check import failed_cases
+    from rewards.tasks.cases import failed_cases
 
     return _Checked(found, failed_cases(found), _audit(found, name) if audited else None)
 
 
 def _audit(found: Task, name: str) -> Audit:
-    from benchmarks.audit import Payer, audit, draw_scenes
+    from benchmarks.audit import AuditedReward, audit, draw_scenes
     from rewards.functions import TaskReward
     from rewards.spec import TieredSpec
 
     spec = found.spec if isinstance(found.spec, TieredSpec) else None
-    return audit(Payer(TaskReward(name), found.name), draw_scenes(found, _SCENES), spec=spec, timed=False)
+    return audit(AuditedReward(TaskReward(name), found.name), draw_scenes(found, _SCENES), spec=spec, timed=False)
 
 
 def _audit_lines(audit: Audit) -> list[str]:

@@ -86,3 +86,23 @@ def test_the_alias_inside_a_foreign_rewards_file(first, tmp_path):
 def test_the_alias_without_foreign_files():
     program = f"import rewards, star_r1\nprint(star_r1.tvr_reward is rewards.tvr_reward, star_r1.__all__ == rewards.__all__, star_r1.tvr_reward{CALL})"
     assert python(program) == "True True [6.0]"
+
+
+@pytest.mark.parametrize("name", ["evaluate", "audit", "train"])
+def test_what_loads_when_it_is_asked_for(name, tmp_path):
+    assert python(f"import star_r1\nprint(star_r1.{name}.__name__, {name!r} in dir(star_r1))") == f"{name} True"
+    program = f"import star_r1\ntry:\n    star_r1.{name}\nexcept ImportError as error:\n    print(error)"
+    for file, package in (("rewards.py", "rewards"), ("benchmarks.py", "benchmarks"), ("trainers.py", "trainers")):
+        (tmp_path / file).write_text("")
+        expected = (
+            f"star_r1.{name} needs the package {package!r} of star-r1, but {tmp_path / file} is in the way: rename it"
+        )
+        assert python(program, tmp_path, str(tmp_path)) == expected
+        (tmp_path / file).unlink()
+
+
+def test_unknown_names_and_the_version_of_the_alias():
+    program = "import star_r1\ntry:\n    star_r1.tvr_rewrd\nexcept AttributeError as error:\n    print(error)\nprint(star_r1.__version__)"
+    said, version = python(program).splitlines()
+    assert said == "module 'star_r1' has no attribute 'tvr_rewrd'"
+    assert version[0].isdigit() or version == "source"

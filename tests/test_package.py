@@ -1,4 +1,7 @@
-"""The wheel, alone: built, installed with its dependencies into a clean environment, used far from the source folder."""
+"""The wheel, alone: built, installed with its dependencies into a clean environment, used far from the source folder.
+
+And the types of `star_r1` there and in an editable install, as pyright and mypy see them.
+"""
 
 import json
 import os
@@ -11,7 +14,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("parsers", "rewards", "benchmarks", "trainers", "star_cli")
+PACKAGES = ("parsers", "rewards", "benchmarks", "trainers", "star_cli", "star_r1")
 KEPT_OUT = ("tests/", "docs/", "examples/", "recipes/")
 DATA = (".lark", ".yaml", ".typed")
 GOOD = "<think>It turned.</think><answer>2.color.cyan</answer>"
@@ -36,7 +39,7 @@ def source(tmp_path_factory):
     copy = tmp_path_factory.mktemp("source")
     for name in PACKAGES:
         shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "README.md", "LICENSE", "star_r1.py"):
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, copy / name)
     return copy
 
@@ -80,9 +83,8 @@ def test_what_the_wheel_holds(source, wheel):
         for path in (source / name).rglob("*")
         if path.is_file()
     ]
-    expected = {name for name in files if not name.startswith(KEPT_OUT)} | {"star_r1.py"}
-    assert {name for name in names if ".dist-info/" not in name} == expected
-    assert {f"parsers/{grammar}.lark" for grammar in ("completion", "pieces", "record")} <= names
+    assert {name for name in names if ".dist-info/" not in name} == set(files)
+    assert {f"parsers/{grammar}.lark" for grammar in ("completion", "items", "record")} <= names
     assert {f"rewards/tasks/{task}.yaml" for task in ("tvr", "trance", "multiview")} <= names
     assert {f"{package}/py.typed" for package in PACKAGES} <= names
     assert all(any(name.endswith(kind) for name in names) for kind in DATA)
@@ -110,7 +112,6 @@ print(json.dumps({{
     assert found == {"tvr": [6.0], "alias": [6.0], "trance": 0.0, "multiview": [2.0], "heavy": []}
 
 
-@pytest.mark.skipif(not (ROOT / "star_cli" / "main.py").exists(), reason="there is no command line yet")
 def test_star_score_away_from_the_source(python, tmp_path):
     rows = [{"id": name, "completion": text, "target": "2.color.cyan"} for name, text in (("a", GOOD), ("b", "?"))]
     (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -125,3 +126,59 @@ def test_star_score_away_from_the_source(python, tmp_path):
     done = subprocess.run([*map(str, command)], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.stderr.splitlines()[-1] == "[]", done.stderr
     assert done.returncode == 0
+
+
+USE = """\
+from typing import assert_type
+
+import star_r1
+from star_r1 import TVR, Score, TieredSpec, audit, evaluate, score_completion, train, tvr_reward
+
+assert_type(tvr_reward(["a"], target=["2.color.cyan"], preset="paper"), list[float | None])
+assert_type(score_completion("a", "2.color.cyan", preset="paper", mode="lenient"), Score)
+assert_type(TVR, TieredSpec)
+assert_type(star_r1.__version__, str)
+assert_type(evaluate([{}], "mmsi").rows, int)
+train("sft", {}).folder.exists()
+audit
+"""
+WRONG = """\
+from star_r1 import evaluate, score_completion, train, tvr_reward
+
+tvr_reward(1)
+score_completion("a", "b", mode="loose")
+evaluate([{}])
+train("grpo")
+from star_r1 import tvr_rewrd
+"""
+
+
+@pytest.fixture(scope="module")
+def editable(source, tmp_path_factory):
+    """Return the interpreter of an environment in which the project is installed as developers do it."""
+    environment = tmp_path_factory.mktemp("editable")
+    run(sys.executable, "-m", "venv", environment, cwd=environment)
+    installed = environment / ("Scripts" if os.name == "nt" else "bin") / "python"
+    run(installed, "-m", "pip", "install", "-q", "--disable-pip-version-check", "-e", source, cwd=environment)
+    return installed
+
+
+@pytest.mark.parametrize("checker", ["pyright", "mypy"])
+@pytest.mark.parametrize("install", ["python", "editable"])
+def test_types_are_resolved_where_it_is_installed(install, checker, request, tmp_path):
+    pytest.importorskip(checker)
+    installed = request.getfixturevalue(install)
+    (tmp_path / "use.py").write_text(USE)
+    (tmp_path / "wrong.py").write_text(WRONG)
+
+    def check(file):
+        options = {"pyright": ("--pythonpath", installed), "mypy": ("--strict", "--python-executable", installed)}
+        command = [sys.executable, "-m", checker, *options[checker], file]
+        done = subprocess.run([*map(str, command)], cwd=tmp_path, capture_output=True, text=True, check=False)
+        return [line for line in done.stdout.splitlines() if " error:" in line], done
+
+    found, done = check("use.py")
+    assert (found, done.returncode) == ([], 0), done.stdout + done.stderr
+    found, done = check("wrong.py")
+    lines = [int(line.split(":")[1]) for line in found]
+    assert sorted(set(lines)) == [3, 4, 5, 6, 7], done.stdout + done.stderr

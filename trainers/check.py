@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from rewards.errors import ConfigError, DataError
 from rewards.functions import TARGET_COLUMNS
+from rewards.named import named_object
 from trainers.config import read_config
-from trainers.named import named_object
 from trainers.processors import load_processor
 from trainers.reward_functions import reward_functions
 from trainers.stages import training_rows

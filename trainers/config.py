@@ -13,8 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
-from rewards.errors import ConfigError
-from rewards.spec import nearest
+from rewards.errors import ConfigError, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -13,9 +13,9 @@ import numpy as np
 import rewards
 from rewards import ConfigError, TaskReward
 from rewards.functions import TARGET_COLUMNS
+from rewards.named import named_object
 from rewards.score import resolve, score_batch
 from trainers.config import prefilled
-from trainers.named import named_object
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -116,7 +116,7 @@ def reward_functions(star: StarArguments) -> list[Any]:
             function = named_object(name, "reward_funcs")
             found.append((getattr(function, "__name__", type(function).__name__), function))
         else:
-            from rewards.spec import nearest
+            from rewards.errors import nearest
 
             raise ConfigError(f"unknown reward function {name!r}{nearest(name, ['task_reward', *OURS])}")
     names = [name for name, _ in found]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rewards.errors import ConfigError, DataError
 from rewards.functions import TARGET_COLUMNS
-from trainers.named import named_object
+from rewards.named import named_object
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

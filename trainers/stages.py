@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rewards.errors import ConfigError
+from rewards.named import named_object
 from trainers.attention import attend_at_once
 from trainers.checkpoints import ConvertedResume, checkpoint_to_resume, last_complete, remove_incomplete
 from trainers.config import read_config
-from trainers.named import named_object
 from trainers.processors import keep_video_section, load_processor
 from trainers.reward_functions import reward_functions
 from trainers.rows import load_rows

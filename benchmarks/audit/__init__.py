@@ -5,21 +5,21 @@ policy that pays more under uncertainty than the honest best guess.
 """
 
 from benchmarks.audit.expected import best_plan, expected_reward, guess_pays_from, hedge
-from benchmarks.audit.findings import Example, Finding, World
+from benchmarks.audit.exploits import AuditFinding, Example, World
 from benchmarks.audit.groups import Groups, group_totals
-from benchmarks.audit.learned import Search
-from benchmarks.audit.payment import Payer
 from benchmarks.audit.policies import POLICIES, Policy
+from benchmarks.audit.reward import AuditedReward
 from benchmarks.audit.run import Audit, as_dict, audit
 from benchmarks.audit.scenes import Scene, draw_scenes, read_scenes
+from benchmarks.audit.search import Search
 
 __all__ = [
     "POLICIES",
     "Audit",
+    "AuditFinding",
+    "AuditedReward",
     "Example",
-    "Finding",
     "Groups",
-    "Payer",
     "Policy",
     "Scene",
     "Search",

@@ -7,11 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from benchmarks.audit.beliefs import Belief, majority_answer
-from benchmarks.audit.drafts import Draft, honest, write
-from benchmarks.audit.findings import Example, Finding, World
-from benchmarks.audit.payment import TOLERANCE, pay_drafts, pay_texts
-from benchmarks.audit.policies import unlike
+from benchmarks.audit.exploits import AuditFinding, Example, World
+from benchmarks.audit.policies import Belief, majority_answer, unlike
+from benchmarks.audit.reward import TOLERANCE, Candidate, honest, score_candidates, score_texts, write
 from benchmarks.audit.scenes import target_text
 
 if TYPE_CHECKING:
@@ -19,10 +17,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from benchmarks.audit.payment import Payer
     from benchmarks.audit.policies import Policy
+    from benchmarks.audit.reward import AuditedReward
     from benchmarks.audit.scenes import Scene
-    from rewards.conflicts import Record
+    from rewards.tiered import Record
 
 _ALONE = 32  # rows that are also paid one by one
 
@@ -47,11 +45,11 @@ def probes(scenes: Sequence[Scene], policies: Sequence[Policy]) -> Probes:
 
 
 class _Pair(NamedTuple):
-    """Two drafts of which the first should be paid as much as the second, or at most as much."""
+    """Two candidates of which the first should be paid as much as the second, or at most as much."""
 
     scene: Scene
-    draft: Draft
-    other: Draft
+    candidate: Candidate
+    other: Candidate
 
 
 def _wrong_in_all(scene: Scene) -> tuple[Record, ...]:
@@ -68,23 +66,21 @@ def _orders(scene: Scene) -> Iterator[_Pair]:
     exact = honest(scene)
     wrong = _wrong_in_all(scene)
     backwards = tuple(names[::-1] for names in exact.named)
-    for pieces in (exact.pieces, (*exact.pieces, *wrong), (*wrong, *exact.pieces[1:])):
-        draft = replace(exact, pieces=pieces)
-        if scene.task.record_format is not None and len(pieces) > 1:
-            yield _Pair(scene, replace(draft, pieces=pieces[::-1]), draft)
-            yield _Pair(scene, replace(draft, pieces=(*pieces[1:], pieces[0])), draft)
+    for items in (exact.items, (*exact.items, *wrong), (*wrong, *exact.items[1:])):
+        candidate = replace(exact, items=items)
+        if scene.task.record_format is not None and len(items) > 1:
+            yield _Pair(scene, replace(candidate, items=items[::-1]), candidate)
+            yield _Pair(scene, replace(candidate, items=(*items[1:], items[0])), candidate)
     if backwards != exact.named:
         yield _Pair(scene, replace(exact, named=backwards), exact)
 
 
 def _more_right(scene: Scene) -> Iterator[_Pair]:
     exact = honest(scene)
-    for at, record in enumerate(exact.pieces):
-        yield _Pair(
-            scene, replace(exact, pieces=exact.pieces[:at]), replace(exact, pieces=(*exact.pieces[:at], record))
-        )
-        mistaken = (*exact.pieces[:at], unlike(scene), *exact.pieces[at + 1 :])
-        yield _Pair(scene, replace(exact, pieces=mistaken), exact)
+    for at, record in enumerate(exact.items):
+        yield _Pair(scene, replace(exact, items=exact.items[:at]), replace(exact, items=(*exact.items[:at], record)))
+        mistaken = (*exact.items[:at], unlike(scene), *exact.items[at + 1 :])
+        yield _Pair(scene, replace(exact, items=mistaken), exact)
     for view, names in enumerate(exact.named):
         for at in range(len(names)):
             fewer, more = (_name(exact, view, names[:many]) for many in (at, at + 1))
@@ -95,17 +91,17 @@ def _more_wrong(scene: Scene) -> Iterator[_Pair]:
     exact = honest(scene)
     if scene.task.record_format is not None:
         for wrong in _wrong_in_all(scene):
-            for at in range(len(exact.pieces) + 1):
-                some = exact.pieces[:at]
-                yield _Pair(scene, replace(exact, pieces=(*some, wrong)), replace(exact, pieces=some))
+            for at in range(len(exact.items) + 1):
+                some = exact.items[:at]
+                yield _Pair(scene, replace(exact, items=(*some, wrong)), replace(exact, items=some))
     for view, (names, visible) in enumerate(zip(exact.named, scene.visible, strict=True)):
         for name in visible:
             if name not in names:
                 yield _Pair(scene, _name(exact, view, (*names, name)), exact)
 
 
-def _name(draft: Draft, view: int, names: tuple[str, ...]) -> Draft:
-    return replace(draft, named=(*draft.named[:view], names, *draft.named[view + 1 :]))
+def _name(candidate: Candidate, view: int, names: tuple[str, ...]) -> Candidate:
+    return replace(candidate, named=(*candidate.named[:view], names, *candidate.named[view + 1 :]))
 
 
 _RULES: tuple[tuple[str, str, Callable[[Scene], Iterator[_Pair]], bool], ...] = (
@@ -120,18 +116,18 @@ _RULES: tuple[tuple[str, str, Callable[[Scene], Iterator[_Pair]], bool], ...] = 
 )
 
 
-def check_rules(payer: Payer, scenes: Sequence[Scene]) -> list[Finding]:
+def check_rules(audited: AuditedReward, scenes: Sequence[Scene]) -> list[AuditFinding]:
     """Return a finding for each of the rules of order and of monotonicity that the reward breaks."""
     found = []
     for name, says, pairs_of, equal in _RULES:
         by_scene = [list(pairs_of(scene)) for scene in scenes]
         pairs = [pair for each in by_scene for pair in each]
         places = [pair.scene for pair in pairs]
-        paid = pay_drafts(payer, [pair.draft for pair in pairs], places)
-        other = pay_drafts(payer, [pair.other for pair in pairs], places)
+        paid = score_candidates(audited, [pair.candidate for pair in pairs], places)
+        other = score_candidates(audited, [pair.other for pair in pairs], places)
         broken = np.abs(paid - other) > TOLERANCE if equal else paid > other + TOLERANCE
         if broken.any():
-            texts = [(write(pair.draft, pair.scene.task), write(pair.other, pair.scene.task)) for pair in pairs]
+            texts = [(write(pair.candidate, pair.scene.task), write(pair.other, pair.scene.task)) for pair in pairs]
             guilty = {id(scene) for scene, bad in zip(places, broken, strict=True) if bad}
             share = len(guilty) / len(scenes)
             found.append(_broken(name, says, broken, texts=texts, scenes=places, paid=(paid, other), share=share))
@@ -142,22 +138,24 @@ BATCHED = ("batch_order", "batch_alone")
 """Names of the checks that a reward fails which looks at more than one row."""
 
 
-def check_repeatable(payer: Payer, asked: Probes) -> list[Finding]:
+def check_repeatable(audited: AuditedReward, asked: Probes) -> list[AuditFinding]:
     """Return findings of a reward that does not pay the same again: at once, in another order, one by one.
 
     Of one that does not pay the same at once, the others are not findings of their own.
     """
-    first = pay_texts(payer, asked.texts, asked.scenes)
+    first = score_texts(audited, asked.texts, asked.scenes)
     found = []
     if np.isnan(first).any():
         bad = np.isnan(first)
         says = "the reward raises, or gives no finite number"
         found.append(_again("finite", says, bad, asked, first=first, second=first))
-    again = pay_texts(payer, asked.texts, asked.scenes)
+    again = score_texts(audited, asked.texts, asked.scenes)
     if unsteady := compare("deterministic", "the same batch is paid otherwise the second time", asked, first, again):
         return [*found, *unsteady]
-    backwards = pay_texts(payer, asked.texts[::-1], asked.scenes[::-1])[::-1]
-    alone = [pay_texts(payer, [asked.texts[row]], [asked.scenes[row]]) for row in range(min(_ALONE, len(asked.texts)))]
+    backwards = score_texts(audited, asked.texts[::-1], asked.scenes[::-1])[::-1]
+    alone = [
+        score_texts(audited, [asked.texts[row]], [asked.scenes[row]]) for row in range(min(_ALONE, len(asked.texts)))
+    ]
     some = Probes(asked.texts[: len(alone)], asked.scenes[: len(alone)])
     found += compare("batch_order", "what is paid depends on the order of the batch", asked, first, backwards)
     found += compare("batch_alone", "a row alone is paid otherwise", some, first[: len(alone)], np.concatenate(alone))
@@ -166,7 +164,7 @@ def check_repeatable(payer: Payer, asked: Probes) -> list[Finding]:
 
 def compare(
     name: str, says: str, asked: Probes, first: NDArray[np.float64], second: NDArray[np.float64]
-) -> list[Finding]:
+) -> list[AuditFinding]:
     """Return a finding if the same rows were not paid the same; numbers that are missing both times are the same."""
     differ = ~((np.abs(first - second) <= TOLERANCE) | (np.isnan(first) & np.isnan(second)))
     if not differ.any():
@@ -182,7 +180,7 @@ def _again(
     *,
     first: NDArray[np.float64],
     second: NDArray[np.float64],
-) -> Finding:
+) -> AuditFinding:
     texts = [(text, text) for text in asked.texts]
     share = float(broken.mean())
     return _broken(name, says, broken, texts=texts, scenes=asked.scenes, paid=(first, second), share=share)
@@ -197,9 +195,9 @@ def _broken(
     scenes: Sequence[Scene],
     paid: tuple[NDArray[np.float64], NDArray[np.float64]],
     share: float,
-) -> Finding:
+) -> AuditFinding:
     """Return the finding of a check, with its shortest example."""
     rows = np.flatnonzero(broken).tolist()
     row = min(rows, key=lambda row: (len(target_text(scenes[row])), len(texts[row][0])))
     world = World(target_text(scenes[row]), 1.0, float(paid[0][row]), float(paid[1][row]))
-    return Finding("check", name, says, share=share, smallest=Example(*texts[row], (world,)))
+    return AuditFinding("check", name, says, share=share, smallest=Example(*texts[row], (world,)))

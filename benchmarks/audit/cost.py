@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from benchmarks.audit.findings import Example, Finding
-from benchmarks.audit.payment import pay_texts
+from benchmarks.audit.exploits import AuditFinding, Example
+from benchmarks.audit.reward import score_texts
 from benchmarks.audit.scenes import spell
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from benchmarks.audit.checks import Probes
-    from benchmarks.audit.payment import Payer
+    from benchmarks.audit.reward import AuditedReward
     from benchmarks.audit.scenes import Scene
 
     Clock = Callable[[], float]
@@ -97,34 +97,36 @@ def _repeated(head: str, unit: str, tail: str) -> Callable[[int], str]:
     return lambda size: head + unit * max(1, size // len(unit)) + tail
 
 
-def measure(payer: Payer, asked: Probes, *, clock: Clock = time.perf_counter, single: int = 200) -> Cost:
+def measure(audited: AuditedReward, asked: Probes, *, clock: Clock = time.perf_counter, single: int = 200) -> Cost:
     """Time a reward.
 
     Args:
-        payer: the reward.
+        audited: the reward.
         asked: ordinary completions.
         clock: returns seconds.
         single: how many completions are paid in a call of their own.
     """
     start = clock()
-    pay_texts(payer, asked.texts, asked.scenes)
+    score_texts(audited, asked.texts, asked.scenes)
     batch = (clock() - start) / len(asked.texts)
-    alone = [_time(payer, text, scene, clock) for text, scene in zip(asked.texts[:single], asked.scenes, strict=False)]
+    alone = [
+        _time(audited, text, scene, clock) for text, scene in zip(asked.texts[:single], asked.scenes, strict=False)
+    ]
     scene = asked.scenes[0]
-    growth = tuple(_growth(payer, name, text, scene, clock) for name, text in families(scene).items())
+    growth = tuple(_growth(audited, name, text, scene, clock) for name, text in families(scene).items())
     return Cost(float(np.median(alone)), float(np.quantile(alone, 0.99)), batch, growth)
 
 
-def _time(payer: Payer, text: str, scene: Scene, clock: Clock) -> float:
+def _time(audited: AuditedReward, text: str, scene: Scene, clock: Clock) -> float:
     start = clock()
-    pay_texts(payer, [text], [scene])
+    score_texts(audited, [text], [scene])
     return clock() - start
 
 
-def _growth(payer: Payer, family: str, text: Callable[[int], str], scene: Scene, clock: Clock) -> Growth:
+def _growth(audited: AuditedReward, family: str, text: Callable[[int], str], scene: Scene, clock: Clock) -> Growth:
     seconds: list[float] = []
     for size in SIZES:
-        seconds.append(min(_time(payer, text(size), scene, clock) for _ in range(_REPEATS)))
+        seconds.append(min(_time(audited, text(size), scene, clock) for _ in range(_REPEATS)))
         if seconds[-1] > _ENOUGH:
             break
     sizes = SIZES[: len(seconds)]
@@ -145,7 +147,7 @@ def growth_exponent(sizes: Sequence[int], seconds: Sequence[float]) -> float:
     return max(float(np.polyfit(x[each], y[each], 1)[0]) for each in windows)
 
 
-def cost_findings(cost: Cost, scene: Scene) -> list[Finding]:
+def cost_findings(cost: Cost, scene: Scene) -> list[AuditFinding]:
     """Return a finding if the time grows clearly faster than the text on some family, with the worst one."""
     slow = [each for each in cost.growth if each.exponent > SLOW and max(each.seconds) > _COUNTS]
     if not slow:
@@ -157,4 +159,4 @@ def cost_findings(cost: Cost, scene: Scene) -> list[Finding]:
     )
     shown = families(scene)[worst.family](60)
     example = Example(shown, shown, ())  # how long it takes, not what it pays
-    return [Finding("check", "growth", says, share=len(slow) / len(cost.growth), smallest=example)]
+    return [AuditFinding("check", "growth", says, share=len(slow) / len(cost.growth), smallest=example)]

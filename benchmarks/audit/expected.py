@@ -1,4 +1,4 @@
-"""Exact expectations of tiered rewards: what guessing, hedging and silence pay, from the chance of being right.
+"""Exact expectations of tiered rewards: what guessing, hedging and silence earn, from the chance of being right.
 
 The model: a scene has true records that share no field with each other. For each of them a policy holds candidates, of
 which at most one is the truth, each with its chance; the rest of the chance is on a record that it does not think of.
@@ -14,23 +14,23 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from rewards.errors import ConfigError
-from rewards.spec import nearest
-from rewards.tiered import Counts, count_matches, pay
+from rewards.errors import ConfigError, nearest
+from rewards.tiered import Counts, count_matches, reward_parts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from rewards.conflicts import Record
     from rewards.spec import TieredSpec
+    from rewards.tiered import Record
+
 
 MOST_GUESSES = 4
 """Guesses at one record up to which plans are compared."""
 
 
-class Plan(NamedTuple):
+class GuessPlan(NamedTuple):
     """How many candidates of each true record a policy names, and what that pays in expectation."""
 
     named: tuple[int, ...]
@@ -60,7 +60,7 @@ def expected_reward(
     Raises:
         ConfigError: for an unknown tier, or chances that are none.
 
-    >>> from rewards.spec import TVR
+    >>> from rewards import TVR
     >>> hedge, honest = expected_reward(TVR, [(0.5, 0.5)], [2]), expected_reward(TVR, [(0.5, 0.5)], [1])
     >>> hedge, honest
     (4.0, 2.0)
@@ -107,11 +107,11 @@ def _marginal(spec: TieredSpec, n_pred: int, n_gt: int) -> list[float]:
     matched = np.vstack([np.zeros(tiers, dtype=np.int64), np.eye(tiers, dtype=np.int64)])
     rows = np.ones(tiers + 1, dtype=np.int64)
     counts = Counts(matched, n_pred * rows, n_gt * rows, np.zeros(tiers + 1, dtype=np.bool_))
-    total: list[float] = np.sum([*pay(spec, counts).values()], axis=0).tolist()
+    total: list[float] = np.sum([*reward_parts(spec, counts).values()], axis=0).tolist()
     return total
 
 
-class Plans(NamedTuple):
+class GuessPlans(NamedTuple):
     """Every way to spread guesses over the true records, the fewest predictions first.
 
     Attributes:
@@ -125,7 +125,7 @@ class Plans(NamedTuple):
     best: NDArray[np.int64]
 
 
-def compare_plans(spec: TieredSpec, n_gt: int, ps: Sequence[float], *, sure: str | None = None) -> Plans:
+def compare_plans(spec: TieredSpec, n_gt: int, ps: Sequence[float], *, sure: str | None = None) -> GuessPlans:
     """Compare plans where each guess is right with chance p, given that those before it at the record are wrong.
 
     Args:
@@ -145,19 +145,19 @@ def compare_plans(spec: TieredSpec, n_gt: int, ps: Sequence[float], *, sure: str
         matches = [weights @ _outcomes(spec, MOST_GUESSES, many, sure) for many in range(MOST_GUESSES + 1)]
         for at, plan in enumerate(named):
             expected[at] = _expected(spec, np.sum([matches[many] for many in plan], axis=0), sum(plan), n_gt)
-    return Plans(named, expected, np.argmax(expected >= expected.max(axis=0) - 1e-9, axis=0))
+    return GuessPlans(named, expected, np.argmax(expected >= expected.max(axis=0) - 1e-9, axis=0))
 
 
-def best_plan(spec: TieredSpec, n_gt: int, p: float, *, sure: str | None = None) -> Plan:
+def best_plan(spec: TieredSpec, n_gt: int, p: float, *, sure: str | None = None) -> GuessPlan:
     """Return the plan that pays most; of equals, the one with the fewest predictions.
 
-    >>> from rewards.spec import TVR
+    >>> from rewards import TVR
     >>> best_plan(TVR, 2, 0.9).named, best_plan(TVR, 2, 0.5).named
     ((1, 1), (2, 2))
     """
     found = compare_plans(spec, n_gt, [p], sure=sure)
     best = int(found.best[0])
-    return Plan(found.named[best], float(found.expected[best, 0]))
+    return GuessPlan(found.named[best], float(found.expected[best, 0]))
 
 
 def guess_pays_from(spec: TieredSpec, *, beyond: bool, sure: str | None = None) -> float | None:
@@ -169,7 +169,7 @@ def guess_pays_from(spec: TieredSpec, *, beyond: bool, sure: str | None = None) 
             can still match); otherwise one record has no prediction yet, and below the chance silence pays.
         sure: the tier that the guess reaches if it is wrong.
 
-    >>> from rewards.spec import TVR
+    >>> from rewards import TVR
     >>> guess_pays_from(TVR, beyond=True), guess_pays_from(TVR, beyond=False)
     (0.16666666666666666, 0.0)
     """
@@ -178,7 +178,7 @@ def guess_pays_from(spec: TieredSpec, *, beyond: bool, sure: str | None = None) 
     before = [certain, *([_record(spec, 0, None, change=2)] if beyond else [])]
     rows = [before, [*before, truth], [*before, wrong]]
     counts = count_matches(spec, rows, [0] * 3, [[certain, truth]] * 3)
-    silent, hit, miss = np.sum([*pay(spec, counts).values()], axis=0).tolist()
+    silent, hit, miss = np.sum([*reward_parts(spec, counts).values()], axis=0).tolist()
     if max(hit, miss) <= silent + 1e-9:
         return None
     return float(np.clip((silent - miss) / (hit - miss), 0.0, 1.0)) if hit > miss else 0.0
@@ -199,7 +199,7 @@ class Hedge(NamedTuple):
 def hedge(spec: TieredSpec, *, sure: str | None = None) -> Hedge:
     """Return what hedging between two candidates pays; the gain is linear in the chance of the likelier.
 
-    >>> from rewards.spec import TVR
+    >>> from rewards import TVR
     >>> hedge(TVR).gain, round(hedge(TVR).pays_below, 3)
     (2.0, 0.833)
     """
@@ -212,3 +212,64 @@ def hedge(spec: TieredSpec, *, sure: str | None = None) -> Hedge:
     if even <= 1e-9:
         return Hedge(min(even, 0.0) if even < -1e-9 else 0.0, 0.5)
     return Hedge(even, 1.0 if certain >= -1e-9 else 0.5 + 0.5 * even / (even - certain))
+
+
+CHANCES = tuple(np.round(np.linspace(0.0, 1.0, 101), 2).tolist())
+"""The chances p of the curves."""
+
+N_GT = 2
+"""True records in the scene of the curves."""
+
+MOST = 4
+"""Predictions up to which the curves of the expected reward go."""
+
+
+class GuessAnalysis(NamedTuple):
+    """What guessing pays where a wrong guess still reaches one tier.
+
+    Attributes:
+        sure: that tier, by its part; None where it reaches none.
+        within: the chance from which a guess pays while there are fewer predictions than true records; below it
+            silence pays. None where it never pays.
+        beyond: likewise, with as many predictions as true records already, one of them a miss.
+        hedge: naming both of two candidates.
+        best: the number of predictions that pays most, of the fewest such, for `N_GT` records and each of `CHANCES`.
+        expected: for 0, 1, ..., `MOST` predictions, spread as pays most, the expected reward at each of `CHANCES`.
+    """
+
+    sure: str | None
+    within: float | None
+    beyond: float | None
+    hedge: Hedge
+    best: tuple[int, ...]
+    expected: tuple[tuple[float, ...], ...]
+
+    @property
+    def silence_pays(self) -> bool:
+        """Whether there is a chance below which an unsure policy does better to leave a change out."""
+        return self.within is None or self.within > 0
+
+
+def analyze_guessing(spec: TieredSpec) -> tuple[GuessAnalysis, ...]:
+    """Return the analysis for each tier that a wrong guess may reach, none first.
+
+    >>> from rewards import TVR
+    >>> from rewards.spec import preset_spec
+    >>> [round(each.beyond, 3) for each in analyze_guessing(preset_spec(TVR, "paper"))]
+    [0.167, 0.091, 0.0]
+    """
+    return tuple(_knowing(spec, sure) for sure in (None, *reversed(spec.parts[1:])))
+
+
+def _knowing(spec: TieredSpec, sure: str | None) -> GuessAnalysis:
+    plans = compare_plans(spec, N_GT, CHANCES, sure=sure)
+    totals = np.array([sum(named) for named in plans.named])
+    curves = [plans.expected[totals == many].max(axis=0) for many in range(MOST + 1)]
+    return GuessAnalysis(
+        sure,
+        guess_pays_from(spec, beyond=False, sure=sure),
+        guess_pays_from(spec, beyond=True, sure=sure),
+        hedge(spec, sure=sure),
+        tuple(totals[plans.best].tolist()),
+        tuple(tuple(np.round(curve, 9).tolist()) for curve in curves),
+    )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from benchmarks.audit.payment import TOLERANCE
+from benchmarks.audit.reward import TOLERANCE
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence

@@ -6,23 +6,23 @@ import math
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.audit.attacks import find_exploits, find_incentives
 from benchmarks.audit.checks import BATCHED, check_repeatable, check_rules, probes
 from benchmarks.audit.cost import cost_findings, measure
-from benchmarks.audit.expectation import CHANCES, N_GT, expectation
-from benchmarks.audit.learned import SEARCH, find_learned
+from benchmarks.audit.expected import CHANCES, N_GT, analyze_guessing
+from benchmarks.audit.exploits import find_exploits, find_incentives
 from benchmarks.audit.policies import POLICIES
+from benchmarks.audit.search import SEARCH, find_learned
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from benchmarks.audit.cost import Cost
-    from benchmarks.audit.expectation import Knowing
-    from benchmarks.audit.findings import Finding, Kind
+    from benchmarks.audit.expected import GuessAnalysis
+    from benchmarks.audit.exploits import AuditFinding, Kind
     from benchmarks.audit.groups import Groups
-    from benchmarks.audit.learned import Search
-    from benchmarks.audit.payment import Payer
+    from benchmarks.audit.reward import AuditedReward
     from benchmarks.audit.scenes import Scene
+    from benchmarks.audit.search import Search
     from rewards.spec import TieredSpec
 
 _UNSURE = 6  # scenes on which policies are unsure
@@ -49,25 +49,25 @@ class Audit:
     task: str
     scenes: int
     policies: int
-    findings: tuple[Finding, ...]
+    findings: tuple[AuditFinding, ...]
     cost: Cost | None = None
-    expectation: tuple[Knowing, ...] = ()
+    expectation: tuple[GuessAnalysis, ...] = ()
     groups: Groups | None = None
 
-    def of(self, kind: Kind) -> tuple[Finding, ...]:
+    def of(self, kind: Kind) -> tuple[AuditFinding, ...]:
         """Return the findings of one kind."""
         return tuple(finding for finding in self.findings if finding.kind == kind)
 
 
 def audit(
-    payer: Payer,
+    audited: AuditedReward,
     scenes: Sequence[Scene],
     *,
     spec: TieredSpec | None = None,
     accuracies: Sequence[float] = (0.9, 0.6, 0.3),
     search: Search | None = SEARCH,
     timed: bool = True,
-    further: Sequence[Finding] = (),
+    further: Sequence[AuditFinding] = (),
     groups: Groups | None = None,
 ) -> Audit:
     """Audit a reward on scenes.
@@ -77,7 +77,7 @@ def audit(
     nor further checks, since an expectation cannot be told from noise.
 
     Args:
-        payer: the reward.
+        audited: the reward.
         scenes: all of one task.
         spec: of our own tiered rewards, for the exact analysis.
         accuracies: chances of knowing each true record, for the learned policy.
@@ -86,21 +86,21 @@ def audit(
         further: findings of checks that were made elsewhere, such as on the hash seed.
         groups: of real predictions.
 
-    >>> from benchmarks.audit.payment import Payer
+    >>> from benchmarks.audit.reward import AuditedReward
     >>> from benchmarks.audit.scenes import draw_scenes
     >>> from rewards.functions import TaskReward
     >>> from rewards.tasks import load_task
-    >>> payer = Payer(TaskReward("tvr", "naive_binary"))
-    >>> found = audit(payer, draw_scenes(load_task("tvr"), 4), search=None, timed=False)
+    >>> audited = AuditedReward(TaskReward("tvr", "naive_binary"))
+    >>> found = audit(audited, draw_scenes(load_task("tvr"), 4), search=None, timed=False)
     >>> [finding.name for finding in found.of("exploit")]
     ['repeat']
     """
     task = scenes[0].task
     asked = probes(scenes[:_PROBED], POLICIES)
-    repeatable = check_repeatable(payer, asked)
+    repeatable = check_repeatable(audited, asked)
     broken = {finding.name for finding in repeatable}
     steady = "deterministic" not in broken
-    single = replace(payer, alone=True) if broken.intersection(BATCHED) else payer
+    single = replace(audited, alone=True) if broken.intersection(BATCHED) else audited
     exploits = find_exploits(single, scenes, POLICIES)
     names = {finding.name for finding in exploits}
     incentives = find_incentives(single, scenes[:_UNSURE], POLICIES, skip=names) if steady else []
@@ -110,17 +110,17 @@ def audit(
         exploits += [finding for finding in learned if finding.kind == "exploit"]
         incentives += [finding for finding in learned if finding.kind == "incentive"]
     checks = [*check_rules(single, scenes), *repeatable, *further] if steady else repeatable
-    cost = measure(payer, asked) if timed else None
+    cost = measure(audited, asked) if timed else None
     if cost is not None:
         checks += cost_findings(cost, scenes[0])
     return Audit(
-        payer.name,
+        audited.name,
         task.name,
         len(scenes),
         sum(task.kind in policy.kinds for policy in POLICIES) + (search is not None),
         (*exploits, *incentives, *checks),
         cost,
-        () if spec is None else expectation(spec),
+        () if spec is None else analyze_guessing(spec),
         groups,
     )
 
@@ -144,7 +144,7 @@ def as_dict(found: Audit) -> dict[str, Any]:
     return plain
 
 
-def _finding(finding: Finding) -> dict[str, Any]:
+def _finding(finding: AuditFinding) -> dict[str, Any]:
     plain = asdict(finding) | {"pays_while": finding.pays_while}
     for which in ("smallest", "largest"):
         example = getattr(finding, which)

@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rewards.errors import ConfigError, DataError
-from rewards.questions import QuestionSpec
+from rewards.spec import QuestionSpec
 from rewards.targets import read_target
-from rewards.tasks.prompts import fill_prompt, prompt_columns
+from rewards.tasks.prompt_template import fill_prompt, prompt_columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from parsers.formats import RecordFormat
-    from rewards.conflicts import Record
-    from rewards.questions import Kind
+    from rewards.spec import Kind
     from rewards.tasks import Task
+    from rewards.tiered import Record
 
 OBJECTS = 10
 """How many numbers an integer field takes in drawn scenes, from its smallest (TRANCE scenes have ten objects)."""
@@ -63,11 +63,11 @@ class Scene:
     options: tuple[str, ...] = ()
 
 
-def spell(task: Task, piece: Record | str) -> str:
+def spell(task: Task, item: Record | str) -> str:
     """Return how a record is written; text stays as it is."""
-    if isinstance(piece, str):
-        return piece
-    return str(piece[0]) if task.record_format is None else task.record_format.render(piece)
+    if isinstance(item, str):
+        return item
+    return str(item[0]) if task.record_format is None else task.record_format.render(item)
 
 
 def target_text(scene: Scene) -> str:

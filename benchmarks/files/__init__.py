@@ -1,1 +1,1 @@
-"""Files of rows: reading them, knowing their columns, scoring every row, writing the scores."""
+"""Files of rows: reading them, knowing their columns and targets, writing files whole."""

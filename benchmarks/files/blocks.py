@@ -8,18 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from benchmarks.files.chunks import BadRow
 from benchmarks.files.columns import MISSING, unwrap
-from benchmarks.files.gold import join_key, shorten
+from benchmarks.files.targets import join_key, shorten
 from rewards.errors import DataError
 from rewards.messages import completion_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from benchmarks.files.chunks import Chunk
     from benchmarks.files.columns import Columns
-    from benchmarks.files.gold import Gold
+    from benchmarks.files.sources import Chunk
+    from benchmarks.files.targets import TargetFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +90,7 @@ def read_block(
     chunk: Chunk,
     columns: Columns,
     *,
-    gold: Gold | None = None,
+    targets: TargetFile | None = None,
     required: Sequence[str] = ("target",),
     as_text: bool = True,
 ) -> Block:
@@ -100,23 +99,27 @@ def read_block(
     Args:
         chunk: the rows.
         columns: which column is what.
-        gold: where the gold comes from, if not from the rows.
-        required: roles of the gold that may not be null.
+        targets: where the targets come from, if not from the rows.
+        required: roles of the target that may not be null.
         as_text: whether completions must be text, or messages; otherwise they are taken as they are.
     """
-    errors = {at: row.message for at, row in enumerate(chunk.rows) if isinstance(row, BadRow)}
+    errors = chunk.bad_rows()
     good = [at for at in range(len(chunk.rows)) if at not in errors]
     rows: list[Any] = [chunk.rows[at] for at in good]
     found = {role: columns.values(role, rows) for role in columns.roles}
     faults: dict[int, str] = {}
-    if gold is not None:
-        found |= _join(found[gold.on], gold, faults)
+    if targets is not None:
+        found |= _join(found[targets.on], targets, faults)
     if as_text:
         found["completion"] = _texts(found["completion"], columns.roles["completion"], rows, faults)
     for role in required:
         for row, value in enumerate(found[role]):
             if value is None or value is MISSING:
-                what = _absent(columns.roles[role], rows[row]) if gold is None else f"its {role} in {gold.path} is null"
+                what = (
+                    _absent(columns.roles[role], rows[row])
+                    if targets is None
+                    else f"its {role} in {targets.path} is null"
+                )
                 faults.setdefault(row, what)
     plain = {role: [None if value is MISSING else value for value in values] for role, values in found.items()}
     grouping = ("group",) if "group" in plain else tuple(role for role in ("prompt", "step") if role in plain)
@@ -124,16 +127,16 @@ def read_block(
     return block.without(faults)
 
 
-def _join(keys: Sequence[Any], gold: Gold, faults: dict[int, str]) -> dict[str, list[Any]]:
-    """Return the gold's columns for each key."""
+def _join(keys: Sequence[Any], targets: TargetFile, faults: dict[int, str]) -> dict[str, list[Any]]:
+    """Return the columns of the targets for each key."""
     rows: list[tuple[Any, ...]] = []
     for row, key in enumerate(keys):
-        partner = None if key is None or key is MISSING else gold.rows.get(join_key(key))
+        partner = None if key is None or key is MISSING else targets.rows.get(join_key(key))
         if partner is None:
-            named = f"without {gold.on}" if key is None or key is MISSING else f"for {gold.on} {shorten(key)}"
-            faults[row] = f"there is no gold {named} in {gold.path}"
-        rows.append((None,) * len(gold.roles) if partner is None else partner.values)
-    return {role: [values[at] for values in rows] for at, role in enumerate(gold.roles)}
+            named = f"without {targets.on}" if key is None or key is MISSING else f"for {targets.on} {shorten(key)}"
+            faults[row] = f"there is no gold {named} in {targets.path}"
+        rows.append((None,) * len(targets.roles) if partner is None else partner.values)
+    return {role: [values[at] for values in rows] for at, role in enumerate(targets.roles)}
 
 
 def _texts(values: Sequence[Any], column: str, rows: Sequence[Mapping[str, Any]], faults: dict[int, str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Which column of a file is what: the completion, the gold, the id, the group."""
+"""Which column of a file is what: the completion, the target, the id, the group."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from benchmarks.files.chunks import BadRow, column_names
+from benchmarks.files.sources import BadRow, column_names
 from rewards.errors import ConfigError, DataError
 from rewards.functions import TARGET_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from benchmarks.files.chunks import Chunk
+    from benchmarks.files.sources import Chunk
 
     Rows = Collection[Mapping[str, Any]]
 

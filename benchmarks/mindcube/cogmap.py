@@ -1,8 +1,14 @@
-"""Metrics of a cognitive map against the true one, as MindCube computes them.
+"""Cognitive maps: read out of a response, checked, and compared with the true one, as MindCube does.
 
-Source: mll-lab-nu/MindCube 6d8fd9a ``src/evaluation/cogmap/cogmap_metrics.py`` and ``graph_operations.py``. A
-map is a 10x10 grid seen from above, ``[0, 0]`` top left, y down. It is either *complex* (lists ``objects``
-and ``views`` of ``{"name", "position", "facing"}``) or *simple* (``{name: {"position", "facing"}}``).
+Source: mll-lab-nu/MindCube 6d8fd9a ``src/evaluation/core/extractors.py`` (reading), ``src/evaluation/cogmap/``
+``cogmap_metrics.py`` and ``graph_operations.py`` (the rest). A map is a 10x10 grid seen from above, ``[0, 0]`` top
+left, y down. It is either *complex* (lists ``objects`` and ``views`` of ``{"name", "position", "facing"}``) or *simple*
+(``{name: {"position", "facing"}}``).
+
+The same maps come out, but in time linear in the text, and no text raises: where upstream fails with an exception,
+there is no map, and values on which it raises (an empty list for an object, a number too large for a float) are
+ill-formed. Upstream's evaluator puts the *true* map in the place of a missing one where the response's column is
+``cogmap_gen_answer``; that is left out.
 
 The generated map is tried in six orientations, with the same floating-point matrices as upstream: the cosine
 of 90 degrees is 6e-17 there, not 0, and that decides between "left" and "up" on exact diagonals.
@@ -10,20 +16,149 @@ of 90 degrees is 6e-17 there, not 0, and that decides between "left" and "up" on
 
 from __future__ import annotations
 
+import json
 import math
+import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-
-from benchmarks.columns import column, text_column
-from benchmarks.mindcube.cogmap_format import is_complex, is_valid, truncate
-from benchmarks.mindcube.cogmap_text import extract_map
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from collections.abc import Set as AbstractSet
 
     from numpy.typing import NDArray
+
+# Reading a map out of a response
+
+_COMMENT = re.compile(r"//.*")
+_LINE_SPACE = re.compile(r"[\n\r\t]")
+_BARE_KEY = re.compile(r"(?<!\w)(\w++)(\s*+):")
+_COMMA_BRACE = re.compile(r",\s*+}")
+_COMMA_BRACKET = re.compile(r",\s*+]")
+_PAIR = re.compile(r'"([^"]+)":\s*{([^{}]*(?:{[^{}]*}[^{}]*)*)}')
+
+
+def extract_map(text: str) -> dict[str, Any] | None:
+    r"""Return the JSON object between the first ``{`` and the last ``}``, or None.
+
+    Broken JSON is repaired in two steps: first comments, bare keys and trailing commas; then, piece by piece,
+    every ``"name": {...}`` that can be read alone.
+
+    >>> extract_map("Map: {sofa: {position: [1, 2],}} // done }")
+    {'sofa': {'position': [1, 2]}}
+    >>> extract_map("no map") is None
+    True
+    """
+    start, end = text.find("{"), text.rfind("}")
+    if start < 0 or end < start:
+        return None
+    body = text[start : end + 1]
+    try:
+        return _object(body)
+    except json.JSONDecodeError:
+        repaired = _repaired(body)
+        return _pieces(body) if repaired is None else repaired
+    except (ValueError, RecursionError):
+        return None
+
+
+def _object(body: str) -> dict[str, Any]:
+    """Parse text that begins with a brace; JSON that begins so is an object."""
+    value: dict[str, Any] = json.loads(body)
+    return value
+
+
+def _repaired(body: str) -> dict[str, Any] | None:
+    """Parse without comments and trailing commas, with bare keys in quotes; None where that fails too."""
+    cleaned = _LINE_SPACE.sub(" ", _COMMENT.sub("", body))
+    try:
+        return _object(_tidy(cleaned))
+    except (ValueError, RecursionError):
+        return None
+
+
+def _tidy(body: str) -> str:
+    quoted = _BARE_KEY.sub(r'"\1"\2:', body)
+    return _COMMA_BRACKET.sub("]", _COMMA_BRACE.sub("}", quoted))
+
+
+def _pieces(body: str) -> dict[str, Any] | None:
+    """Collect every ``"name": {...}`` of the text that parses alone; the last of equal names wins."""
+    found: dict[str, Any] = {}
+    for name, inner in _PAIR.findall(body):
+        try:
+            found[name] = _object(_tidy("{" + inner + "}"))
+        except (ValueError, RecursionError):
+            continue
+    return found or None
+
+
+# Its form
+
+FACINGS = frozenset(
+    (
+        *("up", "down", "left", "right", "inner", "outer", "top", "bottom", "north", "south", "east", "west"),
+        *("front", "back", "into", "out", "inside", "outside", "forward", "backward"),
+    )
+)
+"""Words that upstream accepts as a facing, in lower case."""
+
+
+def is_complex(cogmap: Any) -> bool:
+    """Return whether the map has the form with a list of ``objects``."""
+    return isinstance(cogmap, dict) and isinstance(cogmap.get("objects"), list)
+
+
+def truncate(cogmap: dict[Any, Any]) -> dict[Any, Any]:
+    """Return a simple map with only the first of several places of one name; an empty list stays as it is."""
+    return {name: place[0] if isinstance(place, list) and place else place for name, place in cogmap.items()}
+
+
+def is_valid(cogmap: Any) -> bool:
+    """Return whether the map is well formed: each thing has a position of two numbers and no unknown facing.
+
+    >>> is_valid({"sofa": {"position": [1, "2"], "facing": "North"}})
+    True
+    >>> is_valid({"objects": [{"position": [1, 2]}]})
+    False
+    """
+    if not isinstance(cogmap, dict):
+        return False
+    if not is_complex(cogmap):
+        return all(_is_placed(thing) for thing in cogmap.values())
+    views = cogmap.get("views", [])
+    return isinstance(views, list) and all(
+        _is_placed(thing) and "name" in thing for thing in [*cogmap["objects"], *views]
+    )
+
+
+def _is_placed(thing: Any) -> bool:
+    return (
+        isinstance(thing, dict)
+        and _is_position(thing.get("position"))
+        and ("facing" not in thing or _is_facing(thing["facing"]))
+    )
+
+
+def _is_position(position: Any) -> bool:
+    if not isinstance(position, list) or len(position) < 2:
+        return False
+    try:
+        float(position[0]), float(position[1])
+    except (ValueError, TypeError, OverflowError):
+        return False
+    return True
+
+
+def _is_facing(facing: Any) -> bool:
+    if facing is None or facing == []:
+        return True
+    word = facing[0] if isinstance(facing, list) else facing
+    return isinstance(word, str) and word.lower().strip() in FACINGS
+
+
+# Comparing it with the true one
 
 _FACING_ALIASES = {
     **dict.fromkeys(("top", "north"), "up"),
@@ -77,24 +212,6 @@ ROTATIONS = (
 """The orientations in the order in which they are tried; of equally good ones the first wins."""
 
 Relations = dict[Any, dict[Any, str | None]]
-
-
-def score_row(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Score the cognitive map in one response.
-
-    Args:
-        row: columns ``response`` (text) and ``grounded_cogmap`` (the true map, as JSON text or as a mapping).
-
-    Returns:
-        ``extracted_json`` (the map read, or None) and the columns of `compare_maps`.
-
-    Raises:
-        DataError: a column is missing.
-    """
-    generated = extract_map(text_column(row, "response"))
-    truth = column(row, "grounded_cogmap")
-    grounded = extract_map(truth) if isinstance(truth, str) else truth
-    return {"extracted_json": generated, **compare_maps(generated, grounded)}
 
 
 def compare_maps(generated: Any, grounded: Any) -> dict[str, Any]:

@@ -1,22 +1,28 @@
-"""The inputs of a report: each is recognised by what it holds."""
+"""The inputs of a report: each is recognised by what it holds, with the scores of its rows or its training steps."""
 
 from __future__ import annotations
 
 import json
+from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from benchmarks.evaluation.evaluate import evaluate
-from benchmarks.evaluation.known import PROTOCOLS
-from benchmarks.files.chunks import BadRow
-from benchmarks.files.rows import read_chunks
-from benchmarks.report.row_scores import RowScores, of_evaluation, of_scores_file
-from benchmarks.report.training import SUFFIXES, Training, completion_files, read_training
+import numpy as np
+
+from benchmarks.benchmark import PROTOCOLS
+from benchmarks.files.blocks import number_of
+from benchmarks.files.columns import ROLES
+from benchmarks.files.sources import BadRow, read_chunks
+from benchmarks.mindcube.scoring import OUTSIDE_OVERALL
+from benchmarks.run.evaluate import evaluate
 from rewards.errors import ConfigError, DataError
+from rewards.messages import completion_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Hashable, Iterable, Mapping, Sequence
+
+    import numpy.typing as npt
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,3 +159,193 @@ def source_files(run: Run) -> Sequence[str] | None:
         found.append(str(places[0]))
     gold = source.get("targets")
     return found if found and (gold is None or Path(gold).is_file()) else None
+
+
+_OF_STATS: Final = {"dist": "Diff", "norm_dist": "NDiff", "overall_similarity": "overall_similarity"}
+
+
+class RowScores(NamedTuple):
+    """Scores of n rows.
+
+    Attributes:
+        keys: what tells a row from others: its id, or its line, and the how many-th of that it is.
+        values: metric -> ``(n,)``; the first is whether a row is right.
+        clusters: ``(n,)``, rows with the same number are not independent; None where that is unknown.
+        places: ``(n,)``, number of the file and line, where the rows can be read; None where nobody knows.
+        written: id, answer and fault of each row where only those are known; None otherwise.
+        counted: ``(n,)``, which rows the benchmark's overall numbers are about; None: all.
+        tasks: ``(n,)``, the task of each row where these numbers are means over tasks of their means; None elsewhere.
+    """
+
+    keys: Sequence[Hashable]
+    values: Mapping[str, npt.NDArray[Any]]
+    clusters: npt.NDArray[np.uint64] | None = None
+    places: Sequence[tuple[int, int]] | None = None
+    written: Sequence[Mapping[str, Any]] | None = None
+    counted: npt.NDArray[np.bool_] | None = None
+    tasks: npt.NDArray[Any] | None = None
+
+
+def of_evaluation(columns: Mapping[str, Any], protocol: str, headline: str) -> RowScores:
+    """Take the scores of rows out of `benchmarks.Report.row_scores`, or what JSON has made of it."""
+    arrays = {name: np.asarray(values) for name, values in columns.items()}
+    stats = {name.removeprefix(f"{protocol}."): values for name, values in arrays.items() if "." in name}
+    values = {"TAcc" if headline == "TAcc" else "accuracy": stats["correct"].astype(bool)}
+    values |= {"score": stats["score"].astype(float)} if headline == "score" else {}
+    values |= {metric: stats[name].astype(float) for name, metric in _OF_STATS.items() if name in stats}
+    ids, lines = columns["id"], columns["line"]
+    places = list(zip(arrays["file"].tolist(), arrays["line"].tolist(), strict=True))
+    names = [int(number) or f"line {line}" for number, line in zip(ids, lines, strict=True)]
+    settings = stats.get("setting")
+    return RowScores(
+        _numbered(names),
+        values,
+        np.array(columns["cluster"], dtype=np.uint64),
+        places,
+        counted=None if settings is None else ~np.isin(settings.astype(str), sorted(OUTSIDE_OVERALL)),
+        tasks=stats.get("task"),
+    )
+
+
+def of_scores_file(path: str) -> RowScores:
+    """Read what ``star score --out`` has written, of rewards or of a benchmark. Rows with errors are left out.
+
+    Raises:
+        DataError: it is no such file, or holds no scores.
+    """
+    rows: list[dict[str, Any]] = []
+    for chunk in read_chunks(path):
+        for at, row in enumerate(chunk.rows):
+            if isinstance(row, BadRow) or "correct" not in row:
+                reason = row.message if isinstance(row, BadRow) else "there is no column 'correct'"
+                raise DataError(f"{chunk.place(at)}: {reason}; star score --out writes such a file")
+            if row.get("error") is None:
+                rows.append(row)
+    if not rows:
+        raise DataError(f"{path}: there are no scores in it")
+    values: dict[str, npt.NDArray[Any]] = {"accuracy": np.array([bool(row["correct"]) for row in rows])}
+    for name in ("score", "total"):
+        if name in rows[0]:
+            values[name] = np.array([float(row[name]) for row in rows])
+    for part in rows[0].get("parts") or ():
+        values[f"parts/{part}"] = np.array([float(row["parts"][part]) for row in rows])
+    groups = [row.get("group") for row in rows]
+    clusters = None if all(group is None for group in groups) else _cluster_numbers(groups)
+    return RowScores(_numbered([number_of(row["id"]) for row in rows]), values, clusters, written=rows)
+
+
+def _cluster_numbers(groups: Iterable[Any]) -> npt.NDArray[np.uint64]:
+    numbers = [row if group is None else number_of(group) for row, group in enumerate(groups)]
+    return np.array(numbers, dtype=np.uint64)
+
+
+def _numbered(names: Iterable[Hashable]) -> list[Hashable]:
+    """Tell rows of one name apart by the order in which they come."""
+    seen: Counter[Hashable] = Counter()
+    keys: list[Hashable] = []
+    for name in names:
+        keys.append((name, seen[name]))
+        seen[name] += 1
+    return keys
+
+
+class Pairs(NamedTuple):
+    """Rows that two runs share: their places in the first and in the second, and how many each has alone."""
+
+    first: npt.NDArray[np.int64]
+    second: npt.NDArray[np.int64]
+    only_first: int
+    only_second: int
+
+
+def pair_rows(first: RowScores, second: RowScores) -> Pairs:
+    """Find the rows that two runs share, by id (or line).
+
+    Raises:
+        DataError: they share none.
+    """
+    places = {key: at for at, key in enumerate(second.keys)}
+    both = [(at, places[key]) for at, key in enumerate(first.keys) if key in places]
+    if not both:
+        raise DataError("the two runs share no row: no id (or line, where rows have no id) is in both")
+    one, other = (np.array(each, dtype=np.int64) for each in zip(*both, strict=True))
+    return Pairs(one, other, len(first.keys) - len(both), len(second.keys) - len(both))
+
+
+SUFFIXES: Final = (".parquet", ".jsonl", ".jsonl.gz")
+_NOT_REWARDS: Final = frozenset({"step", "gen_step", "advantage", "advantages", "epoch", "id", "prompt_id", "index"})
+
+
+class Spread(NamedTuple):
+    """Numbers of one step: their mean, and the 10th and 90th percentile."""
+
+    mean: float
+    low: float
+    high: float
+
+
+class Training(NamedTuple):
+    """A training run.
+
+    Attributes:
+        steps: in order.
+        lengths: of the completions, in characters, for each step.
+        rewards: name of a column -> its numbers for each step; a step without any has NaN-free zeros left out.
+        completions: number of completions.
+    """
+
+    steps: Sequence[int]
+    lengths: Sequence[Spread]
+    rewards: Mapping[str, Mapping[int, Spread]]
+    completions: int
+
+
+def completion_files(path: Path) -> list[str]:
+    """Return the files of a run's completions: those of a folder, in order of their names, or the file itself."""
+    if not path.is_dir():
+        return [str(path)]
+    return sorted(str(file) for file in path.rglob("*") if file.name.endswith(SUFFIXES))
+
+
+def read_training(files: Sequence[str]) -> Training:
+    """Read the completions that a trainer has logged: rows with a step, a completion and columns of rewards.
+
+    Raises:
+        DataError: there are no such rows.
+    """
+    lengths: defaultdict[int, list[int]] = defaultdict(list)
+    rewards: defaultdict[str, defaultdict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for path in files:
+        for chunk in read_chunks(path):
+            for row in chunk.rows:
+                if not isinstance(row, BadRow):
+                    _add(row, lengths, rewards)
+    if not lengths:
+        raise DataError(f"{', '.join(files)}: no row has a step and a completion, as tables of completions have")
+    steps = sorted(lengths)
+    return Training(
+        steps,
+        [_spread(lengths[step]) for step in steps],
+        {name: {step: _spread(column[step]) for step in sorted(column)} for name, column in rewards.items()},
+        sum(map(len, lengths.values())),
+    )
+
+
+def _add(
+    row: Mapping[str, Any],
+    lengths: defaultdict[int, list[int]],
+    rewards: defaultdict[str, defaultdict[int, list[float]]],
+) -> None:
+    step = row.get("step", row.get("gen_step"))
+    completion = next((row[name] for name in ROLES["completion"] if row.get(name) is not None), None)
+    if completion is None or not isinstance(step, int | float):
+        return
+    lengths[int(step)].append(len(completion_text(completion)))
+    for name, value in row.items():
+        if name not in _NOT_REWARDS and type(value) in (int, float) and np.isfinite(value):
+            rewards[name][int(step)].append(float(value))
+
+
+def _spread(values: Sequence[float]) -> Spread:
+    low, high = np.percentile(values, [10, 90]).tolist()
+    return Spread(float(np.mean(values)), low, high)

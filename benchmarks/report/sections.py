@@ -1,12 +1,28 @@
-"""Runs -> the sections of a report."""
+"""Runs -> the sections of a report: results, groups, faults, protocols, rewards, training."""
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final
 
-from benchmarks.evaluation.metric_names import LOWER_IS_BETTER, MEANINGS, PLAIN, written, written_range
-from benchmarks.report.content import Bar, Bars, Example, Figure, Figures, Grid, Number, Passage, Section
+import numpy as np
+
+from benchmarks.metric_names import LOWER_IS_BETTER, MEANINGS, PLAIN, format_metric, format_range
+from benchmarks.report.content import (
+    Bar,
+    Bars,
+    Example,
+    Figure,
+    Figures,
+    Grid,
+    Histogram,
+    Line,
+    Lines,
+    Number,
+    Passage,
+    Section,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -15,6 +31,10 @@ if TYPE_CHECKING:
     from benchmarks.report.runs import Run
 
     Found = Mapping[str, Any]  # an interval as JSON has it
+    from collections.abc import Mapping
+
+    from benchmarks.report.runs import RowScores, Spread, Training
+
 
 TITLES: Final = {
     "tvr": "TVR",
@@ -45,7 +65,7 @@ def number(metric: str, found: Found | None) -> Number:
     if found is None:
         return Number("–")
     value, low, high = found["estimate"], found["low"], found["high"]
-    return Number(written(metric, value), written_range(metric, low, high), value, low, high)
+    return Number(format_metric(metric, value), format_range(metric, low, high), value, low, high)
 
 
 def results(runs: Sequence[Run]) -> Section:
@@ -215,7 +235,12 @@ def _evaluation_faults(run: Run) -> tuple[list[tuple[Cell, ...]], list[Example]]
     total = run.evaluation["rows"]
     for code, fault in run.evaluation["faults"].get(run.protocol, {}).items():
         rows.append(
-            (code, _place(fault["examples"][0]["place"]), f"{fault['rows']:,}", written("", fault["rows"] / total))
+            (
+                code,
+                _place(fault["examples"][0]["place"]),
+                f"{fault['rows']:,}",
+                format_metric("", fault["rows"] / total),
+            )
         )
         passages = tuple(
             Passage(f"{_place(each['place'])}, end of the text", each["end_of_text"] or "(empty)")
@@ -239,7 +264,7 @@ def _reward_faults(run: Run) -> tuple[list[tuple[Cell, ...]], list[Example]]:
             each["code"],
             f"{_place(each['example'])}: {each['message']}",
             f"{each['rows']:,}",
-            written("", each["rows"] / total),
+            format_metric("", each["rows"] / total),
         )
         for each in run.rewards["faults"]
     ]
@@ -286,3 +311,93 @@ def _side_by_side(run: Run) -> list[Item]:
 def _said(row: Mapping[str, Any]) -> tuple[str, str]:
     verdict = "right" if row["correct"] else "unparsed" if row["parsed"] is False else "wrong"
     return str(row["answer"] if row["answer"] is not None else row["fault"] or "–"), verdict
+
+
+def rewards(runs: Sequence[Run]) -> Section:
+    """What completions earned: totals and parts, and how often each value occurs."""
+    items: list[Item] = []
+    for run in runs:
+        if run.rewards is not None:
+            items += [
+                *_summary(run.name, run.rewards),
+                *_histograms(run.name, run.rewards["histograms"], run.rewards["rows"]),
+            ]
+        elif run.scores is not None and "total" in run.scores.values:
+            items += _histograms(run.name, _counted(run.scores), len(run.scores.keys))
+    return Section("Rewards", tuple(items))
+
+
+def _summary(name: str, found: Mapping[str, Any]) -> list[Item]:
+    figures = (
+        Figure("mean total", _number("total", found["total"])),
+        Figure("accuracy", _number("accuracy", found["accuracy"], " %"), "all right and no more"),
+        Figure(
+            "parse rate", _number("parse_rate", {"value": found["parse_rate"]}, " %"), "the form is as it should be"
+        ),
+        Figure("unit", _number("unit", {"value": found["unit"]}), "share of the best reward, from 0"),
+    )
+    parts = {**found["parts"], "total": found["total"]["value"]}
+    rows: tuple[tuple[Cell, ...], ...] = tuple(
+        (part, Number(f"{mean:+.3f}".replace("-", "−"), value=mean)) for part, mean in parts.items()
+    )
+    return [
+        Figures(figures, f"{name}, {found['rows']:,} rows", found["signature"]),
+        Grid(f"{name}: mean of each part", ("part", "mean"), rows),
+    ]
+
+
+def _number(metric: str, found: Mapping[str, Any], sign: str = "") -> Number:
+    value, low, high = found["value"], found.get("low"), found.get("high")
+    bounds = format_range(metric, low, high)
+    return Number(f"{format_metric(metric, value)}{sign}", bounds and f"{bounds}{sign}", value, low, high)
+
+
+def _counted(scores: RowScores) -> dict[str, list[tuple[float, int]]]:
+    """Return how often each value of the total and of each part occurs."""
+    columns = {"total": scores.values["total"]}
+    columns |= {name[6:]: values for name, values in scores.values.items() if name.startswith("parts/")}
+    return {name: sorted(Counter(np.round(values, 6).tolist()).items()) for name, values in columns.items()}
+
+
+def _histograms(name: str, counts: Mapping[str, Sequence[Sequence[float]]], rows: int) -> list[Histogram]:
+    return [
+        Histogram(f"{name}: {part}", tuple((float(value), int(count)) for value, count in pairs), f"{rows:,} rows")
+        for part, pairs in counts.items()
+        if pairs and part != "unit"  # which is no part
+    ]
+
+
+def training(runs: Sequence[Run]) -> Section:
+    """Response length and rewards over the steps of training runs."""
+    logged = [(run.name, run.training) for run in runs if run.training is not None]
+    if not logged:
+        return Section("Training", ())
+    lengths = tuple(_line(name, found.steps, found.lengths) for name, found in logged)
+    total = sum(found.completions for _, found in logged)
+    charts: list[Item] = [
+        Lines(
+            "Response length over training",
+            "step",
+            lengths,
+            f"Characters: mean, and the 10th to 90th percentile; {total:,} completions.",
+        )
+    ]
+    for column in dict.fromkeys(column for _, found in logged for column in found.rewards):
+        curves = [_reward_line(name, found, column) for name, found in logged if column in found.rewards]
+        charts.append(Lines(f"{column} over training", "step", tuple(curves), "Mean of each step's completions."))
+    return Section("Training", tuple(charts))
+
+
+def _line(name: str, steps: Sequence[int], spreads: Sequence[Spread]) -> Line:
+    return Line(
+        name,
+        tuple(map(float, steps)),
+        tuple(each.mean for each in spreads),
+        tuple(each.low for each in spreads),
+        tuple(each.high for each in spreads),
+    )
+
+
+def _reward_line(name: str, found: Training, column: str) -> Line:
+    points = found.rewards[column]
+    return Line(name, tuple(map(float, points)), tuple(each.mean for each in points.values()))

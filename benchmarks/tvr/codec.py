@@ -26,7 +26,7 @@ from parsers.values import Records
 from rewards.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable, Sequence
+    from collections.abc import Hashable, Iterable, Sequence
 
     import numpy.typing as npt
 
@@ -42,23 +42,23 @@ _KIND_COLUMNS: Final = np.array([*_KINDS, (ABSENT,) * POSITION], dtype=np.int8) 
 
 def encode_scene(objects: Sequence[Mapping[str, Any]]) -> State:
     """Encode one scene, see `encode_scenes`; arrays have the shapes ``(10, 4)`` and ``(10, 2)``."""
-    batch = encode_scenes([objects])
+    try:
+        batch = encode_scenes([objects])
+    except DataError as error:
+        raise DataError(f"scene 0: {error.args[0]}") from None
     return State(batch.attributes[0], batch.positions[0])
 
 
-def encode_scenes(
-    scenes: Sequence[Sequence[Mapping[str, Any]]],
-    *,
-    where: Callable[[int], str] = "scene {}: objects".format,
-) -> State:
+def encode_scenes(scenes: Sequence[Sequence[Mapping[str, Any]]], *, name: str = "objects") -> State:
     """Encode scenes as TRANCE writes them: lists of objects ``{color, shape, size, material, position}``.
 
     Args:
         scenes: 1 to 10 objects each; a shorter scene is filled with absent ones.
-        where: how an error names the list of objects of scene number ``i``.
+        name: how an error names a list of objects.
 
     Raises:
-        DataError: an unknown value, a position that is not two integers, no or too many objects.
+        DataError: an unknown value, a position that is not two integers, no or too many objects; its ``row`` is the
+            number of the scene.
     """
     try:
         sizes = [len(scene) for scene in scenes]
@@ -67,11 +67,11 @@ def encode_scenes(
         places = [item["position"] for item in flat]
         numbers = np.array(places).reshape(-1, 2)  # ragged or foreign: an error here
     except (TypeError, ValueError, KeyError, IndexError, OverflowError):
-        raise _scene_error(scenes, where) from None
+        raise _scene_error(scenes, name) from None
     counts = np.array(sizes, dtype=np.int64)
     right = numbers.dtype.kind in "biuf" and len(numbers) == len(flat) and bool((np.abs(numbers) < _FAR).all())
     if not right or (numbers != np.rint(numbers)).any() or ((counts < 1) | (counts > N_OBJECTS)).any():
-        raise _scene_error(scenes, where)
+        raise _scene_error(scenes, name)
     filled = np.arange(N_OBJECTS) < counts[:, None]
     codes = np.full(filled.shape, len(_KINDS))
     codes[filled] = kinds
@@ -91,15 +91,15 @@ def decode_scene(state: State) -> list[dict[str, Any]]:
     ]
 
 
-def _scene_error(scenes: Iterable[Any], where: Callable[[int], str]) -> DataError:
+def _scene_error(scenes: Iterable[Any], name: str) -> DataError:
     """Find the first fault of scenes that could not be encoded. Slow; runs once, before the error."""
     for row, scene in enumerate(scenes):
         if isinstance(scene, str) or not hasattr(scene, "__len__") or not 1 <= len(scene) <= N_OBJECTS:
-            return DataError(f"{where(row)} is not a list of 1 to {N_OBJECTS} objects")
+            return DataError(f"{name} is not a list of 1 to {N_OBJECTS} objects", row=row)
         for place, item in enumerate(scene):
             fault = _object_fault(item)
             if fault is not None:
-                return DataError(f"{where(row)}[{place}]{fault}")
+                return DataError(f"{name}[{place}]{fault}", row=row)
     return DataError("the scenes are not lists of objects")
 
 

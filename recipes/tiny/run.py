@@ -22,9 +22,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Column, Table
 from rich.text import Text
 
-from recipes.tiny.report import write_report
+from recipes.tiny.report import pictures, spark, write_report
 from recipes.tiny.study import gain, history, judge, prepare, read_recipe, star, with_steps
-from recipes.tiny.terminal import pictures, spark
 from rewards.errors import ConfigError
 from trainers.rows import load_rows
 

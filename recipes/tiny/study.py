@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 import yaml
 
-from recipes.tiny.parts import Sizes, build
-from recipes.tiny.rows import dataset
-from recipes.tiny.world import World
+from recipes.tiny.model import Sizes, build
+from recipes.tiny.world import World, dataset
 from rewards.errors import ConfigError
 from rewards.score import score_batch
 from trainers.data.workers import worker_pool

@@ -1,4 +1,4 @@
-"""Small TVR scenes for models that learn from nothing: a few objects in a row, near cameras, no text about them.
+"""Small TVR scenes for models that learn from nothing, and their rows: a few objects in a row, near cameras, no text.
 
 Objects are numbered from left to right in the first picture. What a scene shows is only in its two pictures. Scenes
 whose combination of attributes before and after hashes to the held-out tenth are never trained on.
@@ -7,11 +7,13 @@ whose combination of attributes before and after hashes to the held-out tenth ar
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
 from zlib import crc32
 
 import numpy as np
 
+from benchmarks.tvr.codec import decode_scene
 from benchmarks.tvr.world import (
     ABSENT,
     ATTRIBUTES,
@@ -24,13 +26,15 @@ from benchmarks.tvr.world import (
     State,
     apply,
 )
+from recipes.tiny.model import CHANGED, SAME
 from rewards.errors import ConfigError
-from trainers.data.bodies import bodies_of
-from trainers.data.cameras import Stage, frame_at, nominal_stage, project
-from trainers.data.records import Change, Scene
+from trainers.scenes.cameras import Stage, frame_at, nominal_stage, project
+from trainers.scenes.render import Picture, raycast_batch
+from trainers.scenes.solids import bodies_of
+from trainers.scenes.tvr import Change, Scene, targets
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     import numpy.typing as npt
 
@@ -38,6 +42,8 @@ USUAL: Final = {"color": "gray", "shape": "cube", "size": "large", "material": "
 """What an attribute is that does not vary in a world."""
 
 HELD_OUT: Final = 10  # one combination in so many
+QUESTION: Final = "changed?"
+BATCH: Final = 32  # scenes drawn at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,3 +165,112 @@ def _changes(world: World, rng: np.random.Generator, initial: State, count: int)
         value = values[(old + int(rng.integers(1, len(values)))) % len(values)]
         changes.append(Change(index, PAIR_CODE[name, value], None, (value,)))
     return tuple(changes)
+
+
+# --- rows: two pictures, the question, a demonstration with a chain of thought, the target --------------------------
+
+
+def demonstration(scene: Scene, attributes: Sequence[str]) -> str:
+    """Return what a model should write: each attribute of each object before, after, and whether it changed; an answer.
+
+    The verdict beside each pair of values is what makes the comparison learnable: without it, models of this size see
+    everything rightly and go on guessing which object a new color belongs to.
+
+    >>> demonstration(next(scenes(World(), 1)), ("color", "shape"))  # doctest: +ELLIPSIS
+    '<think> 0 ... same ... changed ...</think><answer> ...</answer>'
+    """
+    before, after = decode_scene(scene.initial), decode_scene(scene.final)
+    seen = []
+    for index, (old, new) in enumerate(zip(before, after, strict=True)):
+        seen.append(str(index))
+        for name in attributes:
+            seen += [old[name], new[name], SAME if old[name] == new[name] else CHANGED]
+    return f"<think> {' '.join(seen)}</think><answer> {target(scene)}</answer>"
+
+
+def target(scene: Scene) -> str:
+    """Return the canonical answer."""
+    return ", ".join(map(str, targets(scene)))
+
+
+def row(scene: Scene, view: str, world: World, pictures: list[Any], *, name: str) -> dict[str, Any]:
+    """Return one row; ``pictures`` are PIL images of before and after."""
+    return {
+        "id": f"{name}-{scene.idx}-{view}",
+        "view": view,
+        "images": pictures,
+        "prompt": [{"role": "user", "content": QUESTION}],
+        "completion": [{"role": "assistant", "content": demonstration(scene, world.attributes)}],
+        "target": target(scene),
+    }
+
+
+def rows(
+    world: World,
+    views: Sequence[str],
+    seed: int,
+    *,
+    part: int = 0,
+    held_out: bool = False,
+    name: str = "tiny",
+    device: str = "cpu",
+    compiled: bool = False,
+) -> Iterator[dict[str, Any]]:
+    """Yield rows without end, drawn in batches; scene ``i`` is seen from view ``i mod len(views)``."""
+    from PIL import Image
+
+    stream = scenes(world, seed, part=part, held_out=held_out)
+    while True:
+        batch = list(islice(stream, BATCH))
+        turned = [views[scene.idx % len(views)] for scene in batch]
+        wanted = [Picture(scene, "center") for scene in batch]
+        wanted += [Picture(scene, view, final=True) for scene, view in zip(batch, turned, strict=True)]
+        pixels = raycast_batch(wanted, world.side, device=device, samples=1, compiled=compiled).cpu().numpy()
+        for at, (scene, view) in enumerate(zip(batch, turned, strict=True)):
+            pictures = [Image.fromarray(pixels[at]), Image.fromarray(pixels[at + len(batch)])]
+            yield row(scene, view, world, pictures, name=f"{name}-{part}")
+
+
+def dataset(world: World, views: Sequence[str], seed: int, count: int, **options: Any) -> Any:
+    """Return ``count`` rows as a Hugging Face data set."""
+    from datasets import Dataset
+
+    found = list(islice(rows(world, views, seed, **options), count))
+    columns = {key: [each[key] for each in found] for key in found[0]}
+    return Dataset.from_dict(columns, features=_features())
+
+
+def _features() -> Any:
+    from datasets import Features, Image, List, Value
+
+    texts = {name: Value("string") for name in ("id", "view", "target")}
+    message = List({"role": Value("string"), "content": Value("string")})
+    return Features({**texts, "images": List(Image()), "prompt": message, "completion": message})
+
+
+def stream(
+    *,
+    world: dict[str, Any] | None = None,
+    views: Sequence[str] = ("center",),
+    seed: int = 0,
+    device: str | None = None,
+    compiled: bool | None = None,
+) -> Any:
+    """Return an endless data set whose scenes are drawn while training, on a GPU where there is one.
+
+    For ``dataset_name: recipes.tiny.world:stream`` in a recipe; ``dataset_arguments`` are the arguments.
+    """
+    import torch
+    from datasets import IterableDataset
+
+    gpu = torch.cuda.is_available()
+    options = {
+        "device": device or ("cuda" if gpu else "cpu"),
+        "compiled": gpu if compiled is None else compiled,
+    }
+    lists: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in (world or {}).items()
+    }
+    arguments = {"world": World(**lists), "views": tuple(views), "seed": seed, **options}
+    # without features: with them each picture would be packed as PNG and unpacked again
+    return IterableDataset.from_generator(rows, gen_kwargs=arguments)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from parsers.formats import LARGEST
-from rewards.questions import QuestionSpec
-from rewards.spec import TieredSpec
+from rewards.spec import QuestionSpec, TieredSpec
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

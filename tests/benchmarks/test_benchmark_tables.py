@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.statistics import bootstrap_interval, standard_error
-from benchmarks.statistics import sample as summed
+from benchmarks.statistics import sum_clusters as summed
 from benchmarks.tables import Cell, Measure, average, cross, macro, masks
 
 rows = st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 10)), min_size=1, max_size=40)

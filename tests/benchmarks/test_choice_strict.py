@@ -3,13 +3,11 @@ from choice_golden import rows
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.answer_section import answer_section
-from benchmarks.mindcube import official as mindcube_official
-from benchmarks.mindcube import strict as mindcube
-from benchmarks.mmsi import strict as mmsi
-from benchmarks.sparbench import strict as sparbench
-from benchmarks.sparbench.moves import parse_moves, score_moves
-from benchmarks.sparbench.tasks import AXES, TASKS
+from benchmarks.mindcube import scoring as mindcube
+from benchmarks.mmsi import scoring as mmsi
+from benchmarks.spar import scoring as sparbench
+from benchmarks.spar.scoring import AXES, TASKS, parse_moves, score_moves
+from benchmarks.strict import answer_section
 from rewards.errors import DataError
 
 VCI = "view_change_infer"
@@ -36,11 +34,11 @@ UNPARSED = {"answer": None, "parsed": False, "correct": False, "score": 0.0}
 
 
 def choose(response, truth="B", **columns):
-    return mindcube.score_row({"response": response, "gt_answer": truth, **columns})
+    return mindcube.score_strict({"response": response, "gt_answer": truth, **columns})
 
 
 def spar(prediction, answer, task="depth_prediction_oc"):
-    return sparbench.score_row({"task": task, "prediction": prediction, "answer": answer})
+    return sparbench.score_strict({"task": task, "prediction": prediction, "answer": answer})
 
 
 # The answer section
@@ -91,7 +89,7 @@ def test_letters(response, answer, correct):
     scored = choose(response)
     assert (scored["answer"], scored["correct"], scored["score"]) == (answer, correct, float(correct))
     assert scored["parsed"] is (answer is not None)
-    assert mmsi.score_row({"response": response, "answer": "B"}) == scored
+    assert mmsi.score_strict({"response": response, "answer": "B"}) == scored
     assert spar(response, "B", "position_matching") == scored
 
 
@@ -111,7 +109,7 @@ def test_yes_and_no_are_answers_of_spar():
     [
         lambda: choose("B", ""),
         lambda: choose("B", "left of it"),
-        lambda: mmsi.score_row({"response": "B", "answer": "?"}),
+        lambda: mmsi.score_strict({"response": "B", "answer": "?"}),
         lambda: spar("1", "1,5"),
         lambda: spar("move_up:1", "up", VCI),
     ],
@@ -215,7 +213,7 @@ def test_only_the_true_moves_earn_everything(said, true):
 
 @given(COMPLETIONS)
 def test_nothing_unparsed_is_right_and_nothing_raises(completion):
-    scores = [choose(completion), mmsi.score_row({"response": completion, "answer": "A"})]
+    scores = [choose(completion), mmsi.score_strict({"response": completion, "answer": "A"})]
     scores += [
         spar(completion, "move_up:1" if task == VCI else "1.5" if "prediction" in task else "A", task) for task in TASKS
     ]
@@ -233,5 +231,5 @@ def test_the_reasoning_decides_nothing():
         {**row, "response": f"<think>It is D. No, A. It is E</think><answer>{row['gt_answer']}</answer>"}
         for row in rows("mindcube")[:300]
     ]
-    assert all(mindcube.score_row(row)["correct"] for row in distracted)
-    assert {mindcube_official.score_row(row)["extracted"] for row in distracted} == {"A"}
+    assert all(mindcube.score_strict(row)["correct"] for row in distracted)
+    assert {mindcube.score_official(row)["extracted"] for row in distracted} == {"A"}

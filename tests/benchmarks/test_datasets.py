@@ -12,11 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from benchmarks.datasets import load
-from benchmarks.datasets.files import json_lines
-from benchmarks.datasets.marks import Mark, draw, marked_names, marks_of
-from benchmarks.datasets.mindcube_references import from_map, from_meta
-from benchmarks.datasets.options import read_options
+from benchmarks.datasets import json_lines, load, read_options
+from benchmarks.mindcube.references import from_map, from_meta
+from benchmarks.spar.marks import Mark, draw, marked_names, marks_of
 from rewards.errors import ConfigError, DataError
 
 DATA = Path(__file__).parents[1] / "golden" / "datasets"

@@ -3,8 +3,8 @@ from choice_golden import aggregate, agrees, disagreements, rows, scored
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.mindcube import official
-from benchmarks.mindcube.settings import SETTINGS, setting_of
+from benchmarks.mindcube import scoring
+from benchmarks.mindcube.scoring import SETTINGS, setting_of
 from rewards.errors import DataError
 
 PIECES = st.sampled_from(
@@ -18,11 +18,11 @@ RESPONSES = st.one_of(st.text(), st.lists(PIECES, max_size=12).map("".join))
 
 def test_every_golden_row_agrees():
     assert len(rows("mindcube")) == 1500
-    assert disagreements("mindcube", official.score_row) == []
+    assert disagreements("mindcube", scoring.score_official) == []
 
 
 def test_the_golden_aggregate_agrees():
-    assert agrees(official.aggregate(scored("mindcube", official.score_row)), aggregate("mindcube"))
+    assert agrees(scoring.aggregate(scored("mindcube", scoring.score_official)), aggregate("mindcube"))
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_the_golden_aggregate_agrees():
     ],
 )
 def test_quirks_of_the_letter_search(text, letter):
-    assert official.extract_answer(text) == letter
+    assert scoring.extract_answer(text) == letter
 
 
 @pytest.mark.parametrize(
@@ -64,42 +64,42 @@ def test_quirks_of_the_letter_search(text, letter):
     ],
 )
 def test_settings_from_ids(item_id, setting, lmms):
-    assert (setting_of(item_id), official.lmms_type(item_id)) == (setting, lmms)
+    assert (setting_of(item_id), scoring.lmms_type(item_id)) == (setting, lmms)
 
 
 def test_lmms_strips_before_it_searches():
     row = {"id": "among_1", "response": '  A\n"B"', "gt_answer": "A"}
-    assert official.score_row(row)["extracted"] == "B"
-    assert official.score_row(row)["lmms_extracted"] == "A"
+    assert scoring.score_official(row)["extracted"] == "B"
+    assert scoring.score_official(row)["lmms_extracted"] == "A"
 
 
 def test_rows_without_a_true_answer_count_only_in_the_unfiltered_total():
     row = {"id": "among_1", "response": "A.", "gt_answer": ""}
-    table = official.aggregate([{**row, **official.score_row(row)}])["official_basic"]
+    table = scoring.aggregate([{**row, **scoring.score_official(row)}])["official_basic"]
     assert (table["total"], table["unfiltered_total"], table["settings"]["among"]["total"]) == (0, 1, 0)
 
 
 def test_translation_is_outside_the_overall_number():
     raw = [{"id": f"{name}_1", "response": "A.", "gt_answer": "A"} for name in SETTINGS]
-    table = official.aggregate([{**row, **official.score_row(row)} for row in raw])["official_basic"]
+    table = scoring.aggregate([{**row, **scoring.score_official(row)} for row in raw])["official_basic"]
     assert (table["total"], table["unfiltered_total"], table["settings"]["translation"]["total"]) == (3, 4, 1)
 
 
 def test_nothing_to_aggregate_is_zero_not_nan():
-    assert official.aggregate([])["lmms"]["overall"] == 0.0
+    assert scoring.aggregate([])["lmms"]["overall"] == 0.0
 
 
 def test_a_missing_column_is_named():
     with pytest.raises(DataError, match="'gt_answer' is missing; the row has 'id', 'response'"):
-        official.score_row({"id": "x", "response": "A"})
+        scoring.score_official({"id": "x", "response": "A"})
 
 
 @given(RESPONSES)
 def test_any_text_gives_a_letter_of_the_text_or_none(text):
-    letter = official.extract_answer(text)
+    letter = scoring.extract_answer(text)
     assert letter is None or (letter in "ABCDE" and letter in text)
 
 
 @pytest.mark.parametrize("text", ["{" * 10**6, "Answer " * 10**5, "A" * 10**6, "<Answer>" * 10**5, "\n" * 10**6])
 def test_a_megabyte_is_read(text):
-    assert official.extract_answer(text) in {None, "A"}
+    assert scoring.extract_answer(text) in {None, "A"}

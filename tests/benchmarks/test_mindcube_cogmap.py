@@ -6,9 +6,8 @@ from choice_golden import aggregate, agrees, disagreements, rows, scored
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.mindcube import cogmap, cogmap_table
-from benchmarks.mindcube.cogmap_format import is_valid
-from benchmarks.mindcube.cogmap_text import extract_map
+from benchmarks.mindcube import cogmap, cogmap_scoring
+from benchmarks.mindcube.cogmap import extract_map, is_valid
 from rewards.errors import DataError
 
 NAMES = st.sampled_from(["sofa", "lamp", "desk", "door", "Image 1"])
@@ -37,38 +36,38 @@ def test_every_golden_row_agrees():
     golden = rows("mindcube_cogmap")
     assert len(golden) == 600
     assert sum(row["float_noise_sensitive"] for row in golden) == 39
-    assert disagreements("mindcube_cogmap", cogmap.score_row) == []
+    assert disagreements("mindcube_cogmap", cogmap_scoring.score_official) == []
 
 
 def test_the_table_of_the_official_evaluator_agrees():
-    table = cogmap_table.aggregate(scored("mindcube_cogmap", cogmap.score_row))
+    table = cogmap_scoring.aggregate(scored("mindcube_cogmap", cogmap_scoring.score_official))
     assert agrees(table, aggregate("mindcube_cogmap"))
 
 
 def test_the_table_leaves_translation_out_and_holds_no_nan():
-    row = cogmap.score_row({"response": "{}", "grounded_cogmap": "{}"})
-    table = cogmap_table.aggregate([{"id": "translation_1", **row}])
+    row = cogmap_scoring.score_official({"response": "{}", "grounded_cogmap": "{}"})
+    table = cogmap_scoring.aggregate([{"id": "translation_1", **row}])
     assert (table["total"], table["unfiltered_total"], table["settings"]["translation"]["total"]) == (0, 1, 1)
     assert table["cogmap_similarity"]["valid_accuracy"] == 0.0
 
 
 def test_means_are_added_in_the_order_of_the_rows():
     """Added setting by setting, these eight round to 0.5813."""
-    row = cogmap.score_row({"response": json.dumps(ROOM), "grounded_cogmap": json.dumps(ROOM)})
+    row = cogmap_scoring.score_official({"response": json.dumps(ROOM), "grounded_cogmap": json.dumps(ROOM)})
     similarities = {
         "among": [0.7333333333333334, 0.0, 0.8833333333333333, 0.7666666666666666],
         "around": [0.4666666666666666, 0.41666666666666663, 0.3833333333333333, 0.9999999999999998],
     }
     order = ["among", "around", "among", "among", "among", "around", "around", "around"]
     scored = [{**row, "id": name, "overall_similarity": similarities[name].pop(0)} for name in order]
-    assert cogmap_table.aggregate(scored)["cogmap_similarity"]["avg_overall_similarity"] == 0.5812
+    assert cogmap_scoring.aggregate(scored)["cogmap_similarity"]["avg_overall_similarity"] == 0.5812
 
 
 def test_exact_integer_rotations_would_not_agree(monkeypatch):
     exact = tuple(rotation._replace(matrix=rotation.matrix.round()) for rotation in cogmap.ROTATIONS)
     monkeypatch.setattr(cogmap, "ROTATIONS", exact)
     sensitive = {row["id"] for row in rows("mindcube_cogmap") if row["float_noise_sensitive"]}
-    assert set(disagreements("mindcube_cogmap", cogmap.score_row)) == sensitive
+    assert set(disagreements("mindcube_cogmap", cogmap_scoring.score_official)) == sensitive
 
 
 ROOM = {"a": {"position": [5, 3]}, "b": {"position": [7, 5]}, "c": {"position": [5, 7]}}
@@ -172,13 +171,13 @@ def test_maps_in_text(text, found):
 
 def test_a_missing_column_is_named():
     with pytest.raises(DataError, match="'grounded_cogmap' is missing"):
-        cogmap.score_row({"response": "{}"})
+        cogmap_scoring.score_official({"response": "{}"})
 
 
 def test_the_truth_may_be_a_mapping_or_none():
     response = json.dumps(ROOM)
-    assert cogmap.score_row({"response": response, "grounded_cogmap": ROOM})["isomorphic"] is True
-    assert cogmap.score_row({"response": response, "grounded_cogmap": None})["parsable_json"] is False
+    assert cogmap_scoring.score_official({"response": response, "grounded_cogmap": ROOM})["isomorphic"] is True
+    assert cogmap_scoring.score_official({"response": response, "grounded_cogmap": None})["parsable_json"] is False
 
 
 @given(SIMPLE)

@@ -4,9 +4,8 @@ from choice_golden import aggregate, agrees, disagreements, rows, scored
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.mmsi import official
-from benchmarks.mmsi.circular import circular_measures, read_index, rotations
-from benchmarks.mmsi.types import TYPES, canonical_type
+from benchmarks.mmsi import scoring
+from benchmarks.mmsi.scoring import TYPES, canonical_type, circular_measures, read_index
 from rewards.errors import DataError
 
 PIECES = st.sampled_from(["A", "B ", "C.", "d", "F", "`", "``", "{", "}", " ", "\n", "word", "(", "é", "K"])
@@ -15,11 +14,11 @@ RESPONSES = st.one_of(st.text(), st.lists(PIECES, max_size=12).map("".join))
 
 def test_every_golden_row_agrees():
     assert len(rows("mmsi")) == 1200
-    assert disagreements("mmsi", official.score_row) == []
+    assert disagreements("mmsi", scoring.score_official) == []
 
 
 def test_the_golden_aggregate_agrees():
-    assert agrees(official.aggregate(scored("mmsi", official.score_row)), aggregate("mmsi"))
+    assert agrees(scoring.aggregate(scored("mmsi", scoring.score_official)), aggregate("mmsi"))
 
 
 def test_eleven_types_with_en_dashes():
@@ -48,36 +47,36 @@ def test_eleven_types_with_en_dashes():
     ],
 )
 def test_quirks_of_the_letter_search(text, letter, readme, lmms):
-    assert official.extract_official(text) == letter
-    assert official.extract_readme(text) == readme
-    assert official.extract_lmms(text) == lmms
+    assert scoring.extract_official(text) == letter
+    assert scoring.extract_readme(text) == readme
+    assert scoring.extract_lmms(text) == lmms
 
 
 def test_none_is_an_empty_response_and_numbers_are_text():
-    assert official.score_row({"response": None, "answer": "A"})["readme_score"] is None
-    assert official.score_row({"response": 7, "answer": "A"})["lmms_note"] == "cannot find answer"
+    assert scoring.score_official({"response": None, "answer": "A"})["readme_score"] is None
+    assert scoring.score_official({"response": 7, "answer": "A"})["lmms_note"] == "cannot find answer"
 
 
 def test_an_answer_that_is_no_text_is_an_error_of_the_file():
     with pytest.raises(DataError, match="answer must be a letter, not 3"):
-        official.score_row({"response": "A", "answer": 3})
+        scoring.score_official({"response": "A", "answer": 3})
 
 
 def test_rows_without_category_have_only_the_average():
     row = {"response": "A", "answer": "A"}
-    table = official.aggregate([{**row, **official.score_row(row)}])
+    table = scoring.aggregate([{**row, **scoring.score_official(row)}])
     assert table == {"official": {"overall": 1.0, "categories": {}}, "lmms": {"average": 1.0}}
 
 
 @given(RESPONSES)
 def test_any_text_gives_a_letter_or_none(text):
-    assert official.extract_official(text) in {None, *"ABCD"}
-    assert official.extract_lmms(text) in {None, *"ABCDEF"}
+    assert scoring.extract_official(text) in {None, *"ABCD"}
+    assert scoring.extract_lmms(text) in {None, *"ABCDEF"}
 
 
 @pytest.mark.parametrize("text", ["{" * 10**6, "`" * 10**6, "{}" * 10**5, "A b " * 10**5, "``x" * 10**5])
 def test_a_megabyte_is_read(text):
-    assert official.score_row({"response": text, "answer": "A"})["official_score"] == 0.0
+    assert scoring.score_official({"response": text, "answer": "A"})["official_score"] == 0.0
 
 
 def circular(pairs):
@@ -99,11 +98,3 @@ def test_an_index_that_is_no_number_is_named():
     assert read_index("4") == 4
     with pytest.raises(DataError, match="index 'q7' is not a whole number"):
         read_index("q7")
-
-
-@given(st.sampled_from("ABCD"))
-def test_rotations_keep_the_right_text(answer):
-    options = {"A": "north", "B": "east", "C": "south", "D": "west"}
-    turned = rotations(options, answer)
-    assert [new[letter] for new, letter in turned] == [options[answer]] * 4
-    assert sorted(letter for _, letter in turned) == list("ABCD")

@@ -3,8 +3,8 @@ from choice_golden import aggregate, agrees, disagreements, rows, scored
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.sparbench import official
-from benchmarks.sparbench.tasks import CHOICE, HIGH, LOW, MIDDLE, NUMERIC, TASKS
+from benchmarks.spar import scoring
+from benchmarks.spar.scoring import CHOICE, HIGH, LOW, MIDDLE, NUMERIC, TASKS
 from rewards.errors import DataError
 
 VCI = "view_change_infer"
@@ -33,16 +33,16 @@ PREDICTIONS = st.one_of(st.text(), st.lists(PIECES, max_size=10).map("".join))
 
 
 def score(task, prediction, answer):
-    return official.score_row({"task": task, "prediction": prediction, "answer": answer})["score"]
+    return scoring.score_official({"task": task, "prediction": prediction, "answer": answer})["score"]
 
 
 def test_every_golden_row_agrees():
     assert len(rows("spar")) == 1680
-    assert disagreements("spar", official.score_row) == []
+    assert disagreements("spar", scoring.score_official) == []
 
 
 def test_the_golden_aggregate_agrees():
-    assert agrees(official.aggregate(scored("spar", official.score_row)), aggregate("spar"))
+    assert agrees(scoring.aggregate(scored("spar", scoring.score_official)), aggregate("spar"))
 
 
 def test_twenty_tasks_in_three_levels():
@@ -98,7 +98,7 @@ def test_quirks_of_numbers(prediction, answer, single, several):
     [(1.1, 1, 0.9), (1.05, 1, 1.0), (1.5, 1, 0.1), (1.6, 1, 0.0), (0.2, 0, 0.6)],
 )
 def test_thresholds_of_the_relative_accuracy(value, truth, expected):
-    assert official.relative_accuracy(value, truth) == pytest.approx(expected)
+    assert scoring.relative_accuracy(value, truth) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_the_middle_mean_leaves_view_changes_out_but_overall_does_not():
         {"task": VCI, "prediction": "", "answer": "move_up:1"},
         {"task": "position_matching", "prediction": "A", "answer": "A"},
     ]
-    table = official.aggregate([{**row, **official.score_row(row)} for row in raw])
+    table = scoring.aggregate([{**row, **scoring.score_official(row)} for row in raw])
     output = table["official"]["output"]
     assert (output["Middle"], output["overall"], output["Low"]) == (1.0, 0.5, None)
     assert table["lmms_eval_upstream"]["output"]["low"] == 0.0
@@ -150,7 +150,7 @@ def test_any_text_scores_between_zero_and_one(task, prediction, answer):
 @given(st.floats(1e-3, 1e3), st.floats(0, 1e3), st.floats(0, 1e3))
 def test_relative_accuracy_falls_with_distance(truth, near, far):
     near, far = sorted((near, far))
-    assert official.relative_accuracy(truth + near, truth) >= official.relative_accuracy(truth + far, truth)
+    assert scoring.relative_accuracy(truth + near, truth) >= scoring.relative_accuracy(truth + far, truth)
 
 
 @pytest.mark.parametrize("text", ["1" * 10**6, "^" * 10**6, "1.5 " * 10**5, "move_up:1," * 10**5])

@@ -13,8 +13,8 @@ from benchmarks.statistics import (
     cluster_codes,
     mean_interval,
     resampled_means,
-    sample,
     standard_error,
+    sum_clusters,
 )
 
 numbers = st.floats(-1000, 1000, allow_subnormal=False)
@@ -44,7 +44,7 @@ def test_bootstrap_agrees_with_scipy(values, method, scipy_name):
 def test_bca_formula_on_given_resamples(codes):
     """With the very same resampled means, the textbook's steps one by one."""
     x = draw(30, 4)
-    means = resampled_means(sample(x, codes), 5000, 7)
+    means = resampled_means(sum_clusters(x, codes), 5000, 7)
     z0 = stats.norm.ppf(np.mean(means < x.mean()))
     left = np.array([x[codes != code].mean() for code in np.unique(codes)])
     gap = left.mean() - left
@@ -65,7 +65,7 @@ def test_clustered_bootstrap_agrees_with_brute_force(values):
     codes = np.random.default_rng(6).integers(0, 25, size=90)
     rng = np.random.default_rng(7)
     brute = [one_resample(values.astype(float), codes, rng) for _ in range(20_000)]
-    ours = resampled_means(sample(values, codes), 20_000, 8)
+    ours = resampled_means(sum_clusters(values, codes), 20_000, 8)
     assert ours.mean() == pytest.approx(np.mean(brute), abs=4 * np.std(brute) / 100)
     assert ours.std() == pytest.approx(np.std(brute), rel=0.03)
     assert np.quantile(ours, [0.025, 0.975]) == pytest.approx(np.quantile(brute, [0.025, 0.975]), rel=0.03)
@@ -76,8 +76,8 @@ def test_both_ways_to_resample_have_one_distribution():
     rng = np.random.default_rng(9)
     codes = np.repeat(np.arange(200), 2)
     values = rng.integers(0, 3, size=400).astype(float)
-    by_counts = sample(values, codes)
-    one_by_one = sample(values + rng.normal(scale=1e-6, size=400), codes)
+    by_counts = sum_clusters(values, codes)
+    one_by_one = sum_clusters(values + rng.normal(scale=1e-6, size=400), codes)
     assert len(by_counts.sums) * 8 <= 200 < len(one_by_one.sums) * 8
     a, b = (np.round(resampled_means(data, 20_000, seed), 4) for seed, data in enumerate([by_counts, one_by_one]))
     assert stats.ks_2samp(a, b).pvalue > 1e-3
@@ -108,7 +108,7 @@ def test_repeating_each_row_in_its_cluster_adds_no_knowledge(values, times):
 
 def test_cluster_robust_error_by_hand():
     # Cluster sums of residuals from the mean 2: a (1-2) + (2-2) = -1, b 3-2 = 1; c (2-2) = 0.
-    data = sample([1, 2, 3, 2], ["a", "a", "b", "c"])
+    data = sum_clusters([1, 2, 3, 2], ["a", "a", "b", "c"])
     assert standard_error(data) == pytest.approx(math.sqrt(3 / 2 * (1 + 1 + 0)) / 4)
 
 

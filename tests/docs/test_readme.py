@@ -15,7 +15,7 @@ from tests.docs.pages import HOME, read_blocks
 def test_the_grpo_run(tmp_path):
     """The README's GRPO run as it is written, but of a tiny model with random weights, and for one step."""
     pytest.importorskip("trl")
-    from recipes.tiny.parts import Sizes, build
+    from recipes.tiny.model import Sizes, build
 
     environment = os.environ | {"PYTHONPATH": str(HOME), "HF_HUB_OFFLINE": "1"}
     blocks = [block.text for block in read_blocks(HOME / "README.md")]

@@ -9,16 +9,16 @@ import pytest
 from click.testing import CliRunner
 
 from benchmarks.files.columns import ROLES
-from benchmarks.rollouts.scoring import RewardScorer
+from benchmarks.run.rewards import RewardScorer
 from parsers.completion import _FAULTS, parse_completion
 from parsers.formats import TVR as TVR_FORMAT
+from parsers.records import parse_transformations
 from parsers.references import parse_references
-from parsers.transformations import parse_transformations
 from rewards import TVR, score_completion
 from rewards.answers import infer_kind, score_answer
 from rewards.spec import PRESETS, TieredSpec, preset_spec
 from rewards.tasks import load_task
-from star_cli.main import star
+from star_cli.main import COMMANDS, star
 from star_cli.trainer_lines import TRAINERS
 from tests.docs.pages import HOME, PAGES, read_blocks, read_table
 
@@ -170,6 +170,20 @@ def test_tables_of_the_audit():
         if command not in printed:
             printed[command] = CliRunner().invoke(star, command.split(), catch_exceptions=False).stdout
         assert table in printed[command], command
+
+
+def test_the_map_of_the_house_shows_what_is_there():
+    text = (HOME / "CONTRIBUTING.md").read_text("utf-8")
+    named = [path for path in CODE.findall(text) if "/" in path and " " not in path]
+    assert len(named) > 25
+    for path in named:
+        assert (HOME / path).exists(), path
+    commands = {
+        word
+        for row in re.findall(r"^\| `star [^|]+", text, flags=re.MULTILINE)
+        for word in re.findall(r"`star (\w+)`", row)
+    }
+    assert commands == set(COMMANDS)
 
 
 def test_relative_links_lead_somewhere():

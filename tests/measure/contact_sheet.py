@@ -13,10 +13,9 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.tvr.world import COLORS, MATERIALS, SHAPES, SIZES, State
-from trainers.data.cameras import VIEWS, nominal_stage
-from trainers.data.records import Scene
-from trainers.data.render import BACKENDS, render
-from trainers.data.scenes import generate_scene
+from trainers.scenes.cameras import VIEWS, nominal_stage
+from trainers.scenes.render import BACKENDS, render
+from trainers.scenes.tvr import Scene, generate_scene
 
 SIZE = (176, 132)
 PLACES = ((-14, -15), (-15, 1), (-13, 16), (0, -17), (-1, -5), (1, 6), (0, 17), (14, -14), (15, 1), (14, 15))

@@ -47,9 +47,9 @@ def write_model(folder: Path, *, tiny: bool) -> int:
 
 def write_data(folder: Path, *, scenes: int, size: tuple[int, int]) -> None:
     """Generate TVR scenes with pictures."""
-    from trainers.data.generate import Settings, generate
+    from trainers.data.generate import GenerationSettings, generate
 
-    generate(folder, Settings(count=scenes, images="raycast", size=size, views=("center",)))
+    generate(folder, GenerationSettings(count=scenes, images="raycast", size=size, views=("center",)))
 
 
 def reward_on_text(completions: int) -> float:

@@ -22,10 +22,10 @@ from typing import TYPE_CHECKING, Any
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from benchmarks.tvr.world import ATTRIBUTES
-from trainers.data.cameras import VIEWS
-from trainers.data.render import Picture, raycast_batch, render
-from trainers.data.rows import tvr_rows
-from trainers.data.scenes import generate_scene
+from trainers.scenes.cameras import VIEWS
+from trainers.scenes.records import tvr_rows
+from trainers.scenes.render import Picture, raycast_batch, render
+from trainers.scenes.tvr import generate_scene
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,7 +77,7 @@ def images(rounds: int) -> None:
             continue
         name = backend
         if backend == "mitsuba":
-            from trainers.data.mitsuba_render import denoises, use_threads
+            from trainers.scenes.mitsuba import denoises, use_threads
 
             use_threads(1)
             name += ", denoised" if denoises() else ", not denoised"

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from benchmarks.files.rows import read_chunks
+from benchmarks.files.sources import read_chunks
 from tests.measure.prediction_rows import make_rows, write_rows
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def decoders(path: Path) -> dict[str, Callable[[], Any]]:
 def ours(completions: list[str], targets: list[Any]) -> dict[str, Callable[[], Any]]:
     """Return our parser, and our reward on batches."""
     from parsers.completion import parse_completion
-    from parsers.transformations import parse_transformations
+    from parsers.records import parse_transformations
     from rewards import format_reward, tvr_reward
 
     def parse() -> None:

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from parsers.completion import parse_completion
-from parsers.transformations import parse_transformations
+from parsers.records import parse_transformations
 from tests.measure.prediction_rows import GOOD_ANSWER, GOOD_TAGS, GROUP, make_rows
 
 

@@ -9,14 +9,14 @@ import pytest
 from lark import Transformer
 from lark.exceptions import UnexpectedInput
 
-from parsers.grammars import Namer, build, error_offset, terminals
+from parsers.grammars import FaultTable, build, error_offset, terminals
 
 ABC = '\nabc: A B? C\nA: "a"\nB: "b"\nC: "c"\n'
 
 
 def grammar():
     """A grammar of its own, in place of the file's rules."""
-    return build("pieces", "abc", more=ABC)
+    return build("items", "abc", more=ABC)
 
 
 def error(lark, text):
@@ -47,7 +47,7 @@ def test_a_transformer_is_applied_while_parsing():
         def abc(self, children):
             return len(children)
 
-    assert build("pieces", "abc", more=ABC, transformer=Count()).parse("abc") == 3
+    assert build("items", "abc", more=ABC, transformer=Count()).parse("abc") == 3
 
 
 def test_terminals_are_patterns():
@@ -59,11 +59,11 @@ def test_terminals_are_patterns():
 
 def test_errors_are_named_by_state_and_token_then_by_state():
     lark = grammar()
-    namer = Namer(
+    faults = FaultTable(
         lark, {"b first": ["b"], "no start": ["c", ""], "no end": ["a", "aa"], "more": ["acc"], "twice": ["abb"]}
     )
     names = {
-        text: namer.code(error(lark, text))
+        text: faults.code(error(lark, text))
         for text in ("b", "c", "", "x", "a", "aa", "ax", "acc", "acb", "abb", "ab", "abx")
     }
     assert names == {
@@ -84,18 +84,18 @@ def test_errors_are_named_by_state_and_token_then_by_state():
 
 def test_the_first_example_of_a_place_names_it():
     lark = grammar()
-    assert Namer(lark, {"one": ["b"], "two": ["b", "c"]}).code(error(lark, "b")) == "one"
-    assert Namer(lark, {"one": ["b"], "two": ["b", "c"]}).code(error(lark, "c")) == "two"
+    assert FaultTable(lark, {"one": ["b"], "two": ["b", "c"]}).code(error(lark, "b")) == "one"
+    assert FaultTable(lark, {"one": ["b"], "two": ["b", "c"]}).code(error(lark, "c")) == "two"
 
 
 def test_an_error_without_example_is_malformed():
     lark = grammar()
-    assert Namer(lark, {"start": ["b"]}).code(error(lark, "ab")) == "malformed"
+    assert FaultTable(lark, {"start": ["b"]}).code(error(lark, "ab")) == "malformed"
 
 
 def test_an_example_must_be_a_fault():
     with pytest.raises(AssertionError, match=r"^'ac' is meant as an example of a fault, but it parses$"):
-        Namer(grammar(), {"fault": ["b", "ac"]})
+        FaultTable(grammar(), {"fault": ["b", "ac"]})
 
 
 @pytest.mark.parametrize(

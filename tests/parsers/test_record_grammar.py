@@ -5,8 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parsers.formats import LARGEST, TVR, Field, RecordFormat
-from parsers.record_grammar import record_grammar
-from parsers.records import parse_record, parse_records
+from parsers.records import parse_record, parse_records, record_grammar
 from parsers.values import Fault
 from tests.case_names import plain
 from tests.strategies import hostile_answers

@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 
 from parsers import records as module
 from parsers.formats import TRANCE, TVR
-from parsers.record_grammar import record_grammar
-from parsers.records import MAX_ANSWER, parse_record, parse_records
+from parsers.records import MAX_ANSWER, parse_record, parse_records, record_grammar
 from parsers.values import Fault, Records, Transformation
 from tests.oracles.answers import read_piece, split
 from tests.strategies import FORMATS, answers, hostile_answers, records, vocabularies, written

@@ -9,8 +9,7 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from parsers import references as module
-from parsers.references import MAX_REASONING, References, parse_references
-from parsers.relations import inverse, normalise_name, normalise_relation
+from parsers.references import MAX_REASONING, References, inverse, normalise_name, normalise_relation, parse_references
 from parsers.values import Fault, Relation
 from tests.case_names import plain
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from parsers.relations import VIEWER, cells, inverse, normalise_name, normalise_relation
+from parsers.references import VIEWER, cells, inverse, normalise_name, normalise_relation
 from parsers.values import Relation
 
 NAMES = {

@@ -2,8 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parsers.references import MAX_REASONING, parse_references
-from parsers.steps import Steps, parse_steps
+from parsers.references import MAX_REASONING, Steps, parse_references, parse_steps
 from tests.case_names import plain
 
 VIEW = "View 1: [sofa, ball, left]"

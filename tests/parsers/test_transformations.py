@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 
 import parsers
 from parsers.formats import TRANCE, TVR
-from parsers.records import parse_records
-from parsers.transformations import parse_transformations
+from parsers.records import parse_records, parse_transformations
 from parsers.values import Transformation
 from tests.strategies import FORMATS, hostile_answers, records
 

@@ -3,9 +3,10 @@
 import pytest
 from hypothesis import given
 
-from rewards.assignment import count_by_assignment
+from rewards import TVR
 from rewards.errors import ConfigError
-from rewards.spec import TVR, TieredSpec
+from rewards.spec import TieredSpec
+from rewards.tiered import count_by_assignment
 from tests.oracles import tiered as oracle
 from tests.strategies import predictions, specs, targets
 

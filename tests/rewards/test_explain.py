@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from parsers.values import Completion, Fault, Records
 from rewards import TVR, ConfigError, DataError, TieredSpec, score_completion
-from rewards.explain import explain_completion, explain_reading
-from rewards.score import Reading
+from rewards.explain import explain_completion, explain_parsed
+from rewards.score import ParsedBatch
 from rewards.spec import PRESETS, preset_spec
 
 GRAPH = TieredSpec(  # not a chain: neither of (source, target) and (source, label) is within the other
@@ -63,8 +63,8 @@ def graph_specs(draw):
 
 def explain(spec, predictions, truth, broken=0):
     faults = tuple(Fault("not_a_record", "nonsense", at) for at in range(broken))
-    reading = Reading([Completion("", "")], [Records(tuple(predictions), faults)])
-    return explain_reading(reading, tuple(truth), spec)
+    reading = ParsedBatch([Completion("", "")], [Records(tuple(predictions), faults)])
+    return explain_parsed(reading, tuple(truth), spec)
 
 
 @given(spec=tvr_specs() | graph_specs(), predictions=predicted, truth=true, broken=invalid)

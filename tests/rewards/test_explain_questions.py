@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rewards import ConfigError, score_completion
-from rewards.explain_questions import explain_question
+from rewards.explain import explain_question
 
 names = st.sampled_from(["sofa", "ball", "lamp", "door", "the camera", "me"])
 triplet = st.tuples(names, names, st.sampled_from(["left", "behind", "near"])).map(lambda t: f"[{', '.join(t)}]")

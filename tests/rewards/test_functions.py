@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import rewards
 from parsers import records
-from parsers.record_grammar import record_grammar
+from parsers.records import record_grammar
 from rewards import (
     ConfigError,
     DataError,
@@ -75,7 +75,9 @@ def test_names_and_pickles(function):
     assert getattr(rewards, function.__name__) is function
     assert pickle.loads(pickle.dumps(function)) is function
     assert function.__doc__.splitlines()[0].endswith(".")
-    assert list(inspect.signature(function).parameters) == ["completions", "columns"]
+    settings = ["target", "preset", "mode", "think_prefilled", "overrides"]
+    settings = ["think_prefilled"] if function is format_reward else settings
+    assert list(inspect.signature(function).parameters) == ["completions", *settings, "columns"]
 
 
 @given(ROWS)
@@ -252,6 +254,14 @@ def test_options_of_the_spec_are_keywords_too():
     assert multiview_reward([SEEN], target=["B"], references=[[["sofa"]]], answer_weight=2) == [
         pytest.approx(2 + 2 / 3)
     ]
+
+
+def test_tiers_and_their_table_are_settings():
+    tiers = {("index", "attribute", "value"): 5.0, ("value",): 2.0}
+    other = GOOD.format("3.color.cyan")
+    assert tvr_reward([other], target=GOLD, tiers=tiers, table=()) == [2.0]
+    assert tvr_reward([other], target=GOLD, tiers=tiers, table=tuple(tiers)) == [2.0]
+    assert tvr_reward([RIGHT], target=GOLD, table=["mine"], tiers=["my own"], scale=["x"]) == [6.0]
 
 
 def test_columns_of_questions():

@@ -7,8 +7,8 @@ from parsers.completion import parse_completion
 from parsers.values import Completion
 from rewards.answers import AnswerScore
 from rewards.errors import ConfigError, DataError
-from rewards.question_score import grade_answer, grade_references, score_questions
-from rewards.questions import QuestionSpec
+from rewards.score import grade_answer, grade_references, score_questions
+from rewards.spec import QuestionSpec
 
 SAID = "View 1: [sofa, ball, left]"
 # Completion, true answer, true references; then what it earns: answer, reference, correct, unit, read, fault, number.

@@ -5,7 +5,7 @@ import pickle
 import pytest
 
 from rewards.errors import ConfigError
-from rewards.questions import QuestionSpec
+from rewards.spec import QuestionSpec
 
 WEIGHTS = ("answer_weight", "reference_weight", "format_weight", "relation_weight")
 

@@ -14,10 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import rewards
-from rewards import ConfigError, DataError, TieredSpec, score_batch, score_completion
-from rewards.score import answer_text, read_envelopes, resolve
-from rewards.scores import add_up
-from rewards.spec import PRESETS, TVR, preset_spec
+from rewards import TVR, ConfigError, DataError, TieredSpec, score_batch, score_completion
+from rewards.score import add_up, answer_text, parse_completions, resolve, wrong_targets
+from rewards.spec import PRESETS, preset_spec
 from rewards.tasks import load_task
 from rewards.tiered import SMALL_BATCH
 from tests.oracles import tiered as oracle
@@ -329,6 +328,27 @@ def test_errors_are_value_errors():
     assert issubclass(ConfigError, ValueError)
     assert str(DataError("x")) == "x"
     assert (DataError("x").row, str(DataError("x", row=0))) == (None, "row 0: x")
+    assert (DataError("x", row=0).message, DataError("x").message) == ("x", "x")
+
+
+def test_wrong_targets_of_every_kind_of_task():
+    """One place finds them, and says what scoring would raise at that row."""
+    records = ["2.color.cyan", "2.color.cyna", None, [(2, "color", "cyan")]]
+    answers = {
+        "targets": ["B", "E", "A", "B"],
+        "options": [["left", "right"]] * 4,
+        "references": [[["sofa"]], None, "{", [["a"]]],
+        "relations": [None, None, None, {"1": [["a", "b"]]}],
+    }
+    for task, columns in (("tvr", {"targets": records}), ("multiview", answers)):
+        found = wrong_targets(load_task(task), **columns)
+        for row in range(4):
+            one = {name: column[row : row + 1] for name, column in columns.items()}
+            try:
+                score_batch(["x"], one.pop("targets"), task=task, **one)
+            except DataError as error:
+                assert found.pop(row) == error.message
+        assert found == {}
 
 
 def test_resolve():
@@ -377,7 +397,7 @@ def test_answers_as_people_write_them():
 
 
 def test_envelopes_are_read_in_order():
-    read = read_envelopes([GOOD, {"content": "a</think><answer>b</answer>"}], mode="strict", think_prefilled=False)
+    read = parse_completions([GOOD, {"content": "a</think><answer>b</answer>"}], mode="strict", think_prefilled=False)
     assert [each.answer for each in read] == ["{}", None]
 
 

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rewards.errors import ConfigError
-from rewards.spec import PRESETS, TVR, TieredSpec, nearest, preset_spec
+from rewards import TVR
+from rewards.errors import ConfigError, nearest
+from rewards.spec import PRESETS, TieredSpec, preset_spec
 from tests.strategies import specs
 
 FULL, PAIR, INDEX = ("index", "attribute", "value"), ("index", "attribute"), ("index",)

@@ -1,20 +1,23 @@
 """Declarations: the package's own, and each mistake in a user's."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from parsers.formats import TRANCE, TVR
 from parsers.values import Transformation
+from rewards import TVR as SPEC
 from rewards import score_completion
 from rewards.errors import ConfigError, DataError
-from rewards.questions import QuestionSpec
-from rewards.spec import TVR as SPEC
-from rewards.spec import TieredSpec
+from rewards.spec import QuestionSpec, TieredSpec
 from rewards.tasks import load_task, task_names
-from rewards.tasks.check import failed_cases
-from rewards.tasks.prompts import fill_prompt, prompt_columns
-from rewards.tasks.records import check_format
+from rewards.tasks.cases import failed_cases
+from rewards.tasks.load import HERE
+from rewards.tasks.prompt_template import fill_prompt, prompt_columns
+from rewards.tasks.task_file import check_task_file, format_error
+from rewards.yaml_files import read_yaml
 
 GRAPH = """\
 name: graph
@@ -57,15 +60,14 @@ def test_each_task_of_the_package_passes_its_cases(name):
     assert task.name == name
     assert task.about
     assert prompt_columns(task.prompt)
-    if task.record_format is not None:
-        check_format(task.record_format)
+    check_task_file(read_yaml(HERE / f"{name}.yaml"))
 
 
 @pytest.mark.parametrize(("name", "record_format"), [("tvr", TVR), ("trance", TRANCE)])
 def test_declared_formats_and_rewards_are_those_of_the_code(name, record_format):
     task = load_task(name)
     declared = task.record_format
-    check_format(declared)
+    assert format_error(declared) is None
     assert (task.name, task.kind, task.spec) == (name, "records", SPEC)
     assert (declared.fields, declared.forms, declared.synonyms) == (
         record_format.fields,
@@ -268,12 +270,40 @@ def test_mistake_in_a_question(name, tmp_path):
         ("text", ":1: this is 'text'; it is a mapping"),
         ("a: 1\n--- \nb: 2", ":2: "),
         ("? [a]\n: 1", ":1: YAML reads this as ['a'], which is no word"),
+        ("kind: {a: b}", ":1: kind: YAML reads this as {'a': 'b'}, which is no word"),
+        (GRAPH + "yes: 1", ":15: YAML reads this as True, which is no word"),
+        (GRAPH + "cases: &a [*a]", ":15: cases[0]: this contains itself"),
+        (GRAPH + "cases:\n- {target: 2020-13-45}", ":16: cases[0].target: month must be in 1..12"),
+        (GRAPH + "cases: [{3: x}]", ":15: cases[0].3: unknown key '3' (one of completion, target"),
+        (
+            GRAPH + "cases: [{completion: a, target: b, total: yes}]",
+            ":15: cases[0].total: this is True; it is a number",
+        ),
     ],
 )
 def test_a_file_of_something_else(text, message, tmp_path):
     with pytest.raises(ConfigError) as caught:
         load(tmp_path, text)
     assert str(caught.value).startswith(f"{tmp_path / 'task.yaml'}{message}")
+
+
+def test_aliases_and_merged_keys(tmp_path):
+    task = load(tmp_path, QUESTION.replace("reward: {", "reward: {<<: &w {format_weight: 0.5, answer_weight: 1}, "))
+    assert task.spec == QuestionSpec(answer_weight=2, format_weight=0.5, kind="choice", letters="ABCD")
+    many = "a: &a [1, 2]\nb: &b [*a, *a]\nc: &c {x: *b, y: *b}\nd: [*c, *c]"
+    (tmp_path / "many.yaml").write_text(many)
+    inner = {"x": [[1, 2]] * 2, "y": [[1, 2]] * 2}
+    assert read_yaml(tmp_path / "many.yaml").data == {"a": [1, 2], "b": [[1, 2]] * 2, "c": inner, "d": [inner] * 2}
+
+
+def test_pydantic_is_loaded_for_files_of_the_users_own_alone(tmp_path):
+    (tmp_path / "task.yaml").write_text(GRAPH, encoding="utf-8")
+    program = (
+        "import sys\nfrom rewards.tasks import load_task, task_names\n"
+        "for name in task_names(): load_task(name)\nprint('pydantic' in sys.modules)\n"
+        f"load_task({str(tmp_path / 'task.yaml')!r})\nprint('pydantic' in sys.modules)"
+    )
+    assert subprocess.check_output([sys.executable, "-c", program], text=True).split() == ["False", "True"]
 
 
 def test_a_file_of_other_bytes(tmp_path):

@@ -10,10 +10,19 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from parsers.formats import TVR as FORMAT
-from rewards.assignment import count_by_assignment
-from rewards.conflicts import eligible
-from rewards.spec import PRESETS, TVR, TieredSpec, preset_spec
-from rewards.tiered import SMALL_BATCH, _count_lines, _count_row, _line_up, count_matches, maximum, pay
+from rewards import TVR
+from rewards.spec import PRESETS, TieredSpec, preset_spec
+from rewards.tiered import (
+    SMALL_BATCH,
+    _count_row,
+    _count_sorted,
+    _sort_records,
+    count_by_assignment,
+    count_matches,
+    eligible,
+    maximum,
+    reward_parts,
+)
 from tests.oracles import tiered as oracle
 from tests.strategies import near_records, predictions, records, specs, targets, vocabulary
 
@@ -22,12 +31,12 @@ PAPER = preset_spec(TVR, "paper")
 
 def r_acc(predicted, true, spec=TVR, invalid=0):
     counts = count_matches(spec, [predicted], [invalid], [true])
-    return sum(float(values[0]) for values in pay(spec, counts).values())
+    return sum(float(values[0]) for values in reward_parts(spec, counts).values())
 
 
 def row(predicted, invalid, true, spec, *, answered=True):
     counts = count_matches(spec, [predicted], [invalid], [true], [answered])
-    return {part: float(values[0]) for part, values in pay(spec, counts).items()}
+    return {part: float(values[0]) for part, values in reward_parts(spec, counts).items()}
 
 
 # --- the slow twin ---------------------------------------------------------------------------------------------------
@@ -67,7 +76,7 @@ def test_counting_and_assignment_agree(spec, predicted, true):
 @given(specs(nested=True), st.lists(st.tuples(predictions(), targets()), max_size=8))
 def test_plain_rows_and_numpy_batches_agree(spec, rows):
     assume(spec.nested)
-    found = _count_lines(spec, _line_up(spec, [p for p, _ in rows], [t for _, t in rows]))
+    found = _count_sorted(spec, _sort_records(spec, [p for p, _ in rows], [t for _, t in rows]))
     assert found.tolist() == [_count_row(spec, p, t) for p, t in rows]
     assert found.shape == (len(rows), len(spec.table))
 
@@ -83,14 +92,14 @@ def test_batches_of_every_size_around_the_switch():
     for preset, size in product(PRESETS, (1, SMALL_BATCH - 1, SMALL_BATCH, SMALL_BATCH + 1, len(rows))):
         spec = preset_spec(TVR, preset)
         counts = count_matches(spec, *(list(column) for column in zip(*rows[:size], strict=True)))
-        found = pay(spec, counts)
+        found = reward_parts(spec, counts)
         for number, (predicted, invalid, true) in enumerate(rows[:size]):
             assert {part: values[number] for part, values in found.items()} == row(predicted, invalid, true, spec)
 
 
 def test_an_empty_batch():
     for spec in (TVR, TVR.change(tiers={("index", "attribute", "value"): 1.0, ("value",): 2.0}, table=())):
-        found = pay(spec, count_matches(spec, [], [], []))
+        found = reward_parts(spec, count_matches(spec, [], [], []))
         assert [values.shape for values in found.values()] == [(0,)] * (len(spec.table) + 2)
 
 

@@ -3,12 +3,12 @@
 import math
 
 from benchmarks.audit import Audit
-from benchmarks.audit.findings import Example, Finding, World
+from benchmarks.audit.exploits import AuditFinding, Example, World
 from benchmarks.audit.page import amount
 from star_cli.audit_tables import markdown_table, markdown_thresholds, print_audit
 
-BROKEN = Finding("check", "finite", "raises", smallest=Example("x", "y", (World("t", 1.0, math.nan, math.nan),)))
-MANY = Finding(
+BROKEN = AuditFinding("check", "finite", "raises", smallest=Example("x", "y", (World("t", 1.0, math.nan, math.nan),)))
+MANY = AuditFinding(
     "incentive",
     "learned",
     "a search",
@@ -20,7 +20,7 @@ MANY = Finding(
 
 
 def test_all_that_was_found_is_printed(capsys):
-    print_audit(Audit("r", "tvr", 1, 1, (BROKEN, MANY, Finding("exploit", "bare", "says"))), no_color=True)
+    print_audit(Audit("r", "tvr", 1, 1, (BROKEN, MANY, AuditFinding("exploit", "bare", "says"))), no_color=True)
     out = capsys.readouterr().out
     assert "1 exploit, 1 incentive, 1 failed check" in out
     assert "none" in out

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from star_cli.chat_templates import find_template, read_prefill, scan
+from star_cli.doctor import find_template, read_prefill, scan
 
 pytest.importorskip("jinja2")
 

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from star_cli import findings
-from star_cli.findings import check_installation, check_template, check_trainer, parse_requirement
+from star_cli import doctor
+from star_cli.doctor import check_installation, check_template, check_trainer, parse_requirement
 from star_cli.main import star
 from star_cli.trainer_lines import TRAINERS
 
-HOME = Path(findings.__file__).parent.parent
+HOME = Path(doctor.__file__).parent.parent
 
 
 def run(*args, code=0):
@@ -128,7 +128,7 @@ def test_versions_and_extras_come_from_the_metadata(tmp_path, install):
     ],
 )
 def test_versions_compare_by_number(version, minimum, older):
-    assert findings._is_older(version, minimum) is older
+    assert doctor._is_older(version, minimum) is older
 
 
 def test_requirements_with_extras_and_markers():
@@ -204,12 +204,12 @@ def test_gpus_are_counted_by_the_driver(monkeypatch):
             count._obj.value = 2
             return 0
 
-    monkeypatch.setattr(findings.ctypes, "CDLL", Driver)
-    assert findings.count_gpus() == 2
-    monkeypatch.setattr(findings, "installed", lambda name: None)
-    assert findings._gpu().text == "GPUs to be seen: 2"
-    monkeypatch.setattr(findings, "installed", lambda name: "2.6.0+cpu")
-    assert "is built for the CPU" in findings._gpu().text
+    monkeypatch.setattr(doctor.ctypes, "CDLL", Driver)
+    assert doctor.count_gpus() == 2
+    monkeypatch.setattr(doctor, "installed", lambda name: None)
+    assert doctor._gpu().text == "GPUs to be seen: 2"
+    monkeypatch.setattr(doctor, "installed", lambda name: "2.6.0+cpu")
+    assert "is built for the CPU" in doctor._gpu().text
 
 
 def test_nothing_heavy_is_loaded():

@@ -7,7 +7,7 @@ from benchmarks.audit.checks import probes
 from rewards.errors import ConfigError
 from rewards.tasks import load_task
 from star_cli.hash_seed import check_hash_seed
-from star_cli.reward_source import RewardSource, load_payer
+from star_cli.reward_source import RewardSource, load_reward
 
 ASKED = probes(draw_scenes(load_task("tvr"), 2), POLICIES)
 
@@ -40,7 +40,7 @@ def source(tmp_path):
 
 
 def _check(source):
-    return check_hash_seed(source, load_payer(source), ASKED)
+    return check_hash_seed(source, load_reward(source), ASKED)
 
 
 def test_a_reward_that_depends_on_it(source):

@@ -1,12 +1,15 @@
 """The command itself: its subcommands, its version, and what it says to a word that it does not know."""
 
+import os
 import subprocess
 import sys
 from importlib import metadata
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+import star_cli
 from star_cli.main import COMMANDS, star
 
 
@@ -33,8 +36,47 @@ def test_a_word_like_no_command():
 
 def test_version(tmp_path):
     """Also where another package takes the name `rewards`."""
-    assert CliRunner().invoke(star, ["--version"]).output == f"star-r1 {metadata.version('star-r1')}\n"
+    for flag in ("-V", "--version"):
+        assert CliRunner().invoke(star, [flag]).output == f"star-r1 {metadata.version('star-r1')}\n"
     (tmp_path / "rewards.py").write_text("")
     program = "from star_cli.main import star; import sys; sys.path.insert(0, ''); star(['--version'])"
     done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert "import from `star_r1` instead" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["rewards.py", "parsers.py", "benchmarks/__init__.py", "trainers/__init__.py"])
+def test_a_foreign_file_in_the_way_is_named_in_one_line(name, tmp_path):
+    """As `python -m star_cli` sees it, which has the working directory first on the path."""
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text("1 / 0\n")
+    (tmp_path / "rows.jsonl").write_text('{"completion": "", "target": "2.color.cyan"}\n')
+    home = Path(star_cli.__file__).parents[1]
+
+    def run(*command):
+        return subprocess.run(
+            [sys.executable, "-m", "star_cli", *command],
+            cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(home)}, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+
+    for command in (["score", "rows.jsonl"], ["explain", "--target", "2.color.cyan"], ["data", "check", "rows.jsonl"]):
+        done = run(*command)
+        assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+        package = name.partition("/")[0].removesuffix(".py")
+        assert done.stderr.startswith(
+            f"Error: {tmp_path / name} is in the way: Python takes it for the package {package!r}"
+        )
+    assert run("--help").returncode == 0
+    doctor = run("doctor")
+    assert doctor.returncode == 1
+    assert f"{package!r}" in doctor.stdout
+    assert "Traceback" not in doctor.stderr
+
+
+def test_a_folder_without_code_is_not_in_the_way(tmp_path):
+    (tmp_path / "benchmarks").mkdir()
+    done = subprocess.run(
+        [sys.executable, "-m", "star_cli", "task", "list"],
+        cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(Path(star_cli.__file__).parents[1])}, capture_output=True,
+        text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr

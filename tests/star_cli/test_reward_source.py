@@ -3,7 +3,7 @@
 import pytest
 
 from rewards.errors import ConfigError
-from star_cli.reward_source import RewardSource, load_function, load_payer
+from star_cli.reward_source import RewardSource, load_function, load_reward
 
 MINE = """
 from helper import one
@@ -53,15 +53,15 @@ def test_a_dotted_path(mine, monkeypatch):
     ],
 )
 def test_the_gold_goes_where_the_function_takes_it(mine, name, target, accepts):
-    payer = load_payer(RewardSource(f"{mine}:{name}"))
+    payer = load_reward(RewardSource(f"{mine}:{name}"))
     assert (payer.target_column, payer.accepts) == (target, accepts)
     assert payer.name == f"{mine}:{name}"
 
 
 def test_the_column_may_be_named(mine):
-    assert load_payer(RewardSource(f"{mine}:loose", target_column="gts")).target_column == "gts"
+    assert load_reward(RewardSource(f"{mine}:loose", target_column="gts")).target_column == "gts"
     with pytest.raises(ConfigError, match="takes no column 'gts'; it takes solution"):
-        load_payer(RewardSource(f"{mine}:solved", target_column="gts"))
+        load_reward(RewardSource(f"{mine}:solved", target_column="gts"))
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_the_column_may_be_named(mine):
         ("{mine}x.py:f", "no such file"),
         ("solved", "names no function"),
         ("no_such_package_anywhere.f", "ModuleNotFoundError"),
-        ("rewards.functions.no_such", "has no function 'no_such'"),
+        ("rewards.functions.no_such", "has no .no_such."),
     ],
 )
 def test_what_cannot_be_loaded(mine, reference, says):
@@ -88,11 +88,11 @@ def test_a_file_that_fails(tmp_path):
 
 
 def test_ours():
-    payer = load_payer(RewardSource(preset="paper", overrides={"conflicts": "last"}))
+    payer = load_reward(RewardSource(preset="paper", overrides={"conflicts": "last"}))
     assert payer.name == "tvr/paper (conflicts=last)"
     text = ["<think>a</think><answer>2.color.cyan</answer>"]
     assert payer.reward(text, target=["2.color.cyan"]) == [6.0]
-    alone = load_payer(RewardSource(with_format=False))
+    alone = load_reward(RewardSource(with_format=False))
     assert alone.reward(text, target=["2.color.cyan"]) == [5.0]
     with pytest.raises(ConfigError, match="papr"):
-        load_payer(RewardSource(preset="papr"))
+        load_reward(RewardSource(preset="papr"))

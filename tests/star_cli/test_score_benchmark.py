@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from benchmarks.evaluation.known import BENCHMARKS
-from benchmarks.sparbench.tasks import TASKS
+from benchmarks.registry import BENCHMARKS
+from benchmarks.spar.scoring import TASKS
 from star_cli.main import star
 from tests.benchmarks.choice_golden import aggregate, agrees, rows
 

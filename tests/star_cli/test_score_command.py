@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from star_cli.console import SHOWN_ERRORS
 from star_cli.main import star
-from star_cli.score import SHOWN_ERRORS
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "tvr_predictions.jsonl"

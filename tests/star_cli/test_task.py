@@ -7,7 +7,7 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from benchmarks.audit import Payer, audit, draw_scenes
+from benchmarks.audit import AuditedReward, audit, draw_scenes
 from rewards import TaskReward, score_batch, tvr_reward
 from rewards.tasks import load_task, task_names
 from star_cli.main import star
@@ -165,7 +165,7 @@ def test_a_new_task_goes_through_the_library(circuit):
         [RIGHT], target=[[("U1", 3, "red"), {"chip": "U2", "pin": 4, "wire": "earth"}]], task=circuit
     ) == [7]
     task = load_task(circuit)
-    assert not audit(Payer(reward), draw_scenes(task, 4), search=None, timed=False).of("exploit")
+    assert not audit(AuditedReward(reward), draw_scenes(task, 4), search=None, timed=False).of("exploit")
     assert {record[1] for scene in draw_scenes(task, 2) for record in scene.universe} == set(range(1, 11))
 
 

@@ -158,7 +158,7 @@ def test_a_script_without_a_folder_says_what_it_needs():
 def test_trl(tmp_path):
     """TRL's own trainer, a tiny model with random weights, one step."""
     pytest.importorskip("trl")
-    from recipes.tiny.parts import tiny_tokenizer
+    from recipes.tiny.model import tiny_tokenizer
 
     environment = os.environ | {"PYTHONPATH": str(EXAMPLES.parent), "HF_HUB_OFFLINE": "1", "COUNT": "2"}
     star = [sys.executable, "-m", "star_cli"]

@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from rewards import score_completion
-from rewards.gold import pack_gold
+from rewards.targets import pack_gold
 from star_cli.trainer_lines import TRAINERS
 
 GOOD = "<think>b</think><answer>2.color.cyan</answer>"

@@ -22,7 +22,7 @@ def start(tmp_path_factory):
     """A tiny model with random weights."""
     pytest.importorskip("torch").set_num_threads(1)
     pytest.importorskip("trl")
-    from recipes.tiny.parts import Sizes, build
+    from recipes.tiny.model import Sizes, build
 
     folder = tmp_path_factory.mktemp("start")
     sizes = Sizes(width=32, layers=1, heads=2, feed_forward=2, vision_width=16, vision_layers=1)
@@ -35,8 +35,7 @@ def rows(tmp_path_factory):
     """Saved rows of the tiny world, seen from all views."""
     pytest.importorskip("torch")
     pytest.importorskip("datasets")
-    from recipes.tiny.rows import dataset
-    from recipes.tiny.world import World
+    from recipes.tiny.world import World, dataset
 
     folder = tmp_path_factory.mktemp("rows") / "saved"
     dataset(World(), ("center", "left", "right"), 1, 24).save_to_disk(folder)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 from rewards.errors import ConfigError, DataError
-from trainers.data.image_store import image_suffix
+from trainers.data.files import image_suffix
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

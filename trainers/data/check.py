@@ -1,4 +1,4 @@
-"""Whether scenes keep the rules of TRANCE, and questions are true: for data that someone else made."""
+"""Whether scenes keep the rules of TRANCE, and questions are true: for data that someone else made, or changed."""
 
 from __future__ import annotations
 
@@ -6,19 +6,22 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from benchmarks.tvr.codec import decode_scene
 from benchmarks.tvr.world import N_OBJECTS, PAIRS, differences, in_world, move_options, overlaps, present
 from rewards.errors import DataError
-from trainers.data.layout import IMAGES, read_lines
-from trainers.data.plans import STEPS
-from trainers.data.records import from_record
-from trainers.data.ring_check import check_question
-from trainers.data.rules import RULES, Course, after, broken_rule, kind_of_move
+from trainers.scenes.multiview import PAIR, direction_from_middle, distance_to_camera, is_clear
+from trainers.scenes.multiview_questions import KINDS, LETTERS, after_turn, camera_move, question_texts
+from trainers.scenes.records import IMAGES, read_lines, read_multiview_record, read_tvr_record
+from trainers.scenes.tvr import RULES, after, begin, broken_rule, kind_of_move
+from trainers.scenes.tvr_plan import STEPS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from trainers.data.records import Change, Scene
+    from trainers.scenes.multiview import MultiviewScene
+    from trainers.scenes.multiview_questions import Question
+    from trainers.scenes.tvr import Change, PartialScene, Scene
 
 MORE_RULES: Final = {
     "form": "the record is one of TRANCE",
@@ -31,71 +34,13 @@ MORE_RULES: Final = {
     "final_state": "the final state is the initial one after the changes",
     "image": "every image that is named is there",
 }
-
-
-def check_scene(record: Mapping[str, Any], *, repeats: bool = True) -> list[str]:
-    """Return what is wrong with a record, each as ``rule: explanation``; an empty list where nothing is.
-
-    The two rules about occlusion are tested where the record tells its cameras.
-
-    Args:
-        record: one line of ``data.jsonl``.
-        repeats: whether an attribute of an object may change twice; upstream's own scenes do so.
-
-    >>> check_scene({"idx": 0})[0].split(":")[0]
-    'form'
-    """
-    try:
-        scene = from_record(record)
-    except DataError as error:
-        return [f"form: {error}"]
-    wrong = [*_wrong_scene(scene)]
-    known = scene.stage if "cameras" in record else None
-    course = Course(scene.initial, scene.initial, scene.rotations, known)
-    for number, change in enumerate(scene.changes):
-        where = f"transformations[{number}] ({change.obj_idx}.{'.'.join(PAIRS[change.pair])})"
-        wrong += [f"{rule}: {where}: {text}" for rule, text in _wrong_change(course, change, repeats=repeats)]
-        course = after(course, change.obj_idx, change.pair)
-    for index, column in np.argwhere(differences(course.state, scene.final)).tolist():
-        name = ("color", "shape", "size", "material", "position")[column]
-        wrong.append(f"final_state: the {name} of object {index} is not what the changes make of it")
-    return wrong
-
-
-def _wrong_scene(scene: Scene) -> Iterator[str]:
-    """Rules about the initial state and the number of changes."""
-    count = int(present(scene.initial).sum())
-    if count != N_OBJECTS:
-        yield f"objects: {count} objects, not {N_OBJECTS}"
-    for index in range(count):
-        if not in_world(scene.initial.positions[index]):
-            yield f"world: object {index} stands outside, at {scene.initial.positions[index].tolist()}"
-        elif overlaps(scene.initial, index):
-            yield f"gap: object {index} stands too near to another"
-    if len(scene.changes) not in STEPS:
-        yield f"steps: {len(scene.changes)} changes, not {STEPS[0]} to {STEPS[-1]}"
-
-
-def _wrong_change(course: Course, change: Change, *, repeats: bool) -> Iterator[tuple[str, str]]:
-    """Rules about one change: (rule, explanation)."""
-    rule = broken_rule(course, change.obj_idx, change.pair, repeats=repeats)
-    if rule is not None:
-        yield rule, RULES[rule]
-    attribute, value = PAIRS[change.pair]
-    if attribute != "position":
-        if change.options != (value,):
-            yield "options", f"{list(change.options)}, not [{value!r}]"
-        return
-    kind = kind_of_move(course, change.obj_idx, change.pair)
-    if kind is not None and change.move != kind:
-        yield "type", f"{change.move!r}, not {kind!r}"
-    right = move_options(course.state.positions[change.obj_idx], value)
-    if set(change.options) != set(right):
-        yield "options", f"{_written(change.options)}, not {_written(right)}"
-
-
-def _written(options: Any) -> str:
-    return ", ".join(sorted(".".join(map(str, option)) for option in options))
+QUESTION_RULES: Final = {
+    "form": "the record is a multi-view question",
+    "gap": "no two objects are nearer than their radii and a gap of one grid unit",
+    "names": "an object is called by its color and shape, and no two have the same name",
+    "views": "every image shows the pair and one further object, each of them well, and nothing else",
+    "answer": "the answer is what the cameras make of the question",
+}
 
 
 def check_file(path: Path, *, repeats: bool = True) -> Iterator[str]:
@@ -123,3 +68,141 @@ def _image_names(record: Mapping[str, Any]) -> list[str]:
     found = [state.get("images") for state in states if isinstance(state, dict)] if isinstance(states, list) else []
     named = [str(name) for images in found if isinstance(images, dict) for name in images.values()]
     return named + [str(name) for name in listed] if isinstance(listed, list) else named
+
+
+def check_scene(record: Mapping[str, Any], *, repeats: bool = True) -> list[str]:
+    """Return what is wrong with a record, each as ``rule: explanation``; an empty list where nothing is.
+
+    The two rules about occlusion are tested where the record tells its cameras.
+
+    Args:
+        record: one line of ``data.jsonl``.
+        repeats: whether an attribute of an object may change twice; upstream's own scenes do so.
+
+    >>> check_scene({"idx": 0})[0].split(":")[0]
+    'form'
+    """
+    try:
+        scene = read_tvr_record(record)
+    except DataError as error:
+        return [f"form: {error}"]
+    wrong = [*_wrong_scene(scene)]
+    known = scene.stage if "cameras" in record else None
+    partial = begin(scene.initial, scene.rotations, known)
+    for number, change in enumerate(scene.changes):
+        where = f"transformations[{number}] ({change.obj_idx}.{'.'.join(PAIRS[change.pair])})"
+        wrong += [f"{rule}: {where}: {text}" for rule, text in _wrong_change(partial, change, repeats=repeats)]
+        partial = after(partial, change.obj_idx, change.pair)
+    for index, column in np.argwhere(differences(partial.state, scene.final)).tolist():
+        name = ("color", "shape", "size", "material", "position")[column]
+        wrong.append(f"final_state: the {name} of object {index} is not what the changes make of it")
+    return wrong
+
+
+def _wrong_scene(scene: Scene) -> Iterator[str]:
+    """Rules about the initial state and the number of changes."""
+    count = int(present(scene.initial).sum())
+    if count != N_OBJECTS:
+        yield f"objects: {count} objects, not {N_OBJECTS}"
+    for index in range(count):
+        if not in_world(scene.initial.positions[index]):
+            yield f"world: object {index} stands outside, at {scene.initial.positions[index].tolist()}"
+        elif overlaps(scene.initial, index):
+            yield f"gap: object {index} stands too near to another"
+    if len(scene.changes) not in STEPS:
+        yield f"steps: {len(scene.changes)} changes, not {STEPS[0]} to {STEPS[-1]}"
+
+
+def _wrong_change(partial: PartialScene, change: Change, *, repeats: bool) -> Iterator[tuple[str, str]]:
+    """Rules about one change: (rule, explanation)."""
+    rule = broken_rule(partial, change.obj_idx, change.pair, repeats=repeats)
+    if rule is not None:
+        yield rule, RULES[rule]
+    attribute, value = PAIRS[change.pair]
+    if attribute != "position":
+        if change.options != (value,):
+            yield "options", f"{list(change.options)}, not [{value!r}]"
+        return
+    kind = kind_of_move(partial, change.obj_idx, change.pair)
+    if kind is not None and change.move != kind:
+        yield "type", f"{change.move!r}, not {kind!r}"
+    right = move_options(partial.state.positions[change.obj_idx], value)
+    if set(change.options) != set(right):
+        yield "options", f"{_written(change.options)}, not {_written(right)}"
+
+
+def _written(options: Any) -> str:
+    return ", ".join(sorted(".".join(map(str, option)) for option in options))
+
+
+def check_question(record: Mapping[str, Any]) -> list[str]:
+    """Return what is wrong with a record, each as ``rule: explanation``; an empty list where nothing is.
+
+    The words of the question are not read: what it asks is taken from the record's own fields.
+
+    Args:
+        record: one line of ``data.jsonl`` of ``star data generate --task multiview``.
+
+    >>> check_question({"task": "multiview"})[0].split(":")[0]
+    'form'
+    """
+    try:
+        scene, question = read_multiview_record(record)
+        right = right_answer(scene, question)
+    except DataError as error:
+        return [f"form: {error}"]
+    except (LookupError, TypeError, ValueError) as error:
+        return [f"form: the question does not fit the scene: {error!r}"]
+    wrong = [*_wrong_views(scene)]
+    given = _given_answer(question)
+    if given != right:
+        wrong.append(f"answer: {question.answer!r} is {given!r}, and right is {right!r}")
+    return wrong
+
+
+def _wrong_views(scene: MultiviewScene) -> Iterator[str]:
+    things = decode_scene(scene.state)
+    for index, name in enumerate(scene.names):
+        if overlaps(scene.state, index):
+            yield f"gap: object {index} stands too near to another"
+        called = f"{things[index]['color']} {things[index]['shape']}"
+        if name != called:
+            yield f"names: object {index} is a {called}, not a {name}"
+        elif name in scene.names[:index]:
+            yield f"names: there are two of the name {name}"
+    if not is_clear(scene):
+        yield f"views: {QUESTION_RULES['views']}; one does not"
+
+
+def right_answer(scene: MultiviewScene, question: Question) -> str:
+    """Return the text of the right option, or yes or no, from where objects and cameras stand.
+
+    Raises:
+        LookupError: the question is about an object or image that is not there.
+        ValueError: its kind is unknown, or nothing is where it asks.
+    """
+    if question.kind not in KINDS:
+        raise ValueError(f"kind {question.kind!r}")
+    texts = question_texts()
+    if question.kind == "closer":
+        one, other = (distance_to_camera(scene, question.view, index) for index in question.objects)
+        return "yes" if one < other else "no"
+    if question.kind == "moved":
+        if question.last is None:
+            raise ValueError("it tells no last image")
+        return str(texts["moves"][camera_move(scene, question.view, question.last)])
+    around = {
+        index: after_turn(direction_from_middle(scene, question.view, index), question.turn)
+        for index in range(len(PAIR), len(scene.names))
+    }
+    if question.options is not None and question.options[0] in scene.names:
+        (found,) = [scene.names[index] for index, direction in around.items() if direction == question.direction]
+        return found
+    return str(texts["directions"][around[question.objects[0]]])
+
+
+def _given_answer(question: Question) -> str | None:
+    """Return the text that the record gives as the answer; None where its letter is that of no option."""
+    if question.options is None:
+        return question.answer
+    return dict(zip(LETTERS, question.options, strict=False)).get(question.answer)

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks.extras import need
 from rewards.errors import ConfigError, DataError
-from rewards.gold import pack_gold, unpack_gold
+from rewards.targets import pack_gold
 from rewards.tasks import load_task
-from trainers.data.lines import Written, json_line, whole_file
+from trainers.data.files import Written, json_line, whole, whole_file
 from trainers.data.training_rows import (
     COMPLETIONS,
     GOLD,
@@ -27,7 +27,7 @@ from trainers.data.training_rows import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from trainers.data.training_rows import OnProgress, Row
@@ -110,20 +110,6 @@ def _images(to: str, images: list[str]) -> list[Any]:
     return [{"image": image} for image in images] if to == "verl" else images
 
 
-def exported_gold(row: Mapping[str, Any], to: str) -> dict[str, Any]:
-    """Return the gold of a row that was exported for RL: the columns that this project's rewards take.
-
-    Raises:
-        DataError: there is none.
-    """
-    if to == "trl":
-        return {name: row[name] for name in ("target", *GOLD) if row.get(name) is not None}
-    inner = row["reward_model"] if to == "verl" else row
-    return unpack_gold(
-        inner[{"verl": "ground_truth", "openrlhf": "label", "swift": "solution", "easyr1": "answer"}[to]]
-    )
-
-
 def export(
     source: Path,
     out: Path,
@@ -187,9 +173,5 @@ def _write_parquet(out: Path, rows: Iterator[dict[str, Any]]) -> None:
     arrow = need("pyarrow", package="pyarrow", purpose=f"writing {out.name}")
     parquet = need("pyarrow.parquet", package="pyarrow", purpose=f"writing {out.name}")
     table = arrow.Table.from_pylist(list(rows))
-    partial = out.with_name(f".{out.name}.partial")
-    try:
+    with whole(out) as partial:
         parquet.write_table(table, partial, row_group_size=_ROW_GROUP)
-        partial.replace(out)
-    finally:
-        partial.unlink(missing_ok=True)

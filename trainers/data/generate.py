@@ -7,35 +7,62 @@ goes away.
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
 from concurrent.futures import as_completed
-from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self
 
-from benchmarks.tvr.world import ATTRIBUTES
+from pydantic import AfterValidator, NonNegativeInt, ValidationError, model_validator
+
+from benchmarks.tvr.world import (
+    ATTRIBUTES,
+    COLORS,
+    DIRECTIONS,
+    GRID_UNIT,
+    MATERIALS,
+    MIN_GAP,
+    MOVE,
+    MOVE_STEPS,
+    RADII,
+    SHAPES,
+    SIZES,
+    VALUES,
+    VISIBLE,
+    WORLD,
+)
 from rewards.errors import ConfigError
-from trainers.data.cameras import VIEWS
-from trainers.data.data_card import write_generated_card
-from trainers.data.layout import DATA, IMAGES, METADATA, write_image, write_vocabulary, write_whole
-from trainers.data.mitsuba_render import denoises
-from trainers.data.records import image_name, to_record
-from trainers.data.render import BACKENDS, render, width_height
-from trainers.data.ring_questions import ring_item
-from trainers.data.ring_rows import draw_views, ring_record, ring_row, view_image_name
-from trainers.data.rows import tvr_rows
-from trainers.data.scenes import check_attributes, generate_scene
+from trainers.data.card import write_generated_card
+from trainers.data.files import whole
 from trainers.data.workers import worker_pool
+from trainers.scenes.cameras import VIEWS
+from trainers.scenes.mitsuba import denoises
+from trainers.scenes.multiview_questions import multiview_item
+from trainers.scenes.records import (
+    DATA,
+    IMAGES,
+    METADATA,
+    image_name,
+    multiview_record,
+    multiview_row,
+    tvr_record,
+    tvr_rows,
+    view_image_name,
+)
+from trainers.scenes.render import draw_views, render, width_height
+from trainers.scenes.solids import COLOR_BYTES
+from trainers.scenes.tvr import check_attributes, generate_scene
+from trainers.scenes.validation import CheckedSettings, first_fault
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from trainers.data.records import Scene
+    from trainers.scenes.render import Image
+    from trainers.scenes.tvr import Scene
 
-TASKS: Final = ("tvr", "multiview")
 SETTINGS: Final = "settings.json"
 PARTS: Final = ".parts"
 PIECE: Final = {"none": 100, "raycast": 8, "mitsuba": 4}  # items made between two signs of progress
@@ -46,54 +73,62 @@ _NEEDS: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+def _each_once(views: tuple[str, ...]) -> tuple[str, ...]:
+    for view in views:
+        if view not in VIEWS:
+            raise ValueError(f"view {view!r} is not one of {', '.join(VIEWS)}")
+    if not views or len(set(views)) < len(views):
+        raise ValueError(f"views are some of {', '.join(VIEWS)}, each once")
+    return views
+
+
+def _in_order(attributes: tuple[str, ...]) -> tuple[str, ...]:
+    if check_attributes(attributes) != attributes:
+        raise ValueError(f"attributes are named in the order of {', '.join((*ATTRIBUTES, 'position'))}")
+    return attributes
+
+
+class GenerationSettings(CheckedSettings):
     """What a data set is a function of.
 
     Attributes:
-        task: one of `TASKS`: changes of a scene, or questions about several views of one.
         count: number of items.
         seed: not negative.
-        images: ``none`` or a backend of `trainers.data.render`.
+        images: ``none`` or a backend of `trainers.scenes.render`.
         size: width and height of the images, pixels.
         views: tvr: of the final images, some of center, left, right.
         attributes: tvr: which attributes change.
         repeats: tvr: whether an attribute of an object may change twice.
         start: number of the first item, for a part of a larger data set.
+        task: changes of a scene, or questions about several views of one.
     """
 
-    count: int
-    seed: int = 0
-    images: str = "none"
-    size: tuple[int, int] = (128, 128)
-    views: tuple[str, ...] = VIEWS
-    attributes: tuple[str, ...] = ATTRIBUTES
+    count: NonNegativeInt
+    seed: NonNegativeInt = 0
+    images: Literal["none", "raycast", "mitsuba"] = "none"
+    size: Annotated[tuple[int, int], AfterValidator(width_height)] = (128, 128)
+    views: Annotated[tuple[str, ...], AfterValidator(_each_once)] = VIEWS
+    attributes: Annotated[tuple[str, ...], AfterValidator(_in_order)] = ATTRIBUTES
     repeats: bool = False
-    start: int = 0
-    task: str = "tvr"
+    start: NonNegativeInt = 0
+    task: Literal["tvr", "multiview"] = "tvr"
 
-    def __post_init__(self) -> None:
-        if self.task not in TASKS:
-            raise ConfigError(f"task {self.task!r} is not one of {', '.join(TASKS)}")
+    @model_validator(mode="after")
+    def _of_its_task(self) -> Self:
         if self.task != "tvr" and (self.views, self.attributes, self.repeats) != (VIEWS, ATTRIBUTES, False):
-            raise ConfigError(f"views, attributes and repeats are settings of tvr, not of {self.task}")
-        if min(self.count, self.seed, self.start) < 0:
-            raise ConfigError("count, seed and start are not negative numbers")
-        if self.images not in _NEEDS:
-            raise ConfigError(f"images {self.images!r} is not one of none, {', '.join(BACKENDS)}")
-        for view in self.views:
-            if view not in VIEWS:
-                raise ConfigError(f"view {view!r} is not one of {', '.join(VIEWS)}")
-        if not self.views or len(set(self.views)) < len(self.views):
-            raise ConfigError(f"views are some of {', '.join(VIEWS)}, each once")
-        width_height(self.size)
-        if check_attributes(self.attributes) != self.attributes:
-            raise ConfigError(f"attributes are named in the order of {', '.join((*ATTRIBUTES, 'position'))}")
+            raise ValueError(f"views, attributes and repeats are settings of tvr, not of {self.task}")
+        return self
+
+
+class _SavedSettings(GenerationSettings):
+    """``settings.json``: whether path-traced images were denoised is told there, so that no set is of both kinds."""
+
+    denoised: bool | None = None
 
 
 def generate(
     directory: str | os.PathLike[str],
-    settings: Settings,
+    settings: GenerationSettings,
     *,
     workers: int = 1,
     on_progress: Callable[[int, int], None] | None = None,
@@ -128,7 +163,7 @@ def generate(
         if settings.task == "multiview":
             write_generated_card(target, [json.loads(line) for line in (target / METADATA).read_bytes().splitlines()])
         else:
-            write_vocabulary(target)
+            _write_vocabulary(target)
         _join(target, settings, DATA)  # the data last: where it is, all is done
     _clear(target)
     report(settings.count, settings.count)
@@ -146,28 +181,64 @@ def _clear(target: Path) -> None:
         half.unlink()
 
 
-def _claim(target: Path, settings: Settings) -> None:
+def _claim(target: Path, settings: GenerationSettings) -> None:
     """Make the folder this data set's, or see that it already is."""
-    wanted = json.loads(json.dumps(asdict(settings)))
+    wanted = settings.model_dump(mode="json")
     if settings.images == "mitsuba":
-        wanted["denoised"] = denoises()  # so that no set is of two kinds of pictures
+        wanted["denoised"] = denoises()
     target.mkdir(parents=True, exist_ok=True)
     file = target / SETTINGS
     if not file.exists():
         if any(target.iterdir()):
             raise ConfigError(f"{target} is not empty and holds no data set of this kind; name another folder")
-        write_whole(file, (json.dumps(wanted, indent=2) + "\n").encode())
-    try:
-        found = json.loads(file.read_bytes())
-        other = [name for name, value in wanted.items() if found.get(name) != value]
-    except (ValueError, AttributeError):
-        raise ConfigError(f"{file} cannot be read; name another folder") from None
+        _write(file, (json.dumps(wanted, indent=2) + "\n").encode())
+    found = saved_settings(file).model_dump(mode="json", exclude_unset=True)
+    other = [name for name, value in wanted.items() if found.get(name) != value]
     if other:
         changes = ", ".join(f"{name} {found.get(name)!r} and not {wanted[name]!r}" for name in other)
         raise ConfigError(f"{target} holds a data set with {changes}; name another folder")
 
 
-def _pieces(settings: Settings) -> Iterator[range]:
+def saved_settings(file: Path) -> GenerationSettings:
+    """Read the ``settings.json`` of a data set.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    try:
+        return _SavedSettings.model_validate_json(file.read_bytes())
+    except ValidationError as error:
+        raise ConfigError(f"{file} cannot be read ({first_fault(error)}); name another folder") from None
+
+
+def _write(path: Path, content: bytes) -> None:
+    with whole(path) as partial:
+        partial.write_bytes(content)
+
+
+def _write_vocabulary(directory: Path) -> None:
+    """Write ``values.json`` and ``properties.json``, which upstream's code reads beside the data."""
+    moves = list(dict.fromkeys(value.rsplit(".", 1)[0] for value in VALUES["position"]))
+    values: dict[str, Any] = {"shape": SHAPES, "size": SIZES}
+    values |= {"position": {"direction": moves, "step": MOVE_STEPS}, "material": MATERIALS, "color": COLORS}
+    edges = {"": WORLD * GRID_UNIT, "vis_": VISIBLE * GRID_UNIT}
+    coordinate = {"unit": GRID_UNIT, "step": MOVE * GRID_UNIT, "min_gap": MIN_GAP * GRID_UNIT}
+    for name, edge in edges.items():
+        for axis in "xy":
+            coordinate |= {f"{name}{axis}_min": -round(edge, 6), f"{name}{axis}_max": round(edge, 6)}
+    properties = {
+        "shape": {name: name for name in SHAPES},
+        "color": COLOR_BYTES,
+        "material": {name: name for name in MATERIALS},
+        "size": {name: round(radius * GRID_UNIT, 6) for name, radius in zip(SIZES, RADII, strict=True)},
+        "position": {"direction": DIRECTIONS, "step": MOVE_STEPS},
+        "coordinate": coordinate,
+    }
+    for file, content in (("values.json", values), ("properties.json", properties)):
+        _write(directory / file, (json.dumps(content, indent=2) + "\n").encode())
+
+
+def _pieces(settings: GenerationSettings) -> Iterator[range]:
     stop = settings.start + settings.count
     for first in range(settings.start, stop, PIECE[settings.images]):
         yield range(first, min(first + PIECE[settings.images], stop))
@@ -177,7 +248,7 @@ def _part(target: Path, piece: range, name: str) -> Path:
     return target / PARTS / f"{piece.start:010d}.{name}"
 
 
-def _make_pieces(target: Path, settings: Settings, workers: int, report: Callable[[int, int], None]) -> None:
+def _make_pieces(target: Path, settings: GenerationSettings, workers: int, report: Callable[[int, int], None]) -> None:
     """Make what is missing, here or in other processes."""
     (target / PARTS).mkdir(exist_ok=True)
     if settings.images != "none":
@@ -191,7 +262,7 @@ def _make_pieces(target: Path, settings: Settings, workers: int, report: Callabl
         report(done, settings.count)
 
 
-def _made(target: Path, settings: Settings, missing: list[range], workers: int) -> Iterator[range]:
+def _made(target: Path, settings: GenerationSettings, missing: list[range], workers: int) -> Iterator[range]:
     """Make pieces and yield each when it is finished, in any order."""
     if workers == 1:
         yield from (make_piece(target, settings, piece) for piece in missing)
@@ -205,12 +276,12 @@ def _alone(images: str) -> None:
     """Give each worker one thread: there are as many workers as cores."""
     os.environ["OMP_NUM_THREADS"] = "1"
     if images == "mitsuba":
-        from trainers.data.mitsuba_render import use_threads
+        from trainers.scenes.mitsuba import use_threads
 
         use_threads(1)
 
 
-def make_piece(target: Path, settings: Settings, piece: range) -> range:
+def make_piece(target: Path, settings: GenerationSettings, piece: range) -> range:
     """Make consecutive items: their images, then their lines. Runs in any process, in any order."""
     lines: dict[str, list[Any]] = {METADATA: [], DATA: []}
     drawn = settings.images != "none"
@@ -221,48 +292,56 @@ def make_piece(target: Path, settings: Settings, piece: range) -> range:
         lines[DATA].append(record)
     for name, records in lines.items():
         text = "".join(json.dumps(record) + "\n" for record in records)
-        write_whole(_part(target, piece, name), text.encode())
+        _write(_part(target, piece, name), text.encode())
     return piece
 
 
-def _tvr_item(folder: Path, settings: Settings, index: int) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+def _tvr_item(folder: Path, settings: GenerationSettings, index: int) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Make the images of a scene; return its rows and its record."""
     drawn = settings.images != "none"
     scene = generate_scene(settings.seed, index, attributes=settings.attributes, repeats=settings.repeats)
     if drawn:
         _draw(folder, settings, scene)
     rows = tvr_rows(scene, settings.views, attributes=settings.attributes, size=settings.size)
-    return rows, to_record(scene, settings.views, images=drawn)
+    return rows, tvr_record(scene, settings.views, images=drawn)
 
 
-def _multiview_item(folder: Path, settings: Settings, index: int) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+def _multiview_item(
+    folder: Path, settings: GenerationSettings, index: int
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Make the images of a question; return its row and its record."""
     drawn = settings.images != "none"
-    scene, question = ring_item(settings.seed, index)
+    scene, question = multiview_item(settings.seed, index)
     paths = [folder / view_image_name(index, view) for view in range(len(scene.quarters))] if drawn else []
     if not all(path.exists() for path in paths):
         for path, image in zip(paths, draw_views(scene, settings.size, settings.images), strict=True):
-            write_image(path, image)
-    return [ring_row(index, scene, question)], ring_record(index, scene, question, images=drawn)
+            _write_image(path, image)
+    return [multiview_row(index, scene, question)], multiview_record(index, scene, question, images=drawn)
 
 
-def _draw(folder: Path, settings: Settings, scene: Scene) -> None:
+def _draw(folder: Path, settings: GenerationSettings, scene: Scene) -> None:
     wanted = [("center", False), *((view, True) for view in settings.views)]
     for view, final in wanted:
         path = folder / image_name(scene.idx, view, final=final)
         if not path.exists():
-            write_image(path, render(scene, view, settings.size, settings.images, final=final))
+            _write_image(path, render(scene, view, settings.size, settings.images, final=final))
+
+
+def _write_image(path: Path, image: Image) -> None:
+    from PIL import Image as Pillow
+
+    buffer = io.BytesIO()
+    Pillow.fromarray(image).save(buffer, "PNG")
+    _write(path, buffer.getvalue())
 
 
 def _without_images(row: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in row.items() if name != "images_file_names"}
 
 
-def _join(target: Path, settings: Settings, name: str) -> None:
+def _join(target: Path, settings: GenerationSettings, name: str) -> None:
     """Write the pieces of one file one after the other, whole or not at all."""
-    partial = target / PARTS / name
-    with partial.open("wb") as out:
+    with whole(target / name) as partial, partial.open("wb") as out:
         for piece in _pieces(settings):
             with _part(target, piece, name).open("rb") as part:
                 shutil.copyfileobj(part, out)
-    partial.replace(target / name)

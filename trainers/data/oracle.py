@@ -6,15 +6,12 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from rewards.errors import ConfigError, DataError
-from trainers.data.chain_filter import judge_chain
-from trainers.data.generate import SETTINGS
-from trainers.data.layout import DATA
-from trainers.data.lines import Written, json_line, whole_file
-from trainers.data.records import from_record
-from trainers.data.ring_chains import ring_chain
-from trainers.data.ring_rows import read_ring_record
+from trainers.data.files import Written, json_line, whole_file
+from trainers.data.filter import judge_chain
+from trainers.data.generate import SETTINGS, saved_settings
 from trainers.data.training_rows import read_training_rows, rebased, row_id, rows_file
-from trainers.data.tvr_chains import tvr_chain
+from trainers.scenes.chains import multiview_chain, tvr_chain
+from trainers.scenes.records import DATA, read_multiview_record, read_tvr_record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,7 +32,7 @@ def write_oracle_chains(
 ) -> Written:
     """Write a chain of thought for every row of a generated data set; a row that is wrong costs no other.
 
-    Each chain is judged as `trainers.data.chain_filter` judges any other, so that none is written that is not right.
+    Each chain is judged as `trainers.data.filter` judges any other, so that none is written that is not right.
 
     Args:
         folder: of ``star data generate``.
@@ -69,16 +66,12 @@ def write_oracle_chains(
 
 def _size(folder: Path) -> tuple[int, int]:
     """Return the size of the images, in which the prompts give places."""
-    try:
-        width, height = json.loads((folder / SETTINGS).read_bytes())["size"]
-        rows_there = rows_file(folder).is_file() and (folder / DATA).is_file()
-    except (OSError, ValueError, KeyError, TypeError):
-        rows_there = False
+    rows_there = all(file.is_file() for file in (folder / SETTINGS, folder / DATA, rows_file(folder)))
     if not rows_there:
         raise ConfigError(
             f"{folder}: the oracle needs a whole folder of `star data generate`, with {SETTINGS}, {DATA} and its rows"
         )
-    return int(width), int(height)
+    return saved_settings(folder / SETTINGS).size
 
 
 def _chain(row: Row | DataError, where: str, records: Records, *, size: tuple[int, int], seed: int) -> str:
@@ -86,13 +79,13 @@ def _chain(row: Row | DataError, where: str, records: Records, *, size: tuple[in
         raise row
     place, record = records.find(row.get("idx"), where)
     key = row_id(row, where)
-    if record.get("task") == "multiview":
-        chain = ring_chain(*read_ring_record(record, place), seed=seed, key=key)
-    else:
-        try:
-            chain = tvr_chain(from_record(record), str(row["view"]), size=size, seed=seed, key=key)
-        except (DataError, KeyError, ValueError) as error:
-            raise DataError(f"{place}: scene: {error}") from error
+    try:
+        if record.get("task") == "multiview":
+            chain = multiview_chain(*read_multiview_record(record), seed=seed, key=key)
+        else:
+            chain = tvr_chain(read_tvr_record(record), str(row["view"]), size=size, seed=seed, key=key)
+    except (DataError, KeyError, ValueError) as error:
+        raise DataError(f"{place}: scene: {error}") from error
     drop = judge_chain({**row, "completion": chain}, where)
     if drop is not None:
         raise DataError(f"{drop.message}; the row is not the one of the scene at {place}")

@@ -6,40 +6,51 @@ SPAR-7M. How it labels references and excludes test data is not said; what is do
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from collections import Counter
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from itertools import combinations
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final, Self, TypeVar
+
+from pydantic import AfterValidator, Field, NonNegativeInt, model_validator
 
 from benchmarks.datasets import load
+from benchmarks.mindcube.cogmap import extract_map
+from benchmarks.mindcube.references import relations_from_map
+from benchmarks.spar.marks import marked, marked_names, marks_of
+from parsers.references import VIEWER, normalise_name
+from parsers.values import Relation
 from rewards.answers import infer_kind, score_answer
 from rewards.errors import ConfigError, DataError
-from trainers.data.data_card import choose_relation_weight, write_card
-from trainers.data.fingerprints import Fingerprint, fingerprint
-from trainers.data.layout import IMAGES, METADATA
-from trainers.data.leakage import TestSets, question_hash, read_test_sets
-from trainers.data.lines import json_line, whole_file
-from trainers.data.prepared_rows import prepared_row, stored_images
+from trainers.data.card import blind_rewards, choose_relation_weight, count_by, write_card
+from trainers.data.files import json_line, store_image, whole_file
+from trainers.data.leakage import Fingerprint, TestSets, fingerprint, question_hash, read_test_sets
 from trainers.data.sampling import count, divide_groups, draw, draw_order, quotas
 from trainers.data.training_rows import score_row
 from trainers.data.workers import worker_pool
+from trainers.scenes.prompts import MULTIVIEW, multiview_prompt
+from trainers.scenes.records import IMAGES, METADATA
+from trainers.scenes.validation import CheckedSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from benchmarks.datasets.files import OnError
-    from benchmarks.sample import Sample
+    from benchmarks.datasets import OnError, Sample
+    from benchmarks.mindcube.references import Relations
+    from benchmarks.spar.marks import Mark
+    from trainers.data.card import WeightChoice
     from trainers.data.training_rows import OnProgress, Row
-
-    Parts = dict[str, list[Row]]
 
 SETS: Final = ("mindcube", "sparbench", "spar7m")
 PARTS: Final = ("sft", "rl")
 SFT_SIZE: Final = 4_100  # STAR-R1: chains for the cold start
 RL_SIZE: Final = 19_200  # STAR-R1: prompts for GRPO
+APART: Final = 50.0  # thousandths of the image's side by which two marks must differ
+THIRD: Final = 1000 / 3
 _SPARE = 0.1  # of what is wanted, drawn in addition, to take the place of what turns out to be unusable
 _LEAST_SPARE = 16
 
@@ -47,8 +58,13 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+def _can_be_prepared(name: str) -> str:
+    if name not in SETS:
+        raise ValueError(f"{name!r} is not a data set that can be prepared; it is one of {', '.join(SETS)}")
+    return name
+
+
+class PreparationSettings(CheckedSettings):
     """What training data is a function of.
 
     Attributes:
@@ -63,23 +79,21 @@ class Settings:
         image_root: folder of the images, where it is not near the file.
     """
 
-    name: str
+    name: Annotated[str, AfterValidator(_can_be_prepared)]
     path: Path
-    sft: int = SFT_SIZE
-    rl: int = RL_SIZE
+    sft: NonNegativeInt = SFT_SIZE
+    rl: NonNegativeInt = RL_SIZE
     seed: int = 0
     tests: tuple[tuple[str, Path], ...] = ()
     categories: tuple[str, ...] = ("*",)
-    relation_weight: float | None = None
+    relation_weight: Annotated[float, Field(ge=0, le=1)] | None = None
     image_root: Path | None = None
 
-    def __post_init__(self) -> None:
-        if self.name not in SETS:
-            raise ConfigError(f"{self.name!r} is not a data set that can be prepared; it is one of {', '.join(SETS)}")
-        if min(self.sft, self.rl) < 0 or self.sft + self.rl == 0:
-            raise ConfigError(f"{self.sft} rows for SFT and {self.rl} for RL are no data set")
-        if self.relation_weight is not None and not 0 <= self.relation_weight <= 1:
-            raise ConfigError(f"relation_weight must lie in [0, 1], not {self.relation_weight!r}")
+    @model_validator(mode="after")
+    def _of_some_rows(self) -> Self:
+        if self.sft + self.rl == 0:
+            raise ValueError(f"{self.sft} rows for SFT and {self.rl} for RL are no data set")
+        return self
 
     def samples(self, on_error: OnError) -> Iterator[Sample]:
         """Read the data set; images and marks are left for later."""
@@ -117,7 +131,7 @@ class Run:
 
 
 def prepare(
-    settings: Settings,
+    settings: PreparationSettings,
     out: Path,
     *,
     workers: int = 1,
@@ -157,7 +171,8 @@ def prepare(
     try:
         for part in PARTS:
             rows[part] = _write(partial_out / part, rows[part], chosen[part], choice.weight, run)
-        card = write_card(partial_out, settings, rows, choice, dropped=run.dropped, tests=tests)
+        card = _card(partial_out, settings, rows, choice, dropped=run.dropped, tests=tests)
+        write_card(partial_out, card)
         partial_out.rename(out)
     finally:
         shutil.rmtree(partial_out, ignore_errors=True)
@@ -168,7 +183,7 @@ def _ignore(*_: Any) -> None:
     pass
 
 
-def _choose(settings: Settings, tests: TestSets, run: Run) -> dict[str, list[Sample]]:
+def _choose(settings: PreparationSettings, tests: TestSets, run: Run) -> dict[str, list[Sample]]:
     """Return the samples of each part, all of them usable."""
     sizes = count(_usable(settings, tests, run))
     if not sizes:
@@ -190,7 +205,7 @@ def _choose(settings: Settings, tests: TestSets, run: Run) -> dict[str, list[Sam
     return _accept(drawn, wanted, tests, run, settings.seed)
 
 
-def _usable(settings: Settings, tests: TestSets, run: Run) -> Iterator[Sample]:
+def _usable(settings: PreparationSettings, tests: TestSets, run: Run) -> Iterator[Sample]:
     """Yield the samples that can be trained on, as far as that can be told without their images."""
 
     def bad_record(error: DataError) -> None:
@@ -287,3 +302,135 @@ def _mapped(function: Callable[[T], R], items: Iterable[T], workers: int) -> Ite
         return
     with worker_pool(workers) as pool:
         yield from pool.map(function, items, chunksize=8)
+
+
+def _card(
+    folder: Path,
+    settings: PreparationSettings,
+    rows: Mapping[str, Sequence[Row]],
+    choice: WeightChoice,
+    *,
+    dropped: Mapping[str, int],
+    tests: TestSets,
+) -> dict[str, Any]:
+    """Return what ``card.json`` says."""
+    return {
+        "source": settings.name,
+        "file": settings.path.name,
+        "seed": settings.seed,
+        "prompt": MULTIVIEW,
+        "rows": {part: len(found) for part, found in rows.items()},
+        "asked_for": {"sft": settings.sft, "rl": settings.rl},
+        "categories": {part: count_by(found, "category") for part, found in rows.items()},
+        "groups": {part: len({row["group"] for row in found}) for part, found in rows.items()},
+        "with_references": {part: sum(row["references"] is not None for row in found) for part, found in rows.items()},
+        "with_relations": {part: sum(row["relations"] is not None for row in found) for part, found in rows.items()},
+        "left_out": dict(sorted(dropped.items())),
+        "test_sets": {
+            "files": [f"{name}: {path.name}" for name, path in settings.tests],
+            "questions": tests.samples,
+            "images": len(tests.images),
+        },
+        **blind_rewards(choice),
+        "warnings": _warnings(settings, rows, choice),
+        "sha256": {part: hashlib.sha256((folder / part / METADATA).read_bytes()).hexdigest() for part in rows},
+    }
+
+
+def _warnings(settings: PreparationSettings, rows: Mapping[str, Sequence[Row]], choice: WeightChoice) -> list[str]:
+    found = [] if choice.warning is None else [choice.warning]
+    for part, wanted in (("sft", settings.sft), ("rl", settings.rl)):
+        if len(rows[part]) < wanted:
+            found.append(f"{part}: {len(rows[part])} rows of {wanted} that were asked for; there are no more")
+    if not settings.tests:
+        found.append("no test set was given, so nothing was compared with one (--test)")
+    return found
+
+
+# A question of a real data set as a training row
+
+
+def prepared_row(sample: Sample) -> Row:
+    """Return the training row of a question, all but its images; see `trainers.data.training_rows`."""
+    question = str(sample.extra.get("question", sample.prompt))
+    references = sample.references
+    relations = None if references is None else relations_of(sample)
+    form = sample.extra.get("form")  # SPAR-7M asks the same in several forms
+    return {
+        "id": "/".join([sample.benchmark, sample.category, *([form] if form else []), sample.id]),
+        "task": "multiview",
+        "source": sample.benchmark,
+        "category": sample.category,
+        "group": sample.group,
+        "question": question,
+        "prompt": multiview_prompt(question, len(sample.images)),
+        "target": sample.target,
+        "options": None if sample.options is None else list(sample.options),
+        "references": None if references is None else [sorted(names) for names in references],
+        "relations": None if relations is None else [[list(triplet) for triplet in view] for view in relations],
+    }
+
+
+def stored_images(sample: Sample, folder: Path) -> list[str] | DataError:
+    """Put the images of a question into a folder, marks drawn, and return their names, or what is wrong with one."""
+    images = sample.images
+    try:
+        if sample.benchmark == "spar7m":
+            marks = marks_of({**sample.extra, "type": sample.category}, len(images), sample.place)
+            images = marked([image for image in images if isinstance(image, Path)], marks)
+        return [store_image(image, folder) for image in images]
+    except DataError as error:
+        return DataError(f"{sample.place}: {error}")
+    except OSError as error:
+        return DataError(f"{sample.place}: image: {error}")
+
+
+def relations_of(sample: Sample) -> Relations | None:
+    """Return the true relations of each view of a question, or None where the annotation does not tell them.
+
+    *MindCube*: from its cognitive map, where the file has one. *SPAR-7M*: from its marks, in the image: left and right,
+    or above and below where they differ only in that; the only marked object of an image stands in front of the
+    camera, to its left or right if it is in that third of the image.
+    """
+    if sample.benchmark == "mindcube":
+        written = sample.extra.get("grounded_cogmap")
+        cogmap = extract_map(written) if isinstance(written, str) else written
+        found = relations_from_map(cogmap) if isinstance(cogmap, dict) else None
+    elif sample.benchmark == "spar7m":
+        found = _from_marks(sample)
+    else:
+        found = None
+    return found if found is not None and len(found) == len(sample.images) else None
+
+
+def _from_marks(sample: Sample) -> Relations | None:
+    names = marked_names(sample.prompt)
+    marks = marks_of({**sample.extra, "type": sample.category}, len(sample.images), sample.place)
+    views: list[tuple[Relation, ...]] = []
+    for number in range(len(sample.images)):
+        here = [mark for mark in marks if mark.image == number and mark.label is None and mark.colour in names]
+        found = _in_image({names[mark.colour]: mark for mark in here})
+        if len({normalise_name(names[mark.colour]) for mark in here}) < len(here) or (here and not found):
+            return None  # two objects of one name, or at one place: no relation tells them apart
+        views.append(found)
+    return tuple(views) if any(views) else None
+
+
+def _in_image(marks: Mapping[str, Mark]) -> tuple[Relation, ...]:
+    places = {name: _center(mark) for name, mark in marks.items()}
+    if len(places) == 1:
+        ((name, (x, _)),) = places.items()
+        side = " and left" if x < THIRD else " and right" if x > 2 * THIRD else ""
+        return (Relation(name, VIEWER, f"in front of{side}"),)
+    found = []
+    for (one, (x, y)), (other, (other_x, other_y)) in combinations(places.items(), 2):
+        if abs(x - other_x) >= APART:
+            found.append(Relation(one, other, "left" if x < other_x else "right"))
+        elif abs(y - other_y) >= APART:
+            found.append(Relation(one, other, "above" if y < other_y else "below"))
+    return tuple(found)
+
+
+def _center(mark: Mark) -> tuple[float, float]:
+    left, top, right, bottom = (*mark.box, *mark.box)[:4]  # a point is a box without extent
+    return (left + right) / 2, (top + bottom) / 2

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from benchmarks.sample import Sample
+    from benchmarks.datasets import Sample
 
 
 def draw_order(seed: int, *key: str) -> int:

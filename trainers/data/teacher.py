@@ -1,19 +1,26 @@
-"""Chains of thought from a model behind a server: many requests at once, tried again, resumed, counted."""
+"""Chains of thought from a model behind a server: many requests at once, tried again, resumed, counted.
+
+What the server answered is in a journal on disk before the next request, so that a run that is killed goes on where it
+was; all workers share one clock, which holds them back where the server asks for it.
+"""
 
 from __future__ import annotations
 
+import json
+import os
 import random
 import threading
+import time
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple
+
+from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt  # noqa: TC002  pydantic reads them
 
 from rewards.errors import ConfigError, DataError
 from trainers.data.chat_client import TryAgainError, ask, user_message
-from trainers.data.journal import Journal
-from trainers.data.lines import json_line, refuse_existing, whole_file
-from trainers.data.pace import Pace
+from trainers.data.files import json_line, refuse_existing, whole_file
 from trainers.data.training_rows import image_files, read_training_rows, rebased, rows_file
+from trainers.scenes.validation import CheckedSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -26,8 +33,7 @@ LOST: Final = 20
 """Rows that fail one after the other until the run is given up: then it is not the rows."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
+class RetryPolicy(CheckedSettings):
     """How a run goes about a server.
 
     Attributes:
@@ -38,17 +44,11 @@ class Patience:
         longest_pause: seconds.
     """
 
-    concurrency: int = 8
-    per_minute: float | None = None
-    tries: int = 6
-    first_pause: float = 1.0
-    longest_pause: float = 60.0
-
-    def __post_init__(self) -> None:
-        if self.concurrency < 1 or self.tries < 1:
-            raise ConfigError("a run needs at least one request at a time, and one try")
-        if (self.per_minute is not None and self.per_minute <= 0) or min(self.first_pause, self.longest_pause) < 0:
-            raise ConfigError("requests a minute and pauses are positive numbers")
+    concurrency: PositiveInt = 8
+    per_minute: PositiveFloat | None = None
+    tries: PositiveInt = 6
+    first_pause: NonNegativeFloat = 1.0
+    longest_pause: NonNegativeFloat = 60.0
 
 
 class Cost(NamedTuple):
@@ -97,7 +97,7 @@ def teach(
     out: Path,
     endpoint: Endpoint,
     *,
-    patience: Patience | None = None,
+    retry: RetryPolicy | None = None,
     prices: tuple[float, float] | None = None,
     overwrite: bool = False,
     on_error: Callable[[str], None] | None = None,
@@ -113,7 +113,7 @@ def teach(
         source: rows, see `trainers.data.training_rows.read_training_rows`.
         out: JSON Lines.
         endpoint: the server and the model.
-        patience: how requests are made.
+        retry: how requests are made.
         prices: of a million tokens of prompts and of completions.
         overwrite: whether OUT may be replaced where no journal shows that it belongs to this run.
         on_error: takes what is wrong with a row.
@@ -133,7 +133,7 @@ def teach(
         _tell(on_error, message)
     open_rows = {where: row for where, row in rows if isinstance(row, dict) and _key(where) not in journal.found}
     resumed = len(rows) - len(failures) - len(open_rows)
-    run = _Run(endpoint, patience or Patience(), rows_file(source).parent, journal)
+    run = _Run(endpoint, retry or RetryPolicy(), rows_file(source).parent, journal)
     try:
         for done, (where, failure) in enumerate(run.outcomes(open_rows), start=len(rows) - len(open_rows) + 1):
             if failure is not None:
@@ -183,10 +183,10 @@ def _settings(source: Path, endpoint: Endpoint) -> dict[str, Any]:
 class _Run:
     """The requests of one run."""
 
-    def __init__(self, endpoint: Endpoint, patience: Patience, folder: Path, journal: Journal) -> None:
-        self.endpoint, self.patience, self.folder, self.journal = endpoint, patience, folder, journal
+    def __init__(self, endpoint: Endpoint, retry: RetryPolicy, folder: Path, journal: Journal) -> None:
+        self.endpoint, self.retry, self.folder, self.journal = endpoint, retry, folder, journal
         self.stop = threading.Event()
-        self.pace = Pace(patience.per_minute, self.stop)
+        self.pace = Pace(retry.per_minute, self.stop)
 
     def outcomes(self, rows: Mapping[str, Row]) -> Iterator[tuple[str, Failure | None]]:
         """Yield each row's place, and why it failed if it did, as they come; answers are in the journal by then.
@@ -195,7 +195,7 @@ class _Run:
             ConfigError: it makes no sense to go on.
         """
         lost = 0
-        with ThreadPoolExecutor(self.patience.concurrency) as pool:
+        with ThreadPoolExecutor(self.retry.concurrency) as pool:
             futures: dict[Future[Failure | None], str] = {
                 pool.submit(self._teach, where, row): where for where, row in rows.items()
             }
@@ -218,12 +218,12 @@ class _Run:
         except DataError as error:
             return Failure(f"{where}: {error}", served=True)
         except TryAgainError as error:
-            return Failure(f"{where}: {error} ({self.patience.tries} tries)", served=False)
+            return Failure(f"{where}: {error} ({self.retry.tries} tries)", served=False)
         return None
 
     def _ask(self, message: dict[str, Any]) -> Reply:
-        pause = self.patience.first_pause
-        for left in range(self.patience.tries - 1, -1, -1):
+        pause = self.retry.first_pause
+        for left in range(self.retry.tries - 1, -1, -1):
             if not self.pace.wait():
                 raise TryAgainError("the run was stopped")
             try:
@@ -234,7 +234,7 @@ class _Run:
                 if error.after is not None:
                     self.pace.hold(error.after)
                 # By chance, so that workers that failed together do not come back together.
-                self.stop.wait(min(pause, self.patience.longest_pause) * random.uniform(0.5, 1.0))  # noqa: S311
+                self.stop.wait(min(pause, self.retry.longest_pause) * random.uniform(0.5, 1.0))  # noqa: S311
                 pause *= 2
         raise AssertionError
 
@@ -266,3 +266,93 @@ def _cost(answers: list[dict[str, Any]], prices: tuple[float, float] | None) -> 
     untold = sum(answer["prompt_tokens"] is None or answer["completion_tokens"] is None for answer in answers)
     price = sum(n * each for n, each in zip(tokens, prices, strict=True)) / 1e6 if prices else None
     return Cost(tokens[0], tokens[1], untold, price)
+
+
+class Pace:
+    """The clock that all workers of a run share.
+
+    Args:
+        per_minute: greatest number of requests that start in a minute, evenly spaced; None: as many as there are.
+        stop: set when the run ends early; nobody waits any longer then.
+    """
+
+    def __init__(self, per_minute: float | None, stop: threading.Event) -> None:
+        self._gap = 60.0 / per_minute if per_minute else 0.0
+        self._stop = stop
+        self._lock = threading.Lock()
+        self._next = 0.0
+
+    def wait(self) -> bool:
+        """Wait for a turn; False if the run ended meanwhile."""
+        with self._lock:
+            now = time.monotonic()
+            turn = max(self._next, now)
+            self._next = turn + self._gap
+        return not self._stop.wait(turn - now)
+
+    def hold(self, seconds: float) -> None:
+        """Let nobody start for some time: the server asked for it."""
+        with self._lock:
+            self._next = max(self._next, time.monotonic() + seconds)
+
+
+class Journal:
+    """A file of JSON lines that only grows: first what the run was started with, then ``{"key": ..., ...}``.
+
+    Args:
+        path: the file; it is made if it is not there.
+        settings: what must be the same for the run to go on.
+
+    Attributes:
+        found: key -> entry, of what was there already and of what was added.
+
+    Raises:
+        ConfigError: the file is of another run.
+    """
+
+    def __init__(self, path: Path, settings: Mapping[str, Any]) -> None:
+        self.path = path
+        wanted = json.loads(json.dumps(settings))
+        entries = _whole_lines(path)
+        if entries and entries[0] != {"settings": wanted}:
+            old = entries[0].get("settings", {})
+            other = ", ".join(name for name, value in wanted.items() if old.get(name) != value) or "settings"
+            raise ConfigError(f"{path} is of a run with other {other}; remove it, or name another output")
+        self.found: dict[str, Any] = {entry["key"]: entry for entry in entries[1:]}
+        self._lock = threading.Lock()
+        self._file: IO[str] = path.open("a", encoding="utf-8")
+        if not entries:
+            self._append({"settings": wanted})
+
+    def add(self, key: str, entry: Mapping[str, Any]) -> None:
+        """Write one entry, from any thread; once this returns, it lasts."""
+        with self._lock:
+            self._append({"key": key, **entry})
+            self.found[key] = dict(entry)
+
+    def _append(self, record: Mapping[str, Any]) -> None:
+        self._file.write(json_line(record))
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+def _whole_lines(path: Path) -> list[dict[str, Any]]:
+    """Return the entries of a file; what a kill left half written at its end is cut off."""
+    if not path.exists():
+        return []
+    content = path.read_bytes()
+    kept = content[: content.rfind(b"\n") + 1]
+    if len(kept) < len(content):
+        with path.open("r+b") as file:
+            file.truncate(len(kept))
+    try:
+        entries = [json.loads(line) for line in kept.splitlines()]
+        if all(isinstance(entry, dict) for entry in entries) and all("key" in entry for entry in entries[1:]):
+            return entries
+    except ValueError:
+        pass
+    raise ConfigError(f"{path} is there already and is no journal of such a run; name another output")

@@ -11,20 +11,19 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
-from benchmarks.files.chunks import BadRow
-from benchmarks.files.rows import read_chunks
+from benchmarks.files.sources import BadRow, read_chunks
 from rewards.errors import ConfigError, DataError
 from rewards.functions import TARGET_COLUMNS
 from rewards.messages import completion_text
 from rewards.score import score_completion
 from rewards.tasks import load_task
-from trainers.data.layout import METADATA
+from trainers.scenes.records import METADATA
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-    from rewards.scores import Score
+    from rewards.score import Score
 
     Row = dict[str, Any]
     OnProgress = Callable[[int, int | None], None]  # takes the number done and, where it is known, the total

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from benchmarks.audit.checks import probes
 from benchmarks.audit.cost import SIZES, cost_findings, families, growth_exponent, measure
-from benchmarks.audit.payment import Payer
 from benchmarks.audit.policies import POLICIES
+from benchmarks.audit.reward import AuditedReward
 from benchmarks.audit.scenes import draw_scenes
 from rewards.functions import TaskReward
 from rewards.tasks import load_task
@@ -33,7 +33,7 @@ class Worker:
 
 def _measured(cost):
     worker = Worker(cost)
-    return measure(Payer(worker), ASKED, clock=worker.clock)
+    return measure(AuditedReward(worker), ASKED, clock=worker.clock)
 
 
 def test_linear_time_is_no_finding():
@@ -102,6 +102,6 @@ def test_texts_are_about_as_long_as_asked(name):
 
 
 def test_our_reward_is_measured_on_a_real_clock():
-    cost = measure(Payer(TaskReward()), ASKED, single=10)
+    cost = measure(AuditedReward(TaskReward()), ASKED, single=10)
     assert 0 < cost.p50 <= cost.p99
     assert len(cost.growth) == len(families(SCENES[0]))

@@ -1,4 +1,6 @@
-"""Exact expectations agree with drawing many worlds and scoring them as text."""
+"""Exact expectations agree with drawing many worlds and scoring them as text; the analysis as reports show it."""
+
+from __future__ import annotations
 
 from itertools import product
 
@@ -8,7 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.audit.expected import (
+    CHANCES,
+    MOST,
     MOST_GUESSES,
+    N_GT,
+    analyze_guessing,
     best_plan,
     compare_plans,
     expected_reward,
@@ -16,9 +22,10 @@ from benchmarks.audit.expected import (
     hedge,
     successive,
 )
+from rewards import TVR
 from rewards.errors import ConfigError
 from rewards.score import score_batch
-from rewards.spec import PRESETS, TVR, TieredSpec, preset_spec
+from rewards.spec import PRESETS, TieredSpec, preset_spec
 
 VALUES = {"color": ["gray", "red", "blue", "green", "brown", "purple"], "shape": ["cube", "sphere", "cylinder"]}
 SURE = (None, "object", "attribute")
@@ -34,8 +41,8 @@ def _candidate(change, number, sure):
 
 
 def _text(named, sure):
-    pieces = [_candidate(change, number, sure) for change, many in enumerate(named) for number in reversed(range(many))]
-    return f"<think>a</think><answer>{', '.join(pieces)}</answer>"
+    items = [_candidate(change, number, sure) for change, many in enumerate(named) for number in reversed(range(many))]
+    return f"<think>a</think><answer>{', '.join(items)}</answer>"
 
 
 def _enumerated(preset, chances, named, sure, **overrides):
@@ -183,3 +190,34 @@ def test_scaled_by_the_number_of_changes():
 
 def test_guesses_are_capped():
     assert best_plan(preset_spec(TVR, "no_incorrect_penalty"), 2, 0.4).named == (MOST_GUESSES, MOST_GUESSES)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_curves_are_those_of_the_plans(preset):
+    spec = preset_spec(TVR, preset)
+    for known in analyze_guessing(spec):
+        assert len(known.best) == len(CHANCES)
+        assert [len(curve) for curve in known.expected] == [len(CHANCES)] * (MOST + 1)
+        for at in (0, 33, 50, 100):
+            assert known.best[at] == sum(best_plan(spec, N_GT, CHANCES[at], sure=known.sure).named)
+        plans = compare_plans(spec, N_GT, [0.5], sure=known.sure)
+        two = max(value for named, (value,) in zip(plans.named, plans.expected, strict=True) if sum(named) == 2)
+        assert known.expected[2][50] == pytest.approx(two)
+
+
+def test_knowing_everything_the_exact_number_is_best():
+    assert all(known.best[-1] == N_GT for known in analyze_guessing(TVR))
+
+
+def test_silence():
+    assert not any(known.silence_pays for known in analyze_guessing(TVR))
+    assert [known.silence_pays for known in analyze_guessing(preset_spec(TVR, "no_underprediction_penalty"))] == [
+        True,
+        True,
+        False,
+    ]
+
+
+def test_every_lower_tier_is_a_row():
+    edge = TieredSpec(fields=("source", "target"), tiers={("source", "target"): 2.0, ("source",): 1.0})
+    assert [known.sure for known in analyze_guessing(edge)] == [None, "source"]

@@ -1,15 +1,40 @@
-"""The page holds what was found, escaped, and nothing from outside."""
+"""The page holds what was found, escaped, and nothing from outside; its charts show the numbers of the analysis."""
+
+from __future__ import annotations
 
 import math
+import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from xml.etree import ElementTree as ET
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from benchmarks.audit import Audit, Groups, Payer, audit, draw_scenes
+from benchmarks.audit import Audit, AuditedReward, Groups, audit, draw_scenes
 from benchmarks.audit.cost import Cost, Growth
-from benchmarks.audit.findings import Example, Finding, World
-from benchmarks.audit.page import cost_line, expectation_row, group_rows, html_page, shorten, verdict
+from benchmarks.audit.expected import CHANCES, analyze_guessing
+from benchmarks.audit.exploits import AuditFinding, Example, World
+from benchmarks.audit.page import (
+    Chart,
+    Line,
+    bar_chart,
+    best_chart,
+    cost_line,
+    expectation_row,
+    expected_chart,
+    group_rows,
+    html_page,
+    incentive_chart,
+    knowledge_in_words,
+    line_chart,
+    shorten,
+    ticks,
+    variables,
+    verdict,
+)
+from rewards import TVR
 from rewards.functions import TaskReward
 from rewards.score import resolve
 from rewards.tasks import load_task
@@ -50,11 +75,11 @@ def _read(page):
 @pytest.fixture(scope="module")
 def found():
     groups = Groups(8, 2, 4.0, 0.5, 0.25, 0.25, 0.1, 2.5, ((1.0, 5), (6.0, 3)))
-    payer, scenes = Payer(TaskReward("tvr", "paper"), "<mine> & yours"), draw_scenes(load_task("tvr"), 4)
-    broken = Finding(
+    audited, scenes = AuditedReward(TaskReward("tvr", "paper"), "<mine> & yours"), draw_scenes(load_task("tvr"), 4)
+    broken = AuditFinding(
         "check", "finite", "raises", smallest=Example("<b>", "<b>", (World("t", 1.0, math.nan, math.nan),))
     )
-    return audit(payer, scenes, spec=resolve("tvr", "paper")[1], search=None, further=[broken], groups=groups)
+    return audit(audited, scenes, spec=resolve("tvr", "paper")[1], search=None, further=[broken], groups=groups)
 
 
 def test_the_page_is_balanced_and_loads_nothing(found):
@@ -86,7 +111,7 @@ def test_a_page_of_nothing_found():
 
 def test_many_worlds_are_cut():
     worlds = tuple(World(f"w{number}", 0.1, 1.0, 0.0) for number in range(10))
-    finding = Finding(
+    finding = AuditFinding(
         "incentive", "learned", "", smallest=Example("x", "y", worlds), about="each", pays_between=(0.0, 1.0)
     )
     text = " ".join(_read(html_page(Audit("r", "tvr", 1, 1, (finding,)))).text)
@@ -97,7 +122,7 @@ def test_many_worlds_are_cut():
 def test_lines():
     assert shorten("abc") == "abc"
     assert shorten("a" * 1000, 10) == "aaaaa … aaaaa (1,000 characters)"
-    exploits = tuple(Finding("exploit", str(number), "") for number in range(2))
+    exploits = tuple(AuditFinding("exploit", str(number), "") for number in range(2))
     assert verdict(Audit("r", "tvr", 1, 1, exploits)) == "2 exploits, no incentive, no failed check"
     cost = Cost(0.001, 0.002, 0.0005, (Growth("f", (1, 2), (0.1, 0.2), 1.0),))
     assert cost_line(cost).startswith("One completion in a call of its own takes 1 ms at the median and 2 ms")
@@ -109,10 +134,129 @@ def test_rows(found):
 
 
 def test_what_is_no_number_and_what_is_nothing_are_said_in_words(found):
-    unpaid = Finding("check", "finite", "raises", smallest=Example("", "", (World("t", 1.0, math.nan, math.nan),)))
-    slow = Finding("check", "growth", "slow", smallest=Example("<<<", "<<<", ()))
+    unpaid = AuditFinding("check", "finite", "raises", smallest=Example("", "", (World("t", 1.0, math.nan, math.nan),)))
+    slow = AuditFinding("check", "growth", "slow", smallest=Example("<<<", "<<<", ()))
     page = html_page(replace(found, findings=(unpaid, slow)))
     assert "Paid <b>none</b>, the other <b>none</b>" in page
     assert "nan" not in page
     assert "<pre>(nothing)</pre>" in page
     assert page.count("Paid <b>") == 1  # of the slow one it is the time that counts
+
+
+ANALYSIS = analyze_guessing(TVR)
+
+
+def test_the_curves_are_those_of_the_analysis():
+    chart = expected_chart(ANALYSIS[0], "default")
+    assert [line.label for line in chart.lines[:3]] == ["0 predictions", "1 prediction", "2 predictions"]
+    assert chart.lines[2].ys[-1] == 10.0
+    best = best_chart(ANALYSIS, "default")
+    assert best.steps
+    assert [line.ys for line in best.lines] == [known.best for known in ANALYSIS]
+    assert all(line.xs == CHANCES for line in best.lines)
+
+
+def test_an_incentive_is_two_lines_that_cross_at_the_break_even():
+    worlds = (World("a", 0.5, 4.0, 5.0), World("b", 0.5, 4.0, 0.5))
+    finding = AuditFinding(
+        "incentive",
+        "hedge",
+        "",
+        smallest=Example("x", "y", worlds),
+        about="value, two candidates",
+        pays_between=(0.5, 0.75),
+    )
+    chart = incentive_chart(finding)
+    assert [line.ys for line in chart.lines] == [(4.0, 4.0), (0.5, 5.0)]
+    assert chart.marks[0][0] == pytest.approx(7 / 9)
+    assert chart.title == "hedge, unsure of the value"
+
+
+def test_what_cannot_be_drawn_over_one_chance():
+    worlds = tuple(World("a", 1 / 3, 1.0, 0.0) for _ in range(3))
+    assert incentive_chart(AuditFinding("incentive", "learned", "", smallest=Example("x", "y", worlds))) is None
+    assert incentive_chart(AuditFinding("incentive", "learned", "")) is None
+
+
+def test_two_lines_that_do_not_cross_have_no_mark():
+    worlds = (World("a", 0.5, 4.0, 3.0), World("b", 0.5, 4.0, 0.5))
+    finding = AuditFinding(
+        "incentive", "learned", "", smallest=Example("x", "y", worlds), about="each", pays_between=(0.0, 1.0)
+    )
+    assert incentive_chart(finding).marks == []
+
+
+def test_words():
+    assert [knowledge_in_words(sure) for sure in (None, "object", "attribute")] == [
+        "nothing for sure",
+        "the object",
+        "up to the attribute",
+    ]
+
+
+SVG = "{http://www.w3.org/2000/svg}"
+CHART = Chart(
+    "a < b & c", "x", [Line("one <", (0, 0.5, 1), (0, 2, 1)), Line("two", (0, 1), (1, 1))], marks=[(0.8, "0.8")]
+)
+
+
+def _points(text):
+    tree = ET.fromstring(text)
+    return [
+        [tuple(map(float, pair.split(","))) for pair in line.get("points").split()]
+        for line in tree.iter(f"{SVG}polyline")
+    ]
+
+
+@pytest.mark.parametrize(
+    "text", [line_chart(CHART), line_chart(CHART, standalone=True), bar_chart("<t>", "n", [("a&b", 2.0), ("c", 0.0)])]
+)
+def test_charts_are_well_formed_and_self_contained(text):
+    tree = ET.fromstring(text)
+    assert tree.get("role") == "img"
+    assert tree.get("aria-label")
+    assert "http" not in text.replace("http://www.w3.org/2000/svg", "")
+    assert "<script" not in text
+
+
+def test_a_file_of_its_own_has_its_colours_for_light_and_dark():
+    text = line_chart(CHART, standalone=True)
+    assert "prefers-color-scheme:dark" in text
+    assert all(f"--{name}:" in variables() for name in re.findall(r"var\(--(\w+)\)", text))
+    assert "<style" not in line_chart(CHART)
+
+
+def test_points_are_in_order_and_within_the_frame():
+    one, two = _points(line_chart(CHART))
+    xs, ys = zip(*one, strict=True)
+    assert list(xs) == sorted(xs)
+    assert ys[1] < ys[2] < ys[0]  # larger values are further up
+    assert two[0][1] == two[1][1]
+    assert all(0 <= x <= 360 and 0 <= y <= 240 for x, y in one + two)
+
+
+def test_steps_hold_until_the_next_value():
+    (points,) = _points(line_chart(Chart("t", "x", [Line("a", (0, 0.5, 1), (1, 2, 2))], steps=True)))
+    assert len(points) == 4
+    assert points[1][0] == points[2][0]
+    assert points[0][1] == points[1][1]
+
+
+def test_bars_are_as_long_as_what_they_show():
+    tree = ET.fromstring(bar_chart("t", "n", [("a", 4.0), ("b", 1.0), ("c", 0.0)]))
+    widths = [float(bar.get("width")) for bar in tree.iter(f"{SVG}rect")]
+    assert widths[0] == pytest.approx(4 * widths[1])
+    assert widths[2] == 0
+    assert ET.fromstring(bar_chart("none", "n", [])) is not None
+
+
+def test_a_level_line_can_be_drawn():
+    assert _points(line_chart(Chart("t", "x", [Line("a", (0, 1), (3, 3))])))
+
+
+@given(low=st.floats(-1e4, 1e4), span=st.floats(1e-2, 1e5))
+def test_ticks_are_few_round_and_inside(low, span):
+    found = ticks(low, low + span)
+    assert 1 <= len(found) <= 8
+    assert all(low - 1e-6 <= value <= low + span + 1e-6 for value in found)
+    assert found == sorted(set(found))

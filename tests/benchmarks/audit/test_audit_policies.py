@@ -1,4 +1,6 @@
-"""The policies: each writes what it says, for scenes known and unknown."""
+"""What policies know of a scene, what they may be unsure of, and what they write, for scenes known and unknown."""
+
+from __future__ import annotations
 
 from dataclasses import replace
 
@@ -6,13 +8,67 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.audit.beliefs import Belief, doubts
-from benchmarks.audit.drafts import honest, is_exact, write
-from benchmarks.audit.policies import POLICIES, unlike
+from benchmarks.audit.policies import POLICIES, RANGES, Belief, majority_answer, uncertainties, unlike
+from benchmarks.audit.reward import honest, is_exact, write
 from benchmarks.audit.scenes import draw_scenes, read_scenes
 from rewards.tasks import load_task
 
 TVR, MULTIVIEW = load_task("tvr"), load_task("multiview")
+
+
+@pytest.mark.parametrize("scene", draw_scenes(TVR, 8))
+def test_uncertainties_of_a_list(scene):
+    found = {(uncertainty.about, uncertainty.model): uncertainty for uncertainty in uncertainties(scene, ())}
+    assert {model for _, model in found} <= set(RANGES)
+    for at, field in enumerate(("index", "attribute", "value")):
+        uncertainty = found[field, "two candidates"]
+        right, wrong = (world.target[-1] for world in uncertainty.worlds)
+        assert uncertainty.worlds[0] is uncertainty.belief.scene is scene
+        assert uncertainty.belief.otherwise is uncertainty.worlds[1]
+        assert right[:at] == wrong[:at]
+        assert right[at] != wrong[at]
+        guess = found[field, "one guess"]
+        assert guess.belief.otherwise.target == scene.target[:-1]
+        assert guess.worlds == uncertainty.worlds
+    assert (("existence", "likely there") in found) == (len(scene.target) > 1)
+
+
+def test_existence_is_believed_in_the_likelier_way():
+    scene = draw_scenes(TVR, 1, changes=(2,))[0]
+    found = {
+        uncertainty.model: uncertainty for uncertainty in uncertainties(scene, ()) if uncertainty.about == "existence"
+    }
+    there, absent = found["likely there"], found["likely not there"]
+    assert there.belief.scene.target == absent.belief.otherwise.target == scene.target
+    assert there.worlds == absent.worlds[::-1]
+
+
+def test_a_wrong_object_is_none_of_the_true_ones():
+    for scene in draw_scenes(TVR, 12, changes=(4,)):
+        uncertainty = next(each for each in uncertainties(scene, ()) if each.about == "index")
+        assert uncertainty.worlds[1].target[-1][0] not in {record[0] for record in scene.target}
+
+
+def test_uncertainties_of_a_question():
+    for scene in draw_scenes(MULTIVIEW, 12):
+        found = [(uncertainty.about, uncertainty.model) for uncertainty in uncertainties(scene, ())]
+        assert ("answer", "two candidates") in found
+        assert (("answer", "one guess") in found) == (len(scene.universe) > 2)
+        assert (("reference", "likely there") in found) == (len(scene.references[0]) > 1)
+
+
+def test_nothing_true_leaves_no_uncertainty():
+    from dataclasses import replace
+
+    assert list(uncertainties(replace(draw_scenes(TVR, 1)[0], target=()), ())) == []
+
+
+def test_the_majority_is_the_most_frequent_answer():
+    one, two, *_ = draw_scenes(TVR, 4)
+    assert majority_answer([one, two, two]) == two.target
+    assert majority_answer([one, two]) == one.target
+
+
 BY_NAME = {policy.name: policy for policy in POLICIES}
 SCENE = read_scenes(TVR, ["2.color.cyan, 0.shape.cube"])[0]
 
@@ -23,12 +79,14 @@ def _write(name, scene=SCENE, **belief):
 
 @settings(max_examples=25)
 @given(st.integers(0, 10_000), st.sampled_from(["tvr", "trance", "multiview"]))
-def test_every_policy_writes_the_same_again_in_every_doubt(seed, name):
+def test_every_policy_writes_the_same_again_in_every_uncertainty(seed, name):
     (scene,) = draw_scenes(load_task(name), 1, seed=seed)
-    for doubt in doubts(scene, scene.target):
+    for uncertainty in uncertainties(scene, scene.target):
         for policy in POLICIES:
             if scene.task.kind in policy.kinds:
-                assert write(policy.write(doubt.belief), scene.task) == write(policy.write(doubt.belief), scene.task)
+                assert write(policy.write(uncertainty.belief), scene.task) == write(
+                    policy.write(uncertainty.belief), scene.task
+                )
 
 
 @pytest.mark.parametrize("policy", POLICIES, ids=lambda policy: policy.name)
@@ -52,7 +110,7 @@ def test_policies_other_than_padding_and_hedging_are_not_exact(policy):
 
 
 @pytest.mark.parametrize(
-    ("name", "pieces"),
+    ("name", "items"),
     [
         ("silent", 0),
         ("wrong_answer", 1),
@@ -69,27 +127,27 @@ def test_policies_other_than_padding_and_hedging_are_not_exact(policy):
         ("first_k", 2),
     ],
 )
-def test_how_much_a_policy_names(name, pieces):
-    found = _write(name).pieces
-    assert len(found) == pieces
-    assert name == "repeat" or len(set(found)) == pieces
+def test_how_much_a_policy_names(name, items):
+    found = _write(name).items
+    assert len(found) == items
+    assert name == "repeat" or len(set(found)) == items
 
 
 @pytest.mark.parametrize(
     "name", ["everything", "values_of_cell", "values_of_object", "add_wrong", "all_attributes", "all_cells"]
 )
 def test_enumerations_hold_the_truth(name):
-    assert set(SCENE.target) <= set(_write(name).pieces)
+    assert set(SCENE.target) <= set(_write(name).items)
 
 
 @pytest.mark.parametrize("name", ["everything", "values_of_cell", "values_of_object"])
 def test_the_believed_value_of_a_cell_is_named_last(name):
-    last = {record[:-1]: record for record in _write(name).pieces}
+    last = {record[:-1]: record for record in _write(name).items}
     assert set(SCENE.target) <= set(last.values())
 
 
 def test_mixing_up_keeps_every_field_and_no_record():
-    mixed = _write("mixed_up").pieces
+    mixed = _write("mixed_up").items
     assert not {*mixed} & {*SCENE.target}
     assert {record[0] for record in mixed} == {record[0] for record in SCENE.target}
     assert sorted(record[1:] for record in mixed) == sorted(record[1:] for record in SCENE.target)
@@ -98,10 +156,12 @@ def test_mixing_up_keeps_every_field_and_no_record():
 
 
 def test_hedging_names_both_the_likelier_last_and_leaving_out_neither():
-    doubt = next(each for each in doubts(SCENE, ()) if (each.about, each.model) == ("value", "two candidates"))
-    hedge = BY_NAME["hedge"].write(doubt.belief).pieces
-    assert hedge == (doubt.worlds[1].target[-1], *SCENE.target)
-    assert BY_NAME["leave_out"].write(doubt.belief).pieces == SCENE.target[:-1]
+    uncertainty = next(
+        each for each in uncertainties(SCENE, ()) if (each.about, each.model) == ("value", "two candidates")
+    )
+    hedge = BY_NAME["hedge"].write(uncertainty.belief).items
+    assert hedge == (uncertainty.worlds[1].target[-1], *SCENE.target)
+    assert BY_NAME["leave_out"].write(uncertainty.belief).items == SCENE.target[:-1]
     assert BY_NAME["hedge"].write(Belief(SCENE, SCENE)) == honest(SCENE)
 
 
@@ -115,16 +175,16 @@ def test_texts():
     assert write(_write("prompt_echo"), TVR).count("index.attribute.value") == 2
     assert len(write(_write("padding"), TVR)) > 3000
     assert "<answer> 0.shape.cube</answer>" in write(_write("fragment"), TVR)
-    assert _write("majority", majority=(SCENE.target[0],)).pieces == SCENE.target[:1]
+    assert _write("majority", majority=(SCENE.target[0],)).items == SCENE.target[:1]
 
 
 @pytest.mark.parametrize(("name", "kept"), [("lookalikes", str.isdigit), ("foreign_digits", str.isalpha)])
 def test_lookalikes_and_foreign_digits_are_other_characters_in_every_piece(name, kept):
-    for piece, record in zip(_write(name).pieces, SCENE.target, strict=True):
+    for item, record in zip(_write(name).items, SCENE.target, strict=True):
         plain = TVR.record_format.render(record)
-        assert len(piece) == len(plain)
-        assert not piece.isascii()
-        assert all(new == old for new, old in zip(piece, plain, strict=True) if kept(old))
+        assert len(item) == len(plain)
+        assert not item.isascii()
+        assert all(new == old for new, old in zip(item, plain, strict=True) if kept(old))
 
 
 def test_what_cannot_be_shortened_or_disguised_stays_honest():

@@ -6,8 +6,8 @@ import math
 import numpy as np
 import pytest
 
-from benchmarks.audit import Finding, Groups, Payer, Search, as_dict, audit, draw_scenes
-from benchmarks.audit.findings import Example, World
+from benchmarks.audit import AuditedReward, AuditFinding, Groups, Search, as_dict, audit, draw_scenes
+from benchmarks.audit.exploits import Example, World
 from rewards.functions import TaskReward
 from rewards.score import resolve
 from rewards.spec import PRESETS
@@ -29,8 +29,8 @@ EXPECTED = {
 
 
 def _audit(preset, **options):
-    payer = Payer(TaskReward("tvr", preset), name=preset)
-    return audit(payer, draw_scenes(TVR, 8), **({"timed": False, "accuracies": (), "search": QUICK} | options))
+    audited = AuditedReward(TaskReward("tvr", preset), name=preset)
+    return audit(audited, draw_scenes(TVR, 8), **({"timed": False, "accuracies": (), "search": QUICK} | options))
 
 
 @pytest.mark.parametrize("preset", PRESETS)
@@ -45,7 +45,7 @@ def test_the_exploits_of_our_presets_are_those_that_are_known(preset):
 @pytest.mark.parametrize("task", ["trance", "multiview"])
 def test_the_other_tasks_have_no_exploit(task):
     scenes = draw_scenes(load_task(task), 9)
-    found = audit(Payer(TaskReward(task)), scenes, timed=False, accuracies=(), search=QUICK)
+    found = audit(AuditedReward(TaskReward(task)), scenes, timed=False, accuracies=(), search=QUICK)
     assert found.of("exploit") == found.of("check") == ()
 
 
@@ -57,7 +57,7 @@ def test_an_audit_is_the_same_every_time():
 
 def test_json_has_no_nan_and_all_parts():
     spec = resolve("tvr", "paper")[1]
-    broken = Finding("check", "finite", "raises", smallest=Example("", "", (World("t", 1.0, math.nan, math.nan),)))
+    broken = AuditFinding("check", "finite", "raises", smallest=Example("", "", (World("t", 1.0, math.nan, math.nan),)))
     groups = Groups(2, 1, 2.0, 0.0, 0.0, 0.0, 0.0, 2.0, ((1.0, 1), (2.0, 1)))
     found = _audit("paper", spec=spec, search=None, further=[broken], groups=groups)
     plain = json.loads(json.dumps(as_dict(found), allow_nan=False))
@@ -73,8 +73,8 @@ def test_json_has_no_nan_and_all_parts():
 
 
 def test_times_are_taken_where_asked():
-    payer = Payer(TaskReward())
-    found = audit(payer, draw_scenes(TVR, 2), search=None)
+    audited = AuditedReward(TaskReward())
+    found = audit(audited, draw_scenes(TVR, 2), search=None)
     assert as_dict(found)["cost"]["growth"][0]["family"] == "words in the reasoning"
 
 
@@ -95,7 +95,7 @@ def test_what_depends_on_the_place_in_the_batch_is_one_finding_and_not_many():
     def placed(completions, target, **_):
         return [paid + 1e-3 * row for row, paid in enumerate(exact(completions, target))]
 
-    found = audit(Payer(placed), draw_scenes(TVR, 4), search=QUICK, timed=False)
+    found = audit(AuditedReward(placed), draw_scenes(TVR, 4), search=QUICK, timed=False)
     assert {finding.name for finding in found.of("check")} <= {"batch_order", "batch_alone", "permutation"}
     assert not found.of("incentive")
     assert not found.of("exploit")
@@ -107,6 +107,6 @@ def test_noise_is_one_finding_and_not_many():
     def noisy(completions, target, **_):
         return [paid + rng.normal(0, 0.01) for paid in exact(completions, target)]
 
-    found = audit(Payer(noisy), draw_scenes(TVR, 4), search=QUICK, timed=False)
+    found = audit(AuditedReward(noisy), draw_scenes(TVR, 4), search=QUICK, timed=False)
     assert [finding.name for finding in found.of("check")] == ["deterministic"]
     assert not found.of("incentive")

@@ -4,8 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.audit.drafts import honest
-from benchmarks.audit.payment import Payer, pay_drafts
+from benchmarks.audit.reward import AuditedReward, honest, score_candidates
 from benchmarks.audit.scenes import (
     RECORDS,
     chain,
@@ -53,8 +52,8 @@ def test_the_universe_is_all_that_can_be_written(task, size):
 @pytest.mark.parametrize("name", ["tvr", "trance", "multiview"])
 def test_the_exact_answer_is_right_for_the_tasks_own_reward(name):
     scenes = draw_scenes(load_task(name), 12)
-    payer = Payer(TaskReward(name))
-    best = pay_drafts(payer, [honest(scene) for scene in scenes], scenes)
+    audited = AuditedReward(TaskReward(name))
+    best = score_candidates(audited, [honest(scene) for scene in scenes], scenes)
     expected = [1 + 5 * len(scene.target) if scene.task.record_format else 2 for scene in scenes]
     assert best.tolist() == expected
 

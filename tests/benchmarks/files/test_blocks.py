@@ -5,17 +5,17 @@ from hashlib import blake2b
 import pytest
 
 from benchmarks.files.blocks import read_block
-from benchmarks.files.chunks import START, BadRow, Chunk
 from benchmarks.files.columns import find_columns
-from benchmarks.files.gold import Gold, GoldRow
+from benchmarks.files.sources import START, BadRow, Chunk
+from benchmarks.files.targets import TargetFile, TargetRow
 
 GROUP_OF_TVR_001 = int.from_bytes(blake2b(b'["tvr-001"]', digest_size=8).digest(), "little")
 GOOD = {"completion": "c", "target": "t"}
 
 
-def block_of(*rows, gold=None, needed=("completion", "target"), as_text=True, **options):
+def block_of(*rows, targets=None, needed=("completion", "target"), as_text=True, **options):
     chunk = Chunk("f.jsonl", rows, range(1, len(rows) + 1), None, START, None)
-    return read_block(chunk, find_columns(chunk, needed=needed, **options), gold=gold, as_text=as_text)
+    return read_block(chunk, find_columns(chunk, needed=needed, **options), targets=targets, as_text=as_text)
 
 
 @pytest.mark.parametrize(
@@ -132,11 +132,11 @@ def test_group_labels():
     assert block_of(GOOD).group_labels() == [None]
 
 
-GOLD = Gold(
+GOLD = TargetFile(
     "g.jsonl",
     "id",
     ["target", "options"],
-    {"1": GoldRow(("A", ["l"]), "g.jsonl:1"), "2": GoldRow((None, None), "g.jsonl:2")},
+    {"1": TargetRow(("A", ["l"]), "g.jsonl:1"), "2": TargetRow((None, None), "g.jsonl:2")},
 )
 
 
@@ -148,7 +148,7 @@ def test_gold_is_joined():
         {"completion": "f"},
         {"completion": "g", "id": 2},
     ]
-    block = block_of(*rows, gold=GOLD, needed=("completion", "id"), joined_on="id")
+    block = block_of(*rows, targets=GOLD, needed=("completion", "id"), joined_on="id")
     assert block.columns["target"] == ["A", "A"]
     assert block.columns["options"] == [["l"], ["l"]]
     assert block.errors == {

@@ -2,8 +2,8 @@
 
 import pytest
 
-from benchmarks.files.chunks import START, BadRow, Chunk
 from benchmarks.files.columns import DIALECTS, MISSING, ROLES, Columns, find_columns, unwrap
+from benchmarks.files.sources import START, BadRow, Chunk
 from rewards.errors import ConfigError, DataError
 from rewards.functions import TARGET_COLUMNS
 

@@ -7,7 +7,7 @@ import h5py
 import pytest
 from PIL import Image
 
-from benchmarks.files.rows import read_chunks
+from benchmarks.files.sources import read_chunks
 from rewards.errors import DataError
 
 

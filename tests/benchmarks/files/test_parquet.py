@@ -2,8 +2,7 @@
 
 import pytest
 
-from benchmarks.files.chunks import CHUNK_ROWS
-from benchmarks.files.rows import read_chunks
+from benchmarks.files.sources import CHUNK_ROWS, read_chunks
 
 pa = pytest.importorskip("pyarrow")
 parquet = pytest.importorskip("pyarrow.parquet")

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.report.content import Document, Example, Figure, Figures, Grid, Number, Passage, Section
-from benchmarks.report.html_page import html
-from benchmarks.report.latex_tables import latex
-from benchmarks.report.markdown_page import markdown
-from benchmarks.report.report import make_report, write
-from benchmarks.rollouts.scoring import score_rewards
+from benchmarks.report.html import html
+from benchmarks.report.latex import latex
+from benchmarks.report.make import make_report, write
+from benchmarks.report.markdown import markdown
+from benchmarks.run.rewards import score_rewards
 from rewards.errors import ConfigError, DataError
 from tests.benchmarks.report.report_inputs import AFTER, BEFORE, write_rows, write_run
 

@@ -6,8 +6,8 @@ import pytest
 
 from benchmarks import evaluate
 from benchmarks.report.content import Number
+from benchmarks.report.make import make_report, write
 from benchmarks.report.paper import TABLES, UNKNOWN, paper_section, published
-from benchmarks.report.report import make_report, write
 from benchmarks.report.runs import read_run
 from rewards.errors import ConfigError
 from tests.benchmarks.report.report_inputs import AFTER, BEFORE, write_rows, write_run

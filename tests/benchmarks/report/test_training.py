@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from benchmarks.report.report import make_report, write
-from benchmarks.report.training import completion_files, read_training
+from benchmarks.report.make import make_report, write
+from benchmarks.report.runs import completion_files, read_training
 from rewards.errors import DataError
 
 ROWS = [

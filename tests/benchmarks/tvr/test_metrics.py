@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 
 from benchmarks.statistics import bootstrap_interval
 from benchmarks.tables import average, cross
-from benchmarks.tvr.metrics import PAPER_METRICS, cells, groups, measures
-from benchmarks.tvr.official import aggregate_stats, score_rows
-from benchmarks.tvr.rows import row_stats
+from benchmarks.tvr.row_stats import row_stats
+from benchmarks.tvr.scoring import PAPER_METRICS, aggregate, cells, groups, measures, score_rows
 from benchmarks.tvr.world import PAIRS
 from rewards.errors import DataError
 from tests.oracles import tvr_state as oracle
@@ -163,7 +162,7 @@ def test_every_metric_against_a_loop(golden_rows):
 
 def test_table_and_official_aggregate_say_the_same(golden_rows):
     stats = row_stats(golden_rows)
-    means = aggregate_stats(stats)["with_position"]
+    means = aggregate(stats)["with_position"]
     ours = average(cross({"moves": stats.with_position}, measures(stats)))["moves"]
     assert ours["TAcc"].estimate == pytest.approx(means["acc"], abs=1e-6)
     assert ours["NDiff"].estimate == pytest.approx(means["avg_norm_dist"], abs=1e-6)

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.run.score_files import wrong_targets
 from benchmarks.tvr.codec import encode_scene, encode_steps
 from benchmarks.tvr.execution import execute
-from benchmarks.tvr.official import ROW_SCORES, aggregate, score_rows
-from benchmarks.tvr.rows import faults
+from benchmarks.tvr.row_stats import row_stats
+from benchmarks.tvr.scoring import ROW_SCORES, aggregate, score_rows
 from benchmarks.tvr.world import ATTRIBUTES, DIRECTIONS, PAIRS, VALUES, State
 from parsers.values import Fault, Records, Transformation
 from rewards.errors import DataError
@@ -41,7 +42,7 @@ def test_every_golden_row_agrees(golden_rows):
 
 def test_every_golden_aggregate_agrees(golden_rows):
     golden = json.loads((GOLDEN / "tvr_aggregate.json").read_text())
-    ours = aggregate(golden_rows)
+    ours = aggregate(row_stats(golden_rows))
     assert list(ours) == list(golden)
     for part, numbers in golden.items():
         assert list(ours[part]) == list(numbers)
@@ -288,11 +289,11 @@ def test_a_very_long_answer_is_carried_out():
 
 def test_aggregate_leaves_out_what_no_row_has():
     row = {"initial_objects": DEMO, "transformations": TRUE, "prediction": TRUE}
-    result = aggregate([row | {"view": "Camera_Left"}, row | {"attributes": None}])
+    result = aggregate(row_stats([row | {"view": "Camera_Left"}, row | {"attributes": None}]))
     assert list(result) == ["with_position"]
     keys = {key.rpartition("/")[0] for key in result["with_position"]}
     assert keys == {"", "left", "step_3", "step_3/left"}
-    assert aggregate([]) == {}
+    assert aggregate(row_stats([])) == {}
 
 
 WRONG_GOLD = {
@@ -332,11 +333,11 @@ def test_wrong_gold_is_named(message, change):
 def test_all_wrong_rows_are_found_and_named_by_their_place():
     good = {"initial_objects": DEMO, "transformations": TRUE, "prediction": []}
     batch = [good, good | {"transformations": None}, good, good | {"initial_objects": [1]}, good]
-    found = faults(batch, where=lambda i: f"p.jsonl:{i + 1}")
+    found = wrong_targets(score_rows, batch)
     assert list(found) == [1, 3]
-    assert str(found[3]).startswith("p.jsonl:4: initial_objects[0] is not an object")
-    assert faults([good]) == {}
-    assert faults([]) == {}
+    assert found[3].startswith("initial_objects[0] is not an object")
+    assert wrong_targets(score_rows, [good]) == {}
+    assert wrong_targets(score_rows, []) == {}
 
 
 def test_no_rows():

@@ -186,15 +186,15 @@ def test_options_of_a_move_out_agree_with_a_released_sample():
 
 
 FAULTS = {
-    "scene 1: objects[0].color 'cyna' is not a color (did you mean 'cyan'?)": [thing(color="cyna")],
-    "scene 1: objects[1].size 3 is not a size (one of large, medium, small)": [thing(), thing(size=3)],
-    "scene 1: objects is not a list of 1 to 10 objects": [],
-    "scene 1: objects[0].position [1] is not two integers (grid units of 0.15)": [thing([1])],
-    "scene 1: objects[0].position [0.5, 1] is not two integers (grid units of 0.15)": [thing([0.5, 1])],
-    "scene 1: objects[0].position ['1', '2'] is not two integers (grid units of 0.15)": [thing(["1", "2"])],
-    "scene 1: objects[0].position [nan, 0] is not two integers (grid units of 0.15)": [thing([float("nan"), 0])],
-    "scene 1: objects[0].position None is not two integers (grid units of 0.15)": [thing(None)],
-    "scene 1: objects[0] is not an object with the keys color, shape, size, material, position": [{}],
+    "row 1: objects[0].color 'cyna' is not a color (did you mean 'cyan'?)": [thing(color="cyna")],
+    "row 1: objects[1].size 3 is not a size (one of large, medium, small)": [thing(), thing(size=3)],
+    "row 1: objects is not a list of 1 to 10 objects": [],
+    "row 1: objects[0].position [1] is not two integers (grid units of 0.15)": [thing([1])],
+    "row 1: objects[0].position [0.5, 1] is not two integers (grid units of 0.15)": [thing([0.5, 1])],
+    "row 1: objects[0].position ['1', '2'] is not two integers (grid units of 0.15)": [thing(["1", "2"])],
+    "row 1: objects[0].position [nan, 0] is not two integers (grid units of 0.15)": [thing([float("nan"), 0])],
+    "row 1: objects[0].position None is not two integers (grid units of 0.15)": [thing(None)],
+    "row 1: objects[0] is not an object with the keys color, shape, size, material, position": [{}],
 }
 
 

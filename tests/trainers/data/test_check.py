@@ -8,10 +8,10 @@ import pytest
 
 from benchmarks.tvr.world import ATTRIBUTES
 from rewards.errors import DataError
-from trainers.data.check import MORE_RULES, check_file, check_scene
-from trainers.data.records import to_record
-from trainers.data.rules import RULES
-from trainers.data.scenes import generate_scene
+from trainers.data.check import MORE_RULES, QUESTION_RULES, check_file, check_question, check_scene
+from trainers.data.generate import GenerationSettings, generate
+from trainers.scenes.records import tvr_record
+from trainers.scenes.tvr import RULES, generate_scene
 
 EVERY = (*ATTRIBUTES, "position")
 
@@ -95,7 +95,7 @@ def test_the_same_cell_twice_is_named_where_it_may_not_be():
 
 
 def test_occlusion_is_checked_where_the_cameras_are_known():
-    record = to_record(generate_scene(0, 38, attributes=EVERY))
+    record = tvr_record(generate_scene(0, 38, attributes=EVERY))
     objects = plain(("small", 0, 0), ("large", 9, 0), changes=[(0, "color", "cyan")])
     assert check_scene(objects) == []
     known = objects | {key: record[key] for key in ("cameras", "lamps")}
@@ -114,8 +114,11 @@ def test_occlusion_is_checked_where_the_cameras_are_known():
     [
         (lambda r: r.pop("states"), "states"),
         (lambda r: r["states"][0]["objects"][3].update(color="cyna"), "cyna"),
-        (lambda r: r["transformations"][0].update(obj_idx=10), "obj_idx 10 is not one of 0 to 9"),
-        (lambda r: r["transformations"][0].update(obj_idx=-1), "obj_idx -1"),
+        (
+            lambda r: r["transformations"][0].update(obj_idx=10),
+            r"transformations\[0\]\.obj_idx: should be less than 10, not 10",
+        ),
+        (lambda r: r["transformations"][0].update(obj_idx=-1), r"transformations\[0\]\.obj_idx: .* not -1"),
         (lambda r: r["transformations"][0].update(val="octarine"), "octarine"),
         (lambda r: r["transformations"].append(None), r"transformations\[1\]"),
         (lambda r: r.update(cameras={"Camera_Center": [0, 0, 0]}), "cameras"),
@@ -154,3 +157,85 @@ def test_a_file_is_checked_line_by_line(tmp_path):
 def test_every_rule_is_tested_here():
     here = {*BAD, "changed_twice", "occluded_at_start", "occluded", "form", "objects", "image"}
     assert here == {*RULES, *MORE_RULES}
+
+
+# Multi-view questions
+
+
+@pytest.fixture(scope="module")
+def records(tmp_path_factory):
+    path = generate(tmp_path_factory.mktemp("rings") / "set", GenerationSettings(count=20, task="multiview", seed=4))
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def changed(record, part, **changes):
+    return {**record, part: {**record[part], **changes}}
+
+
+def other_letter(record):
+    letters = "ABCD"[: len(record["question"]["options"])]
+    return letters[letters.index(record["question"]["answer"]) - 1]
+
+
+def broken(record):
+    """Return rule -> the record, made to break it."""
+    things = record["objects"]
+    near = [{**things[0], "position": things[1]["position"]}, *things[1:]]
+    aside = [*things[:2], {**things[2], "position": [40, 40]}, *things[3:]]
+    return {
+        "form": changed(record, "question", view=9),
+        "gap": {**record, "objects": near},
+        "names": {**record, "names": [record["names"][1], *record["names"][1:]]},
+        "views": {**record, "objects": aside},
+        "answer": changed(record, "question", answer=other_letter(record)),
+    }
+
+
+def test_generated_questions_break_no_rule(records):
+    assert {record["question"]["kind"] for record in records} == {"where", "turned", "beside", "closer", "moved"}
+    assert [check_question(record) for record in records] == [[]] * len(records)
+
+
+def test_a_broken_rule_is_named(records):
+    cases = broken(records[0])
+    assert set(cases) == set(QUESTION_RULES)
+    for rule, record in cases.items():
+        assert rule in [text.split(":")[0] for text in check_question(record)], rule
+
+
+def test_every_other_answer_is_wrong(records):
+    for record in records:
+        question = record["question"]
+        every = "ABCD"[: len(question["options"])] if question["options"] else ("yes", "no")
+        for answer in every:
+            wrong = check_question(changed(record, "question", answer=answer))
+            assert bool(wrong) == (answer != question["answer"])
+            assert all(text.startswith("answer: ") for text in wrong)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"kind": "odd"}, {"objects": [99]}, {"view": None}, {"answer": "Z"}, {"turn": "up"}]
+)
+def test_questions_that_do_not_fit_are_said_and_raise_nothing(records, changes):
+    (text,) = check_question(changed(records[0], "question", **changes))
+    assert text.startswith(("form: ", "answer: "))
+
+
+def test_a_move_needs_both_of_its_images(records):
+    move = next(record for record in records if record["question"]["kind"] == "moved")
+    assert check_question(changed(move, "question", last=None)) == [
+        "form: the question does not fit the scene: ValueError('it tells no last image')"
+    ]
+
+
+def test_a_file_of_questions_is_checked_line_by_line(records, tmp_path):
+    path = tmp_path / "data.jsonl"
+    wrong = changed(records[1], "question", answer=other_letter(records[1]))
+    lines = [json.dumps(records[0]), "{", json.dumps(wrong), json.dumps({**records[2], "images": ["gone.png"]})]
+    path.write_text("\n".join(lines))
+    said = list(check_file(path))
+    assert [text.removeprefix(f"{path}:").split(":")[:2] for text in said] == [
+        ["2", " no JSON"],
+        ["3", " answer"],
+        ["4", " image"],
+    ]

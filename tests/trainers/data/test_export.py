@@ -7,14 +7,23 @@ from hypothesis import strategies as st
 
 from rewards.errors import ConfigError, DataError
 from rewards.functions import multiview_reward, tvr_reward
-from rewards.gold import pack_gold, unpack_gold
 from rewards.score import score_completion
-from trainers.data.export import TRAINERS, export, export_row, exported_gold
-from trainers.data.generate import Settings, generate
+from rewards.targets import pack_gold, unpack_gold
+from trainers.data.export import TRAINERS, export, export_row
+from trainers.data.generate import GenerationSettings, generate
 from trainers.data.oracle import write_oracle_chains
-from trainers.data.training_rows import score_row
+from trainers.data.training_rows import GOLD, score_row
 
 WRONG = "<think>View 1: [red cube, blue sphere, left]</think><answer>A</answer>"
+
+
+def exported_gold(row, to):
+    """Return the gold of a row that was exported for RL, as that trainer's reward gets it."""
+    if to == "trl":
+        return {name: row[name] for name in ("target", *GOLD) if row.get(name) is not None}
+    inner = row["reward_model"] if to == "verl" else row
+    column = {"verl": "ground_truth", "openrlhf": "label", "swift": "solution", "easyr1": "answer"}[to]
+    return unpack_gold(inner[column])
 
 
 def read(path):
@@ -25,7 +34,7 @@ def read(path):
 def folder(tmp_path_factory):
     base = tmp_path_factory.mktemp("sets")
     for name, task in (("tvr", "tvr"), ("ring", "multiview")):
-        generate(base / name, Settings(count=8, seed=3, task=task))
+        generate(base / name, GenerationSettings(count=8, seed=3, task=task))
         write_oracle_chains(base / name, base / f"{name}-chains.jsonl")
         rows = read(base / name / "metadata.jsonl")
         for row in rows:
@@ -153,7 +162,7 @@ def test_trl_trains_on_exported_files_as_they_are(start, tmp_path, kind):
 
     from trainers.processors import load_processor
 
-    generate(tmp_path / "set", Settings(count=2, images="raycast", size=(32, 32)))
+    generate(tmp_path / "set", GenerationSettings(count=2, images="raycast", size=(32, 32)))
     write_oracle_chains(tmp_path / "set", tmp_path / "chains.jsonl")
     data = {}
     for stage, source in (("rl", tmp_path / "set"), ("sft", tmp_path / "chains.jsonl")):

@@ -8,24 +8,19 @@ import pytest
 
 from benchmarks.tvr.world import ATTRIBUTES
 from parsers.completion import parse_completion
-from parsers.references import parse_references
-from parsers.steps import parse_steps
+from parsers.references import parse_references, parse_steps
 from rewards.errors import ConfigError, DataError
 from rewards.functions import multiview_reward, tvr_reward
 from rewards.score import score_completion
-from trainers.data.bodies import bodies_of
-from trainers.data.cameras import VIEWS, frame_at, project
-from trainers.data.chain_filter import filter_chains, judge_chain
-from trainers.data.generate import Settings, generate
-from trainers.data.occlusion import seen_pixels
+from trainers.data.filter import filter_chains, judge_chain
+from trainers.data.generate import GenerationSettings, generate
 from trainers.data.oracle import Records, write_oracle_chains
-from trainers.data.records import from_record, targets
-from trainers.data.ring_chains import ring_chain
-from trainers.data.ring_questions import ring_item
-from trainers.data.ring_rows import ring_row
-from trainers.data.rows import tvr_rows
-from trainers.data.scenes import generate_scene
-from trainers.data.tvr_chains import tvr_chain
+from trainers.scenes.cameras import VIEWS, frame_at, project
+from trainers.scenes.chains import multiview_chain, tvr_chain
+from trainers.scenes.multiview_questions import multiview_item
+from trainers.scenes.records import multiview_row, read_tvr_record, tvr_rows
+from trainers.scenes.solids import Sight, bodies_of
+from trainers.scenes.tvr import generate_scene, targets
 
 ALL = (*ATTRIBUTES, "position")
 
@@ -38,10 +33,10 @@ def read(path):
 def folders(tmp_path_factory):
     base = tmp_path_factory.mktemp("sets")
     made = {
-        "tvr": Settings(count=30, seed=5),
-        "moves": Settings(count=20, seed=6, attributes=ALL, size=(320, 240)),
-        "repeats": Settings(count=20, seed=7, repeats=True, attributes=ALL),
-        "multiview": Settings(count=40, seed=8, task="multiview"),
+        "tvr": GenerationSettings(count=30, seed=5),
+        "moves": GenerationSettings(count=20, seed=6, attributes=ALL, size=(320, 240)),
+        "repeats": GenerationSettings(count=20, seed=7, repeats=True, attributes=ALL),
+        "multiview": GenerationSettings(count=40, seed=8, task="multiview"),
     }
     for name, settings in made.items():
         generate(base / name, settings)
@@ -115,7 +110,7 @@ def test_the_answer_is_not_told_before_the_reasoning(chains):
 
 def test_step_one_of_tvr_speaks_of_all_objects_that_are_seen(folders):
     """So that it does not tell which ones changed."""
-    records = {record["idx"]: from_record(record) for record in read(folders / "moves" / "data.jsonl")}
+    records = {record["idx"]: read_tvr_record(record) for record in read(folders / "moves" / "data.jsonl")}
     for row in read(folders / "moves.jsonl"):
         scene = records[row["idx"]]
         parsed = parse_references(parse_completion(row["completion"]).think)
@@ -123,13 +118,15 @@ def test_step_one_of_tvr_speaks_of_all_objects_that_are_seen(folders):
             bodies = bodies_of(state, scene.rotations)
             camera = scene.stage.cameras[VIEWS.index(view)]
             seen = {
-                f"object {k}" for k in np.flatnonzero(bodies.shown).tolist() if seen_pixels(bodies, k, camera) >= 150
+                f"object {k}"
+                for k in np.flatnonzero(bodies.shown).tolist()
+                if Sight(bodies, [camera]).seen_pixels(k) >= 150
             }
             assert parsed.names(number) - {"camera"} == seen
 
 
 def test_triplets_of_tvr_are_true_by_the_camera(folders):
-    records = {record["idx"]: from_record(record) for record in read(folders / "tvr" / "data.jsonl")}
+    records = {record["idx"]: read_tvr_record(record) for record in read(folders / "tvr" / "data.jsonl")}
     for row in read(folders / "tvr.jsonl"):
         scene = records[row["idx"]]
         parsed = parse_references(parse_completion(row["completion"]).think)
@@ -149,7 +146,7 @@ def test_triplets_of_tvr_are_true_by_the_camera(folders):
 
 
 def test_the_mapping_of_tvr_gives_the_places_of_the_second_image(folders):
-    records = {record["idx"]: from_record(record) for record in read(folders / "moves" / "data.jsonl")}
+    records = {record["idx"]: read_tvr_record(record) for record in read(folders / "moves" / "data.jsonl")}
     places = 0
     for row in read(folders / "moves.jsonl"):
         scene = records[row["idx"]]
@@ -189,10 +186,10 @@ def test_wordings_vary_and_depend_on_the_seed_and_the_row_only():
 
     assert write(0, "a") == write(0, "a")
     assert len({write(seed, key) for seed in range(4) for key in "abcde"}) == 20
-    item, question = ring_item(0, 3)
-    texts = {ring_chain(item, question, seed=seed, key="a") for seed in range(20)}
+    item, question = multiview_item(0, 3)
+    texts = {multiview_chain(item, question, seed=seed, key="a") for seed in range(20)}
     assert len(texts) == 20
-    assert all(judge_chain({**ring_row(3, item, question), "completion": text}, "f:1") is None for text in texts)
+    assert all(judge_chain({**multiview_row(3, item, question), "completion": text}, "f:1") is None for text in texts)
 
 
 def test_a_scene_of_one_object_has_its_three_steps():
@@ -245,7 +242,7 @@ def test_a_folder_without_scenes_is_refused(folders, tmp_path):
 
 def test_paths_of_images_hold_from_the_folder_of_the_chains(folders, tmp_path):
     folder = tmp_path / "set"
-    generate(folder, Settings(count=1, seed=1, views=("left",)))
+    generate(folder, GenerationSettings(count=1, seed=1, views=("left",)))
     row = read(folder / "metadata.jsonl")[0] | {"images_file_names": ["image/a.png", "image/b.png"]}
     (folder / "metadata.jsonl").write_text(json.dumps(row), encoding="utf-8")
     (folder / "image").mkdir()

@@ -8,17 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
-from benchmarks.datasets import load
-from benchmarks.sample import Sample
+from benchmarks.datasets import Sample, load
 from rewards.errors import ConfigError, DataError
 from rewards.functions import reference_reward
-from trainers.data.data_card import choose_relation_weight
-from trainers.data.fingerprints import Gallery, fingerprint
-from trainers.data.image_store import store_image
-from trainers.data.leakage import question_hash, read_test_sets
-from trainers.data.prepare import Settings, prepare
-from trainers.data.reference_baselines import reference_baselines
-from trainers.data.reference_labels import relations_of
+from trainers.data.card import choose_relation_weight, reference_baselines
+from trainers.data.files import store_image
+from trainers.data.leakage import Gallery, fingerprint, question_hash, read_test_sets
+from trainers.data.prepare import PreparationSettings, prepare, relations_of
 from trainers.data.sampling import count, divide_groups, draw, quotas
 from trainers.data.training_rows import read_training_rows
 
@@ -140,7 +136,7 @@ def rows_of(out, part):
 
 def run(tmp_path, name, path, *, sft=16, rl=40, **options):
     errors = []
-    settings = Settings(name=name, path=path, sft=sft, rl=rl, **options)
+    settings = PreparationSettings(name=name, path=path, sft=sft, rl=rl, **options)
     card = prepare(settings, tmp_path / "out", on_error=lambda error: errors.append(str(error)))
     assert card == json.loads((tmp_path / "out" / "card.json").read_text("utf-8"))
     return card, rows_of(tmp_path / "out", "sft"), rows_of(tmp_path / "out", "rl"), errors
@@ -190,7 +186,7 @@ def test_the_same_seed_gives_the_same_files(mindcube, tmp_path):
     folders = []
     for name, seed, workers in (("a", 3, 1), ("b", 3, 2), ("c", 4, 1)):
         out = tmp_path / name
-        prepare(Settings(name="mindcube", path=mindcube, sft=4, rl=8, seed=seed), out, workers=workers)
+        prepare(PreparationSettings(name="mindcube", path=mindcube, sft=4, rl=8, seed=seed), out, workers=workers)
         folders.append({file.relative_to(out): file.read_bytes() for file in out.rglob("*") if file.is_file()})
     assert folders[0] == folders[1]
     assert folders[0] != folders[2]
@@ -200,8 +196,8 @@ def test_the_order_of_the_records_makes_no_difference(mindcube, tmp_path):
     lines = mindcube.read_text("utf-8").splitlines()
     turned = mindcube.with_name("turned.jsonl")
     turned.write_text("\n".join(reversed([*lines, lines[0]])), encoding="utf-8")  # one record twice
-    prepare(Settings(name="mindcube", path=mindcube, sft=10, rl=60), tmp_path / "a")
-    prepare(Settings(name="mindcube", path=turned, sft=10, rl=60), tmp_path / "b")
+    prepare(PreparationSettings(name="mindcube", path=mindcube, sft=10, rl=60), tmp_path / "a")
+    prepare(PreparationSettings(name="mindcube", path=turned, sft=10, rl=60), tmp_path / "b")
     for part in ("sft", "rl"):
         ids = [[row["id"] for row in rows_of(tmp_path / name, part)] for name in "ab"]
         assert len(set(ids[1])) == len(ids[1])
@@ -361,16 +357,16 @@ def test_rows_whose_relations_are_unknown_have_no_labels_where_relations_count()
 
 def test_wrong_settings_are_refused(mindcube, tmp_path):
     with pytest.raises(ConfigError, match="not a data set that can be prepared; it is one of mindcube"):
-        Settings(name="mmsi", path=mindcube)
+        PreparationSettings(name="mmsi", path=mindcube)
     with pytest.raises(ConfigError, match="are no data set"):
-        Settings(name="mindcube", path=mindcube, sft=0, rl=0)
+        PreparationSettings(name="mindcube", path=mindcube, sft=0, rl=0)
     with pytest.raises(ConfigError, match="relation_weight"):
-        Settings(name="mindcube", path=mindcube, relation_weight=2)
+        PreparationSettings(name="mindcube", path=mindcube, relation_weight=2)
     (tmp_path / "out").mkdir()
     with pytest.raises(ConfigError, match="is there already"):
         run(tmp_path, "mindcube", mindcube)
     with pytest.raises(ConfigError, match="there is no folder"):
-        prepare(Settings(name="mindcube", path=mindcube), tmp_path / "no" / "out")
+        prepare(PreparationSettings(name="mindcube", path=mindcube), tmp_path / "no" / "out")
 
 
 # Sampling

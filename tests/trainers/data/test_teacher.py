@@ -14,13 +14,11 @@ from PIL import Image
 from rewards.errors import ConfigError, DataError
 from trainers.data import teacher
 from trainers.data.chat_client import Endpoint, Reply, TryAgainError, ask, user_message
-from trainers.data.journal import Journal
-from trainers.data.pace import Pace
-from trainers.data.teacher import Patience, teach
+from trainers.data.teacher import Journal, Pace, RetryPolicy, teach
 
 KEY = "sk-secret-0123456789"
 CHAIN = "<think>View 1: [sofa, lamp, left]\nMapping: a b c\nReasoning: a b c</think><answer>A</answer>"
-QUICK = Patience(concurrency=4, tries=4, first_pause=0.01, longest_pause=0.05)
+QUICK = RetryPolicy(concurrency=4, tries=4, first_pause=0.01, longest_pause=0.05)
 
 
 @pytest.fixture(autouse=True)
@@ -142,7 +140,7 @@ def test_every_row_is_asked_with_its_images_and_answered_in_order(tmp_path):
 
     with serving(script) as server:
         done = teach(
-            source, out, endpoint(server, body={"max_tokens": 9, "temperature": 0.5}), patience=QUICK,
+            source, out, endpoint(server, body={"max_tokens": 9, "temperature": 0.5}), retry=QUICK,
             prices=(1000.0, 10000.0), on_progress=lambda *n: seen.append(n),
         )  # fmt: skip
     assert done[:4] == (6, 6, 0, 0)
@@ -177,16 +175,25 @@ def test_requests_run_side_by_side_up_to_the_limit(tmp_path):
         return 200, answer(), {}
 
     with serving(script) as server:
-        teach(write(tmp_path / "in", 12), tmp_path / "o.jsonl", endpoint(server), patience=QUICK)
+        teach(write(tmp_path / "in", 12), tmp_path / "o.jsonl", endpoint(server), retry=QUICK)
     assert server.most == 4
 
 
-def test_no_more_requests_start_in_a_minute_than_allowed(tmp_path):
-    patience = Patience(concurrency=4, per_minute=1200)  # one each 50 ms
-    with serving(fine) as server:
-        teach(write(tmp_path / "in", 6), tmp_path / "o.jsonl", endpoint(server), patience=patience)
-    starts = sorted(when for *_, when in server.requests)
-    assert starts[-1] - starts[0] >= 5 * 0.05 - 0.02
+def test_no_more_requests_start_in_a_minute_than_allowed(tmp_path, monkeypatch):
+    waits = []
+
+    class Clock(threading.Event):
+        def wait(self, seconds):
+            waits.append(seconds)
+            return False
+
+    monkeypatch.setattr("trainers.data.teacher.time.monotonic", lambda: 100.0)  # so that only the waits tell the pace
+    pace = Pace(1200, Clock())  # one each 50 ms
+    assert all(pace.wait() for _ in range(4))
+    assert waits == pytest.approx([0.0, 0.05, 0.10, 0.15])
+    pace.hold(7.0)
+    assert pace.wait()
+    assert waits[-1] == pytest.approx(7.0)
 
 
 def test_reasoning_that_comes_apart_is_put_into_its_tags(tmp_path):
@@ -197,7 +204,7 @@ def test_reasoning_that_comes_apart_is_put_into_its_tags(tmp_path):
         return 200, answer("<answer>A</answer>", **{name: "so it is\n"}), {}
 
     with serving(script) as server:
-        teach(write(tmp_path / "in", 3), tmp_path / "o.jsonl", endpoint(server), patience=QUICK)
+        teach(write(tmp_path / "in", 3), tmp_path / "o.jsonl", endpoint(server), retry=QUICK)
     texts = [row["completion"] for row in read(tmp_path / "o.jsonl")]
     assert texts == ["<think>so it is\n</think><answer>A</answer>"] * 2 + ["<think>mine</think><answer>B</answer>"]
 
@@ -222,7 +229,7 @@ def test_failures_that_pass_are_tried_again(tmp_path):
         return troubles[int(prompt[-1])] if number <= 2 else (200, answer(), {})
 
     with serving(script) as server:
-        done = teach(write(tmp_path / "in"), tmp_path / "o.jsonl", endpoint(server), patience=QUICK)
+        done = teach(write(tmp_path / "in"), tmp_path / "o.jsonl", endpoint(server), retry=QUICK)
     assert done[:4] == (6, 6, 0, 0)
     assert set(server.tries.values()) == {3}
 
@@ -234,8 +241,8 @@ def test_a_pause_that_the_server_asks_for_holds_for_all(tmp_path):
         return (429, "", {"Retry-After": "0.4"}) if first else (200, answer(), {})
 
     with serving(script) as server:
-        patience = Patience(concurrency=1, tries=4, first_pause=0.01)
-        teach(write(tmp_path / "in", 3), tmp_path / "o.jsonl", endpoint(server), patience=patience)
+        patience = RetryPolicy(concurrency=1, tries=4, first_pause=0.01)
+        teach(write(tmp_path / "in", 3), tmp_path / "o.jsonl", endpoint(server), retry=patience)
     starts = [when for *_, when in server.requests]
     assert starts[1] - starts[0] >= 0.39
 
@@ -254,7 +261,7 @@ def test_rows_that_fail_are_named_and_cost_no_other(tmp_path):
     }
     errors = []
     with serving(lambda prompt, _: bad.get(prompt, (200, answer(usage=None), {}))) as server:
-        done = teach(source, out, endpoint(server), patience=QUICK, on_error=errors.append)
+        done = teach(source, out, endpoint(server), retry=QUICK, on_error=errors.append)
         assert done[:4] == (7, 1, 0, 6)
         assert done.cost == (0, 0, 1, None)
         assert [row["id"] for row in read(out)] == ["q5"]
@@ -274,7 +281,7 @@ def test_rows_that_fail_are_named_and_cost_no_other(tmp_path):
         before = dict(server.tries)
         for prompt in ("question 0", "question 1", "question 3", "question 4"):
             bad[prompt] = (200, answer(), {})
-        done = teach(source, out, endpoint(server), patience=QUICK)
+        done = teach(source, out, endpoint(server), retry=QUICK)
     assert done[:4] == (7, 5, 1, 2)
     assert server.tries["question 5"] == before["question 5"] == 1
     assert [row["id"] for row in read(out)] == ["q0", "q1", "q3", "q4", "q5"]
@@ -285,9 +292,9 @@ def test_rows_that_fail_are_named_and_cost_no_other(tmp_path):
 def test_a_refusal_that_concerns_all_rows_ends_the_run(tmp_path, status):
     body = json.dumps({"error": {"message": f"wrong key {KEY}"}})
     with serving(lambda *_: (status, body, {})) as server:
-        patience = Patience(concurrency=1)
+        patience = RetryPolicy(concurrency=1)
         with pytest.raises(ConfigError, match=rf"the teacher refuses: HTTP {status}: wrong key \[key\]") as caught:
-            teach(write(tmp_path / "in", 30), tmp_path / "o.jsonl", endpoint(server), patience=patience)
+            teach(write(tmp_path / "in", 30), tmp_path / "o.jsonl", endpoint(server), retry=patience)
     assert len(server.requests) < 5
     assert KEY not in str(caught.value)
     assert not (tmp_path / "o.jsonl").exists()
@@ -316,7 +323,7 @@ def test_a_server_that_is_gone_ends_the_run(tmp_path, monkeypatch):
     with pytest.raises(
         ConfigError, match=r"5 rows in a row got no answer; the last: .*rows.jsonl:\d+: no answer: .*refused"
     ):
-        teach(write(tmp_path / "in", 50), tmp_path / "o.jsonl", who, patience=Patience(tries=2, first_pause=0.0))
+        teach(write(tmp_path / "in", 50), tmp_path / "o.jsonl", who, retry=RetryPolicy(tries=2, first_pause=0.0))
 
 
 # A server that stalls
@@ -338,7 +345,7 @@ def test_a_server_that_stalls_is_left_after_the_timeout(tmp_path):
         return [silence, drip][int(prompt[-1])] if number == 1 else (200, answer(), {})
 
     with serving(script) as server:
-        done = teach(write(tmp_path / "in", 2), tmp_path / "o.jsonl", endpoint(server, timeout=0.3), patience=QUICK)
+        done = teach(write(tmp_path / "in", 2), tmp_path / "o.jsonl", endpoint(server, timeout=0.3), retry=QUICK)
         assert done.written == 2
         assert server.tries == {"question 0": 2, "question 1": 2}
         release.set()
@@ -359,7 +366,7 @@ def test_a_run_that_was_cut_off_goes_on_and_asks_nothing_twice(tmp_path):
 
     with serving(fine) as server:
         with pytest.raises(KilledError):
-            teach(source, out, endpoint(server), patience=Patience(concurrency=1), on_progress=kill)
+            teach(source, out, endpoint(server), retry=RetryPolicy(concurrency=1), on_progress=kill)
         journal = tmp_path / "o.jsonl.journal"
         asked = dict(server.tries)
         answered = len(journal.read_text("utf-8").splitlines()) - 1
@@ -367,7 +374,7 @@ def test_a_run_that_was_cut_off_goes_on_and_asks_nothing_twice(tmp_path):
         assert not out.exists()
         with journal.open("a", encoding="utf-8") as file:
             file.write('{"key": "8", "text": "half wri')  # a kill amid a line
-        done = teach(source, out, endpoint(server), patience=Patience(concurrency=1))
+        done = teach(source, out, endpoint(server), retry=RetryPolicy(concurrency=1))
     assert done[:4] == (8, 8, answered, 0)
     assert all(server.tries[prompt] == 1 for prompt in asked)
     assert [row["completion"] for row in read(out)] == [CHAIN] * 8
@@ -387,19 +394,19 @@ def test_answers_under_way_when_a_run_ends_are_kept(tmp_path):
         return 200, answer(), {}
 
     with serving(script) as server, pytest.raises(ConfigError, match="HTTP 401"):
-        teach(source, out, endpoint(server), patience=Patience(concurrency=4))
+        teach(source, out, endpoint(server), retry=RetryPolicy(concurrency=4))
     assert len(read(tmp_path / "o.jsonl.journal")) == 4  # the settings, and three answers that were paid for
 
 
 def test_a_journal_of_another_run_is_refused(tmp_path):
     source, out = write(tmp_path / "in", 1), tmp_path / "o.jsonl"
     with serving(lambda *_: (400, "", {})) as server:
-        teach(source, out, endpoint(server), patience=QUICK)
+        teach(source, out, endpoint(server), retry=QUICK)
         with pytest.raises(ConfigError, match=r"o.jsonl.journal is of a run with other model; remove it"):
-            teach(source, out, endpoint(server, model="n"), patience=QUICK)
+            teach(source, out, endpoint(server, model="n"), retry=QUICK)
         write(tmp_path / "in", 2)
         with pytest.raises(ConfigError, match="of a run with other source"):
-            teach(source, out, endpoint(server), patience=QUICK)
+            teach(source, out, endpoint(server), retry=QUICK)
     (tmp_path / "o.jsonl.journal").write_text("[1]\nx\n", encoding="utf-8")
     with pytest.raises(ConfigError, match="is no journal of such a run"):
         Journal(tmp_path / "o.jsonl.journal", {})
@@ -428,7 +435,7 @@ def test_the_key_reaches_no_file_message_or_log(tmp_path, caplog, capsys):
     errors = []
     with serving(lambda prompt, _: replies[prompt]) as server:
         who = endpoint(server)
-        teach(write(tmp_path / "in"), tmp_path / "o.jsonl", who, patience=QUICK, on_error=errors.append)
+        teach(write(tmp_path / "in"), tmp_path / "o.jsonl", who, retry=QUICK, on_error=errors.append)
         assert all(headers["Authorization"] == f"Bearer {KEY}" for _, headers, _, _ in server.requests)
     shown = capsys.readouterr()
     everything = "\n".join(
@@ -491,4 +498,4 @@ def test_a_run_that_ends_frees_who_waits_for_a_turn():
 @pytest.mark.parametrize("changes", [{"concurrency": 0}, {"tries": 0}, {"per_minute": 0}, {"first_pause": -1}])
 def test_wrong_patience_is_refused(changes):
     with pytest.raises(ConfigError):
-        Patience(**changes)
+        RetryPolicy(**changes)

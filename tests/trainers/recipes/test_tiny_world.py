@@ -8,12 +8,11 @@ from hypothesis import strategies as st
 
 from benchmarks.tvr.codec import decode_scene
 from benchmarks.tvr.world import ATTRIBUTES, PAIRS, VALUES, apply, overlaps, present, visible
-from recipes.tiny.rows import demonstration, target
-from recipes.tiny.world import World, is_held_out, scenes
+from recipes.tiny.world import World, demonstration, is_held_out, scenes, target
 from rewards import score_completion
 from rewards.errors import ConfigError
-from trainers.data.bodies import bodies_of
-from trainers.data.cameras import frame_at, project
+from trainers.scenes.cameras import frame_at, project
+from trainers.scenes.solids import bodies_of
 
 SMALL = World(objects=(3, 6), changes=(1, 4), attributes=ATTRIBUTES, distance=0.8, spacing=7.0, depth=13.0)
 WORLDS = [World(), SMALL]

@@ -1,1 +1,0 @@
-"""Predictions -> numbers that people publish, under a benchmark's own protocol or under ours."""

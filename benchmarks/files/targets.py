@@ -1,0 +1,117 @@
+"""The targets of predictions that come without them: a second file, joined on an id or on the prompt."""
+
+from __future__ import annotations
+
+from functools import partial
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import msgspec
+
+from benchmarks.files.columns import MISSING, ROLES, Columns, find_columns
+from benchmarks.files.sources import BadRow, read_chunks
+from rewards.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from benchmarks.files.columns import Names
+    from benchmarks.files.sources import Chunk
+
+On = Literal["id", "prompt"]
+
+TARGET_ROLES = ("target", "references", "relations", "options")
+"""The roles whose values are the target and what belongs to it."""
+
+
+class TargetRow(NamedTuple):
+    """The targets of one key: a value for each of `TargetFile.roles`, and ``file:line``."""
+
+    values: tuple[Any, ...]
+    place: str
+
+
+class TargetFile(NamedTuple):
+    """A file of targets, read whole.
+
+    Attributes:
+        path: the file.
+        on: the role whose values are the keys.
+        roles: those of `TARGET_ROLES`, or of what was asked for, that the file has.
+        rows: key (see `join_key`) -> targets.
+    """
+
+    path: str
+    on: On
+    roles: Sequence[str]
+    rows: Mapping[str, TargetRow]
+
+
+def join_key(value: Any) -> str:
+    """Return what two values share iff they are the same key: 7 and ``"7"`` are, and messages with the same content.
+
+    >>> join_key(7) == join_key(" 7 ")
+    True
+    """
+    text = value.strip() if isinstance(value, str) else msgspec.json.encode(value, order="sorted").decode()
+    return text if len(text) <= 64 else blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def read_target_file(
+    path: str,
+    on: On,
+    *,
+    mapping: Mapping[str, str] | None = None,
+    roles: Sequence[str] = TARGET_ROLES,
+    required: Sequence[str] = ("target",),
+    known: Mapping[str, Names] = ROLES,
+) -> TargetFile:
+    """Read a file of targets whole.
+
+    Args:
+        path: any file that `benchmarks.files.sources.read_chunks` reads, with a column for the key and those required.
+        on: ``"id"`` or ``"prompt"``.
+        mapping: role -> column, where the names are not the known ones.
+        roles: those that come from this file.
+        required: those of them that it must have.
+        known: see `benchmarks.files.columns.find_columns`.
+
+    Raises:
+        DataError: for rows that cannot be read, and for a key that occurs twice with different targets.
+        ConfigError: if two columns could be the target.
+    """
+    rows: dict[str, TargetRow] = {}
+    columns = Columns({})
+    find = partial(find_columns, needed=(on, *required), mapping=mapping, joined_on=on, known=known)
+    for chunk in read_chunks(path):
+        columns = columns if rows else find(_checked(chunk))
+        _add(rows, _checked(chunk), columns, on, [role for role in roles if role in columns.roles])
+    if not rows:
+        raise DataError(f"{path}: there are no rows")
+    return TargetFile(path, on, [role for role in roles if role in columns.roles], rows)
+
+
+def _checked(chunk: Chunk) -> Chunk:
+    for at, row in enumerate(chunk.rows):
+        if isinstance(row, BadRow):
+            raise DataError(f"{chunk.place(at)}: {row.message}")
+    return chunk
+
+
+def _add(rows: dict[str, TargetRow], chunk: Chunk, columns: Columns, on: On, roles: Sequence[str]) -> None:
+    found = [row for row in chunk.rows if not isinstance(row, BadRow)]
+    values_by_role = [columns.values(role, found) for role in roles]
+    for at, (key, *values) in enumerate(zip(columns.values(on, found), *values_by_role, strict=True)):
+        place = chunk.place(at)
+        if key is MISSING or key is None:
+            raise DataError(f"{place}: there is no {columns.roles[on]!r} to join on")
+        new = TargetRow(tuple(None if value is MISSING else value for value in values), place)
+        old = rows.setdefault(join_key(key), new)
+        if old.values != new.values:
+            raise DataError(f"{place}: {on} {shorten(key)} has another gold than at {old.place}; a key must be unique")
+
+
+def shorten(key: Any) -> str:
+    """Return a key as messages show it."""
+    shown = repr(key)
+    return shown if len(shown) <= 60 else f"{shown[:57]}..."

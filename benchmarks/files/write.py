@@ -1,0 +1,80 @@
+"""Writing a file whole or not at all: beside its place, brought to the disk, then given its name.
+
+A reader sees the old file or the new one, never a part; an error leaves no trace. What a kill leaves beside the file is
+named ``.NAME.PID.partial``.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, BinaryIO, Literal, TextIO, overload
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
+
+    StrPath = str | os.PathLike[str]
+
+
+def write_whole(path: StrPath, content: str | bytes, *, sync: bool = True) -> None:
+    """Write text (UTF-8, line ends as they are) or bytes as a whole file; see `path_beside` for the arguments."""
+    with path_beside(path, sync=sync) as partial:
+        partial.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+@overload
+def whole_file(path: StrPath, mode: Literal["w"] = "w", *, sync: bool = True) -> AbstractContextManager[TextIO]: ...
+@overload
+def whole_file(path: StrPath, mode: Literal["wb"], *, sync: bool = True) -> AbstractContextManager[BinaryIO]: ...
+@contextmanager  # type: ignore[misc]  # of the overloads, not of what they overload
+def whole_file(path: StrPath, mode: Literal["w", "wb"] = "w", *, sync: bool = True) -> Iterator[IO[str] | IO[bytes]]:
+    r"""Open a file to write that appears under its name once the block ends; see `path_beside` for the arguments.
+
+    Text is UTF-8, with ``\n`` at the end of its lines.
+    """
+    with path_beside(path, sync=sync) as partial:
+        text = {} if mode == "wb" else {"encoding": "utf-8", "newline": "\n"}
+        with partial.open(mode, **text) as file:  # type: ignore[call-overload]  # the mode is one of two
+            yield file
+
+
+@contextmanager
+def path_beside(path: StrPath, *, sync: bool = True) -> Iterator[Path]:
+    """Give a path beside a file, for what writes files by path; when the block ends, what is there takes its place.
+
+    Args:
+        path: the file; it may be there, and may be a link to the file that is meant. A device or a pipe has no place
+            beside it and is written directly.
+        sync: whether it must outlive a crash of the system right afterwards. Thousands of small files are quicker
+            without.
+
+    Raises:
+        OSError: it cannot be written; the old file is as it was.
+    """
+    target = Path(os.path.realpath(path))
+    if target.exists() and not target.is_file():
+        yield target
+        return
+    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    try:
+        yield partial
+        if target.exists():
+            partial.chmod(target.stat().st_mode & 0o777)
+        if sync:
+            _bring_to_disk(partial)
+        partial.replace(target)
+        if sync:
+            with suppress(OSError):  # some file systems refuse it for folders; the file itself is on the disk
+                _bring_to_disk(target.parent)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _bring_to_disk(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,115 @@
+"""What GRPO sees: the completions of one prompt compared with each other, counted over groups."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+RECORD: np.dtype[np.void] = np.dtype(
+    [("group", "<u8"), ("total", "<f8"), ("correct", "?"), ("default", "<f8"), ("paper", "<f8")]
+)
+"""What is kept of a row: its group, what it is paid, whether it is right, and what two presets pay it."""
+
+
+@dataclass(frozen=True, slots=True)
+class GroupCounts:
+    """Counts over groups; those of two sets of groups add up.
+
+    Attributes:
+        groups: groups of at least two rows.
+        rows: rows in them.
+        zero_variance: groups whose rows are all paid the same: their advantages are 0, and nothing is learnt from them.
+        mixed: groups with a right and a wrong row.
+        outranked: groups in which some wrong row is paid as much as some right one, or more.
+        rows_ranked_differently: rows whose place in their group is another under ``default`` than under ``paper``. The
+            place is the number of rows that are paid more, and half of the other rows that are paid the same.
+        groups_ranked_differently: groups that have such a row.
+        clusters: groups of any size, single rows included.
+        total_residual: Σ over clusters of (Σ over rows of (total − mean))².
+        correct_residual: the same of being right.
+    """
+
+    groups: int = 0
+    rows: int = 0
+    zero_variance: int = 0
+    mixed: int = 0
+    outranked: int = 0
+    rows_ranked_differently: int = 0
+    groups_ranked_differently: int = 0
+    clusters: int = 0
+    total_residual: float = 0.0
+    correct_residual: float = 0.0
+
+    def __add__(self, other: GroupCounts) -> GroupCounts:
+        return GroupCounts(*(getattr(self, each.name) + getattr(other, each.name) for each in fields(self)))
+
+
+def count_groups(records: NDArray[np.void], *, mean_total: float, mean_correct: float) -> GroupCounts:
+    """Compare the rows of each group.
+
+    Args:
+        records: of type `RECORD`, (rows,); whole groups, in any order.
+        mean_total: mean of ``total`` over all rows there are, not only these.
+        mean_correct: likewise of ``correct``.
+
+    >>> rows = np.array([(7, 6.0, True, 6.0, 6.0), (7, 5.0, False, 5.0, 11.0), (8, 1.0, False, 1.0, 1.0)], dtype=RECORD)
+    >>> counts = count_groups(rows, mean_total=4.0, mean_correct=1 / 3)
+    >>> counts.groups, counts.mixed, counts.outranked, counts.rows_ranked_differently, counts.clusters
+    (1, 1, 0, 2, 2)
+    """
+    if not len(records):
+        return GroupCounts()
+    records = records[np.argsort(records["group"], kind="stable")]
+    starts = np.flatnonzero(np.r_[True, records["group"][1:] != records["group"][:-1]])
+    size = np.diff(np.r_[starts, len(records)])
+    several = size > 1
+    total, right = records["total"], records["correct"]
+    best_wrong = np.maximum.reduceat(np.where(right, -np.inf, total), starts)
+    worst_right = np.minimum.reduceat(np.where(right, total, np.inf), starts)
+    mixed = np.isfinite(best_wrong) & np.isfinite(worst_right)
+    spread = np.maximum.reduceat(total, starts) - np.minimum.reduceat(total, starts)
+    moved_in_group = np.add.reduceat(_moved(records, starts, size), starts, dtype=np.int64)
+    return GroupCounts(
+        groups=int(several.sum()),
+        rows=int(size[several].sum()),
+        zero_variance=int((several & (spread == 0)).sum()),
+        mixed=int(mixed.sum()),
+        outranked=int((mixed & (best_wrong >= worst_right)).sum()),
+        rows_ranked_differently=int(moved_in_group.sum()),
+        groups_ranked_differently=int((moved_in_group > 0).sum()),
+        clusters=len(starts),
+        total_residual=float(np.square(np.add.reduceat(total - mean_total, starts)).sum()),
+        correct_residual=float(np.square(np.add.reduceat(right - mean_correct, starts)).sum()),
+    )
+
+
+def _moved(records: NDArray[np.void], starts: NDArray[np.int64], size: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return which rows ``default`` and ``paper`` put at different places in their group. Rows stand by group."""
+    moved = np.zeros(len(records), dtype=np.bool_)
+    paid_apart = np.logical_or.reduceat(records["default"] != records["paper"], starts)
+    looked_at = np.repeat(paid_apart, size)
+    starts, size = np.cumsum(size[paid_apart]) - size[paid_apart], size[paid_apart]
+    default, paper = (_places(records[preset][looked_at], starts, size) for preset in ("default", "paper"))
+    moved[looked_at] = default != paper
+    return moved
+
+
+def _places(paid: NDArray[np.float64], starts: NDArray[np.int64], size: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the place of each row in its group, from 0; rows that are paid the same share one. Rows stand by group."""
+    group = np.repeat(np.arange(len(starts)), size)
+    order = np.lexsort((-paid, group))
+    group, ordered = group[order], paid[order]
+    new = np.concatenate(
+        [np.ones(min(len(paid), 1), dtype=np.bool_), (group[1:] != group[:-1]) | (ordered[1:] != ordered[:-1])]
+    )
+    first = np.flatnonzero(new)
+    length = np.diff(np.r_[first, len(paid)])
+    shared = np.repeat(first + (length - 1) / 2, length)
+    places = np.empty(len(paid))
+    places[order] = shared
+    return places - np.repeat(starts, size)

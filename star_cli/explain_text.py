@@ -1,0 +1,175 @@
+"""What ``star explain`` shows on a terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from rewards.explain import Explanation
+from rewards.score import answer_text
+from star_cli.console import line_and_column, point_at, visible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.console import RenderableType
+
+    from parsers.values import Fault
+    from rewards.explain import Prediction, QuestionExplanation, View
+    from rewards.tasks import Task
+    from star_cli.explain import Case, Explained
+
+_INDENT = 2
+
+
+def show(case: Case, explained: Explained, *, color: bool) -> None:
+    """Print what `star explain` found out."""
+    console = Console(no_color=None if color else True, highlight=False, soft_wrap=False)
+    for line in _head(case, explained):
+        console.print(line, soft_wrap=True)  # places are copied: they stay in one piece
+    for block in _blocks(case, explained, console.width):
+        console.print(block)
+
+
+def _head(case: Case, explained: Explained) -> Iterator[Text]:
+    said = f"{case.place} · task {explained.task.name} · preset {explained.preset} · mode {explained.mode}"
+    yield Text(said, style="bold")
+    if case.others:
+        shown = ", ".join(case.others[:5]) + (", ..." if len(case.others) > 5 else "")
+        yield Text(f"{len(case.others)} more with this id: {shown}", style="dim")
+
+
+def _blocks(case: Case, explained: Explained, width: int) -> Iterator[RenderableType]:
+    yield ""
+    yield from _envelope(case, explained, width)
+    yield ""
+    if isinstance(explained.shown, Explanation):
+        yield from _list(explained.task, explained.shown, width)
+        if explained.other is not None:
+            preset, other = explained.other
+            yield ""
+            yield Text(f"under preset {preset}", style="bold")
+            yield from _payments(explained.task, other)
+            yield _sum(other)
+    else:
+        yield from _question(explained.shown, width)
+
+
+def _envelope(case: Case, explained: Explained, width: int) -> Iterator[RenderableType]:
+    completion = explained.shown.completion
+    if completion.fault is None:
+        opener = ", its <think> written by the chat template" if completion.prefilled else ""
+        yield Text(f"envelope: as asked for{opener}")
+    else:
+        yield Text("envelope: ").append_text(_fault(completion.fault, case.completion, width))
+    if completion.answer is None:
+        yield Text("answer: none may be taken, so it counts as empty")
+    else:
+        yield Text(f"answer: {_shorten(completion.answer, width - 8)}")
+
+
+def _list(task: Task, explanation: Explanation, width: int) -> Iterator[RenderableType]:
+    yield from _payments(task, explanation)
+    answer = explanation.completion.answer or ""
+    faults = [each.fault for each in explanation.predictions if each.fault is not None]
+    for fault in [*faults, *explanation.notes]:
+        yield ""
+        yield _fault(fault, answer, width)
+    if faults and len(faults) == len(explanation.predictions):
+        yield Text("no piece is valid, so the answer counts as empty", style="yellow")
+    yield ""
+    yield _sum(explanation)
+
+
+def _payments(task: Task, explanation: Explanation) -> Iterator[RenderableType]:
+    """Yield the table of predictions, and what is missing."""
+    assert task.record_format is not None
+    render = task.record_format.render
+    if explanation.predictions:
+        table = Table("predicted", "matched with", "tier", box=None, pad_edge=False, header_style="bold")
+        for name in ("earned", "charged"):
+            table.add_column(name, justify="right")
+        table.add_column("")
+        for each in explanation.predictions:
+            table.add_row(
+                Text("(no valid piece)" if each.record is None else render(each.record)),
+                Text("-" if each.matched is None else render(each.matched)),
+                each.tier or "-",
+                f"{each.earned:g}",
+                Text(f"{each.charged:g}", style="red" if each.charged else ""),
+                _remark(each),
+            )
+        yield table
+    else:
+        yield Text("there are no predictions")
+    if explanation.missing:
+        yield Text("missing: " + ", ".join(render(record) for record in explanation.missing), style="yellow")
+
+
+def _remark(prediction: Prediction) -> str:
+    if prediction.superseded:
+        return "a later value for the same cell counts"
+    if prediction.fault is not None:
+        return prediction.fault.code
+    if prediction.tier is not None and prediction.paid_as != prediction.tier:
+        return f"paid as {prediction.paid_as}" if prediction.paid_as else "this tier pays nothing"
+    return ""
+
+
+def _sum(explanation: Explanation | QuestionExplanation) -> Text:
+    score = explanation.score
+    terms = " + ".join(f"{part} {value:g}" for part, value in explanation.parts.items() if value)
+    text = Text(f"{terms or 'nothing earned, nothing charged'} = ").append(f"{score.total:g}", style="bold")
+    if isinstance(explanation, Explanation) and explanation.divisor != 1:
+        text.append(f"\n(the lines' sums are divided by {explanation.divisor:g}, the number of true changes)")
+    return text.append(f"\n{'correct' if score.correct else 'not correct'}, unit {score.unit:.3g}")
+
+
+def _question(explanation: QuestionExplanation, width: int) -> Iterator[RenderableType]:
+    answer, references = explanation.answer, explanation.references
+    read = "".join(map(visible, answer_text(answer.answer) or "nothing"))
+    yield Text(f"R_ans {answer.value:g}: read {read}")
+    if answer.fault is not None and explanation.completion.answer is not None:
+        yield _fault(answer.fault, explanation.completion.answer, width)
+    if not explanation.views:
+        yield Text("R_ref 0: the row has no references")
+    else:
+        yield Text(f"R_ref {0.0 if references is None else references.value:g}: the mean over the true views")
+        yield _views(explanation.views)
+    if references is not None and references.extra_views:
+        yield Text(f"views that are not there, at no cost: {', '.join(map(str, references.extra_views))}")
+    for fault in [*explanation.parsed.invalid, *explanation.parsed.notes]:
+        yield _fault(fault, explanation.completion.think or "", width)
+    yield ""
+    yield _sum(explanation)
+
+
+def _views(views: tuple[View, ...]) -> Table:
+    table = Table("view", "F1", "named and true", "missing", "named, not true", box=None, pad_edge=False)
+    if any(view.relations_f1 is not None for view in views):
+        table.add_column("relations F1")
+    for view in views:
+        row = [f"{view.number}{'' if view.written else ' (not written)'}", f"{view.f1:.3g}"]
+        row += [", ".join(sorted(names)) or "-" for names in (view.named & view.true, view.missing, view.extra)]
+        row += [] if view.relations_f1 is None else [f"{view.relations_f1:.3g}"]
+        table.add_row(*map(Text, row))
+    return table
+
+
+def _fault(fault: Fault, text: str, width: int) -> Text:
+    """Return a fault's code and message, and its place with a caret."""
+    shown = Text(fault.code, style="red").append(f": {fault.message}", style="default")
+    if fault.offset is None:
+        return shown
+    line, column = line_and_column(text, fault.offset)
+    shown.append(f" (line {line}, column {column})", style="dim")
+    excerpt, caret = point_at(text, fault.offset, width=width - _INDENT - 1)
+    margin = " " * _INDENT
+    return shown.append(f"\n{margin}{excerpt}", style="default").append(f"\n{margin}{caret}", style="red")
+
+
+def _shorten(text: str, width: int) -> str:
+    return point_at(text, 0, width=width)[0] if text else "(empty)"

@@ -1,0 +1,158 @@
+"""Options that several commands share: what a completion is scored against, and those of a benchmark.
+
+A command takes them by their names; `reward_settings` and `take_benchmark_options` turn them into the library's
+arguments.
+"""
+
+from __future__ import annotations
+
+from functools import reduce
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+
+def name_value_pairs(ctx: click.Context, param: click.Parameter, values: Sequence[str]) -> dict[str, str]:  # noqa: ARG001
+    """Read options of the form NAME=VALUE."""
+    for value in values:
+        if "=" not in value.strip("="):
+            raise click.BadParameter(f"{value!r} is not of the form NAME=VALUE")
+    return dict(value.split("=", 1) for value in values)
+
+
+_REWARD_OPTIONS = (
+    click.option("--task", default="tvr", show_default=True, help="A task's name, or the path of its YAML file."),
+    click.option(
+        "--preset", default="default", show_default=True, help="A preset of the task's reward: paper, calibrated, ..."
+    ),
+    click.option(
+        "--matching",
+        type=click.Choice(["one_to_one", "literal"]),
+        help="How predictions are matched with true records.",
+    ),
+    click.option(
+        "--conflicts", type=click.Choice(["last", "each"]), help="Which of several values for one cell can earn."
+    ),
+    click.option(
+        "--weights",
+        type=click.Path(exists=True, dir_okay=False),
+        help="YAML file with options of the reward (TieredSpec).",
+    ),
+    click.option(
+        "--mode",
+        type=click.Choice(["strict", "lenient"]),
+        default="strict",
+        show_default=True,
+        help="lenient also takes the last complete answer of a malformed completion.",
+    ),
+    click.option(
+        "--think-prefilled",
+        type=click.Choice(["auto", "true", "false"]),
+        default="auto",
+        show_default=True,
+        help="Whether the chat template already opened <think>.",
+    ),
+    click.option(
+        "--map",
+        "mapping",
+        multiple=True,
+        callback=name_value_pairs,
+        metavar="ROLE=COLUMN",
+        help="Read ROLE from COLUMN, as in completion=output; can be given several times.",
+    ),
+    click.option(
+        "--targets",
+        type=click.Path(exists=True, dir_okay=False),
+        help="A separate file with the gold.",
+    ),
+    click.option(
+        "--on",
+        type=click.Choice(["id", "prompt"]),
+        default="id",
+        show_default=True,
+        help="Column on which --targets is joined.",
+    ),
+)
+
+
+def reward_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options to a command; it takes them by their names, --map as ``mapping``."""
+    return reduce(lambda decorated, option: option(decorated), reversed(_REWARD_OPTIONS), command)
+
+
+def reward_settings(
+    *, matching: str | None, conflicts: str | None, weights: str | None, think_prefilled: str, **others: Any
+) -> dict[str, Any]:
+    """Return the library's arguments; flags count more than the file of weights, both are in ``overrides``."""
+    from benchmarks.run.rewards import read_weights
+
+    flags = {"matching": matching, "conflicts": conflicts}
+    overrides = {
+        **(read_weights(weights) if weights else {}),
+        **{name: value for name, value in flags.items() if value is not None},
+    }
+    prefilled = {"auto": "auto", "true": True, "false": False}[think_prefilled]
+    return {**others, "overrides": overrides, "think_prefilled": prefilled}
+
+
+BENCHMARK_OPTIONS = ("protocol", "interval", "resamples", "seed", "report_data")
+"""Names that only count with --benchmark."""
+
+_ONLY_REWARDS = ("task", "preset", "matching", "conflicts", "weights", "mode", "think_prefilled")
+
+_BENCHMARK_OPTIONS = (
+    click.option(
+        "--benchmark",
+        metavar="NAME",
+        help="Evaluate on a benchmark instead: tvr, mindcube, mindcube-cogmap, sparbench, mmsi.",
+    ),
+    click.option(
+        "--protocol",
+        type=click.Choice(["strict", "official", "both"]),
+        default="strict",
+        show_default=True,
+        help="strict reads the answer section only; official is the benchmark's own scorer.",
+    ),
+    click.option(
+        "--interval",
+        type=click.Choice(["formula", "bootstrap", "bca"]),
+        default="formula",
+        show_default=True,
+        help="Method for the confidence intervals of a benchmark.",
+    ),
+    click.option(
+        "--resamples", type=click.IntRange(min=1), default=1000, show_default=True, help="Bootstrap resamples."
+    ),
+    click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the bootstrap."),
+    click.option(
+        "--report-data",
+        metavar="FILE",
+        help="Also write JSON with the score of every row, for `star report` without the FILEs.",
+    ),
+)
+
+
+def benchmark_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options to a command; it takes them by their names."""
+    return reduce(lambda decorated, option: option(decorated), reversed(_BENCHMARK_OPTIONS), command)
+
+
+def take_benchmark_options(ctx: click.Context, options: dict[str, Any]) -> dict[str, Any] | None:
+    """Take the options of a benchmark out of a command's options; None where no benchmark is asked for.
+
+    Raises:
+        click.UsageError: an option was given that does not count.
+    """
+    taken = {name: options.pop(name) for name in ("benchmark", *BENCHMARK_OPTIONS)}
+    idle = BENCHMARK_OPTIONS if taken["benchmark"] is None else _ONLY_REWARDS
+    for name in idle:
+        if ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
+            flag = f"--{name.replace('_', '-')}"
+            reason = "only counts with --benchmark" if taken["benchmark"] is None else "is about rewards only"
+            raise click.UsageError(f"{flag} {reason}")
+    if taken["benchmark"] is None:
+        return None
+    return taken | {name: value for name, value in options.items() if name not in _ONLY_REWARDS}

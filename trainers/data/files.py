@@ -1,0 +1,126 @@
+"""Files of data sets, written whole or not at all: lines of JSON, and images under the names of their contents."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
+
+from rewards.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from benchmarks.datasets import Image
+
+_MAGIC = ((b"\x89PNG", ".png"), (b"\xff\xd8", ".jpg"), (b"RIFF", ".webp"), (b"GIF8", ".gif"), (b"BM", ".bmp"))
+
+
+class Written(NamedTuple):
+    """What became of the rows.
+
+    Attributes:
+        read: rows that were read.
+        written: rows that were written.
+        failed: rows that could not be.
+    """
+
+    read: int
+    written: int
+    failed: int
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """Give a path to write to; the file appears under its own name at the end, and an error leaves no trace of it."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        yield partial
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[TextIO]:
+    """Open a text file that appears under its name only once it is complete and on disk."""
+    with whole(path) as partial, partial.open("w", encoding="utf-8", newline="\n") as file:
+        yield file
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def json_line(record: Mapping[str, Any]) -> str:
+    r"""Return a record as one line.
+
+    >>> json_line({"name": "Stühle", "at": (1, 2)})
+    '{"name": "Stühle", "at": [1, 2]}\n'
+    """
+    return json.dumps(record, ensure_ascii=False) + "\n"
+
+
+def refuse_existing(*paths: Path, overwrite: bool = False) -> None:
+    """See that nothing is overwritten unasked, before any work is done.
+
+    Raises:
+        ConfigError: one of the files is there, or the folder that it belongs into is not.
+    """
+    for path in paths:
+        if not path.absolute().parent.is_dir():
+            raise ConfigError(f"{path}: there is no folder {path.parent}")
+        if path.is_dir() or (path.exists() and not overwrite):
+            raise ConfigError(f"{path} is there already; name another file or pass --overwrite")
+
+
+def store_image(image: Image, folder: Path) -> str:
+    """Put an image into a folder and return its name there; a file is linked where the disk allows, else copied.
+
+    It is named by its contents, so that an image that many rows show is there once.
+
+    Raises:
+        DataError: the file cannot be read, or is of no known kind.
+    """
+    try:
+        content = image if isinstance(image, bytes) else image.read_bytes()
+    except OSError as error:
+        raise DataError(f"image: {image_label(image)}: {error.strerror}") from error
+    target = folder / (hashlib.blake2b(content, digest_size=12).hexdigest() + image_suffix(content, image))
+    if target.exists():
+        return target.name
+    if isinstance(image, Path):
+        _link(image.resolve(), target)
+    else:
+        with whole(target) as partial:
+            partial.write_bytes(content)
+    return target.name
+
+
+def image_suffix(content: bytes, image: Image) -> str:
+    """Return the suffix of an image by its first bytes, e.g. ``.png``.
+
+    Raises:
+        DataError: they are of no known kind.
+    """
+    for magic, suffix in _MAGIC:
+        if content.startswith(magic):
+            return suffix
+    raise DataError(f"image: {image_label(image)}: neither PNG nor JPEG, WebP, GIF or BMP")
+
+
+def image_label(image: Image) -> str:
+    """Return how messages name an image: its path, or its size where it has none."""
+    return f"{len(image)} bytes" if isinstance(image, bytes) else str(image)
+
+
+def _link(image: Path, target: Path) -> None:
+    try:
+        os.link(image, target)
+    except FileExistsError:
+        return
+    except OSError:  # another disk, or one without links
+        with whole(target) as partial:
+            shutil.copyfile(image, partial)
