@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 PARALLEL := -n auto --maxprocesses 4 --dist worksteal
 
-.PHONY: demo demo-train test test-train lint format docs mutate clean
+.PHONY: demo demo-train test test-train conformance lint format docs mutate clean
 
 demo: $(VENV)/.core
 	$(BIN)/star score examples/tvr_predictions.jsonl
@@ -17,6 +17,10 @@ test-train: $(VENV)/.train
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest $(PARALLEL)
+
+# the real packages, each in an environment of its own: `make conformance ONLY="verl trl"`
+conformance: $(VENV)/.core
+	$(BIN)/python -m tests.conformance $(ONLY)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
@@ -36,7 +40,7 @@ mutate: $(VENV)/.mutation
 	$(BIN)/python tests/measure/mutation_table.py
 
 clean:
-	rm -rf $(VENV) build mutants *.egg-info .mypy_cache .ruff_cache .pytest_cache site
+	rm -rf $(VENV) .venv-conformance build mutants *.egg-info .mypy_cache .ruff_cache .pytest_cache site
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)

@@ -1,4 +1,4 @@
-"""Several completions of one prompt: pass@k and mean@k."""
+"""Several completions of one prompt: pass@k, mean@k, majority@k and consistency."""
 
 from __future__ import annotations
 
@@ -88,24 +88,118 @@ def mean_at_k(
     return AtK(k, _mean(share, _of_prompts(clusters, first[enough]), interval), int((~enough).sum()))
 
 
+def majority_at_k(
+    correct: npt.ArrayLike,
+    prompts: Clusters,
+    answers: npt.NDArray[np.uint64],
+    k: int,
+    *,
+    clusters: Clusters | None = None,
+    interval: Callable[..., Interval] = mean_interval,
+) -> AtK:
+    """Share of prompts with k or more completions whose most frequent answer is right (X. Wang et al., 2022).
+
+    A completion without an answer has no vote. Of equally frequent answers one is drawn: if one of two is right, the
+    prompt counts a half. See `pass_at_k` for the other arguments.
+
+    Args:
+        correct: ``(rows,)`` of booleans.
+        prompts: ``(rows,)``, ids.
+        answers: ``(rows,)``, a number for each answer, the same iff two answers are the same; 0 for none.
+        k: attempts, at least 1.
+        clusters: ``(rows,)``, ids.
+        interval: see `pass_at_k`.
+
+    >>> majority_at_k([1, 1, 0, 0, 1], ["a", "a", "a", "b", "b"], np.array([1, 1, 2, 1, 2]), 2).mean.estimate
+    0.75
+    """
+    count, _, first = _per_prompt(correct, prompts, k)
+    votes, answer_of, prompt_of = _votes(prompts, answers)
+    most = np.zeros(len(count))
+    np.maximum.at(most, prompt_of, votes)
+    leads = votes == most[prompt_of]
+    # Whether an answer is right, and then the share of the right ones among a prompt's leading answers.
+    right = np.zeros(len(votes), dtype=bool)
+    voted = answer_of >= 0
+    right[answer_of[voted]] = np.asarray(correct, dtype=bool)[voted]
+    leading = np.bincount(prompt_of, weights=leads, minlength=len(count))
+    won = np.bincount(prompt_of, weights=leads & right, minlength=len(count)) / np.maximum(leading, 1)
+    enough = count >= k
+    return AtK(k, _mean(won[enough], _of_prompts(clusters, first[enough]), interval), int((~enough).sum()))
+
+
+def consistency(
+    prompts: Clusters,
+    answers: npt.NDArray[np.uint64],
+    *,
+    clusters: Clusters | None = None,
+    interval: Callable[..., Interval] = mean_interval,
+) -> AtK:
+    """Chance that two completions of a prompt give the same answer, averaged over prompts with two or more.
+
+    A completion without an answer agrees with none. See `majority_at_k` for the arguments.
+
+    >>> consistency(["a", "a", "a", "b"], np.array([1, 1, 2, 1])).mean.estimate
+    0.3333333333333333
+    """
+    count, _, first = _per_prompt(np.zeros(len(answers)), prompts, 2)
+    votes, _, prompt_of = _votes(prompts, answers)
+    agreeing = np.bincount(prompt_of, weights=votes * (votes - 1), minlength=len(count))
+    enough = count >= 2
+    agreed = agreeing[enough] / (count[enough] * (count[enough] - 1))
+    return AtK(2, _mean(agreed, _of_prompts(clusters, first[enough]), interval), int((~enough).sum()))
+
+
 def several_attempts(
     correct: npt.ArrayLike,
     prompts: Clusters,
     *,
+    answers: npt.NDArray[np.uint64] | None = None,
     clusters: Clusters | None = None,
     interval: Callable[..., Interval] = mean_interval,
 ) -> dict[str, AtK]:
-    """Return pass@k and mean@k for k = 1, 2, 4, ... up to the most completions that a prompt has; {} if that is one.
+    """Return all numbers about prompts with several completions; {} if no prompt has any.
+
+    pass@k and mean@k are for k = 1, 2, 4, ... up to the most completions that a prompt has; where *answers* tell what
+    was said, majority@k of the most, and consistency.
 
     >>> list(several_attempts([1, 0, 0], ["a", "a", "b"]))
     ['pass@1', 'mean@1', 'pass@2', 'mean@2']
+    >>> list(several_attempts([1, 0, 0], ["a", "a", "b"], answers=np.array([1, 2, 2])))[4:]
+    ['majority@2', 'consistency']
     """
     most = int(np.bincount(cluster_codes(prompts)).max(initial=0))
-    return {
+    if most < 2:
+        return {}
+    found = {
         f"{name}@{k}": at_k(correct, prompts, k, clusters=clusters, interval=interval)
-        for k in (2**i for i in range(most.bit_length() if most > 1 else 0))
+        for k in (2**i for i in range(most.bit_length()))
         for name, at_k in (("pass", pass_at_k), ("mean", mean_at_k))
     }
+    if answers is None or not answers.any():
+        return found
+    majority = majority_at_k(correct, prompts, answers, most, clusters=clusters, interval=interval)
+    agreement = consistency(prompts, answers, clusters=clusters, interval=interval)
+    return found | {f"majority@{most}": majority, "consistency": agreement}
+
+
+def _votes(
+    prompts: Clusters, answers: npt.NDArray[np.uint64]
+) -> tuple[Floats, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Count how often each answer was given to each prompt.
+
+    Returns:
+        The votes for each (prompt, answer), the number of that pair for each row (-1 for a row without an answer), and
+        the prompt of each pair.
+    """
+    codes = cluster_codes(prompts)
+    said = answers != 0
+    pairs, pair_of, votes = np.unique(
+        np.stack([codes[said].astype(np.uint64), answers[said]]), axis=1, return_inverse=True, return_counts=True
+    )
+    answer_of = np.full(len(answers), -1, dtype=np.int64)
+    answer_of[said] = pair_of.reshape(-1)
+    return votes.astype(np.float64), answer_of, pairs[0].astype(np.int64)
 
 
 def _of_prompts(clusters: Clusters | None, first: npt.NDArray[np.int64]) -> Clusters | None:
@@ -114,10 +208,10 @@ def _of_prompts(clusters: Clusters | None, first: npt.NDArray[np.int64]) -> Clus
 
 
 def _mean(values: Floats, clusters: Clusters | None, interval: Callable[..., Interval]) -> Interval | None:
-    """Average prompts' values; where they are all 0 or 1, as the share that they are."""
+    """Average prompts' values, which are shares."""
     if not len(values):
         return None
-    return interval(values.astype(bool) if np.isin(values, (0, 1)).all() else values, clusters=clusters)
+    return interval(values.astype(bool) if np.isin(values, (0, 1)).all() else values, clusters=clusters, share=True)
 
 
 def _per_prompt(correct: npt.ArrayLike, prompts: Clusters, k: int) -> tuple[Floats, Floats, npt.NDArray[np.int64]]:

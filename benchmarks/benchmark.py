@@ -36,8 +36,8 @@ PROTOCOLS: Final[dict[str, tuple[Protocol, ...]]] = {
 COLUMNS: Final = ROLES | {
     **{role: (role,) for role in ("view", "attributes", "initial_objects", "final_objects", "n_visible", "index")},
     "id": (*ROLES["id"], "index"),
-    "scene": ("scene", "scene_id"),
     "kind": ("task", "category", "question_type"),
+    "setting": ("setting",),
     "cogmap": ("grounded_cogmap",),
 }
 """What a column can be, and the names it is known by, see `benchmarks.files.columns.ROLES`."""
@@ -54,11 +54,13 @@ class Scores(NamedTuple):
             (bool), ``score`` in [0, 1] and, where the protocol can tell, ``parsed`` (bool).
         faults: code of what is wrong with a row's text, or None, ``(n,)``.
         rows: makes what is written for each row.
+        answers: what each row says, ``(n,)``, None for nothing; None where the protocol does not tell.
     """
 
     stats: Stats
     faults: Sequence[str | None]
     rows: Callable[[], list[dict[str, Any]]]
+    answers: Sequence[Any] | None = None
 
 
 class Rules(NamedTuple):
@@ -111,7 +113,8 @@ def score_each(rows: Sequence[Row], score_row: Callable[[Row], ScoredRow]) -> Sc
     names = [name for name in ("correct", "score", "parsed") if written[0][name] is not None]
     stats = {name: as_array([each[name] for each in written]) for name in names}
     stats |= {name: as_array([each[name] for each in kept]) for name in kept[0]}
-    return Scores(stats, [each["fault"] for each in written], lambda: list(written))
+    faults, answers = ([each[name] for each in written] for name in ("fault", "answer"))
+    return Scores(stats, faults, lambda: list(written), answers)
 
 
 def as_array(values: Sequence[Any]) -> npt.NDArray[Any]:

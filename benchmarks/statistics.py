@@ -143,7 +143,9 @@ def _robust_sum(residual: float, clusters: int) -> float:
     return clusters / (clusters - 1) * residual
 
 
-def mean_interval(values: npt.ArrayLike, *, clusters: Clusters | None = None, level: float = 0.95) -> Interval:
+def mean_interval(
+    values: npt.ArrayLike, *, clusters: Clusters | None = None, level: float = 0.95, share: bool = False
+) -> Interval:
     """Interval of a mean by formula, without resampling: Wilson's for booleans, Student's for numbers.
 
     Booleans have a share p. Its interval is Wilson's; with clusters, with the effective size
@@ -155,6 +157,8 @@ def mean_interval(values: npt.ArrayLike, *, clusters: Clusters | None = None, le
         values: ``(n,)``, booleans or finite numbers.
         clusters: ``(n,)``, ids; None: each row is one.
         level: confidence, between 0 and 1.
+        share: whether numbers within [0, 1] are shares of their own; then their mean is treated as one, and its
+            interval stays within [0, 1].
 
     Raises:
         ValueError: no values.
@@ -167,9 +171,9 @@ def mean_interval(values: npt.ArrayLike, *, clusters: Clusters | None = None, le
     x = np.asarray(values)
     data = sum_clusters(x, clusters)
     error, groups, mean = standard_error(data), data.clusters, data.mean
-    if x.dtype.kind == "b":
+    if share or x.dtype.kind == "b":
         size, name = float(data.rows), "wilson"
-        if clusters is not None:
+        if clusters is not None or x.dtype.kind != "b":
             spread, name = mean * (1 - mean), "wilson, effective size"
             informed = spread > 0 and error < inf
             size = min(size, spread / max(error**2, spread / size)) if informed else float(groups)
@@ -215,6 +219,7 @@ def bootstrap_interval(
     resamples: int = 1000,
     level: float = 0.95,
     seed: int = 0,
+    share: bool = False,  # noqa: ARG001  as `mean_interval` takes it
 ) -> Interval:
     """Interval of a mean by the bootstrap over clusters (rows, where there are none).
 
@@ -231,6 +236,7 @@ def bootstrap_interval(
         resamples: number of resamples.
         level: confidence, between 0 and 1.
         seed: of `numpy.random.default_rng`.
+        share: makes no difference: resampled means stay within the range of the values.
 
     Raises:
         ValueError: no values.

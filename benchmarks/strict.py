@@ -18,6 +18,13 @@ if TYPE_CHECKING:
     from rewards.spec import Kind
 
 _TAG = re.compile(r"</?(?:think|answer)>", re.IGNORECASE)
+_REASONING = re.compile(r"<(/?)reasoning>", re.IGNORECASE)
+_ANY_TAG = re.compile(r"</?[a-z]+>", re.IGNORECASE)
+_ASKED_FOR = ("<think>", "</think>", "<answer>", "</answer>")
+_HIDDEN = "\ue000"
+"""Stands for the ``<`` of other tags while those asked for are read."""
+
+_BROKEN_ANSWER = re.compile(r"</?answer\b", re.IGNORECASE)
 
 
 class Section(NamedTuple):
@@ -30,21 +37,45 @@ class Section(NamedTuple):
 def answer_section(completion: str) -> Section:
     """Return the answer section of a completion. Never raises on any text.
 
-    It is the last complete ``<answer>`` block after the reasoning. A completion without any ``<think>`` or
-    ``<answer>`` tag is itself the answer, since some prompts ask for a bare letter. A tag that is broken or
-    in capitals is not guessed at.
+    It is the last complete ``<answer>`` block after the reasoning, or, where there is none, the text after the
+    reasoning, since models that reason natively write ``<think>...</think>`` and then a bare letter. A completion
+    without any tag is itself the answer. Tags may be in capitals, and where nothing is in ``<think>``, ``<reasoning>``
+    is another word for it; a tag that is broken is not guessed at.
 
     >>> answer_section("<think>Perhaps <answer>A</answer></think><answer>B</answer>").text
     'B'
-    >>> answer_section("``C``").text
-    '``C``'
+    >>> answer_section("<think>Not A.</think> B").text
+    ' B'
+    >>> answer_section("<Reasoning>Not A.</Reasoning><Answer>B</Answer>").text
+    'B'
     >>> answer_section("<think>so it is C").fault.code
     'unclosed_think'
     """
+    plain = _TAG.sub(lambda tag: tag[0].lower(), completion)
+    if "<think>" not in plain and "</think>" not in plain:
+        plain = _REASONING.sub(r"<\1think>", plain)
+    found = tagged_answer(plain)
+    if found.text is not None:
+        return found
+    _, closed, rest = plain.rpartition("</think>")
+    if not closed or "<think>" in rest or _BROKEN_ANSWER.search(rest) or not rest.strip():
+        return found
+    return Section(rest, None)
+
+
+def tagged_answer(completion: str) -> Section:
+    """Return the last complete ``<answer>`` block after the reasoning; a completion without any tag is itself one.
+
+    This is how TVR's official protocol, which takes transformations and no text, gets them out of a text. Only the tags
+    as they are asked for count; text after the reasoning is none.
+    """
     if not _TAG.search(completion):
         return Section(completion, None)
-    found = parse_completion(completion, mode="lenient", think_prefilled="auto")
-    return Section(found.answer, found.fault if found.answer is None else None)
+    asked_for = _ANY_TAG.sub(lambda tag: tag[0] if tag[0] in _ASKED_FOR else f"{_HIDDEN}{tag[0][1:]}", completion)
+    found = parse_completion(asked_for, mode="lenient", think_prefilled="auto")
+    if found.answer is None or "answer>" not in asked_for.rpartition("</think>")[2].replace(f"{_HIDDEN}answer>", ""):
+        return Section(None, found.fault)
+    return Section(found.answer.replace(_HIDDEN, "<"), None)
 
 
 def score_completion(

@@ -10,6 +10,7 @@ folder=${1:?give a folder for the data and the run}
 shift
 
 "$(dirname "$0")/prepare.sh" "$folder" easyr1 train.jsonl
+star doctor --trainer easyr1 --write "$folder"
 
 folder=$(cd "$folder" && pwd)
 cd "${EASYR1:?give the folder of the sources of EasyR1}"

@@ -9,6 +9,7 @@ folder=${1:?give a folder for the data and the run}
 shift
 
 "$(dirname "$0")/prepare.sh" "$folder" openrlhf train.jsonl
+star doctor --trainer openrlhf --write "$folder"
 
 cd "$folder"
 exec python3 -m openrlhf.cli.train_ppo_ray \

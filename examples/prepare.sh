@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What the scripts beside this one begin with: scenes, the rows as a trainer reads them, and its file of rewards.
+# What the scripts beside this one begin with: scenes, and the rows as a trainer reads them.
 #
 #   examples/prepare.sh FOLDER TRAINER ROWS
 #
@@ -10,4 +10,3 @@ folder=$1 trainer=$2 rows=$3
 mkdir -p "$folder"
 star data generate "$folder/scenes" --count "${COUNT:-1000}" --images "${IMAGES:-raycast}"
 star data export "$folder/scenes" --to "$trainer" --out "$folder/$rows" --overwrite
-star doctor --trainer "$trainer" --write "$folder"

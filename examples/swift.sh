@@ -9,6 +9,7 @@ folder=${1:?give a folder for the data and the run}
 shift
 
 "$(dirname "$0")/prepare.sh" "$folder" swift train.jsonl
+star doctor --trainer swift --write "$folder"
 
 cd "$folder"
 exec swift rlhf \
@@ -16,7 +17,7 @@ exec swift rlhf \
     --model "${MODEL:-Qwen/Qwen2.5-VL-7B-Instruct}" \
     --dataset "$PWD/train.jsonl" \
     --external_plugins "$PWD/star_swift.py" \
-    --reward_funcs star \
+    --reward_funcs star_tvr \
     --num_generations 8 \
     --log_completions true \
     --output_dir "$PWD/output" \

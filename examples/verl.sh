@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# GRPO on TVR with verl 0.9.1: scenes, the rows as verl reads them, the file of rewards, and the run.
+# GRPO on TVR with verl 0.9.1: scenes, the rows as verl reads them, and the run.
 #
 #   examples/verl.sh runs/verl [what verl takes, such as trainer.n_gpus_per_node=4]
 #
@@ -18,7 +18,7 @@ exec python3 -m verl.trainer.main_ppo \
     data.image_key=images \
     actor_rollout_ref.model.path="${MODEL:-Qwen/Qwen2.5-VL-7B-Instruct}" \
     actor_rollout_ref.rollout.n=8 \
-    reward.custom_reward_function.path="$PWD/star_verl.py" \
+    reward.custom_reward_function.path=pkg://star_r1.verl \
     reward.custom_reward_function.name=compute_score \
     +reward.custom_reward_function.reward_kwargs.task=tvr \
     +reward.custom_reward_function.reward_kwargs.preset=default \

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections import defaultdict
 from collections.abc import Mapping
 from functools import cache, lru_cache
 from string import ascii_letters, ascii_uppercase
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from parsers.grammars import build
+from parsers.grammars import ASCII_LETTERS, ASCII_MARKS, build, terminals
 from parsers.records import MAX_ANSWER
 from parsers.values import Fault
 
@@ -21,8 +23,7 @@ LETTERS = "ABCDEF"
 _CACHED_LENGTH = 512  # longer texts are parsed anew each time, which bounds the cache's memory
 
 _STRONG = frozenset({"HEAD", "LED", "WRAPPED"})
-_WEAK = frozenset({"ALSO", "INNER"})
-_WORDS = frozenset({"WORD", "ABBREVIATION", "RULED_OUT"})
+_WORDS = frozenset({"WORD", "HAN", "REPLY", "ABBREVIATION", "RULED_OUT"})
 _ARTICLES = frozenset({"a", "an", "the"})
 
 Words = tuple[str, ...]
@@ -43,7 +44,10 @@ class Choice(NamedTuple):
 
 
 class _Reading(NamedTuple):
-    """What an answer holds: (letter, offset) of its marks, and its runs of words, each a tuple of clauses."""
+    """What an answer holds: (letter, offset) of its marks, and its runs of words, each a tuple of clauses.
+
+    Articles are left out of the words, but for an ``A`` in capitals, which may be a letter.
+    """
 
     strong: tuple[tuple[str, int], ...]
     weak: tuple[tuple[str, int], ...]
@@ -55,8 +59,9 @@ def parse_choice(
 ) -> Choice:
     r"""Find the one option that an answer chooses, in linear time. Never raises on any text.
 
-    Accepted are ``B``, ``b``, ``(B)``, ``B.``, ``B) left``, ``B: left``, ``Answer: B``, ``option B``, markup and
-    ``\boxed{B}`` around these and, where the options are known, an option's own text. Letters in prose do not count.
+    Accepted are ``B``, ``b``, ``(B)``, ``B.``, ``B) left``, ``B: left``, ``Answer: B``, ``option B``, ``So B.``,
+    ``答案是B``, markup and ``\boxed{B}`` around these and, where the options are known, an option's own text, with or
+    without its letter before it. Letters in prose do not count.
 
     Args:
         text: the answer, at most 64,000 characters.
@@ -80,25 +85,82 @@ def parse_choice(
 
 
 _YES_NO: _Phrases = {
-    ("yes",): frozenset("Y"),
-    ("true",): frozenset("Y"),
-    ("no",): frozenset("N"),
-    ("false",): frozenset("N"),
+    tuple(words.split()): frozenset(letter)
+    for letter, said in (("Y", "yes|true|是|是 的|对|正 确"), ("N", "no|false|否|不|不 是|不 对"))
+    for words in said.split("|")
 }
+_CONNECTIVES = frozenset({"and", "or", "but"})
+_NEGATIONS = frozenset({"not", "no", "never", "neither", "nor", "isn't", "不"})
 
 
 def parse_yes_no(text: str) -> Choice:
     """Find whether an answer says yes (true, y) or no (false, n); the ``letter`` is ``"yes"`` or ``"no"``.
 
-    The word must begin the answer, a line or what follows ``the answer is``, and be set off by punctuation.
+    The word must begin the answer, a line or what follows ``the answer is``, and be set off by punctuation or begin a
+    sentence (``Yes it is``). The other one must not stand by itself further on.
 
     >>> parse_yes_no("Yes, there is no other chair.").letter
     'yes'
-    >>> parse_yes_no("yes and no").fault.code
-    'no_choice'
+    >>> parse_yes_no("Yes, but actually no").fault.code
+    'ambiguous'
     """
     choice = _choose(text, "YN", _YES_NO)
+    if choice.fault is None or choice.fault.code == "no_choice":
+        said = frozenset().union(*(_standing(clause) for run in _reading(text).runs for clause in run))
+        if len(said | frozenset(choice.letter or "")) > 1:
+            return Choice(None, Fault("ambiguous", "both yes and no are said"))
     return choice._replace(letter={"Y": "yes", "N": "no"}[choice.letter]) if choice.letter else choice
+
+
+def _standing(clause: Words) -> Iterator[str]:
+    """Yield yes or no where it stands for itself in a clause: at its end or before *and*, and not as in *no chair*."""
+    for before, word, after in zip(("", *clause), clause, (*clause[1:], "and"), strict=False):
+        if after in _CONNECTIVES and before not in _NEGATIONS:
+            yield from _YES_NO.get((word,), ())
+
+
+class Answer(NamedTuple):
+    """An answer in words.
+
+    Attributes:
+        text: in lower case, with single spaces, without what announces it, markup and punctuation around it, and a
+            reason behind it; ``front-left`` is ``front left``. None where nothing may be read.
+        fault: ``empty``, ``too_long``, or ``ambiguous``: alternatives (``left or right``), right only if asked for.
+    """
+
+    text: str | None
+    fault: Fault | None = None
+
+
+_AROUND = " .,;:!?'\"`*_()[]{}$—"
+
+
+def parse_words(text: str) -> Answer:
+    r"""Read an answer in words, so that it can be compared with the right one. Never raises on any text.
+
+    >>> parse_words(r"The answer is \boxed{Front-left}."), parse_words("left, because the sofa moved").text
+    (Answer(text='front left', fault=None), 'left')
+    """
+    fault = unreadable(text)
+    if fault is not None:
+        return Answer(None, fault)
+    led_in, reason, latex = _words_patterns()
+    plain = unicodedata.normalize("NFKC", latex.sub(" ", text)).translate(ASCII_MARKS).casefold()
+    plain = " ".join(plain.split()).strip(_AROUND)
+    for _ in range(2):  # `So, the answer is left`
+        before = led_in.match(plain)
+        if before is not None and before.end() < len(plain):
+            plain = plain[before.end() :].strip(_AROUND)
+    behind = reason.search(plain)
+    plain = plain[: behind.start()].strip(_AROUND) if behind is not None and behind.start() else plain
+    plain = re.sub(r"(?<=[^\W\d_])[-_](?=[^\W\d_])", " ", plain)
+    return Answer(plain, Fault("ambiguous", "alternatives are named") if " or " in plain else None)
+
+
+@cache
+def _words_patterns() -> tuple[re.Pattern[str], ...]:
+    patterns = terminals("choice", "words", "start")
+    return tuple(re.compile(patterns[name]) for name in ("LED_IN", "REASON", "_LATEX"))
 
 
 def unreadable(text: str) -> Fault | None:
@@ -113,10 +175,10 @@ def _choose(text: str, letters: Collection[str], phrases: _Phrases) -> Choice:
     fault = unreadable(text)
     if fault is not None:
         return Choice(None, fault)
-    reading = _cached_reading(text) if len(text) <= _CACHED_LENGTH else _read(text)
+    reading = _reading(text)
     if reading.strong:
         return _by_letter(reading, letters, phrases)
-    return _by_text(reading, phrases)
+    return _by_text(reading, letters, phrases)
 
 
 def _by_letter(reading: _Reading, letters: Collection[str], phrases: _Phrases) -> Choice:
@@ -128,69 +190,116 @@ def _by_letter(reading: _Reading, letters: Collection[str], phrases: _Phrases) -
         known = ", ".join(letters)
         return Choice(None, Fault("unknown_letter", f"there is no option {letter} (options: {known})", offset))
     for run in reading.runs:
-        first, options = next(_named(run, phrases), (0, frozenset(letter)))
+        first, options, _ = next(iter(_names(run, phrases)), (0, frozenset(letter), False))
         if first == 0 and letter not in options:
             message = f"the letter is {letter}, but the text is that of option {min(options)}"
             return Choice(None, Fault("contradiction", message, offset))
     return Choice(letter)
 
 
-def _by_text(reading: _Reading, phrases: _Phrases) -> Choice:
-    named = [place for run in reading.runs for place in _named(run, phrases)]
-    if not any(clause == 0 for clause, _ in named):
+def _by_text(reading: _Reading, letters: Collection[str], phrases: _Phrases) -> Choice:
+    named = [each for run in reading.runs for each in _names(run, phrases)]
+    if not any(clause == 0 for clause, _, _ in named):
         return Choice(None, Fault("no_choice", "no option is named"))
-    options = frozenset().union(*(options for _, options in named))
+    options = frozenset().union(*(options for _, options, _ in named))
+    letter = min(options)
     if len(options) > 1:
         return Choice(None, Fault("ambiguous", f"options {', '.join(sorted(options))} are named"))
-    return Choice(min(options))
+    if letter != "A" and "A" in letters and any(lettered for _, _, lettered in named):
+        return Choice(None, Fault("contradiction", f"the letter is A, but the text is that of option {letter}"))
+    return Choice(letter)
 
 
-def _named(run: Sequence[Words], phrases: _Phrases) -> Iterator[tuple[int, frozenset[str]]]:
-    """Yield (clause, options) wherever clauses of a run are together the text of options, the longest first."""
+# What may announce an option's text; `choice.lark` says what may announce a letter.
+_SAYINGS = tuple(
+    tuple(f"{consequence} {pronoun}".split())
+    for consequence in ("so", "thus", "hence", "therefore", "then", "")
+    for pronoun in ("it is", "it's", "that is", "that's", "this is", "it must be", "it should be", "")
+    if consequence or pronoun
+)
+
+
+_Named = tuple[int, frozenset[str], bool]
+
+
+def _names(run: Sequence[Words], phrases: _Phrases) -> Sequence[_Named]:
+    """Return what `_named` yields, of the run as it stands or else without what announces an answer: ``it is left``."""
+    named = list(_named(run, phrases))
+    if phrases and not (named and named[0][0] == 0):
+        for saying in _SAYINGS:
+            if run[0][: len(saying)] == saying:
+                rest = run[0][len(saying) :]
+                return list(_named([rest, *run[1:]] if rest else run[1:], phrases)) or named
+    return named
+
+
+def _named(run: Sequence[Words], phrases: _Phrases) -> Iterator[_Named]:
+    """Yield (clause, options, lettered) wherever clauses of a run are together the text of options, the longest first.
+
+    They are lettered if an ``A`` stands before the text of options that do not begin with an article themselves:
+    ``A chair`` may be ``a chair``, but ``A to your left`` is option A with the text of another one.
+    """
     longest = max(map(len, phrases), default=0)
     clause = 0
     while phrases and clause < len(run):
         words: Words = ()
         end, found = clause + 1, None
         for after in range(clause + 1, len(run) + 1):
-            words += run[after - 1]
+            words += tuple(word for word in run[after - 1] if word != "A")
             if len(words) > longest:
                 break
             if words in phrases:
-                end, found = after, phrases[words]
+                lettered = run[clause][0] == "A" and not phrases[words] & phrases.get(("a", *words), frozenset())
+                end, found = after, (clause, phrases[words], lettered)
         if found is not None:
-            yield clause, found
+            yield found
         clause = end
 
 
 @lru_cache(maxsize=4096)
 def _phrases(options: tuple[tuple[str, str], ...]) -> _Phrases:
-    """Return the letters of the options by the words of their text, without a letter written before it."""
+    """Return the letters of the options by the words of their text, and by their letter and these.
+
+    Under ``a`` and the words stand the options whose text begins with an article: texts have no articles here.
+    """
     letters = defaultdict(set)
     for letter, text in options:
-        words = tuple(word for run in _read(text).runs for clause in run for word in clause)
+        words = tuple(word for run in _read(text).runs for clause in run for word in clause if word != "A")
         if words:
             letters[words].add(letter)
+            articled = text.split(maxsplit=1)[0].casefold() in _ARTICLES
+            if articled or letter.casefold() not in _ARTICLES:
+                letters["a" if articled else letter.casefold(), *words].add(letter)
     return {words: frozenset(found) for words, found in letters.items()}
+
+
+def _reading(text: str) -> _Reading:
+    return _cached_reading(text) if len(text) <= _CACHED_LENGTH else _read(text)
 
 
 def _read(text: str) -> _Reading:
     strong: list[tuple[str, int]] = []
+    said: list[tuple[str, int]] = []
     weak: list[tuple[str, int]] = []
     runs: list[list[list[str]]] = [[[]]]
-    for token in _parser()(text).children:
+    tokens = _parser()(text.translate(ASCII_MARKS).translate(ASCII_LETTERS)).children
+    for token in tokens:
         if token.type in _WORDS:
-            words = token.casefold().replace(".", " ").split() if token.type != "WORD" else [token.casefold()]
-            runs[-1][-1] += [word for word in words if word not in _ARTICLES]
+            several = token.type in ("ABBREVIATION", "RULED_OUT")
+            words = token.casefold().replace(".", " ").split() if several else [token.casefold()]
+            runs[-1][-1] += ["A"] if str(token) == "A" else [word for word in words if word not in _ARTICLES]
+            if token.type == "REPLY":
+                runs[-1].append([])
         elif token.type == "STOP":
             runs[-1].append([])
         else:
             runs.append([[]])
-            if token.type in _STRONG | _WEAK:
+            if token.type not in ("LEAD", "NEWLINE"):
                 letter = next(char for char in reversed(token) if char in ascii_letters).upper()
-                (strong if token.type in _STRONG else weak).append((letter, token.start_pos))
+                marks = strong if token.type in _STRONG else said if token.type == "SAID" else weak
+                marks.append((letter, token.start_pos))
     clauses = (tuple(tuple(clause) for clause in run if clause) for run in runs)
-    return _Reading(tuple(strong), tuple(weak), tuple(run for run in clauses if run))
+    return _Reading(tuple(strong or said), tuple(weak), tuple(run for run in clauses if run))
 
 
 _cached_reading = lru_cache(maxsize=4096)(_read)

@@ -72,8 +72,14 @@ def _shape() -> Callable[[str], Iterator[re.Match[str]]]:
 
 
 @cache
-def _lenient() -> Callable[[str], ParseTree]:
-    return build("completion", "lenient").parse
+def _lenient() -> Callable[[str], Iterator[re.Match[str]]]:
+    patterns = terminals("completion", "lenient")
+    return re.compile(f"{patterns['REASONING_TAG']}|{patterns['ANSWER_TAG']}").finditer
+
+
+@cache
+def _other_open() -> Callable[[str], re.Match[str] | None]:
+    return re.compile(terminals("completion", "other")["OTHER_OPEN"]).match
 
 
 @cache
@@ -89,11 +95,12 @@ def parse_completion(text: str, *, mode: Mode = "strict", think_prefilled: Prefi
         text: what the model wrote, at most `MAX_COMPLETION` characters.
         mode: ``"strict"`` takes an answer only from exactly ``<think>...</think><answer>...</answer>``, with white
             space allowed between and around. ``"lenient"`` also takes, where that fails, the last complete answer
-            block after the reasoning. In both, an answer is never taken from inside the reasoning, and ``fault``
-            says how the text differs from the strict form.
+            block after the reasoning or, where none begins there, the text after it; tags may be in any case there,
+            and ``<thinking>``, ``<reasoning>`` and the like enclose reasoning too. In both, an answer is never taken
+            from inside the reasoning, and ``fault`` says how the text differs from the strict form.
         think_prefilled: whether the chat template already wrote ``<think>``. ``"auto"`` decides for each completion:
-            a missing opener is taken as prefilled. ``False`` makes a missing opener, and ``True`` one that is written
-            all the same, a fault.
+            a missing opener is taken as prefilled unless another tag stands in its place. ``False`` makes a missing
+            opener, and ``True`` one that is written all the same, a fault.
 
     >>> parse_completion("<think>It turned blue.</think><answer>2.color.blue</answer>")
     Completion(think='It turned blue.', answer='2.color.blue', fault=None, prefilled=False)
@@ -109,15 +116,26 @@ def parse_completion(text: str, *, mode: Mode = "strict", think_prefilled: Prefi
     else:
         opener, think, answer = match.groups("")
         found = Completion(think, answer, None, not opener)
-        if think_prefilled != "auto":
+        if think_prefilled != "auto" or not opener:
             found = _check_opener(found, text, think_prefilled)
     if found.fault is None or mode == "strict":
         return found
     return _read_lenient(text, found.fault, think_prefilled)
 
 
-def _check_opener(found: Completion, text: str, prefilled: bool) -> Completion:
-    """Turn a completion that is right but for the caller's word on the opener into a fault."""
+def has_tags(text: str) -> bool:
+    """Return whether a text has any tag of reasoning or of an answer, as leniency reads them."""
+    return next(_lenient()(text), None) is not None
+
+
+def _check_opener(found: Completion, text: str, prefilled: Prefilled) -> Completion:
+    """Turn a completion that is right but for its opener, or the caller's word on it, into a fault."""
+    if prefilled == "auto":
+        other = _other_open()(text)
+        if other is None:
+            return found
+        message = f"{other['other']} stands where <think> should"
+        return Completion(None, None, Fault("wrong_think_open", message, other.start("other")))
     if prefilled and not found.prefilled:
         message = "<think> is written although the chat template already opened it"
         return Completion(None, None, Fault("nested_think", message, text.index("<think>")))
@@ -163,20 +181,35 @@ def _shape_fault(shape: tuple[str, ...]) -> tuple[str, int, int]:
     return code, number, at - starts[number]
 
 
-def _reasoning(body: str) -> tuple[str, bool]:
-    """Return what ``[<think>]...`` holds and whether it begins with the opener."""
-    head, opener, tail = body.partition("<think>")
-    return (tail, True) if opener and not head.strip() else (body, False)
-
-
 def _read_lenient(text: str, fault: Fault, think_prefilled: Prefilled) -> Completion:
-    tree, error = attempt(_lenient(), text)
-    if error is not None:
+    """Follow the tags: an answer counts only while no reasoning is open, and only after the last of it."""
+    opened: str | None = None  # by which word reasoning is open
+    first: re.Match[str] | None = None  # the tag that opened it first
+    end: re.Match[str] | None = None  # the last one that closed it
+    start: int | None = None  # where the answer block begins that is open
+    block: str | None = None  # the last complete one since the reasoning
+    mentioned = False  # an answer tag stands after the reasoning
+    for tag in _lenient()(text):
+        closes, word = tag[0].startswith("</"), tag[0].strip("</>").lower()
+        if word != "answer":
+            if not closes:
+                first, opened = first or tag, opened or word
+            elif opened in (None, word) or word == "think":
+                opened, end = None, tag
+            start, block, mentioned = None, None, False
+        elif opened is None:
+            block = text[start : tag.start()] if closes and start is not None else block
+            start, mentioned = None if closes else tag.end(), True
+    if end is None:
+        # Without a closer, a prefilled opener leaves everything inside the reasoning.
+        return Completion(None, None if opened or think_prefilled is True else block, fault)
+    if opened:
         return Completion(None, None, fault)
-    think, _, answer, *_ = tree.children
-    if think is None:
-        # Without </think>, a prefilled opener leaves everything inside the reasoning.
-        return Completion(None, None if think_prefilled is True else str(answer or ""), fault)
-    reasoning, opened = _reasoning(think.removesuffix("</think>"))
-    prefilled = think_prefilled is not False and not opened and "<think>" not in reasoning
-    return Completion(reasoning, str(answer or ""), fault, prefilled)
+    if block is None and not mentioned and not text[end.end() :].isspace():
+        block = text[end.end() :] or None
+    if block is None:
+        return Completion(None, None, fault)
+    opens = first is not None and not text[: first.start()].strip()
+    think = text[first.end() if first and opens else 0 : end.start()]
+    prefilled = first is None and (think_prefilled is True or (think_prefilled == "auto" and not _other_open()(text)))
+    return Completion(think, block, fault, prefilled)

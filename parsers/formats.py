@@ -44,7 +44,7 @@ class RecordFormat:
     Attributes:
         fields: in the order of the parsed tuple.
         forms: templates such as ``"{index}.{attribute}.{value}"``; the first is canonical.
-        synonyms: pairs (spelling, canonical) for values of closed fields.
+        synonyms: pairs (spelling, canonical) for values of closed fields, or for words in them.
         make: what turns the fields' values into a record.
     """
 
@@ -65,13 +65,31 @@ class RecordFormat:
             yield vocabulary | {str(field.by): (key,), field.name: values}
 
     def spellings(self, value: str) -> list[str]:
-        """Return the ways to write *value*, the canonical one first."""
-        return [value, *(spelling for spelling, canonical in self.synonyms if canonical == value)]
+        """Return the ways to write *value*, the canonical one first.
+
+        A synonym is one of a whole value or, where what it means is no value by itself, of words in values.
+        """
+        found = [value, *(spelling for spelling, canonical in self.synonyms if canonical == value)]
+        vocabulary = {word for branch in self.branches() for words in branch.values() for word in words}
+        for spelling, canonical in self.synonyms:
+            if canonical not in vocabulary:
+                word, other = f"-{fold(canonical)}-", f"-{fold(spelling)}-"
+                folded = [f"-{fold(each)}-" for each in found]
+                found += [each.replace(word, other).strip("-") for each in folded if word in each]
+        return found
 
     def render(self, record: Iterable[int | str]) -> str:
         """Write *record* in the canonical form, which parses back to it."""
         names = [field.name for field in self.fields]
         return self.forms[0].format(**dict(zip(names, record, strict=True)))
+
+
+FIELD_KEYS = {
+    "index": ("index", "obj_idx", "object", "object_id", "id"),
+    "attribute": ("attribute", "attr"),
+    "value": ("value", "val"),
+}
+"""Keys under which JSON holds a field, in targets and in answers; the first is ours, the second TRANCE's."""
 
 
 def template_parts(form: str) -> list[tuple[str, str | None]]:
@@ -102,7 +120,17 @@ _DIRECTIONS = ("front", "behind", "left", "right", "front-left", "front-right", 
 _MOVES = {"position": tuple(f"{direction}.{step}" for direction in _DIRECTIONS for step in (1, 2))}
 
 
-def _transformation_format(values: dict[str, tuple[str, ...]]) -> RecordFormat:
+_DIRECTION_SYNONYMS = (
+    ("left-front", "front-left"), ("right-front", "front-right"),
+    ("left-behind", "behind-left"), ("right-behind", "behind-right"),
+    ("forward", "front"), ("forwards", "front"), ("ahead", "front"), ("in front", "front"),
+    ("back", "behind"), ("backward", "behind"), ("backwards", "behind"), ("rear", "behind"),
+)  # fmt: skip
+
+
+def _transformation_format(
+    values: dict[str, tuple[str, ...]], synonyms: tuple[tuple[str, str], ...] = ()
+) -> RecordFormat:
     return RecordFormat(
         fields=(
             Field("index", "integer"),
@@ -115,7 +143,7 @@ def _transformation_format(values: dict[str, tuple[str, ...]]) -> RecordFormat:
             "[{index}, {attribute}, {value}]",
             "change_{attribute}({index}, {value})",
         ),
-        synonyms=(("colour", "color"), ("grey", "gray")),
+        synonyms=(("colour", "color"), ("grey", "gray"), *synonyms),
         make=Transformation._make,
     )
 
@@ -123,5 +151,5 @@ def _transformation_format(values: dict[str, tuple[str, ...]]) -> RecordFormat:
 TVR = _transformation_format(_VALUES)
 """TVR as STAR-R1 uses it: color, shape, size, material (TRANCE's ``values.json``), 0-based index."""
 
-TRANCE = _transformation_format(_VALUES | _MOVES)
+TRANCE = _transformation_format(_VALUES | _MOVES, _DIRECTION_SYNONYMS)
 """The whole of TRANCE: TVR and moves, ``4.position.front-left.2`` (direction, then one or two steps)."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
+from string import ascii_letters, digits
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,28 @@ if TYPE_CHECKING:
 
     from lark import Lark, Transformer
     from lark.exceptions import UnexpectedInput
+
+# What stands for a mark of ASCII in another script or typeface, one character for one, so that places in a text stay.
+_MARKS = {
+    ",": "，、､・﹐﹑︐︑،߸፣᠂꘍՝",
+    ";": "；︔﹔؛⁏፤",
+    ":": "：︓﹕꞉∶׃։፥፦",
+    ".": "。｡．﹒︒۔।॥።",
+    "!": "！﹗", "?": "？﹖؟", "(": "（﹙⟨", ")": "）﹚⟩", "[": "［【〔〖", "]": "］】〕〗", "{": "｛﹛", "}": "｝﹜",
+    '"': "“”„‟«»〝〞＂「」『』《》〈〉", "'": "‘’‚‛‹›＇", "`": "｀", "*": "＊﹡", "#": "＃", "&": "＆", "/": "／",
+    "=": "＝", "+": "＋", "~": "～", "$": "＄", "%": "％", "^": "＾", "_": "＿", "|": "｜", "\\": "＼",
+    "-": "\u2010\u2011﹣－",
+    "—": "\u2012\u2013\u2015\u2e3a\u2e3b﹘〜〰᐀᠆",
+    "•": "‣◦▪●∙▸►➢➤✓✔",
+    "\n": "\x85\u2028\u2029",
+    " ": "\xad\u034f\u061c\u180b\u180c\u180d\u180e\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060"
+         "\u2061\u2062\u2063\u2064\u2066\u2067\u2068\u2069\u206a\u206b\u206c\u206d\u206e\u206f\u2800\u3164\ufe0e\ufe0f\ufeff\ufff9"
+         "\ufffa\ufffb",
+}  # fmt: skip
+ASCII_MARKS = {ord(char): mark for mark, others in _MARKS.items() for char in others}
+"""For `str.translate`: punctuation and invisible characters of any script -> those of ASCII, a dash and a bullet."""
+ASCII_LETTERS = {ord(char) + 0xFEE0: char for char in digits + ascii_letters}
+"""Likewise letters and digits of full width; other letters only look like them."""
 
 # lark reads literals with `ast`, in which threads of CPython 3.11 disturb each other: "AST constructor recursion depth
 # mismatch". Trainers that score in a thread pool build their first grammars at the same time.
@@ -57,10 +80,10 @@ class FaultTable:
                 self._codes.setdefault(_place(error), code)
                 self._codes.setdefault(_place(error)[:2], code)
 
-    def code(self, error: UnexpectedInput) -> str:
-        """Return the label of the examples that fail as *error* does; ``"malformed"`` if none does."""
+    def code(self, error: UnexpectedInput, otherwise: str = "malformed") -> str:
+        """Return the label of the examples that fail as *error* does, or *otherwise* if none does."""
         place = _place(error)
-        return self._codes.get(place) or self._codes.get(place[:2], "malformed")
+        return self._codes.get(place) or self._codes.get(place[:2], otherwise)
 
 
 def attempt(parse: Callable[[str], Any], text: str) -> tuple[Any, UnexpectedInput | None]:

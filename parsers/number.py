@@ -3,27 +3,39 @@
 from __future__ import annotations
 
 import math
+import unicodedata
 from functools import cache, lru_cache
+from string import digits
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from parsers.choice import unreadable
-from parsers.grammars import build
+from parsers.grammars import ASCII_MARKS, build
 from parsers.values import Fault
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 _CACHED_LENGTH = 512  # longer texts are parsed anew each time, which bounds the cache's memory
 
-_METERS = {  # without the "s" of a plural
-    "m": 1.0, "meter": 1.0, "metre": 1.0,
-    "cm": 0.01, "centimeter": 0.01, "centimetre": 0.01,
-    "mm": 0.001, "millimeter": 0.001, "millimetre": 0.001,
-    "km": 1000.0, "kilometer": 1000.0, "kilometre": 1000.0,
-    "ft": 0.3048, "foot": 0.3048, "feet": 0.3048,
-    "in": 0.0254, "inch": 0.0254, "inche": 0.0254,
-    "yd": 0.9144, "yard": 0.9144,
+# Name without the "s" of a plural -> what it measures, and its size in meters, degrees or percent.
+_UNITS = {
+    name: (dimension, size)
+    for dimension, sizes in (
+        ("length", {
+            "m meter metre 米 公尺": 1.0, "cm centimeter centimetre 厘米 公分": 0.01,
+            "mm millimeter millimetre 毫米": 0.001,
+            "km kilometer kilometre 千米 公里": 1000.0,
+            "ft foot feet": 0.3048, "in inch inche": 0.0254, "yd yard": 0.9144,
+        }),
+        ("angle", {"° º ˚ deg degree 度": 1.0, "rad radian 弧度": 180 / math.pi}),
+        ("share", {"% percent pct": 1.0}),
+    )
+    for names, size in sizes.items()
+    for name in names.split()
 }  # fmt: skip
+_SPELLED = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
+_RANGE = frozenset({"or", "to", "and", "through"})
+_ANNOUNCING = frozenset({"the", "answer", "is", "it", "it's", "it’s", "so", "final", "correct", "ans", "exactly"})
 
 
 class Number(NamedTuple):
@@ -43,29 +55,30 @@ class Number(NamedTuple):
     alone: bool = False
 
     def in_unit(self, unit: str | None) -> float | None:
-        """Return the value in another unit of length (m, cm, mm, km, ft, in, yd and their names).
+        """Return the value in another unit of length (meters, inches, ...), of angle (degrees, radians) or percent.
 
         A number without unit, and any number for *unit* None, is taken as it stands; None where nothing converts.
 
-        >>> Number(150.0, "cm").in_unit("meters")
-        1.5
+        >>> Number(150.0, "cm").in_unit("meters"), Number(45.0, "°").in_unit("degrees")
+        (1.5, 45.0)
         """
         if self.value is None or unit is None or self.unit is None or self.unit.casefold() == unit.casefold():
             return self.value
-        mine, other = _meters(self.unit), _meters(unit)
-        return self.value * (mine / other) if mine and other else None
+        (mine, size), (other, unit_size) = _measure(self.unit), _measure(unit)
+        return self.value * (size / unit_size) if mine and mine == other else None
 
 
-def _meters(unit: str) -> float | None:
-    return _METERS.get(unit.casefold().removesuffix("s"))
+def _measure(unit: str) -> tuple[str, float]:
+    return _UNITS.get("".join(unit.casefold().split()).removesuffix("s"), ("", 1.0))
 
 
 def parse_number(text: str) -> Number:
     """Find the one quantity that an answer names, in linear time. Never raises on any text.
 
-    Read are signs (also U+2212), decimals, thousands (``1,200``, ``1 200``), ``1.5e3``, ``1.5 × 10^3``, ``3/4`` and
-    units, also within a sentence. The same quantity twice is one, in whatever unit. Digits are ASCII only, number
-    words are not read, and ``nan`` and ``inf`` are words.
+    Read are signs (also U+2212), decimals, thousands (``1,200``, ``1 200``), ``1.5e3``, ``1.5 × 10^3``, ``3/4``, ``½``
+    and units, also within a sentence, and number words up to twelve before a unit or as the whole answer. The same
+    quantity twice is one, in whatever unit. The number of a label (``image 2``) is passed over where there is another.
+    Digits are ASCII only, and ``nan`` and ``inf`` are words.
 
     Args:
         text: the answer, at most 64,000 characters.
@@ -82,20 +95,47 @@ def parse_number(text: str) -> Number:
 
 
 def _parse(text: str) -> Number:
-    children = _parser()(text).children
-    quantities = [child for child in children if not isinstance(child, str)]
+    children = _parser()(text.translate(_MARKS)).children
+    tokens: list[Any] = [child for child in children if isinstance(child, str)]
+    read = not any(token.type == "LARGE" for token in tokens)  # whether number words are
+    whole = read and len(children) == len(tokens) + 1 and {token.casefold() for token in tokens} <= _ANNOUNCING
+    quantities = [
+        child
+        for at, child in enumerate(children)
+        if _is_quantity(child) or (read and _is_spelled(children, at, whole=whole))
+    ]
+    labels = [child for child in children if not isinstance(child, str) and child.data == "label"]
+    quantities = quantities or [number for label in labels for number in label.children[1:]]
     if not quantities:
         return Number(None, None, Fault("no_number", "there is no number"))
     first = _quantity(quantities[0])
-    for tree in quantities[1:] if first.fault is None else ():
-        other = _quantity(tree)
+    for each in quantities[1:] if first.fault is None else ():
+        other = _quantity(each)
         if not _same(first, other):
-            return Number(None, None, Fault("ambiguous", "different numbers are named", tree.children[0].start_pos))
+            place: Any = each if isinstance(each, str) else each.children[0]
+            return Number(None, None, Fault("ambiguous", "different numbers are named", place.start_pos))
         first = first if first.unit else first._replace(unit=other.unit)
-    return first._replace(alone=len(children) == 1)
+    return first._replace(alone=len(children) == 1 and children[0].data == "quantity")
 
 
 _cached = lru_cache(maxsize=4096)(_parse)
+
+
+def _is_quantity(child: Any) -> bool:
+    """Return whether a child is a quantity in digits; the number of a label is one only with a unit."""
+    return not isinstance(child, str) and (
+        child.data == "quantity" or (child.data == "label" and child.children[-1].type == "UNIT")
+    )
+
+
+def _is_spelled(children: Sequence[Any], at: int, *, whole: bool) -> bool:
+    """Return whether a child is a quantity in words: the whole answer, with a unit, or an end of ``two to three m``."""
+    child = children[at]
+    if isinstance(child, str) or child.data != "spelled":
+        return False
+    sides = (children[max(at - 2, 0) : at][::-1], children[at + 1 : at + 3])
+    in_range = any(len(side) == 2 and side[0] in _RANGE and not isinstance(side[1], str) for side in sides)
+    return whole or in_range or child.children[-1].type == "UNIT"
 
 
 def _same(first: Number, other: Number) -> bool:
@@ -104,28 +144,41 @@ def _same(first: Number, other: Number) -> bool:
 
 
 def _quantity(tree: Any) -> Number:
-    value, unit = 1.0, None
-    for token in tree.children:
-        if token.type == "NUMBER":
-            value = _float(token)
-        elif token.type == "DENOMINATOR":
-            divisor = _float(token.replace("/", ""))
-            value = value / divisor if divisor else math.inf
-        elif token.type == "UNIT":
-            unit = token.replace("\\text", "").replace("\\mathrm", "").strip("\\{},; \t\r\n")
-        else:  # POWER_OF_TEN or TEN_TO_THE, which may have a sign
-            sign = -1.0 if token[0] in "-−–" else 1.0
-            value *= sign * _float("1e" + token.replace("**", "^").rpartition("^")[2].strip("{} \t\r\n"))
+    """Return the number that a quantity or a number word is, or that the token of a label's number is."""
+    value, unit, minus = 1.0, None, 1.0
+    tokens: list[Any] = [tree] if isinstance(tree, str) else tree.children
+    for token in tokens:
+        match token.type:
+            case "NUMBER":
+                value = _float(token)
+            case "SPELLED":
+                value = float(_SPELLED.index(token.casefold()))
+            case "FRACTION":  # `1 ½`: a whole number may stand before the character
+                sign, whole = -1.0 if token[0] in "-−–" else 1.0, "".join(filter(digits.__contains__, token))
+                value = sign * (float(whole or 0) + unicodedata.numeric(token[-1]))
+            case "DENOMINATOR":
+                divisor = _float(token.replace("/", ""))
+                value = value / divisor if divisor else math.inf
+            case "UNIT":
+                unit = token.replace("\\text", "").replace("\\mathrm", "").strip("\\{},; \t\r\n")
+                unit = "°" if "circ" in unit else unit.strip()
+            case "NEGATIVE":
+                minus = -1.0
+            case "POWER_OF_TEN" | "TEN_TO_THE":  # the latter may have a sign
+                sign = -1.0 if token[0] in "-−–" else 1.0
+                power = token.replace("**", "^").partition("10")[2].translate(_POWERS)
+                value *= sign * _float("1e" + power.strip("^{} \t\r\n"))
     if not math.isfinite(value):
-        return Number(None, None, Fault("out_of_range", "the number is not finite", tree.children[0].start_pos))
-    return Number(value, unit)
+        return Number(None, None, Fault("out_of_range", "the number is not finite", tokens[0].start_pos))
+    return Number(minus * value, unit)
 
 
-_ASCII = str.maketrans({"−": "-", "–": "-", **dict.fromkeys(", \xa0\u2009\u202f\t\r\n")})
+_POWERS = str.maketrans("⁺⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "+-0123456789", "^{}")
+_MARKS = {char: mark for char, mark in ASCII_MARKS.items() if mark not in ",.—•"} | {ord("．"): "."}
 
 
 def _float(text: str) -> float:
-    return float(text.translate(_ASCII))
+    return float("".join(text.split()).replace(",", "").replace("−", "-").replace("–", "-"))
 
 
 @cache

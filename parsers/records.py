@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
-from parsers.formats import LARGEST, TVR, fold, template_parts
-from parsers.grammars import FaultTable, attempt, build, error_offset, terminals
+from parsers.formats import FIELD_KEYS, LARGEST, TVR, fold, template_parts
+from parsers.grammars import ASCII_MARKS, FaultTable, attempt, build, error_offset, terminals
 from parsers.values import Fault, Records
 
 if TYPE_CHECKING:
@@ -59,22 +60,37 @@ def parse_records(text: str, record_format: RecordFormat) -> Records:
 
 
 def _parse(text: str, record_format: RecordFormat) -> Records:
+    plain = _read_plain(text, record_format)
+    if not plain.invalid:
+        return plain
+    # What is no plain list may be one in a dialect. That counts only where it makes more of the text a record.
+    loose = _read_loose(text, record_grammar(record_format))
+    if loose is None:
+        return plain
+    gained = len(loose.items) - len(plain.items)
+    return loose if gained > 0 or (gained == 0 and len(loose.invalid) < len(plain.invalid)) else plain
+
+
+_cached = lru_cache(maxsize=8192)(_parse)
+
+_EMPTY = Fault("empty_piece", "there is nothing here", 0)
+_TRAILING = Fault("trailing_separator", "there is a separator at the end", 0)
+
+
+def _read_plain(text: str, record_format: RecordFormat) -> Records:
     found: list[tuple[int | str, ...]] = []
     invalid: list[Fault] = []
     notes: list[Fault] = []
     items = _split(text)
     if len(items) > 1 and items[-1][0] is None:
-        notes.append(Fault("trailing_separator", "there is a separator at the end", items.pop()[1]))
+        notes.append(_TRAILING._replace(offset=items.pop()[1]))
     for item, offset in items:
-        parsed = parse_record(item, record_format) if item else Fault("empty_piece", "there is nothing here", 0)
+        parsed = parse_record(item, record_format) if item else _EMPTY
         if isinstance(parsed, Fault):
             invalid.append(parsed._replace(offset=offset + (parsed.offset or 0)))
         else:
             found.append(parsed)
     return Records(tuple(found), tuple(invalid), tuple(notes))
-
-
-_cached = lru_cache(maxsize=8192)(_parse)
 
 
 def _split(text: str) -> list[tuple[str | None, int]]:
@@ -122,6 +138,132 @@ def _tokens() -> Callable[[str], list[Token | None]]:
     return parse  # type: ignore[no-any-return]
 
 
+_Read = tuple[int | str, ...] | Fault  # a record, or what is wrong (or odd) where one should be
+
+
+def _moved(read: _Read, offset: int) -> _Read:
+    return read._replace(offset=offset + (read.offset or 0)) if isinstance(read, Fault) else read
+
+
+def _read_loose(text: str, grammar: RecordGrammar) -> Records | None:
+    """Read an answer as dialects write lists (the second part of ``items.lark``); None if its brackets do not match."""
+    body = _without_noise(text, grammar)
+    start = len(body) - len(body.lstrip())
+    body = body.strip()
+    tree, error = attempt(_loose().parse, body)
+    if error is not None or not body:
+        return None
+    read = (
+        [_moved(each, start) for each in _entries(tree.children[0], grammar, body, 0)] if tree.data == "loose" else []
+    )
+    faults = [each for each in read if isinstance(each, Fault)]
+    return Records(
+        tuple(each for each in read if not isinstance(each, Fault)),
+        tuple(fault for fault in faults if fault.code != _TRAILING.code),
+        tuple(fault for fault in faults if fault.code == _TRAILING.code),
+    )
+
+
+def _without_noise(text: str, grammar: RecordGrammar) -> str:
+    """Blank what says nothing, so that all else stays in its place."""
+    latex, fence, prefix, conjunction = _noise()
+    text = text.translate(_LINES).translate(ASCII_MARKS)
+    text = fence.sub(_blank, latex.sub(_blank, text))
+    return conjunction.sub("&  ", prefix.sub(_blank, text)) if grammar.closed else text
+
+
+_LINES = dict.fromkeys(map(ord, "\r\x0b\x0c"), "\n")
+
+
+def _blank(found: re.Match[str]) -> str:
+    return " " * len(found[0])
+
+
+@cache
+def _noise() -> tuple[re.Pattern[str], ...]:
+    patterns = terminals("items", "noise")
+    return tuple(re.compile(patterns[name]) for name in ("LATEX", "FENCE", "PREFIX", "AND"))
+
+
+@cache
+def _loose() -> Lark:
+    return build("items", "loose")
+
+
+@cache
+def _mapping() -> Lark:
+    return build("items", "mapping")
+
+
+_DEEPEST = 8  # lists in lists beyond which nobody means a list
+
+
+def _entries(tree: Any, grammar: RecordGrammar, body: str, depth: int) -> Iterator[_Read]:
+    """Yield what the entries of a list are; between each two of them stands a separator."""
+    entries, separators = tree.children[::2], [None, *tree.children[1::2]]
+    last = len(entries) - 1
+    for at, (entry, separator) in enumerate(zip(entries, separators, strict=True)):
+        if entry is not None and entry.data == "entry":
+            yield from _entry(entry, grammar, body, depth, begins_line=separator is None or "\n" in separator)
+        elif at < last or (separator is None and entry is not None):
+            yield _moved(_EMPTY, tree.children[2 * at + 1].start_pos if at < last else 0)
+        elif separator is not None and not separator.isspace():
+            yield _moved(_TRAILING, separator.start_pos)
+
+
+def _entry(tree: Any, grammar: RecordGrammar, body: str, depth: int, *, begins_line: bool) -> Iterator[_Read]:
+    """Yield what an entry is: a record as it stands, or without its bullet and full stop; an object; a list of more."""
+    bullet, *parts, stop = tree.children
+    tokens: list[Any] = [token for part in parts for token in ([part] if isinstance(part, str) else part.children[::2])]
+    starts = [token.start_pos for token in (bullet, tokens[0]) if token is not None]
+    ends = [token.end_pos for token in (stop, tokens[-1]) if token is not None]
+    # A bullet stands at the start of a line; a full stop is no part of an entry where all vocabularies are closed.
+    spans = list(product(starts[: 1 + begins_line], ends[: 1 + grammar.closed]))
+    read = [
+        parse_record(body[start:end].translate(marks), grammar.record_format)
+        for start, end in spans
+        for marks in (_BRACES, _ROUND)
+    ]
+    record = next((each for each in read if not isinstance(each, Fault)), None)
+    start, end = spans[-1]
+    alone = len(parts) == 1 and (start, end) == (tokens[0].start_pos, tokens[0].end_pos)
+    if record is not None:
+        yield record
+    elif alone and tokens[0].type == "MAPPING":
+        yield _moved(_mapped(tokens[0], grammar.record_format), start)
+    elif len(parts) == 1 and tokens[0].type == "LIST_BEGIN" and start == tokens[0].start_pos and depth < _DEEPEST:
+        yield from _entries(parts[0].children[1], grammar, body, depth + 1)
+    else:
+        yield _moved(read[-2], start)
+
+
+_BRACES = str.maketrans("{}", "  ")  # what is left of LaTeX: `2.\text{color}.\text{cyan}`
+_ROUND = str.maketrans("{}[]", "  ()")  # JSON has no tuples: where a form is one, a list stands for it
+
+
+def _mapped(text: str, record_format: RecordFormat) -> tuple[int | str, ...] | Fault:
+    """Read one record whose fields have keys; other keys say nothing."""
+    tree, error = attempt(_mapping().parse, text)
+    if error is not None:
+        return Fault("not_a_record", f"this is not of the form {record_format.forms[0]}", 0)
+    given: dict[str, str] = {}
+    for pair in tree.children:
+        key, value = (child.strip("\"'` \t\n:") for child in pair.children)
+        key = key.casefold()
+        if key in given:
+            return Fault("not_a_record", f"the key {key!r} is there twice", 0)
+        given[key] = value
+    values = []
+    for each in record_format.fields:
+        keys = [key for key in FIELD_KEYS.get(each.name, (each.name.casefold(),)) if key in given]
+        if not keys:
+            return Fault(f"missing_{each.name}", f"the {each.name} is missing: the form is {record_format.forms[0]}", 0)
+        value = given[keys[0]]
+        values.append(re.sub(r"\A([0-9]+)\.0+\Z", r"\1", value) if each.kind == "integer" else value)
+    read = parse_record(record_format.render(values), record_format)
+    return read._replace(offset=0) if isinstance(read, Fault) else read
+
+
 def parse_record(item: str, record_format: RecordFormat) -> tuple[int | str, ...] | Fault:
     """Parse one record, or name what is wrong with it."""
     grammar = record_grammar(record_format)
@@ -157,6 +299,7 @@ class RecordGrammar:
 
     Attributes:
         limited: positions of the integer fields that have limits of their own.
+        closed: whether no field takes any words.
     """
 
     record_format: RecordFormat
@@ -164,6 +307,7 @@ class RecordGrammar:
     lark: Lark
     faults: FaultTable
     limited: tuple[int, ...] = ()
+    closed: bool = True
 
     def parse(self, text: str) -> tuple[int | str, ...] | Fault:
         """Parse one record, or name what is wrong with it. Never raises on any text."""
@@ -194,7 +338,7 @@ class RecordGrammar:
         return terminal.values[fold(token)] if kind == "closed" else " ".join(token.split())
 
     def _fault(self, text: str, error: UnexpectedInput) -> Fault:
-        code = self.faults.code(error)
+        code = self.faults.code(error, "not_a_record")
         token: Any = getattr(error, "token", "")
         expected = [self.terminals[name] for name in sorted(getattr(error, "expected", ())) if name in self.terminals]
         word = str(token) if len(token) <= _SHOWN else f"{token[:_SHOWN]}..."
@@ -235,13 +379,14 @@ def record_grammar(record_format: RecordFormat) -> RecordGrammar:
     """Build the grammar of *record_format*, once."""
     named = dict(_terminals(record_format))
     lark = build("record", "start", more=_grammar_text(record_format, named))
+    closed = all(field.kind != "open" for field in record_format.fields)
     limited = tuple(at for at, field in enumerate(record_format.fields) if field.limits != (0, LARGEST))
     # What is a fault in one form may be a record in another one.
     examples = {
         code: [text for text in texts if attempt(lark.parse, text)[1] is not None]
         for code, texts in _examples(record_format).items()
     }
-    return RecordGrammar(record_format, named, lark, FaultTable(lark, examples), limited)
+    return RecordGrammar(record_format, named, lark, FaultTable(lark, examples), limited, closed)
 
 
 def _name(record_format: RecordFormat, field: Field, branch: int) -> str:
@@ -295,12 +440,12 @@ def _pattern(record_format: RecordFormat, terminal: Terminal) -> str:
 
 
 def _spelling_pattern(folded: str) -> str:
-    """Match the words of a spelling with any punctuation between them, and the JSON list of them."""
+    """Match the words of a spelling with any punctuation between them, and the list or tuple of them."""
     words = folded.split("-")
     if len(words) == 1:
         return words[0]
     run = r"""[\s._,"'-]+""".join(words)
-    return rf"""\[[\s"']*{run}[\s"']*\]|{run}"""
+    return rf"""\[[\s"']*{run}[\s"']*\]|\([\s"']*{run}[\s"']*\)|{run}"""
 
 
 def _examples(record_format: RecordFormat) -> dict[str, list[str]]:

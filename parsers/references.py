@@ -13,11 +13,11 @@ from itertools import pairwise
 from string import digits
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from parsers.grammars import build
+from parsers.grammars import ASCII_MARKS, build
 from parsers.values import Fault, Relation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 VIEWER = "camera"
 """The normalised name of whoever looks at the view; it stands in triplets but is no reference object."""
@@ -75,6 +75,25 @@ def normalise_name(name: str) -> str:
     words[-1] = _singular(words[-1])
     plain = " ".join(words)
     return VIEWER if plain in _VIEWERS else plain
+
+
+def true_name(name: str, truth: Collection[str]) -> str:
+    """Return the true name that a written name stands for; the name itself where there is none, or no single one.
+
+    A noun stands for the same noun with modifiers, and the other way round, unless the truth tells the two apart. All
+    names are normalised.
+
+    >>> true_name("sofa", {"gray sofa", "lamp"}), true_name("red ball", {"ball"})
+    ('gray sofa', 'ball')
+    >>> true_name("sofa", {"gray sofa", "red sofa"}), true_name("red ball", {"ball", "blue ball"})
+    ('sofa', 'red ball')
+    """
+    if name in truth or VIEWER in (name, *name.split()[-1:]):
+        return name
+    told_apart = {each for each in truth if any(other.endswith(f" {each}") for other in truth)}
+    forms = [each for each in truth if each.endswith(f" {name}")]
+    forms += [each for each in truth if name.endswith(f" {each}") and each not in told_apart]
+    return forms[0] if len(forms) == 1 else name
 
 
 def _singular(word: str) -> str:
@@ -175,6 +194,7 @@ def cells(relation: Relation) -> tuple[tuple[Cell, str], ...]:
 MAX_REASONING = 10_000_000
 """Characters of a reasoning beyond which it is the fault ``too_long``."""
 
+_MARKS = {char: mark for char, mark in ASCII_MARKS.items() if mark != "\n"}  # a name may hold any blank
 _CACHED_LENGTH = 200  # longer brackets are read anew each time, which bounds the cache's memory
 
 
@@ -241,18 +261,22 @@ def parse_references(text: str) -> References:
     invalid: list[Fault] = []
     notes: list[Fault] = []
     view: int | None = None
-    for token in _parser()(text).children:
+    begun = False  # whether the section has a triplet
+    for token in _parser()(text.translate(_MARKS)).children:
         if token.type == "VIEW":
-            view = int(token[len(token.rstrip(digits)) :])
+            view, begun = int(token[len(token.rstrip(digits)) :]), False
             found.setdefault(view, [])
-        elif token.type == "HEADING":
-            view = None
-        else:
-            triplet = _triplet(str(token)) if token.type == "TRIPLET" else _malformed(token)
+        elif token.type == "HEADING" or (token.type == "AFTER" and begun):
+            view, begun = None, False
+        elif token.type != "AFTER":
+            triplet = _malformed(token) if token.type in ("BROKEN", "UNCLOSED") else _triplet(str(token))
+            if token.type == "ROUND" and (isinstance(triplet, Fault) or view is None):
+                continue  # prose
             if isinstance(triplet, Fault):
                 invalid.append(triplet._replace(offset=token.start_pos))
             else:
                 found.setdefault(view, []).append((token.start_pos, triplet))
+                begun = True
     if None in found:
         message = f"triplets outside any view's section: {len(found[None])}"
         notes.append(Fault("outside_view", message, found[None][0][0]))
@@ -267,8 +291,11 @@ def _triplet(text: str) -> Relation | Fault:
 
 
 def _read_triplet(text: str) -> Relation | Fault:
-    subject, other, relation = _parts(text)
+    parts = _QUOTED.findall(text)
+    subject, other, relation = parts if len(parts) == 3 else _parts(text)[:3]
     triplet = Relation(normalise_name(subject), normalise_name(other), normalise_relation(relation))
+    if text[0] == "(" and (inverse(relation) is None or inverse(subject) or inverse(other)):
+        return _EMPTY_PART
     if triplet == ("object 1", "object 2", "relation"):
         return Fault("placeholder", "these are the prompt's words, not objects")
     return triplet if all(triplet) else _EMPTY_PART
@@ -286,8 +313,11 @@ def _malformed(token: Any) -> Fault:
     return _EMPTY_PART if count == 3 else Fault("part_count", f"a triplet has 3 parts, this has {count}")
 
 
+_QUOTED = re.compile(r"""\"[^\"]*\"|'[^']*'""")
+
+
 def _parts(bracket: str) -> list[str]:
-    return bracket[1:-1].replace("，", ",").split(",")
+    return bracket[1:-1].split(",")
 
 
 def _odd(view: int | None, triplets: Iterable[tuple[int, Relation]]) -> Iterator[Fault]:

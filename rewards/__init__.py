@@ -19,9 +19,11 @@ from rewards.functions import (
     tvr_accuracy_reward,
     tvr_reward,
 )
+from rewards.messages import completion_text, strip_special_tokens
 from rewards.score import BatchScore, Score, score_batch, score_completion
 from rewards.spec import TieredSpec
 from rewards.targets import unpack_gold
+from rewards.tasks import task_parts
 
 if TYPE_CHECKING:
     TVR: TieredSpec
@@ -36,11 +38,14 @@ __all__ = [
     "TaskReward",
     "TieredSpec",
     "answer_reward",
+    "completion_text",
     "format_reward",
     "multiview_reward",
     "reference_reward",
     "score_batch",
     "score_completion",
+    "strip_special_tokens",
+    "task_parts",
     "tvr_accuracy_reward",
     "tvr_reward",
     "unpack_gold",

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import unicodedata
+import json
+from collections.abc import Mapping, Sequence
 from numbers import Real
 from string import ascii_uppercase
-from typing import TYPE_CHECKING, NamedTuple, get_args, overload
+from typing import TYPE_CHECKING, Any, NamedTuple, get_args, overload
 
 import numpy as np
 
-from parsers.choice import LETTERS, Choice, parse_choice, parse_yes_no, unreadable
+from parsers.choice import LETTERS, Answer, Choice, parse_choice, parse_words, parse_yes_no
 from parsers.number import Number, parse_number
 from parsers.values import Fault
 from rewards.errors import ConfigError, DataError
 from rewards.spec import Kind
+from rewards.targets import plain_value
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from numpy.typing import ArrayLike, NDArray
 
 # SPAR-Bench's expression, literally: float rounding decides the comparisons at the edges.
@@ -121,6 +121,8 @@ def score_answer(
     >>> score_answer("about 110 cm", "1 m")
     AnswerScore(value=0.9, correct=False, answer=1.1, fault=None)
     """
+    if options is not None and not (type(options) is list and options and all(type(text) is str for text in options)):
+        options = read_options(options)
     kind = kind or infer_kind(target, options=options)
     gold, text = _gold_text(target), answer_text or ""
     match kind:
@@ -133,8 +135,44 @@ def score_answer(
         case "number":
             return _score_number(parse_number(text), parse_number(gold), gold)
         case "text":
-            return _score_text(text, gold)
+            return _score_text(parse_words(text), parse_words(gold), gold)
     raise ConfigError(f"unknown kind of answer {kind!r}; known are {', '.join(get_args(Kind))}")
+
+
+def read_options(options: Any) -> dict[str, str] | None:
+    """Return the options of a choice by letter; None where there are none.
+
+    Args:
+        options: texts or numbers by letter or in order, of Python, numpy or Arrow, or the JSON text of one of these. An
+            entry of None is absent: Arrow's structs hold every letter of the column.
+
+    Raises:
+        DataError: if they are something else.
+
+    >>> read_options('["left", "right"]'), read_options({"A": "left", "B": 2, "C": None}), read_options([None, None])
+    ({'A': 'left', 'B': 'right'}, {'A': 'left', 'B': '2'}, None)
+    """
+    if type(options) not in (list, dict):
+        options = plain_value(options)
+    if options is None:
+        return None
+    if isinstance(options, str):
+        try:
+            options = json.loads(options)
+        except (ValueError, RecursionError) as error:
+            raise DataError(f"options: not valid JSON ({error}): {options[:60]!r}") from None
+    if isinstance(options, Mapping):
+        by_letter = {str(letter): text for letter, text in options.items()}
+    elif isinstance(options, Sequence) and not isinstance(options, str | bytes):
+        by_letter = dict(zip(ascii_uppercase, options, strict=False))
+        if len(options) > len(ascii_uppercase):
+            raise DataError(f"options: there are {len(options)}, at most {len(ascii_uppercase)} can be lettered")
+    else:
+        raise DataError(f"options: {options!r:.60} is a {type(options).__name__}, expected texts by letter or in order")
+    for letter, text in by_letter.items():
+        if type(text) is bool or not isinstance(text, str | Real | None):
+            raise DataError(f"options: {letter} is a {type(text).__name__} {text!r:.60}, expected a text or a number")
+    return {letter: str(text) for letter, text in by_letter.items() if text is not None} or None
 
 
 def _gold_text(target: object) -> str:
@@ -173,17 +211,10 @@ def _score_number(number: Number, right: Number, gold: str) -> AnswerScore:
     return AnswerScore(accuracy, accuracy == 1.0, value)
 
 
-def _score_text(text: str, gold: str) -> AnswerScore:
-    right = _plain(gold)
-    if not right:
+def _score_text(answer: Answer, right: Answer, gold: str) -> AnswerScore:
+    if not right.text:
         raise _bad_gold(gold, Fault("empty", "it holds no word"))
-    fault = unreadable(text)
-    if fault is not None:
-        return _failed(fault)
-    plain = _plain(text)
-    return AnswerScore(float(plain == right), plain == right, plain)
-
-
-def _plain(text: str) -> str:
-    """Return *text* in lower case, with single spaces, without punctuation and markup around it."""
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split()).strip(" .,;:!?'\"`*")
+    if answer.text is None:
+        return _failed(answer.fault)
+    correct = answer.text == right.text
+    return AnswerScore(float(correct), correct, answer.text, None if correct else answer.fault)

@@ -28,13 +28,13 @@ from rewards.targets import read_target
 from rewards.tiered import eligible, match_by_assignment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from parsers.completion import Mode, Prefilled
     from parsers.references import References
     from parsers.values import Completion, Fault
     from rewards.answers import AnswerScore
-    from rewards.references import ReferenceScore
+    from rewards.references import InformednessScore, ReferenceScore
     from rewards.score import Score
     from rewards.tasks import Task
     from rewards.tiered import Record
@@ -52,6 +52,7 @@ class Prediction(NamedTuple):
         earned: >= 0.
         charged: <= 0; negative for an incorrect prediction.
         superseded: whether a later prediction for the same cell counts in its place.
+        beyond: whether it is an item that is no valid record, and beyond the number of those that count as predictions.
     """
 
     record: Record | None
@@ -62,6 +63,7 @@ class Prediction(NamedTuple):
     earned: float = 0.0
     charged: float = 0.0
     superseded: bool = False
+    beyond: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +143,7 @@ def explain_parsed(parsed: ParsedBatch, true: Sequence[Record], spec: TieredSpec
         spec: the reward.
     """
     answer = Records() if parsed.answers[0] is None else parsed.answers[0]
-    score = score_for_specs(parsed, [true], [spec])[0][0]
+    batch = score_for_specs(parsed, [true], [spec])[0]
     earning = _earning(spec, answer.items, true)
     matches = {at: (place, level) for at, place, level in _match(spec, answer.items, true, earning)}
     valid: list[Prediction] = []
@@ -149,17 +151,20 @@ def explain_parsed(parsed: ParsedBatch, true: Sequence[Record], spec: TieredSpec
         place, level = matches.get(at, (None, None))
         matched = None if place is None else true[place]
         valid.append(_pay(spec, record, matched, level)._replace(superseded=at not in earning))
-    # Without any valid piece the answer counts as empty, and the others are not charged either.
-    charged = _charge(spec, None) if valid else 0.0
+    counted = int(batch.n_pred[0]) - len(valid)
+    unparseable = [
+        Prediction(None, fault, charged=_charge(spec, None) if at < counted else 0.0, beyond=at >= counted)
+        for at, fault in enumerate(answer.invalid)
+    ]
     found = {place for place, _ in matches.values()}
     return Explanation(
         completion=parsed.completions[0],
-        predictions=(*valid, *(Prediction(None, fault, charged=charged) for fault in answer.invalid)),
+        predictions=(*valid, *unparseable),
         missing=tuple(record for place, record in enumerate(true) if place not in found),
         notes=answer.notes,
         divisor=float(max(len(true), 1)) if spec.scale == "n_gt" else 1.0,
         spec=spec,
-        score=score,
+        score=batch[0],
     )
 
 
@@ -226,17 +231,18 @@ class View(NamedTuple):
     Attributes:
         number: of the view.
         written: whether the reasoning has a section for it.
-        named: objects that its triplets name, normalised; repeats count once, and whoever looks is none.
+        named: objects that its triplets name, normalised and in the words of the truth; repeats count once, and whoever
+            looks is none.
         true: the true ones.
-        f1: what the view is worth, 2 |named ∩ true| / (|named| + |true|).
-        relations_f1: the same over relations; None where there are no true relations.
+        f1: under ``reference_rule="f1"`` what the view is worth, 2 |named ∩ true| / (|named| + |true|).
+        relations_f1: likewise over relations; None where there are no true relations.
     """
 
     number: int
     written: bool
     named: frozenset[str]
     true: frozenset[str]
-    f1: float
+    f1: float | None = None
     relations_f1: float | None = None
 
     @property
@@ -257,7 +263,8 @@ class QuestionExplanation:
     Attributes:
         completion: the text's sections, and how it differs from the form asked for.
         answer: R_ans, what was read from the answer, and its fault.
-        references: R_ref; None (worth 0) without labels or where no answer may be taken.
+        references: R_ref, with the share of each name (or, of ``reference_rule="f1"``, of each view); None (worth 0)
+            where there are no labels, or they tell no views apart.
         parsed: the triplets of the reasoning, with those that are broken or odd.
         views: one for each true view, in their order; empty without labels.
         spec: the reward.
@@ -266,20 +273,27 @@ class QuestionExplanation:
 
     completion: Completion
     answer: AnswerScore
-    references: ReferenceScore | None
+    references: ReferenceScore | InformednessScore | None
     parsed: References
     views: tuple[View, ...]
     spec: QuestionSpec
     score: Score
 
     @property
+    def reference_weight(self) -> float:
+        """What R_ref weighs beside this answer."""
+        return self.spec.reference_weight_of(self.answer.value)
+
+    @property
     def parts(self) -> dict[str, float]:
         """The parts of the score, from what is shown here."""
-        return {
+        r_ref = 0.0 if self.references is None else self.references.value
+        shown = {
             "format": self.spec.format_weight * (self.completion.fault is None),
             "answer": self.spec.answer_weight * self.answer.value,
-            "reference": self.spec.reference_weight * (0.0 if self.references is None else self.references.value),
+            "reference": 0.0 + self.reference_weight * r_ref,
         }
+        return dict(self.score.parts) | shown
 
 
 def explain_question(
@@ -298,18 +312,19 @@ def explain_question(
     """Take the score of one completion of a question apart; the arguments are those of `rewards.score_completion`.
 
     Raises:
-        DataError: for gold that is wrong.
+        DataError: for a target that is wrong.
         ConfigError: for an unknown task or option, and for a list task.
 
     >>> explanation = explain_question(
-    ...     "<think>View 1: [sofa, lamp, left]</think><answer>B</answer>", "B", references=[["sofa", "ball"]]
+    ...     "<think>View 1: [sofa, lamp, left]</think><answer>B</answer>", "B", references=[["sofa", "ball"], ["lamp"]]
     ... )
+    >>> [(each.item, each.value) for each in explanation.references.names]
+    [('ball', 0.0), ('lamp', -1.0), ('sofa', 1.0)]
     >>> view = explanation.views[0]
-    >>> view.f1, sorted(view.missing), sorted(view.extra)
-    (0.5, ['ball'], ['lamp'])
+    >>> sorted(view.missing), sorted(view.extra)
+    (['ball'], ['lamp'])
     """
     from parsers.references import parse_references  # noqa: PLC0415  only questions need its grammar
-    from rewards.references import reference_names  # noqa: PLC0415
 
     found, spec = resolve(task, preset, **overrides)
     if not isinstance(spec, QuestionSpec):
@@ -318,26 +333,33 @@ def explain_question(
     scores = score_questions(
         completions, [target], spec, references=[references], relations=[relations], options=[options]
     )
-    named = grade_references(completions[0], references, relations, relation_weight=spec.relation_weight)
+    scored = grade_references(completions[0], references, relations, spec)
     parsed = parse_references(completions[0].think or "")
     return QuestionExplanation(
         completion=completions[0],
         answer=grade_answer(completions[0], target, options, spec),
-        references=named,
+        references=scored,
         parsed=parsed,
-        views=() if references is None else _views(parsed, reference_names(references), named),
+        views=() if references is None else _views(parsed, references, scored),
         spec=spec,
         score=scores[0],
     )
 
 
-def _views(parsed: References, truth: dict[int, frozenset[str]], score: ReferenceScore | None) -> tuple[View, ...]:
-    from parsers.references import VIEWER  # noqa: PLC0415
+def _views(parsed: References, references: Any, score: ReferenceScore | InformednessScore | None) -> tuple[View, ...]:
+    from rewards.references import ReferenceScore, named, read_labels  # noqa: PLC0415
 
-    views = []
-    for number, true in truth.items():
-        named = parsed.names(number) - ({VIEWER} - true)
-        f1 = 0.0 if score is None else score.per_view[number]
-        relations_f1 = None if score is None else score.per_view_relations.get(number)
-        views.append(View(number, number in parsed.views, named, true, f1, relations_f1))
-    return tuple(views)
+    labels = read_labels(references)
+    f1: Mapping[int, float] = score.per_view if isinstance(score, ReferenceScore) else {}
+    relations_f1 = score.per_view_relations if isinstance(score, ReferenceScore) else {}
+    return tuple(
+        View(
+            number,
+            number in parsed.views,
+            named(parsed, number, labels),
+            true,
+            f1.get(number),
+            relations_f1.get(number),
+        )
+        for number, true in labels.names.items()
+    )

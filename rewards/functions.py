@@ -4,12 +4,17 @@ They are TRL reward functions as they stand, and plain callables anywhere else. 
 or messages), settings, and dataset columns, all by name.
 
 *Settings* are ``task``, ``preset``, ``mode``, ``think_prefilled`` and ``overrides`` (those of `TaskReward`), and every
-option of the spec by its own name: ``tvr_reward(completions, target=..., preset="paper", conflicts="last")``.
+option of the spec by its own name: ``tvr_reward(completions, target=..., preset="paper", conflicts="last")``. A keyword
+that is nearly one of them is refused.
 
 *Columns* have one entry a row:
 
-- the target, under the first of `TARGET_COLUMNS` that is there;
+- the target, under the first of `rewards.columns.TARGET_COLUMNS` that is there, plain or packed
+  (`rewards.unpack_gold`);
 - of questions, ``references`` (true names per view), ``relations`` (true triplets per view) and ``options`` (texts);
+- ``task``, where a data set mixes them: each row is scored under its own task, and is None where the reward does not
+  serve it (`rewards.tasks.route_task`). ``data_source="star-r1/NAME"``, ``extra_info["task"]`` and packed targets name
+  it too;
 - ``id``, for the completions table.
 
 Other columns are not looked at. A data set may have a column of its own that is called like a setting: no setting is a
@@ -18,34 +23,36 @@ list, so a list is that column, and not the setting.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from rewards.columns import GIVEN_COLUMNS, check_names, column_of, is_column, row_tasks, target_name
 from rewards.errors import ConfigError, DataError
-from rewards.score import BatchScore, add_up, answer_text, check_reading, parse_completions, resolve, score_batch
+from rewards.score import (
+    BatchScore,
+    add_up,
+    answer_text,
+    check_batch,
+    check_reading,
+    parse_completions,
+    resolve,
+    score_rows,
+)
 from rewards.spec import QuestionSpec, TieredSpec
+from rewards.targets import Rows, unpack_rows
+from rewards.tasks import load_task, route_task
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
     from parsers.completion import Mode, Prefilled
+    from rewards.tasks import Task
 
     LogMetric = Callable[[str, float], None]
     LogExtra = Callable[[str, list[Any]], None]
-
-TARGET_COLUMNS = (
-    "target",
-    "ground_truth",
-    "gt_answer",
-    "gts",
-    "solution",
-    "answer",
-    "label",
-    "transformations",
-)
-"""Names under which the target is looked for, in this order."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +101,7 @@ class TaskReward:
         log_extra: LogExtra | None = None,
         **columns: Any,
     ) -> list[float | None]:
-        """Return one number a completion; None only where a row has no target (or, of R_ref alone, no references).
+        """Return one number a completion; None only where a row has no target (or, of R_ref alone, no labels for it).
 
         Args:
             completions: strings or messages, (rows,).
@@ -106,39 +113,85 @@ class TaskReward:
             ConfigError: if no column holds a target.
             DataError: if a target is wrong.
         """
-        targets = _column(columns, _target_name(columns), len(completions))
-        needed = _column(columns, "references", len(completions)) if self.pays == ("reference",) else targets
-        rows = [row for row in range(len(completions)) if targets[row] is not None and needed[row] is not None]
-        given = {name: _column(columns, name, len(completions)) for name in _GIVEN if columns.get(name) is not None}
+        check_batch(completions)
+        check_names(columns, _SETTINGS, taken=True)
+        length = len(completions)
+        given = {name: column_of(columns, name, length) for name in GIVEN_COLUMNS if columns.get(name) is not None}
+        rows = unpack_rows(column_of(columns, target_name(columns), length), **given)
+        batches = [
+            (task, places, self._score(completions, rows, task, places))
+            for task, places in self._routes(rows, row_tasks(columns, length, rows.tasks)).items()
+        ]
+        if log_metric is not None or log_extra is not None:
+            self._log(_batch_log(completions, columns, log_metric, log_extra), batches, rows.targets, columns.get("id"))
+        if len(batches) == 1 and len(batches[0][1]) == length:
+            return self._values(batches[0][2])
+        values: list[float | None] = [None] * length
+        for _, places, batch in batches:
+            for row, value in zip(places, self._values(batch), strict=True):
+                values[row] = value
+        return values
+
+    def _routes(self, rows: Rows, tasks: Sequence[str | None] | None) -> dict[Task, list[int]]:
+        """Return which rows with a target are scored under which task."""
+        mine = load_task(self.task)
+        scored = [row for row, target in enumerate(rows.targets) if target is not None]
+        if tasks is None:
+            return {mine: scored} if scored else {}
+        routes: dict[Task, list[int]] = {}
+        for row in scored:
+            name = tasks[row]
+            try:
+                task = mine if name is None else route_task(mine, name)
+            except ConfigError as error:
+                raise DataError(f"task: {error}", row=row) from error
+            if task is not None:
+                routes.setdefault(task, []).append(row)
+        return routes
+
+    def _score(self, completions: Sequence[Any], rows: Rows, task: Task, places: Sequence[int]) -> BatchScore:
+        _, spec = resolve(task, self.preset, **self.overrides)
+        settings: dict[str, Any] = {"mode": self.mode, "think_prefilled": self.think_prefilled}
+        if len(places) == len(completions):
+            return score_rows(completions, rows, task, spec, **settings)
+        mine = Rows._make(None if column is None else [column[row] for row in places] for column in rows)
         try:
-            batch = score_batch(
-                [completions[row] for row in rows],
-                [targets[row] for row in rows],
-                task=self.task,
-                preset=self.preset,
-                mode=self.mode,
-                think_prefilled=self.think_prefilled,
-                **{name: [column[row] for row in rows] for name, column in given.items()},
-                **self.overrides,
-            )
+            return score_rows([completions[row] for row in places], mine, task, spec, **settings)
         except DataError as error:
-            row = None if error.row is None else rows[error.row]
-            raise DataError(error.message, row=row) from error
-        if log_metric is not None and rows:
-            _log_means(batch, resolve(self.task)[0].name, log_metric)
-        if log_extra is not None:
-            log_extra("answer", _spread(map(answer_text, batch.answers), rows, len(completions)))
-            log_extra("target", [None if target is None else str(target) for target in targets])
-            if columns.get("id") is not None:
-                log_extra("id", list(columns["id"]))
-        paid = batch.total
-        if self.pays is not None:
-            paid = add_up({part: values for part, values in batch.parts.items() if part in self.pays})
-        return _spread(paid.tolist(), rows, len(completions))
+            raise DataError(error.message, row=None if error.row is None else places[error.row]) from error
+
+    def _log(
+        self,
+        log: _BatchLog,
+        batches: Sequence[tuple[Task, Sequence[int], BatchScore]],
+        targets: Sequence[Any],
+        ids: Sequence[Any] | None,
+    ) -> None:
+        columns: dict[str, list[Any]] = {name: [None] * len(targets) for name in ("answer", "fault", "correct")}
+        for task, places, batch in batches:
+            log.means(self, task.name, batch)
+            correct = batch.correct.tolist()
+            for row, answer, fault, right in zip(places, batch.answers, batch.faults, correct, strict=True):
+                columns["answer"][row] = answer_text(answer)
+                columns["correct"][row] = right
+                columns["fault"][row] = None if fault is None else fault.code
+        columns["target"] = [None if target is None else str(target) for target in targets]
+        if ids is not None:
+            columns["id"] = list(ids)
+        log.table(load_task(self.task).name, columns)
+
+    def _values(self, batch: BatchScore) -> list[float | None]:
+        if self.pays is None:
+            return batch.total.tolist()  # type: ignore[no-any-return]
+        paid = add_up({part: values for part, values in batch.parts.items() if part in self.pays}).tolist()
+        if self.pays == ("reference",) and batch.labelled is not None:
+            return [value if labelled else None for value, labelled in zip(paid, batch.labelled, strict=True)]
+        return paid  # type: ignore[no-any-return]
 
 
-_GIVEN = ("references", "relations", "options")
+_SETTINGS = frozenset(each.name for each in fields(TaskReward) if each.name not in ("name", "pays"))
 _OPTIONS = frozenset(each.name for spec in (TieredSpec, QuestionSpec) for each in fields(spec) if each.init)
+_SETTINGS |= _OPTIONS
 _ACCURACY = ("exact", "attribute", "object", "incorrect", "underprediction")
 
 
@@ -156,7 +209,7 @@ def tvr_reward(
 
     Args:
         completions: strings or messages, (rows,).
-        target: (rows,) true records; or None, and a column under another of `TARGET_COLUMNS`.
+        target: (rows,) true records; or None, and a column under another name.
         preset: a named change of the reward, see `rewards.spec.PRESETS`.
         mode: ``"strict"`` or ``"lenient"``, see `parsers.completion.parse_completion`.
         think_prefilled: whether the chat template wrote ``<think>``: ``True``, ``False`` or ``"auto"``; likewise.
@@ -176,7 +229,7 @@ def tvr_reward(
     >>> tvr_reward(twice, target=["2.color.cyan"]), tvr_reward(twice, target=["2.color.cyan"], preset="paper")
     ([5.0], [11.0])
     """
-    reward = _configured("tvr", columns, preset, mode, think_prefilled, overrides)
+    reward = _configured("tvr_reward", "tvr", columns, preset, mode, think_prefilled, overrides)
     return reward(completions, target=target, **columns)
 
 
@@ -197,7 +250,7 @@ def tvr_accuracy_reward(
     >>> tvr_accuracy_reward(["<think>b</think><answer>2.color.red</answer>"], target=["2.color.cyan"])
     [0.5]
     """
-    reward = _configured("tvr", columns, preset, mode, think_prefilled, overrides, _ACCURACY)
+    reward = _configured("tvr_accuracy_reward", "tvr", columns, preset, mode, think_prefilled, overrides, _ACCURACY)
     return reward(completions, target=target, **columns)
 
 
@@ -211,11 +264,14 @@ def multiview_reward(
     overrides: Mapping[str, Any] | None = None,
     **columns: Any,
 ) -> list[float | None]:
-    """R_ans + R_ref of each completion (STAR-R1's multi-view reward).
+    """R_ans + w · R_ref of each completion (STAR-R1's multi-view reward), see `rewards.spec.QuestionSpec`.
+
+    w is .5 where the answer is right and .25 where it is wrong. R_ref is in [-1, 1] and worth 0 to whoever does not
+    look, see `rewards.references.score_informedness`; ``preset="paper"`` is R_ans + R_ref with the F1 of each view.
 
     Args:
         completions: strings or messages, (rows,).
-        target: (rows,) true answers; or None, and a column under another of `TARGET_COLUMNS`.
+        target: (rows,) true answers; or None, and a column under another name.
         preset: a named change of the reward, see `rewards.spec.PRESETS`.
         mode: ``"strict"`` or ``"lenient"``, see `parsers.completion.parse_completion`.
         think_prefilled: whether the chat template wrote ``<think>``: ``True``, ``False`` or ``"auto"``; likewise.
@@ -230,11 +286,14 @@ def multiview_reward(
         ConfigError: for a wrong setting, or if no column holds a target.
         DataError: for a target that is wrong; its ``row`` says where.
 
-    >>> completion = "<think>View 1: [sofa, ball, behind]</think><answer>B</answer>"
-    >>> multiview_reward([completion], target=["B"], references=[[["sofa", "ball"]]])
-    [2.0]
+    >>> completion = "<think>View 1: [sofa, ball, behind] View 2: [sofa, lamp, left]</think><answer>B</answer>"
+    >>> references = [["sofa", "ball"], ["sofa", "lamp"]]
+    >>> multiview_reward([completion] * 2, target=["B", "A"], references=[references] * 2)
+    [1.5, 0.25]
+    >>> multiview_reward([completion] * 2, target=["B", "A"], references=[references] * 2, preset="paper")
+    [2.0, 1.0]
     """
-    reward = _configured("multiview", columns, preset, mode, think_prefilled, overrides)
+    reward = _configured("multiview_reward", "multiview", columns, preset, mode, think_prefilled, overrides)
     return reward(completions, target=target, **columns)
 
 
@@ -255,7 +314,7 @@ def answer_reward(
     >>> answer_reward(["<think>b</think><answer>(B) left</answer>"], target=["B"])
     [1.0]
     """
-    reward = _configured("multiview", columns, preset, mode, think_prefilled, overrides, ("answer",))
+    reward = _configured("answer_reward", "multiview", columns, preset, mode, think_prefilled, overrides, ("answer",))
     return reward(completions, target=target, **columns)
 
 
@@ -269,15 +328,17 @@ def reference_reward(
     overrides: Mapping[str, Any] | None = None,
     **columns: Any,
 ) -> list[float | None]:
-    """R_ref of each completion: the mean over the true views of the F1 between named and true reference objects.
+    """R_ref of each completion with its weight, the part ``reference`` of `multiview_reward`.
 
-    None where a row has no references. Arguments and errors are those of `multiview_reward`.
+    With `answer_reward` it adds up to the total. None where a row has no references, or they tell no views apart.
+    Arguments and errors are those of `multiview_reward`.
 
-    >>> completion = "<think>View 1: [sofa, ball, behind]</think><answer>B</answer>"
-    >>> reference_reward([completion], target=["A"], references=[[["sofa", "ball"]]])
-    [1.0]
+    >>> completion = "<think>View 1: [sofa, ball, behind] View 2: [sofa, lamp, left]</think><answer>B</answer>"
+    >>> reference_reward([completion], target=["B"], references=[[["sofa", "ball"], ["sofa", "lamp"]]])
+    [0.5]
     """
-    reward = _configured("multiview", columns, preset, mode, think_prefilled, overrides, ("reference",))
+    only = ("reference",)
+    reward = _configured("reference_reward", "multiview", columns, preset, mode, think_prefilled, overrides, only)
     return reward(completions, target=target, **columns)
 
 
@@ -292,7 +353,8 @@ def format_reward(completions: Sequence[Any], *, think_prefilled: Prefilled = "a
     >>> format_reward(["<think>a</think> <answer>b</answer>", "b"])
     [1.0, 0.0]
     """
-    del columns
+    check_batch(completions)
+    check_names(columns, _SETTINGS, taken=False)
     prefilled = _setting(think_prefilled, "auto")
     return [
         float(each.fault is None) for each in parse_completions(completions, mode="strict", think_prefilled=prefilled)
@@ -300,6 +362,7 @@ def format_reward(completions: Sequence[Any], *, think_prefilled: Prefilled = "a
 
 
 def _configured(  # noqa: PLR0917  the settings of a reward function, in its order
+    name: str,
     task: str,
     columns: dict[str, Any],
     preset: str,
@@ -310,65 +373,106 @@ def _configured(  # noqa: PLR0917  the settings of a reward function, in its ord
 ) -> TaskReward:
     """Return the reward that settings ask for, and take those among *columns* out of them."""
     changed = dict(_setting(overrides, None) or {})
-    for name in _OPTIONS.intersection(columns):
-        if not _is_column(columns[name]) or (name == "table" and isinstance(columns[name], tuple)):
-            changed[name] = columns.pop(name)
-    if "task" in columns and not _is_column(columns["task"]):
+    for option in _OPTIONS.intersection(columns):
+        if not is_column(columns[option]) or (option == "table" and isinstance(columns[option], tuple)):
+            changed[option] = columns.pop(option)
+    if "task" in columns and not is_column(columns["task"]):
         task = columns.pop("task")
     preset, mode = _setting(preset, "default"), _setting(mode, "strict")
-    reward = _plain(task, pays, preset, mode, _setting(think_prefilled, "auto"))
+    reward = _plain(name, task, pays, preset, mode, _setting(think_prefilled, "auto"))
     return replace(reward, overrides=changed) if changed else reward
 
 
 @lru_cache(maxsize=256)
-def _plain(task: str, pays: tuple[str, ...] | None, preset: str, mode: Mode, think_prefilled: Prefilled) -> TaskReward:
+def _plain(  # noqa: PLR0917  likewise
+    name: str, task: str, pays: tuple[str, ...] | None, preset: str, mode: Mode, think_prefilled: Prefilled
+) -> TaskReward:
     """Return a reward without overrides, checked once and not for every batch."""
-    return TaskReward(task=task, preset=preset, pays=pays, mode=mode, think_prefilled=think_prefilled)
-
-
-def _is_column(value: Any) -> bool:
-    """Return whether a value is a list with one entry a row, of whatever library."""
-    return hasattr(value, "__len__") and not isinstance(value, str | Mapping)
+    return TaskReward(task=task, preset=preset, pays=pays, mode=mode, think_prefilled=think_prefilled, name=name)
 
 
 def _setting(value: Any, usual: Any) -> Any:
     """Return a setting; *usual* where a data set's own column has its name."""
-    return usual if _is_column(value) else value
+    return usual if is_column(value) else value
 
 
-def _target_name(columns: Mapping[str, Any]) -> str:
-    """Return which column holds the target, or say which columns there are."""
-    for name in TARGET_COLUMNS:
-        if columns.get(name) is not None:
-            return name
-    seen = ", ".join(sorted(name for name, column in columns.items() if column is not None)) or "none"
-    raise ConfigError(
-        f"no column holds the target: expected one of {', '.join(TARGET_COLUMNS)}; the columns are {seen}"
-    )
+# --- logging ---------------------------------------------------------------------------------------------------------
 
 
-def _column(columns: Mapping[str, Any], name: str, rows: int) -> Sequence[Any]:
-    """Return a column, or as many None."""
-    column = columns.get(name)
-    if column is None:
-        return [None] * rows
-    if isinstance(column, str) or len(column) != rows:
-        raise ConfigError(f"column {name!r} must have one entry for each of the {rows} completions")
-    return column  # type: ignore[no-any-return]
+@dataclass
+class _BatchLog:
+    """What has been logged of one batch. TRL calls every function with the same list of completions.
+
+    Attributes:
+        completions: of the batch.
+        step: of the trainer.
+        log_metric: what logs a metric, or None.
+        log_extra: what logs a column of the completions table, or None.
+        rewards: prefix of metrics -> the settings under which they were measured.
+        done: prefixes whose metrics are logged, tasks whose answers are, and columns.
+    """
+
+    completions: Any
+    step: Any
+    log_metric: LogMetric | None
+    log_extra: LogExtra | None
+    rewards: dict[str, Any] = field(default_factory=dict)
+    done: set[tuple[str, str]] = field(default_factory=set)
+
+    def means(self, reward: TaskReward, task: str, batch: BatchScore) -> None:
+        """Log the means of a batch, once: under the task's name, or under the function's where that is taken."""
+        settings = (reward.task, reward.preset, dict(reward.overrides), reward.mode, reward.think_prefilled)
+        usual = reward.name in _USUAL_NAMES or reward.name == f"{task}_reward"
+        for prefix in (task, reward.name) if usual else (reward.name,):
+            if self.rewards.setdefault(prefix, settings) != settings:
+                continue  # another reward of this task has that name
+            if ("metrics", prefix) not in self.done and self.log_metric is not None:
+                self.done.add(("metrics", prefix))
+                _log_means(batch, prefix, self.log_metric)
+            return
+
+    def table(self, task: str, columns: Mapping[str, list[Any]]) -> None:
+        """Log columns of the completions table, each once; answers, faults and correctness also of a second task."""
+        if self.log_extra is None or ("task", task) in self.done:
+            return
+        self.done.add(("task", task))
+        for name, values in columns.items():
+            if ("column", name) not in self.done:
+                self.done.add(("column", name))
+                self.log_extra(name, values)
+            elif name in ("answer", "fault", "correct"):
+                self.log_extra(f"{name}_{task}", values)
 
 
-def _spread(values: Any, rows: Sequence[int], length: int) -> list[Any]:
-    """Put the values at their rows; the other rows get None."""
-    spread: list[Any] = [None] * length
-    for row, value in zip(rows, values, strict=True):
-        spread[row] = value
-    return spread
+_USUAL_NAMES = (
+    "task_reward",
+    "tvr_reward",
+    "tvr_accuracy_reward",
+    "multiview_reward",
+    "answer_reward",
+    "reference_reward",
+)
+_last_log: list[_BatchLog] = []
 
 
-def _log_means(batch: BatchScore, task: str, log_metric: LogMetric) -> None:
+def _batch_log(
+    completions: Any, columns: Mapping[str, Any], log_metric: LogMetric | None, log_extra: LogExtra | None
+) -> _BatchLog:
+    """Return the log of the batch that is being scored: the last one, or a new one."""
+    step = getattr(columns.get("trainer_state"), "global_step", None)
+    last = _last_log[0] if _last_log else None
+    same = last is not None and last.completions is completions
+    if last is None or not same or (last.step, last.log_metric, last.log_extra) != (step, log_metric, log_extra):
+        last = _BatchLog(completions, step, log_metric, log_extra)
+        _last_log[:] = [last]
+    return last
+
+
+def _log_means(batch: BatchScore, prefix: str, log_metric: LogMetric) -> None:
     for part, values in batch.parts.items():
-        log_metric(f"{task}/{part}", float(values.mean()))
-    log_metric(f"{task}/accuracy", float(batch.correct.mean()))
-    log_metric(f"{task}/parsed", sum(fault is None for fault in batch.faults) / len(batch))
-    log_metric(f"{task}/predictions", float(batch.n_pred.mean()))
-    log_metric(f"{task}/prefilled", float(batch.prefilled.mean()))
+        # How a format is kept is told whatever it weighs.
+        log_metric(f"{prefix}/{part}", float(np.mean(batch.well_formed if part == "format" else values)))
+    log_metric(f"{prefix}/accuracy", float(batch.correct.mean()))
+    log_metric(f"{prefix}/parsed", sum(fault is None for fault in batch.faults) / len(batch))
+    log_metric(f"{prefix}/predictions", float(batch.n_pred.mean()))
+    log_metric(f"{prefix}/prefilled", float(batch.prefilled.mean()))

@@ -7,6 +7,7 @@ import sys
 from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Any
 
 from rewards.errors import ConfigError, nearest
@@ -39,10 +40,7 @@ def named_object(name: str, what: str | None = None) -> Any:
     except Exception as error:  # somebody's module may raise anything
         raise ConfigError(f"{key}{name!r} cannot be imported: {type(error).__name__}: {error}") from error
     if not hasattr(module, attribute):
-        others = [each for each, value in vars(module).items() if callable(value) and not each.startswith("_")]
-        raise ConfigError(
-            f"{key}{place} has no {attribute!r}{nearest(attribute, others) if others else ''}{_hidden(module)}"
-        )
+        raise ConfigError(f"{key}{place} has no {attribute!r}{_what_there_is(module, attribute)}{_hidden(module)}")
     return getattr(module, attribute)
 
 
@@ -76,6 +74,15 @@ def _load_file(path: Path) -> ModuleType:
     finally:
         sys.path.remove(beside)
     return module
+
+
+def _what_there_is(module: ModuleType, name: str) -> str:
+    """Return the functions of a module for a message: the nearest, or all; of one that has none, its modules."""
+    functions = [each for each, value in vars(module).items() if callable(value) and not each.startswith("_")]
+    if functions:
+        return nearest(name, functions)
+    modules = [each.name for each in iter_modules(getattr(module, "__path__", None) or ())]
+    return " and no functions at all" + (f", but modules: {', '.join(modules)}" if modules else "")
 
 
 def _hidden(module: ModuleType) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -12,14 +13,14 @@ from parsers.completion import parse_completion
 from parsers.records import parse_records
 from parsers.values import Completion, Records
 from rewards.errors import ConfigError, DataError
-from rewards.messages import completion_text
+from rewards.messages import Rejoined, completion_text, strip_special_tokens
 from rewards.spec import QuestionSpec, TieredSpec, preset_spec
-from rewards.targets import read_targets, try_targets
-from rewards.tasks import Task, load_task
+from rewards.targets import equal, read_targets, unpack_rows
+from rewards.tasks import Task, load_task, route_task
 from rewards.tiered import count_for_specs, maximum, reward_parts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
     from parsers.formats import RecordFormat
     from parsers.values import Fault
     from rewards.answers import AnswerScore
-    from rewards.references import ReferenceScore
+    from rewards.references import InformednessScore, Labels, ReferenceScore
+    from rewards.targets import Rows
     from rewards.tiered import Record
 
 
@@ -40,7 +42,7 @@ class Score:
 
     Attributes:
         total: the sum of ``parts``, exactly.
-        parts: fixed keys per task, in a fixed order; penalties are negative or zero.
+        parts: fixed keys per task, in a fixed order; penalties are negative or zero, and ``reference`` may be negative.
         correct: what a benchmark reports; never derived from ``total``.
         answer: the parsed answer, or None where none could be taken.
         fault: the first thing wrong with the text, or None.
@@ -54,6 +56,17 @@ class Score:
     fault: Fault | None
     unit: float
 
+    def flat(self) -> dict[str, float]:
+        """Return the score as numbers alone, with the same keys for every completion of a task.
+
+        ``total``, ``correct`` and ``parsed`` (no fault) as 1 or 0, ``unit``, and the parts.
+
+        >>> score_completion("<think>b</think><answer>C</answer>", "B", task="multiview").flat()
+        {'total': 0.0, 'correct': 0.0, 'parsed': 1.0, 'unit': 0.0, 'format': 0.0, 'answer': 0.0, 'reference': 0.0}
+        """
+        facts = {"total": self.total, "correct": float(self.correct), "parsed": float(self.fault is None)}
+        return {**facts, "unit": self.unit, **self.parts}
+
 
 @dataclass(frozen=True)
 class BatchScore:
@@ -64,6 +77,9 @@ class BatchScore:
         best: what the exact answer earns, its format aside.
         prefilled: whether the opening ``<think>`` was taken as written by the chat template.
         n_pred: predictions that were scored; of questions, whether an answer was given.
+        well_formed: whether the tags are right, whatever the format weighs.
+        labelled: of questions, whether the references are labelled and tell views apart, so that R_ref is scored; None
+            of list tasks.
     """
 
     total: NDArray[np.float64]
@@ -74,6 +90,8 @@ class BatchScore:
     best: NDArray[np.float64]
     prefilled: NDArray[np.bool_]
     n_pred: NDArray[np.int64]
+    well_formed: Sequence[bool]
+    labelled: NDArray[np.bool_] | None = None
 
     @cached_property
     def unit(self) -> NDArray[np.float64]:
@@ -126,18 +144,11 @@ def resolve(task: str | Task, preset: str = "default", **overrides: Any) -> tupl
         ConfigError: for an unknown task, preset or option.
     """
     found = load_task(task) if isinstance(task, str) else task
-    if isinstance(found.spec, TieredSpec):
-        return found, _preset_spec(found, preset).change(**overrides)
-    if preset not in ("default", "paper"):
-        raise ConfigError(
-            f"preset {preset!r} is for list tasks; {found.name!r} has 'default' and 'paper', which are the same"
-        )
-    return found, found.spec.change(**overrides)
+    return found, _preset_spec(found, preset).change(**overrides)
 
 
 @lru_cache(maxsize=256)
-def _preset_spec(task: Task, preset: str) -> TieredSpec:
-    assert isinstance(task.spec, TieredSpec)
+def _preset_spec(task: Task, preset: str) -> TieredSpec | QuestionSpec:
     return preset_spec(task.spec, preset)
 
 
@@ -157,10 +168,11 @@ def score_batch(
     """Score completions: lists in, arrays out.
 
     Args:
-        completions: strings or messages, (rows,).
+        completions: strings or messages, see `rewards.messages.completion_text`, (rows,). None is an empty one.
         targets: (rows,): of list tasks anything that `rewards.targets.read_target` takes; of questions the right
-            letter, option, word or number.
-        task: a task's name, the path of its YAML file, or the task.
+            letter, option, word or number; of both also everything that scores the row in one string or mapping, see
+            `rewards.unpack_gold`.
+        task: a task's name, the path of its YAML file, or the task; a packed target that names its own task goes there.
         preset: a named change of the task's reward, see `rewards.spec.PRESETS`.
         mode: see `parsers.completion.parse_completion`.
         think_prefilled: likewise.
@@ -177,15 +189,32 @@ def score_batch(
     >>> batch.total.tolist(), batch[0].parts["underprediction"]
     ([5.0], -1.0)
     """
-    found, spec = resolve(task, preset, **overrides)
-    if len(completions) != len(targets):
-        raise ConfigError(f"there are {len(completions)} completions and {len(targets)} targets")
+    check_batch(completions)
+    if isinstance(targets, str) or len(completions) != len(targets):
+        given = f"the text {targets[:40]!r} for" if isinstance(targets, str) else f"{len(targets)}"
+        raise ConfigError(f"there are {len(completions)} completions and {given} targets")
+    rows = unpack_rows(targets, references=references, relations=relations, options=options)
+    found, spec = resolve(task if rows.tasks is None else _own_task(task, rows.tasks), preset, **overrides)
+    return score_rows(completions, rows, found, spec, mode=mode, think_prefilled=think_prefilled)
+
+
+def score_rows(
+    completions: Sequence[Any],
+    rows: Rows,
+    task: Task,
+    spec: TieredSpec | QuestionSpec,
+    *,
+    mode: Mode = "strict",
+    think_prefilled: Prefilled = "auto",
+) -> BatchScore:
+    """Score completions against rows that are unpacked, of one task and under its reward; see `score_batch`."""
     parsed = parse_completions(completions, mode=mode, think_prefilled=think_prefilled)
     if isinstance(spec, QuestionSpec):
-        return score_questions(parsed, targets, spec, references=references, relations=relations, options=options)
-    assert found.record_format is not None
-    true = read_targets(targets, found.record_format)
-    return score_for_specs(parse_answers(parsed, found.record_format), true, [spec])[0]
+        columns = {"references": rows.references, "relations": rows.relations, "options": rows.options}
+        return score_questions(parsed, rows.targets, spec, **columns)
+    assert task.record_format is not None
+    true = read_targets(rows.targets, task.record_format)
+    return score_for_specs(parse_answers(parsed, task.record_format), true, [spec])[0]
 
 
 def score_completion(
@@ -223,6 +252,25 @@ def score_completion(
     )[0]
 
 
+def _own_task(task: str | Task, named: Sequence[str | None]) -> Task:
+    """Return the task that packed targets name, which must be the same for all rows."""
+    given = load_task(task) if isinstance(task, str) else task
+    found = {given if name is None else route_task(given, name) or load_task(name) for name in named}
+    if len(found) > 1:
+        names = ", ".join(sorted(each.name for each in found))
+        raise ConfigError(
+            f"there are rows of several tasks ({names}); a reward function routes them, one score does not"
+        )
+    return found.pop()
+
+
+def check_batch(completions: Any) -> None:
+    """Raise a ConfigError unless this is a batch of completions, and no single one."""
+    if type(completions) is not list and isinstance(completions, str | bytes | Mapping):
+        kind = type(completions).__name__
+        raise ConfigError(f"completions is a {kind} {completions!r:.60}; it is a list with one entry a row")
+
+
 def check_reading(mode: Mode, think_prefilled: Prefilled) -> None:
     """Raise a ConfigError unless these are settings of `parsers.completion.parse_completion`."""
     if mode not in ("strict", "lenient"):
@@ -232,18 +280,30 @@ def check_reading(mode: Mode, think_prefilled: Prefilled) -> None:
 
 
 def parse_completions(completions: Sequence[Any], *, mode: Mode, think_prefilled: Prefilled) -> list[Completion]:
-    """Split each completion into reasoning and answer.
+    """Split each completion into reasoning and answer; special tokens at its very end are cut.
 
     Raises:
         DataError: for the first row whose completion is neither text nor messages.
-        ConfigError: for settings that are none of `parsers.completion.parse_completion`.
+        ConfigError: for a single completion, or settings that are none of `parsers.completion.parse_completion`.
     """
+    check_batch(completions)
     check_reading(mode, think_prefilled)
-    texts = [each if type(each) is str else _text(each, row) for row, each in enumerate(completions)]
-    return [parse_completion(text, mode=mode, think_prefilled=think_prefilled) for text in texts]
+    said = [each if type(each) is str else _spoken(each, row) for row, each in enumerate(completions)]
+    # Nearly all end so, and need no look at their end.
+    texts = [each if each.endswith("</answer>") else strip_special_tokens(each) for each in said]
+    if think_prefilled == "auto":
+        return [parse_completion(text, mode=mode) for text in texts]
+    # Whether the template wrote <think> cannot be seen where the reasoning was kept apart.
+    apart = [type(each) is Rejoined for each in said]
+    return [
+        parse_completion(text, mode=mode, think_prefilled="auto" if rejoined else think_prefilled)
+        for text, rejoined in zip(texts, apart, strict=True)
+    ]
 
 
-def _text(completion: Any, row: int) -> str:
+def _spoken(completion: Any, row: int) -> str:
+    if completion is None:
+        return ""  # a trainer's null: the fault of this row, and not the end of the batch
     try:
         return completion_text(completion)
     except DataError as error:
@@ -258,12 +318,13 @@ class ParsedBatch(NamedTuple):
 
     completions: Sequence[Completion]
     answers: Sequence[Records | None]
+    record_format: RecordFormat | None = None
 
 
 def parse_answers(completions: Sequence[Completion], record_format: RecordFormat) -> ParsedBatch:
     """Parse each answer into records."""
     answers = [None if each.answer is None else parse_records(each.answer, record_format) for each in completions]
-    return ParsedBatch(completions, answers)
+    return ParsedBatch(completions, answers, record_format)
 
 
 def score_for_specs(
@@ -284,21 +345,40 @@ def score_for_specs(
         completion.fault or (answer.invalid[0] if answer.invalid else None)
         for completion, answer in zip(parsed.completions, answers, strict=True)
     ]
-    well_formed = np.array([each.fault is None for each in parsed.completions], dtype=np.float64)
+    well_formed = [each.fault is None for each in parsed.completions]
+    formats = np.array(well_formed, dtype=np.float64)
     prefilled = np.array([each.prefilled for each in parsed.completions], dtype=np.bool_)
     scores = []
     for spec, counts in zip(
         specs, count_for_specs(specs, [answer.items for answer in answers], invalid, targets, answered), strict=True
     ):
         # R = R_format + R_acc (STAR-R1)
-        parts = {"format": well_formed, **reward_parts(spec, counts)}
+        parts = {"format": formats, **reward_parts(spec, counts)}
+        if spec.consistency_weight:
+            parts["consistency"] = 0.0 - spec.consistency_weight * _contradicting(parsed)
         correct = counts.same
         if spec.multiset:
             sets = [not a.invalid and set(a.items) == set(t) for a, t in zip(answers, targets, strict=True)]
             correct = np.array(sets, dtype=np.bool_) & np.array(answered, dtype=np.bool_)
         best = maximum(spec, counts.n_gt)
-        scores.append(BatchScore(add_up(parts), parts, correct, parsed.answers, faults, best, prefilled, counts.n_pred))
+        total = add_up(parts)
+        scores.append(
+            BatchScore(total, parts, correct, parsed.answers, faults, best, prefilled, counts.n_pred, well_formed)
+        )
     return scores
+
+
+def _contradicting(parsed: ParsedBatch) -> NDArray[np.float64]:
+    """Return for each row 1 where the last values that the reasoning states contradict the answer, else 0, (rows,)."""
+    from rewards.consistency import contradicts_records  # noqa: PLC0415  only where it is asked for
+
+    assert parsed.record_format is not None
+    pairs = zip(parsed.completions, parsed.answers, strict=True)
+    found = [
+        answer is not None and contradicts_records(completion.think or "", answer.items, parsed.record_format)
+        for completion, answer in pairs
+    ]
+    return np.array(found, dtype=np.float64)
 
 
 # --- questions -------------------------------------------------------------------------------------------------------
@@ -313,33 +393,46 @@ def score_questions(
     relations: Sequence[Any] | None = None,
     options: Sequence[Any] | None = None,
 ) -> BatchScore:
-    """Score questions about several views: R_total = R_ans + R_ref (+ R_format), STAR-R1.
+    """Score questions about several views: R_total = R_ans + w · R_ref (+ R_format), see `QuestionSpec`.
 
-    Broken tags leave nothing to score: the answer counts as not given and the references as not named. A row without
-    reference labels has R_ref = 0. The other arguments are those of `score_batch`.
+    Broken tags leave nothing to score: the answer counts as not given and the references as not named. A row whose
+    references are not labelled, or tell no views apart, has R_ref = 0. The other arguments are those of `score_batch`.
 
     Raises:
         DataError: for a target that is wrong; its ``row`` says where.
     """
+    from rewards.references import read_labels  # noqa: PLC0415  only questions need its grammars
+
     columns = (("options", options), ("references", references), ("relations", relations))
     given = zip(*(_column(name, values, len(targets)) for name, values in columns), strict=True)
-    answers, named, labelled = [], [], []
+    answers, named, labelled, contradicting = [], [], [], []
+    last = labels = None
     for row, (completion, target, (choices, names, triplets)) in enumerate(
         zip(completions, targets, given, strict=True)
     ):
         try:
             answers.append(grade_answer(completion, target, choices, spec))
-            references_score = grade_references(completion, names, triplets, relation_weight=spec.relation_weight)
+            if labels is None or not equal((names, triplets), last):  # the completions of a group share their labels
+                last = (names, triplets)
+                labels = None if names is None else read_labels(names, triplets, spec.relation_weight)
+            references_score = None if labels is None else _grade_labels(completion, labels, spec)
         except DataError as error:
             raise DataError(error.message, row=row) from error
         named.append(0.0 if references_score is None else references_score.value)
-        labelled.append(names is not None)
-    # R_total = answer_weight · R_ans + reference_weight · R_ref + format_weight · R_format
+        labelled.append(references_score is not None)
+        if spec.consistency_weight:
+            contradicting.append(contradicts_reasoning(completion, answers[-1], target, choices, spec))
+    r_ans = np.array([each.value for each in answers], dtype=np.float64)
+    r_ref = np.array(named, dtype=np.float64)
+    # R_total = answer_weight · R_ans + w(R_ans) · R_ref + format_weight · R_format; `0.0 +`, so that there is no -0.0
+    well_formed = [each.fault is None for each in completions]
     parts = {
-        "format": spec.format_weight * np.array([each.fault is None for each in completions], dtype=np.float64),
-        "answer": spec.answer_weight * np.array([each.value for each in answers], dtype=np.float64),
-        "reference": spec.reference_weight * np.array(named, dtype=np.float64),
+        "format": spec.format_weight * np.array(well_formed, dtype=np.float64),
+        "answer": spec.answer_weight * r_ans,
+        "reference": 0.0 + spec.reference_weight_of(r_ans) * r_ref,
     }
+    if spec.consistency_weight:
+        parts["consistency"] = 0.0 - spec.consistency_weight * np.array(contradicting, dtype=np.float64)
     return BatchScore(
         total=add_up(parts),
         parts=parts,
@@ -349,6 +442,8 @@ def score_questions(
         best=spec.answer_weight + spec.reference_weight * np.array(labelled, dtype=np.float64),
         prefilled=np.array([each.prefilled for each in completions], dtype=np.bool_),
         n_pred=np.array([each.answer is not None for each in answers], dtype=np.int64),
+        well_formed=well_formed,
+        labelled=np.array(labelled, dtype=np.bool_),
     )
 
 
@@ -373,22 +468,51 @@ def grade_answer(completion: Completion, target: Any, options: Any, spec: Questi
     return scored if completion.answer is not None else AnswerScore(0.0, correct=False, answer=None)
 
 
+def contradicts_reasoning(
+    completion: Completion, answer: AnswerScore, target: Any, options: Any, spec: QuestionSpec
+) -> bool:
+    """Return whether the last sentence of the reasoning states another answer than the one that is given.
+
+    Only a sentence that reads as an answer states one (``So the answer is B``); words state none, since any do.
+    """
+    from rewards.answers import infer_kind, score_answer  # noqa: PLC0415  only questions need its grammars
+    from rewards.consistency import last_sentence  # noqa: PLC0415  only where it is asked for
+
+    kind = spec.kind or infer_kind(target, options=options)
+    if answer.answer is None or kind == "text":
+        return False
+    sentence = last_sentence(completion.think or "")
+    stated = score_answer(sentence, target, options=options, kind=spec.kind, letters=spec.letters).answer
+    return stated is not None and stated != answer.answer
+
+
 def grade_references(
-    completion: Completion, names: Any, triplets: Any = None, *, relation_weight: float = 0.0
-) -> ReferenceScore | None:
-    """Score the references of one completion: R_ref; None (worth 0) without labels or where no answer may be taken.
+    completion: Completion, names: Any, triplets: Any, spec: QuestionSpec
+) -> ReferenceScore | InformednessScore | None:
+    """Score the references of one completion: R_ref. None (worth 0) where the row has no labels that can be scored.
+
+    Where no answer may be taken, or there is no reasoning, nothing counts as named, and R_ref is 0.
 
     Raises:
         DataError: for labels that are wrong.
     """
-    if names is None:
-        return None
-    from parsers.references import parse_references  # noqa: PLC0415  only questions need its grammars
-    from rewards.references import score_references  # noqa: PLC0415
+    from rewards.references import read_labels  # noqa: PLC0415  only questions need its grammars
 
-    parsed = parse_references(completion.think or "")
-    score = score_references(parsed, names, relations=triplets, relation_weight=relation_weight)
-    return score if completion.answer is not None and completion.think is not None else None
+    return (
+        None if names is None else _grade_labels(completion, read_labels(names, triplets, spec.relation_weight), spec)
+    )
+
+
+def _grade_labels(
+    completion: Completion, labels: Labels, spec: QuestionSpec
+) -> ReferenceScore | InformednessScore | None:
+    from parsers.references import References, parse_references  # noqa: PLC0415  likewise
+    from rewards.references import f1_of, informedness_of  # noqa: PLC0415
+
+    score = informedness_of if spec.reference_rule == "informedness" else f1_of
+    readable = completion.answer is not None and completion.think is not None
+    found = score(parse_references(completion.think or "") if readable else References(), labels)
+    return found if readable or found is None else found._replace(value=0.0)
 
 
 def wrong_targets(
@@ -414,16 +538,19 @@ def wrong_targets(
     >>> wrong_targets(load_task("multiview"), ["B", "E"], options=[["left", "right"]] * 2)
     {1: "the true answer 'E' cannot be used: there is no option E (options: A, B)"}
     """
-    if task.record_format is not None:
-        return try_targets(targets, task.record_format)[1]
+    given = {"references": references, "relations": relations, "options": options}
     spec = task.spec if spec is None else spec
-    assert isinstance(spec, QuestionSpec)
     errors = {}
     for row in range(len(targets)):
-        given = {"references": references, "relations": relations, "options": options}
         here = {name: None if column is None else [column[row]] for name, column in given.items()}
         try:
-            score_questions([Completion(None, None)], [targets[row]], spec, **here)
+            rows = unpack_rows([targets[row]], **here)
+            if isinstance(spec, QuestionSpec):
+                columns = {"references": rows.references, "relations": rows.relations, "options": rows.options}
+                score_questions([Completion(None, None)], rows.targets, spec, **columns)
+            else:
+                assert task.record_format is not None
+                read_targets(rows.targets, task.record_format)
         except DataError as error:
             errors[row] = error.message
     return errors

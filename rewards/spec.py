@@ -10,16 +10,22 @@ from dataclasses import dataclass, field, fields, replace
 from itertools import pairwise
 from numbers import Real
 from string import ascii_uppercase
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar, get_args
 
 from rewards.errors import ConfigError, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Number = TypeVar("Number", float, NDArray[np.float64])
+    Spec = TypeVar("Spec", bound="TieredSpec | QuestionSpec")
+
 Key = tuple[str, ...]
 
-_OTHER_PARTS = ("format", "incorrect", "underprediction")
+_OTHER_PARTS = ("format", "incorrect", "underprediction", "consistency")
 
 _CHOICES: dict[str, tuple[Any, ...]] = {
     "matching": ("one_to_one", "literal"),
@@ -75,6 +81,8 @@ class TieredSpec:
         also_underprediction: with ``count="difference"``, charge the shortfall on top.
         rule: ``"binary"`` pays 1 in part ``exact`` for the right set, and nothing else.
         multiset: with ``rule="binary"``, repeats count.
+        consistency_weight: charge where the last values that the reasoning states contradict the answer, see
+            `rewards.consistency`, >= 0; it makes a part ``consistency``. 0: there is no such part.
         parts: names of the tiers of the table, best first: ``("exact", "attribute", "object")`` of TVR. A tier is named
             by its last field; by all of them where that would name two tiers. This and what follows is derived.
         levels: what a match at each tier of the table is worth.
@@ -98,6 +106,7 @@ class TieredSpec:
     also_underprediction: bool = False
     rule: Literal["tiered", "binary"] = "tiered"
     multiset: bool = False
+    consistency_weight: float = 0.0
     parts: tuple[str, ...] = field(init=False, repr=False, compare=False)
     levels: tuple[Level, ...] = field(init=False, repr=False, compare=False)
     nested: bool = field(init=False, repr=False, compare=False)
@@ -125,7 +134,7 @@ class TieredSpec:
                 raise ConfigError(f"tier {key} is not in the table {self.table}")
             if not 0 <= value < float("inf"):
                 raise ConfigError(f"tier {key} pays {value}; a tier pays a finite number >= 0")
-        for name in ("incorrect_penalty", "underprediction_penalty"):
+        for name in ("incorrect_penalty", "underprediction_penalty", "consistency_weight"):
             value = getattr(self, name)
             if not isinstance(value, Real) or not 0 <= float(value) < float("inf"):
                 raise ConfigError(f"{name} is {value!r}; a penalty is a finite number >= 0 (it is subtracted)")
@@ -237,16 +246,9 @@ PRESETS: Mapping[str, Callable[[TieredSpec], TieredSpec]] = {
 NDiff (a guess beyond the true number pays only above one half); the others are the paper's ablations (its Table 3)."""
 
 
-def preset_spec(spec: TieredSpec, preset: str, **overrides: Any) -> TieredSpec:
-    """Return *spec* under a preset and then under *overrides*, which are the fields of `TieredSpec`.
-
-    Raises:
-        ConfigError: for an unknown preset or option.
-    """
-    if preset not in PRESETS:
-        raise ConfigError(f"unknown preset {preset!r}{nearest(preset, list(PRESETS))}")
-    return PRESETS[preset](spec).change(**overrides)
-
+_WEIGHTS = ("answer_weight", "reference_weight", "format_weight", "consistency_weight")
+_SHARES = ("wrong_reference_share", "relation_weight")
+_REFERENCE_RULES = ("informedness", "f1")
 
 Kind = Literal["choice", "yes_no", "number", "text"]
 """What an answer can be."""
@@ -254,39 +256,61 @@ Kind = Literal["choice", "yes_no", "number", "text"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuestionSpec:
-    """R_total = answer_weight · R_ans + reference_weight · R_ref + format_weight · R_format (STAR-R1: 1, 1, 0).
+    """R_total = answer_weight · R_ans + w(R_ans) · R_ref + format_weight · R_format (STAR-R1: R_ans + R_ref).
+
+        w(R_ans) = reference_weight · (s + (1 − s) · R_ans),    s = wrong_reference_share
+
+    By default w is .5 where the answer is right and half of that where it is wrong. R_ref lies in [-1, 1], so a right
+    answer earns 1 − .5 = .5 at least and a wrong one .25 at most: no references lift a wrong answer to a right one.
+    That holds for all weights with reference_weight · (1 + s) < answer_weight.
 
     Attributes:
         answer_weight: of R_ans in [0, 1].
-        reference_weight: of R_ref in [0, 1].
+        reference_weight: of R_ref, where the answer is right.
+        wrong_reference_share: s, the share of *reference_weight* that is left where R_ans is 0, in [0, 1].
         format_weight: of R_format, 0 or 1; the paper names no format term for this stage.
+        reference_rule: ``"informedness"``, R_ref in [-1, 1] is worth 0 to whoever does not look, see
+            `rewards.references.score_informedness`; or ``"f1"``, in [0, 1], see
+            `rewards.references.score_references`.
         relation_weight: share of R_ref that the relations of the triplets decide, in [0, 1].
         kind: what an answer is; None infers it from each target, see `rewards.answers.infer_kind`.
         letters: the letters that options have, of rows that come without their texts; None reads A to F.
+        consistency_weight: charge where the answer that the reasoning ends with is another one, see
+            `rewards.consistency`, >= 0; it makes a part ``consistency``. 0: there is no such part.
 
     Raises:
         ConfigError: for values outside the above.
     """
 
     answer_weight: float = 1.0
-    reference_weight: float = 1.0
+    reference_weight: float = 0.5
+    wrong_reference_share: float = 0.5
     format_weight: float = 0.0
+    reference_rule: Literal["informedness", "f1"] = "informedness"
     relation_weight: float = 0.0
     kind: Kind | None = None
     letters: str | None = None
+    consistency_weight: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("answer_weight", "reference_weight", "format_weight", "relation_weight"):
+        for name in (*_WEIGHTS, *_SHARES):
             value = getattr(self, name)
-            limit = 1.0 if name == "relation_weight" else 1e9
+            limit = 1.0 if name in _SHARES else 1e9
             if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= limit:
                 raise ConfigError(f"{name} is {value!r}; it is a number from 0{' to 1' if limit == 1 else ''}")
+        if self.reference_rule not in _REFERENCE_RULES:
+            rules = " or ".join(map(repr, _REFERENCE_RULES))
+            raise ConfigError(f"reference_rule is {self.reference_rule!r}; it is {rules}")
         if self.kind not in (None, *get_args(Kind)):
             raise ConfigError(f"kind is {self.kind!r}; it is one of {', '.join(get_args(Kind))}")
         if self.letters is not None:
             text = self.letters if isinstance(self.letters, str) else ""
             if len(text) < 2 or len(set(text)) < len(text) or not set(text) <= set(ascii_uppercase):
                 raise ConfigError(f"letters is {self.letters!r}; it is two or more capital letters, such as ABCD")
+
+    def reference_weight_of(self, r_ans: Number) -> Number:
+        """Return w(R_ans), what R_ref weighs beside that answer; of a number, or of an array of them."""
+        return self.reference_weight * (self.wrong_reference_share + (1 - self.wrong_reference_share) * r_ans)
 
     def change(self, **changes: Any) -> QuestionSpec:
         """Return a copy with named changes.
@@ -303,3 +327,30 @@ def _check_options(spec: TieredSpec | QuestionSpec, changes: Mapping[str, Any]) 
     for name in changes:
         if name not in known:
             raise ConfigError(f"unknown reward option {name!r}{nearest(name, known)}")
+
+
+def _plain_sum(spec: QuestionSpec) -> QuestionSpec:
+    weight = spec.answer_weight if spec.reference_weight else 0.0  # a task may have no references
+    return spec.change(reference_rule="f1", reference_weight=weight, wrong_reference_share=1.0)
+
+
+QUESTION_PRESETS: Mapping[str, Callable[[QuestionSpec], QuestionSpec]] = {
+    "default": lambda spec: spec,
+    "paper": _plain_sum,
+}
+"""Named changes of the reward of questions. ``paper`` is the printed sum R_ans + R_ref, with the F1 of each view."""
+
+
+def preset_spec(spec: Spec, preset: str, **overrides: Any) -> Spec:
+    """Return *spec* under a preset and then under *overrides*, which are fields of `TieredSpec` or `QuestionSpec`.
+
+    Raises:
+        ConfigError: for an unknown preset or option, or a preset of the other kind of reward.
+    """
+    presets: Mapping[str, Callable[[Any], Any]] = PRESETS if isinstance(spec, TieredSpec) else QUESTION_PRESETS
+    if preset not in presets:
+        if preset in PRESETS:
+            raise ConfigError(f"preset {preset!r} is for list tasks; questions have {' and '.join(map(repr, presets))}")
+        raise ConfigError(f"unknown preset {preset!r}{nearest(preset, presets)}")
+    found: Spec = presets[preset](spec).change(**overrides)
+    return found

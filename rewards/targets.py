@@ -10,22 +10,15 @@ import re
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from parsers.formats import LARGEST
+from parsers.formats import FIELD_KEYS, LARGEST
 from parsers.records import parse_records
 from rewards.errors import DataError
 
 if TYPE_CHECKING:
     from parsers.formats import RecordFormat
     from rewards.tiered import Record
-
-_FIELD_NAMES = {
-    "index": ("index", "obj_idx", "object", "id"),
-    "attribute": ("attribute", "attr"),
-    "value": ("value", "val"),
-}
-"""Keys under which other people's records hold a field; the first is ours, ``obj_idx, attr, val`` is TRANCE's."""
 
 _JSON_RECORDS = re.compile(r"\{|\[\s*\{")
 
@@ -42,8 +35,8 @@ def read_target(value: Any, record_format: RecordFormat) -> tuple[Record, ...]:
     Raises:
         DataError: ``target[0].value 'cyna' is not a color (did you mean 'cyan'?)``; also for an exact duplicate.
     """
-    if hasattr(value, "tolist"):  # numpy's
-        value = value.tolist()
+    if type(value) not in (str, list, tuple):
+        value = plain_value(value)
     if isinstance(value, str):
         return _read_text(value, record_format)
     if isinstance(value, Sequence):
@@ -70,7 +63,7 @@ def try_targets(targets: Sequence[Any], record_format: RecordFormat) -> tuple[li
     last = read = None
     for row, target in enumerate(targets):
         # The completions of a group share their target.
-        if read is None or not _equal(target, last):
+        if read is None or not equal(target, last):
             try:
                 last, read = target, read_target(target, record_format)
             except DataError as error:
@@ -80,7 +73,8 @@ def try_targets(targets: Sequence[Any], record_format: RecordFormat) -> tuple[li
     return gold, errors
 
 
-def _equal(one: Any, other: Any) -> bool:
+def equal(one: Any, other: Any) -> bool:
+    """Return whether two values are the same; arrays, which compare item by item, are never."""
     try:
         return type(one) is type(other) and bool(one == other)
     except ValueError:  # arrays of numpy compare item by item
@@ -134,7 +128,7 @@ def _keys(found: tuple[str, ...], at: int, record_format: RecordFormat) -> list[
     """Return the keys under which a mapping with the keys *found* holds the fields."""
     keys = []
     for field in record_format.fields:
-        key = next((key for key in _FIELD_NAMES.get(field.name, (field.name,)) if key in found), None)
+        key = next((key for key in FIELD_KEYS.get(field.name, (field.name,)) if key in found), None)
         if key is None:
             raise DataError(f"target[{at}] has no {field.name!r}; it has {', '.join(map(repr, found)) or 'no keys'}")
         keys.append(key)
@@ -200,21 +194,102 @@ def pack_gold(gold: Mapping[str, Any]) -> str:
     return json.dumps(dict(gold), ensure_ascii=False)
 
 
-def unpack_gold(text: Any) -> dict[str, Any]:
-    """Return what `pack_gold` packed; any other string or value is a target.
+def unpack_gold(target: Any) -> dict[str, Any]:
+    """Return everything that scores a row, from what a trainer hands over as its target.
+
+    Args:
+        target: what `pack_gold` packed; a mapping with ``target`` and, of questions, ``options``, ``references`` and
+            ``relations``, and perhaps ``task``; or a target as it stands.
+
+    Returns:
+        ``{"target": ...}`` and what else there is.
 
     Raises:
-        DataError: it begins like an object, but is none with a target.
+        DataError: it begins like an object of JSON, but is none with a target.
 
     >>> unpack_gold("2.color.cyan")
     {'target': '2.color.cyan'}
+    >>> unpack_gold('{"target": "B", "options": ["left", "right"]}')
+    {'target': 'B', 'options': ['left', 'right']}
     """
-    if not isinstance(text, str) or not text.lstrip().startswith("{"):
-        return {"target": text}
+    target = plain_value(target)
+    if isinstance(target, Mapping) and "target" in target:
+        return dict(target)
+    if not isinstance(target, str) or not target.lstrip().startswith("{"):
+        return {"target": target}
     try:
-        gold = json.loads(text)
-    except ValueError as error:
-        raise DataError(f"the packed gold is no JSON ({error}): {text[:60]!r}") from error
+        gold = json.loads(target)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"the packed gold is no JSON ({error}): {target[:60]!r}") from error
     if not isinstance(gold, dict) or gold.get("target") is None:
-        raise DataError(f"the packed gold has no target: {text[:60]!r}")
+        raise DataError(f"the packed gold has no target: {target[:60]!r}")
     return gold
+
+
+class Rows(NamedTuple):
+    """What scores the rows of a batch, unpacked; each None or of length (rows,)."""
+
+    targets: Sequence[Any]
+    references: Sequence[Any] | None
+    relations: Sequence[Any] | None
+    options: Sequence[Any] | None
+    tasks: Sequence[str | None] | None
+
+
+def unpack_rows(
+    targets: Sequence[Any],
+    *,
+    references: Sequence[Any] | None = None,
+    relations: Sequence[Any] | None = None,
+    options: Sequence[Any] | None = None,
+) -> Rows:
+    """Spread targets that are packed, see `unpack_gold`, over the columns. What a column holds already stays.
+
+    A text is packed if it begins like an object and speaks of a ``target``; one record as JSON is a target itself.
+
+    Raises:
+        DataError: for a packed target that is wrong; its ``row`` says where.
+    """
+    given: dict[str, Sequence[Any] | None] = {"references": references, "relations": relations, "options": options}
+    packed: dict[int, dict[str, Any]] = {}
+    for row, target in enumerate(targets):
+        if type(target) is str:
+            if target[:1] not in _BEFORE_JSON or not target.lstrip().startswith("{") or '"target"' not in target:
+                continue
+        elif type(target) in _AS_THEY_STAND:
+            continue
+        try:
+            packed[row] = _unpack_value(target)
+        except DataError as error:
+            raise DataError(error.message, row=row) from error
+    if not packed:
+        return Rows(targets, references, relations, options, None)
+    for name, column in given.items():
+        if any(gold.get(name) is not None for gold in packed.values()):
+            values = [None] * len(targets) if column is None else list(column)
+            for row, gold in packed.items():
+                values[row] = gold.get(name) if values[row] is None else values[row]
+            given[name] = values
+    tasks = [packed[row].get("task") if row in packed else None for row in range(len(targets))]
+    return Rows(
+        [packed[row]["target"] if row in packed else target for row, target in enumerate(targets)],
+        **given,
+        tasks=tasks if any(task is not None for task in tasks) else None,
+    )
+
+
+def _unpack_value(target: Any) -> dict[str, Any]:
+    target = plain_value(target)
+    is_packed = not isinstance(target, str) or '"target"' in target  # of Arrow's and numpy's texts
+    return unpack_gold(target) if is_packed else {"target": target}
+
+
+_BEFORE_JSON = ("{", " ", "\n", "\t")
+_AS_THEY_STAND = (list, tuple, int, float, bool, type(None))
+
+
+def plain_value(value: Any) -> Any:
+    """Return a value of numpy or Arrow as lists, mappings, text and numbers; any other as it stands."""
+    if hasattr(value, "as_py"):
+        value = value.as_py()
+    return value.tolist() if hasattr(value, "tolist") else value

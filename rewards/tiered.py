@@ -1,16 +1,18 @@
-"""R_acc of a list of records (STAR-R1): conflicts, then matching, then the formula.
+"""R_acc of a list of records (STAR-R1): items, conflicts, matching, formula.
 
     R_pos = Σ over matches of the value of their best tier         5 exact, 1.5 index and attribute, .5 index
     R_pun = − n_miss − max(0, n_gt − n_pred)                        n_miss: incorrect predictions
     R_acc = R_pos + R_pun
 
-1. *Conflicts.* Of several predictions for one cell, only the last ones can earn (`eligible`).
-2. *Matching.* Records are compared tier by tier. Where the tiers are a chain (exact implies index and attribute, which
+1. *Items.* An item of the answer that is no valid record is an incorrect prediction, up to n_gt of them
+   (`count_unparseable`).
+2. *Conflicts.* Of several predictions for one cell, only the last ones can earn (`eligible`).
+3. *Matching.* Records are compared tier by tier. Where the tiers are a chain (exact implies index and attribute, which
    implies index), the best one-to-one matching needs no assignment problem: at each tier the largest number of matches
    is Σ_key min(#predicted, #true), all these maxima are reached by one matching, and counting the best tier first gives
    it. Few rows are counted in plain Python, many at once in numpy. Other tiers are matched by solving the assignment
    problem, and both agree wherever both apply.
-3. *Formula.* `reward_parts` needs nothing but the counts.
+4. *Formula.* `reward_parts` needs nothing but the counts.
 """
 
 from __future__ import annotations
@@ -48,7 +50,7 @@ class Counts(NamedTuple):
 
     Attributes:
         matched: (rows, tiers of the table) matches whose best tier is this one.
-        n_pred: (rows,) predictions, pieces that are no valid record included.
+        n_pred: (rows,) predictions, items that are no valid record included as far as they count.
         n_gt: (rows,) true records.
         same: (rows,) whether the predicted set is the true set (with ``multiset``, also the numbers of each).
     """
@@ -71,8 +73,7 @@ def count_matches(
     Args:
         spec: the reward.
         predictions: for each row, the valid predicted records in the order written.
-        invalid: for each row, how many further pieces are no valid record. Each is one incorrect prediction, unless
-            no piece is valid: then the answer counts as empty.
+        invalid: for each row, how many further items are no valid record, see `count_unparseable`.
         targets: for each row, the true records.
         answered: for each row, whether there is an answer at all; only then can it be the same as the target.
     """
@@ -89,8 +90,7 @@ def count_for_specs(
     """Match under each of several specs of one task, as `count_matches` does; what they share is done once."""
     n_valid, n_gt = _lengths(predictions), _lengths(targets)
     n_invalid = np.asarray(invalid, dtype=np.int64)
-    # n_pred: an unparseable piece is a prediction, but not where nothing else was predicted
-    n_pred = n_valid + n_invalid * (n_valid > 0)
+    n_pred = n_valid + count_unparseable(n_invalid, n_valid, n_gt) if any(invalid) else n_valid
     readable = (n_invalid == 0) & (True if answered is None else np.asarray(answered, dtype=np.bool_))
     sorted_by: dict[Any, SortedRecords] = {}  # by the table: presets of one task share it
     found = []
@@ -106,6 +106,20 @@ def count_for_specs(
             same = np.array([_same(spec, p, t) for p, t in zip(predictions, targets, strict=True)], dtype=np.bool_)
         found.append(Counts(matched, n_pred, n_gt, same & readable))
     return found
+
+
+def count_unparseable(n_invalid: Array, n_valid: Array, n_gt: Array) -> Array:
+    """Return how many of the items that are no valid record count as predictions, (rows,).
+
+        min(n_invalid, n_gt)
+
+    Each is one incorrect prediction; those beyond n_gt are none. So an answer of nothing valid costs
+    −k − (n_gt − k) = −n_gt, what silence costs (where both penalties are the same); a wrong record in place of such an
+    item costs one incorrect prediction more at most; and how many of them count does not depend on the valid records,
+    so that a right one more never costs. Where nothing is true, they count like wrong records if there is a valid one,
+    and an answer of nothing valid is an empty one.
+    """
+    return np.where(n_gt > 0, np.minimum(n_invalid, n_gt), n_invalid * (n_valid > 0))
 
 
 def _lengths(rows: Sequence[Sequence[Record]]) -> Array:

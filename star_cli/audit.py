@@ -56,11 +56,29 @@ def _numbers(ctx: click.Context, param: click.Parameter, value: str) -> tuple[in
     show_default=True,
     help="Probability that the learned policy knows a change.",
 )
+@click.option(
+    "--against",
+    metavar="REWARD",
+    help="Compare with this reward: how often one accepts what the other refuses, with the smallest examples.",
+)
+@click.option(
+    "--predict",
+    is_flag=True,
+    help="State instead what an unsure policy that maximizes the reward will do, from its exact analysis alone.",
+)
 @click.option("--no-search", is_flag=True, help="Leave out the learned policy.")
 @click.option("--no-cost", is_flag=True, help="Leave out timings, so that the output is reproducible.")
 @click.option("--all-presets", is_flag=True, help="Audit every preset of the task; print tables in Markdown.")
 @click.option("--curves", type=click.Path(file_okay=False), metavar="DIR", help="Write the exact curves as SVG files.")
-@click.option("--json", "as_json", is_flag=True, help="Print the audit as JSON.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "openenv"]),
+    default="text",
+    show_default=True,
+    help="openenv: results for OpenEnv's environment validation, as JSON.",
+)
+@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.option("--html", type=click.Path(dir_okay=False), metavar="FILE", help="Write the audit as a page with plots.")
 @click.option(
     "--fail-on",
@@ -72,8 +90,11 @@ def _numbers(ctx: click.Context, param: click.Parameter, value: str) -> tuple[in
 def audit(
     *,
     predictions: str | None,
+    against: str | None,
+    predict: bool,
     all_presets: bool,
     curves: str | None,
+    form: str,
     as_json: bool,
     html: str | None,
     fail_on: tuple[str, ...],
@@ -82,31 +103,49 @@ def audit(
 ) -> None:
     """Find out what a reward pays for: which wrong answers earn as much as the right one.
 
-    REWARD is a function of yours, as package.module.function or file.py:function, called as TRL calls it; without it, a
-    task's own reward is audited. Without --predictions, scenes are drawn from a seed.
+    REWARD is a function of yours, as package.module.function or file.py:function, called as TRL, verl or EasyR1 call
+    it, by its signature; or a benchmark's scorer, as mmsi:official or mmsi:strict. Without it, a task's own reward is
+    audited. Scenes are those of --predictions or --targets; without either they are drawn from a seed.
 
-    An exploit is an answer that is not exact and is paid at least what the exact answer is, on the same scene. An
-    incentive is a policy that is paid more under uncertainty than the honest best guess.
+    An exploit is an answer that is not exact and is paid at least what the exact answer is, on the same scene; or one
+    without a right answer that is paid what a right one is; or a policy that sees nothing and is paid more, on average,
+    than one that is always right on a part. An incentive is a policy that is paid more under uncertainty than the
+    honest best guess.
     """
-    own = {name: options.pop(name) for name in _Settings._fields if name != "given"}
-    settings = _Settings(given=reward_settings(**options), **own)
+    own = {name: options.pop(name) for name in _AuditOptions._fields if name != "given"}
+    settings = _AuditOptions(given=reward_settings(**options), **own)
+    form = "json" if as_json and form == "text" else form
+    show = _Shown(form, html, no_color)
+    if against is not None or predict:
+        if fail_on or html or all_presets or curves or form == "openenv" or (against is not None and predict):
+            raise click.UsageError("--against and --predict print a table, or JSON, and go with no other output")
+        shown = _predict(settings, predictions, show) if predict else _differ(settings, against, predictions, show)
+        click.echo(shown, nl=False)
+        return
     if all_presets or curves:
-        _check_presets(settings, predictions, html, as_json=as_json)
+        _check_presets(settings, predictions, html, form)
         audits = _audit_presets(settings, curves, tables=all_presets)
         if all_presets:
             from star_cli.audit_tables import markdown_table, markdown_thresholds
 
-            click.echo(f"{markdown_table(audits)}\n{markdown_thresholds(audits)}", nl=False)
+            click.echo("\n".join(filter(None, (markdown_table(audits), markdown_thresholds(audits)))), nl=False)
     else:
-        audits = [_audit(settings, settings.source(), predictions)]
-        _show(audits[0], as_json=as_json, html=html, no_color=no_color)
+        audits = [_audit(settings, settings.source(), predictions, show=show)]
     failed = [finding for found in audits for finding in found.findings if finding.kind in fail_on]
     if failed:
         click.echo(f"failed on {', '.join(dict.fromkeys(finding.name for finding in failed))}", err=True)
         sys.exit(1)
 
 
-class _Settings(NamedTuple):
+class _Shown(NamedTuple):
+    """How an audit is shown: as ``text``, ``json`` or ``openenv``, and as a page, if at all."""
+
+    form: str
+    html: str | None
+    no_color: bool
+
+
+class _AuditOptions(NamedTuple):
     """The options that say what to audit, and on what."""
 
     reward: str | None
@@ -144,28 +183,28 @@ class _Settings(NamedTuple):
         return source
 
 
-def _audit(settings: _Settings, source: RewardSource, predictions: str | None = None, *, fresh: bool = True) -> Audit:
-    """Audit a reward; *fresh* also asks it in fresh processes."""
-    from benchmarks.audit import POLICIES, Search, draw_scenes
+def _audit(
+    settings: _AuditOptions,
+    source: RewardSource,
+    predictions: str | None = None,
+    *,
+    fresh: bool = True,
+    show: _Shown | None = None,
+) -> Audit:
+    """Audit a reward, and show what was found; *fresh* also asks it in fresh processes."""
+    from benchmarks.audit import POLICIES, Search
     from benchmarks.audit import audit as run_audit
     from benchmarks.audit.checks import probes
     from rewards.score import resolve
     from rewards.spec import TieredSpec
-    from rewards.tasks import load_task
     from star_cli.hash_seed import check_hash_seed
     from star_cli.reward_source import load_reward
 
-    task = load_task(source.task)
     audited = load_reward(source)
-    groups: Groups | None = None
-    if predictions is not None:
-        scenes, groups = _read(predictions, settings.given, audited)
-        scenes = scenes[: settings.number]
-    else:
-        scenes = draw_scenes(task, settings.number, seed=settings.seed, changes=settings.changes)
+    scenes, groups = _scenes(settings, predictions, audited)
     spec = resolve(source.task, source.preset, **source.overrides)[1] if source.reference is None else None
     further = check_hash_seed(source, audited, probes(scenes[:8], POLICIES)) if fresh else []
-    return run_audit(
+    found = run_audit(
         audited,
         scenes,
         spec=spec if isinstance(spec, TieredSpec) else None,
@@ -175,6 +214,62 @@ def _audit(settings: _Settings, source: RewardSource, predictions: str | None = 
         further=further,
         groups=groups,
     )
+    if show is not None:
+        _show(found, audited, scenes, show)
+    return found
+
+
+def _scenes(
+    settings: _AuditOptions, predictions: str | None, audited: AuditedReward
+) -> tuple[tuple[Scene, ...], Groups | None]:
+    """Return the scenes of a file of predictions or of targets, or drawn ones; and the groups of predictions."""
+    from benchmarks.audit import draw_scenes
+    from rewards.tasks import load_task
+
+    if predictions is not None:
+        scenes, groups = _read(predictions, settings.given, audited)
+        return scenes[: settings.number], groups
+    if settings.given["targets"] is not None:
+        return _read_targets(settings.given)[: settings.number], None
+    task = load_task(settings.given["task"])
+    return draw_scenes(task, settings.number, seed=settings.seed, changes=settings.changes), None
+
+
+def _read_targets(given: dict[str, Any]) -> tuple[Scene, ...]:
+    """Return the scenes of a file of targets, each once.
+
+    Raises:
+        DataError: if no row can be read, or a target is wrong.
+    """
+    from benchmarks.files.targets import TARGET_ROLES, read_target_file
+
+    mapping = {role: column for role, column in given["mapping"].items() if role in (*TARGET_ROLES, given["on"])}
+    gold = read_target_file(given["targets"], given["on"], mapping=mapping)
+    rows = list(gold.rows.values())
+    columns = {role: [row.values[at] for row in rows] for at, role in enumerate(gold.roles)}
+    return _distinct(given["task"], columns, [row.place for row in rows], given["targets"])
+
+
+def _distinct(task: str, columns: dict[str, list[Any]], places: Sequence[str], path: str) -> tuple[Scene, ...]:
+    """Return the scenes of rows with a target, each once.
+
+    Raises:
+        DataError: if a target is wrong, or all are empty.
+    """
+    from benchmarks.audit import read_scenes
+    from rewards.errors import DataError
+    from rewards.tasks import load_task
+
+    others = {role: columns.get(role) for role in ("references", "options")}
+    try:
+        scenes = read_scenes(load_task(task), columns["target"], **others)
+    except DataError as error:
+        place = path if error.row is None else places[error.row]
+        raise DataError(f"{place}: {error.args[0]}") from error
+    distinct = {(scene.target, scene.references, scene.options): scene for scene in scenes if scene.target}
+    if not distinct:
+        raise DataError(f"{path}: every target is empty")
+    return tuple(distinct.values())
 
 
 def _read(path: str, given: dict[str, Any], audited: AuditedReward) -> tuple[tuple[Scene, ...], Groups]:
@@ -183,12 +278,11 @@ def _read(path: str, given: dict[str, Any], audited: AuditedReward) -> tuple[tup
     Raises:
         DataError: if no row can be read, or gold is wrong.
     """
-    from benchmarks.audit import group_totals, read_scenes
+    from benchmarks.audit import group_totals
+    from benchmarks.audit.groups import contradicting_share
     from benchmarks.audit.reward import score_rows
     from benchmarks.files.predictions import read_predictions
     from benchmarks.files.targets import TARGET_ROLES, read_target_file
-    from rewards.errors import DataError
-    from rewards.tasks import load_task
     from star_cli.console import ErrorLines
 
     mapping, targets, on = given["mapping"], given["targets"], given["on"]
@@ -202,15 +296,7 @@ def _read(path: str, given: dict[str, Any], audited: AuditedReward) -> tuple[tup
     errors.close()
     texts = list(found.columns["completion"])
     columns = {role: list(found.columns[role]) for role in TARGET_ROLES if role in found.columns}
-    others = {role: columns.get(role) for role in ("references", "options")}
-    try:
-        scenes = read_scenes(load_task(given["task"]), columns["target"], **others)
-    except DataError as error:
-        place = path if error.row is None else found.places[error.row]
-        raise DataError(f"{place}: {error.args[0]}") from error
-    distinct = {(scene.target, scene.references, scene.options): scene for scene in scenes if scene.target}
-    if not distinct:
-        raise DataError(f"{path}: every target is empty")
+    scenes = _distinct(given["task"], columns, found.places, path)
     named = {audited.target_column if role == "target" else role: values for role, values in columns.items()}
     totals = score_rows(audited, texts, named).tolist()
     paid = [row for row, total in enumerate(totals) if total == total]  # noqa: PLR0124  NaN is not itself
@@ -222,30 +308,78 @@ def _read(path: str, given: dict[str, Any], audited: AuditedReward) -> tuple[tup
     counted = group_totals(
         [totals[row] for row in paid], [found.groups[row] for row in paid], [texts[row] for row in paid]
     )
-    return tuple(distinct.values()), counted
+    reading = {"mode": given["mode"], "think_prefilled": given["think_prefilled"]}
+    share = contradicting_share(texts, columns["target"], given["task"], options=columns.get("options"), **reading)
+    return scenes, counted._replace(contradicting=share)
 
 
-def _show(found: Audit, *, as_json: bool, html: str | None, no_color: bool) -> None:
-    if html is not None:
+def _show(found: Audit, audited: AuditedReward, scenes: Sequence[Scene], show: _Shown) -> None:
+    if show.html is not None:
         from benchmarks.audit.page import html_page
 
-        Path(html).write_text(html_page(found), encoding="utf-8")
-    if as_json:
+        Path(show.html).write_text(html_page(found), encoding="utf-8")
+    if show.form == "json":
         from benchmarks.audit import as_dict
 
-        click.echo(json.dumps(as_dict(found), indent=2, allow_nan=False))
+        click.echo(_json(as_dict(found)), nl=False)
+    elif show.form == "openenv":
+        from benchmarks.audit.openenv import openenv_report
+
+        click.echo(_json(openenv_report(found, audited, scenes)), nl=False)
     else:
         from star_cli.audit_tables import print_audit
 
-        print_audit(found, no_color=no_color)
+        print_audit(found, no_color=show.no_color)
 
 
-def _check_presets(settings: _Settings, predictions: str | None, html: str | None, *, as_json: bool) -> None:
-    if settings.reward is not None or predictions is not None or html is not None or as_json:
+def _json(value: Any) -> str:
+    return json.dumps(value, indent=2, allow_nan=False) + "\n"
+
+
+def _differ(settings: _AuditOptions, against: str | None, predictions: str | None, show: _Shown) -> str:
+    """Compare two rewards on the same texts; return what is printed."""
+    from dataclasses import replace
+
+    from benchmarks.audit import POLICIES
+    from benchmarks.audit.differential import compare_rewards
+    from star_cli.audit_tables import differential_text
+    from star_cli.reward_source import RewardSource, load_reward
+
+    source = settings.source()
+    kept = RewardSource(task=source.task, think_prefilled=source.think_prefilled)
+    audited = load_reward(source)
+    reference = load_reward(replace(kept, reference=against, target_column=source.target_column))
+    scenes, _ = _scenes(settings, predictions, audited)
+    found = compare_rewards(audited, reference, scenes, POLICIES, seed=settings.seed)
+    return _json(found.as_dict()) if show.form == "json" else differential_text(found)
+
+
+def _predict(settings: _AuditOptions, predictions: str | None, show: _Shown) -> str:
+    """Predict what an unsure policy does; return what is printed."""
+    from benchmarks.audit.predictions import predict_all
+    from rewards.score import resolve
+    from rewards.spec import TieredSpec
+    from star_cli.audit_tables import predictions_text
+
+    if settings.reward is not None or predictions is not None or settings.given["targets"] is not None:
+        raise click.UsageError("--predict analyzes a task's own reward, without scenes: no REWARD and no file")
+    source = settings.source()
+    spec = resolve(source.task, source.preset, **source.overrides)[1]
+    if not isinstance(spec, TieredSpec):
+        raise click.UsageError(f"the reward of {source.task} has no tiers, and so no exact analysis")
+    found = predict_all(spec, settings.changes)
+    if show.form == "json":
+        plain = [each._asdict() for each in found]
+        return _json({"reward": source.name, "changes": list(settings.changes), "predictions": plain})
+    return predictions_text(source.name, found)
+
+
+def _check_presets(settings: _AuditOptions, predictions: str | None, html: str | None, form: str) -> None:
+    if settings.reward is not None or predictions is not None or html is not None or form != "text":
         raise click.UsageError("--all-presets and --curves go over a task's presets: without REWARD, FILEs and --json")
 
 
-def _audit_presets(settings: _Settings, curves: str | None, *, tables: bool) -> list[Audit]:
+def _audit_presets(settings: _AuditOptions, curves: str | None, *, tables: bool) -> list[Audit]:
     """Audit every preset of a task, or only draw their curves."""
     from benchmarks.audit.expected import analyze_guessing
     from rewards.errors import ConfigError

@@ -23,10 +23,13 @@ from benchmarks.audit.page import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from benchmarks.audit import Audit, AuditFinding, Example
-    from benchmarks.audit.exploits import Kind
+    from benchmarks.audit import Audit, AuditFinding
+    from benchmarks.audit.differential import Differential
+    from benchmarks.audit.findings import Kind
+    from benchmarks.audit.predictions import Prediction
 
 _SHOWN = 150  # characters of an answer
+_SOURCES = 8  # policies and dialects that are named
 
 
 def print_audit(found: Audit, *, no_color: bool) -> None:
@@ -55,7 +58,7 @@ def print_audit(found: Audit, *, no_color: bool) -> None:
 
 
 _TITLES: dict[Kind, str] = {
-    "exploit": "An exploit is not exact and is paid at least what the exact answer is, on the same scene.",
+    "exploit": "An exploit is paid at least what a better answer is, such as the exact one on the same scene.",
     "incentive": "An incentive is paid more under uncertainty than the honest best guess.",
     "check": "A check is a property that a reward should have.",
 }
@@ -70,6 +73,8 @@ def _findings(kind: Kind, findings: Sequence[AuditFinding]) -> Table:
         example = finding.smallest
         some = example is not None and example.worlds
         paid, against = (amount(example.paid), amount(example.against)) if example and some else ("", "")
+        if finding.means is not None:
+            paid, against = map(amount, finding.means)
         name = Text.assemble((finding.name, "bold"), f"\n{finding.about}" if finding.about else "")
         table.add_row(name, paid, against, f"{finding.share:.0%}", finding.pays_while or finding.says)
     return table
@@ -110,7 +115,7 @@ def markdown_table(audits: Sequence[Audit]) -> str:
         "|---|---|---|---|",
     ]
     for found in audits:
-        exploits = [f"`{each.name}` ({_pair(each.smallest)})" for each in found.of("exploit")]
+        exploits = [f"`{each.name}` ({_pair(each)})" for each in found.of("exploit")]
         incentives = [f"`{each.name}`, {each.about}: {each.pays_while}" for each in found.of("incentive")]
         checks = [f"`{each.name}`" for each in found.of("check")]
         cells = ("<br>".join(cell) or "none" for cell in (exploits, incentives, checks))
@@ -118,13 +123,66 @@ def markdown_table(audits: Sequence[Audit]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _pair(example: Example | None) -> str:
+def _pair(finding: AuditFinding) -> str:
+    """Return what is earned, and what a better answer earns: the means of a policy that guesses, else the example's."""
+    if finding.means is not None:
+        return " / ".join(map(amount, finding.means))
+    example = finding.smallest
     return "" if example is None else f"{amount(example.paid)} / {amount(example.against)}"
 
 
 def markdown_thresholds(audits: Sequence[Audit]) -> str:
-    """Return the exact thresholds of all audits of tiered rewards, as a Markdown table."""
+    """Return the exact thresholds of audits of tiered rewards, as a Markdown table; nothing where there are none."""
+    if not any(found.expectation for found in audits):
+        return ""
     lines = [f"| reward | {' | '.join(EXPECTATION_HEADERS)} |", "|---|---|" + "---:|" * (len(EXPECTATION_HEADERS) - 1)]
     for found in audits:
         lines += [f"| `{found.name}` | {' | '.join(expectation_row(each))} |" for each in found.expectation]
     return "\n".join(lines) + "\n"
+
+
+def differential_text(found: Differential) -> str:
+    """Return how two rewards differ, in lines."""
+    lines = [
+        f"{found.name} against {found.reference}: {found.texts:,} texts on {found.scenes} scenes of {found.task}",
+        f"accepted: {found.accepted:,} against {found.reference_accepted:,}",
+    ]
+    for what, rate, sources, example in (
+        ("positive", found.false_positive_rate, found.false_positives, found.false_positive),
+        ("negative", found.false_negative_rate, found.false_negatives, found.false_negative),
+    ):
+        of = "refuses" if what == "positive" else "accepts"
+        share = "none" if rate is None else f"{rate:.1%}"
+        lines += ["", f"false-{what} rate: {share} of what {found.reference} {of}"]
+        if sources:
+            lines.append("  " + ", ".join(f"{name} {count}" for name, count in list(sources.items())[:_SOURCES]))
+        if example is not None:
+            lines += [f"  true {example.worlds[0].target}", f"  {shorten(example.completion, _SHOWN) or '(nothing)'}"]
+    return "\n".join(lines) + "\n"
+
+
+PREDICTION_HEADERS = ("p", "predictions", "exact set", "Diff", "NDiff", "silence", "R_acc")
+
+
+def predictions_text(name: str, found: Sequence[Prediction]) -> str:
+    """Return what an unsure policy does whose wrong guesses reach no tier, as a Markdown table for each spread."""
+    lines = [f"{name}: {found[0].true:g} true records, a policy that maximizes R_acc"]
+    for spread in dict.fromkeys(each.spread for each in found):
+        known = "every record known equally well" if spread == 0 else f"records known unequally, spread {spread:g}"
+        lines += ["", f"{known}:", "", f"| {' | '.join(PREDICTION_HEADERS)} |", "|" + "---:|" * len(PREDICTION_HEADERS)]
+        for each in found:
+            if each.spread == spread and each.sure is None and round(10 * each.p, 9) % 1 == 0:
+                lines.append(f"| {' | '.join(_prediction_row(each))} |")
+    return "\n".join(lines) + "\n"
+
+
+def _prediction_row(each: Prediction) -> tuple[str, ...]:
+    return (
+        f"{each.p:.1f}",
+        f"{each.predictions:.2f}",
+        f"{each.exact:.1%}",
+        f"{each.diff:.2f}",
+        f"{each.ndiff:.2f}",
+        f"{each.silence:.1%}",
+        f"{each.reward:.2f}",
+    )

@@ -12,6 +12,7 @@ import click
 
 from star_cli.console import ErrorLines, counted, step_bar
 from star_cli.data_cot import cot
+from star_cli.data_mix import mix
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -27,6 +28,7 @@ def data() -> None:
     """Make training data and look at it."""
 
 
+data.add_command(mix)
 data.add_command(cot)
 
 
@@ -137,16 +139,17 @@ def show(file: Path, index: int, out: Path | None) -> None:
 
 @data.command(short_help="Name every line that breaks a rule, and the rule.")
 @click.argument("file", type=click.Path(path_type=Path), metavar="FILE")
-def check(file: Path) -> None:
-    """Name every line of FILE (a data.jsonl, or its folder) that breaks a rule, and the rule.
+@click.option("--task", help="Task of rows without a column `task`: tvr, trance or multiview.")
+def check(file: Path, task: str | None) -> None:
+    """Name every line of FILE (a data.jsonl, training rows, or a folder of both) that breaks a rule, and the rule.
 
     Scenes must follow the rules of TRANCE; for multi-view questions, the images must show what they should and the
-    answer must be right.
+    answer must be right. Training rows need a prompt, images that are there, and labels that a reward can read.
     """
     from trainers.data.check import check_file
 
-    file, count = _data_file(file), 0
-    for line in check_file(file):
+    count = 0
+    for line in check_file(file, task=task):
         count += 1
         click.echo(line)
     if count:
@@ -270,6 +273,12 @@ def _share(_ctx: click.Context, _param: click.Parameter, value: str | None) -> t
     metavar="LOW:HIGH",
     help="Keep prompts, not chains: those for which this share of the samples is right.",
 )
+@click.option(
+    "--right-references",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="File for the chains whose references are right and whose answer is wrong.  [default: among the dropped]",
+)
 @click.option("--overwrite", is_flag=True, help="Replace files that exist.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 def filter_rows(
@@ -281,6 +290,7 @@ def filter_rows(
     min_reference_score: float | None,
     relation_weight: float,
     pass_rate: tuple[float, float] | None,
+    right_references: Path | None,
     overwrite: bool,
     as_json: bool,
 ) -> None:
@@ -294,8 +304,10 @@ def filter_rows(
 
     if pass_rate is not None and min_reference_score is not None:
         raise click.UsageError("--min-reference-score is about chains, --pass-rate about prompts: filter twice")
+    if pass_rate is not None and right_references is not None:
+        raise click.UsageError("--right-references is about chains, --pass-rate about prompts: filter twice")
     aside = dropped or out.with_suffix(f".dropped{out.suffix}")
-    refuse_existing(out, aside, overwrite=overwrite)
+    refuse_existing(out, aside, *([right_references] if right_references else []), overwrite=overwrite)
     with counted(hidden=as_json) as (on_progress, _):
         if pass_rate is None:
             tally = filter_chains(
@@ -305,6 +317,7 @@ def filter_rows(
                 task=task,
                 min_reference_score=min_reference_score,
                 relation_weight=relation_weight,
+                right_references=right_references,
                 on_progress=on_progress,
             )
         else:
@@ -323,6 +336,8 @@ def _print_tally(tally: Tally, out: Path, aside: Path, what: str, rules: Mapping
     click.echo(f"{aside}: {tally.read - tally.kept} dropped")
     for rule, count in tally.dropped.items():
         click.echo(f"  {count:>7}  {rule}: broke the rule that {rules[rule]}")
+    if tally.right_references:
+        click.echo(f"  {tally.right_references:>7}  of them: the references are right, the answer is wrong")
 
 
 @data.command()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -47,7 +48,7 @@ def _fields(_ctx: click.Context, _param: click.Parameter, value: str) -> dict[st
 
 @click.command()
 @click.argument("source", type=click.Path(path_type=Path), metavar="SOURCE")
-@click.option("--teacher", required=True, metavar="oracle|openai:MODEL", help="Who writes the chains.")
+@click.option("--teacher", required=True, metavar="oracle|labels|openai:MODEL", help="Who writes the chains.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="JSON Lines: the rows with `completion`.")
 @click.option(
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="With oracle: seed of the wordings."
@@ -89,18 +90,20 @@ def cot(source: Path, *, teacher: str, out: Path, seed: int, overwrite: bool, as
     """Write a chain of thought for each row of SOURCE.
 
     `--teacher oracle` writes them from the ground truth of generated scenes: SOURCE is a folder of `star data
-    generate`. `--teacher openai:MODEL` asks a model on any server with OpenAI's chat completions API; SOURCE is a file
-    of rows or such a folder. Every answer is saved at once: the same command resumes an interrupted run and retries the
-    rows that failed. The key comes from the environment and is never written anywhere.
+    generate`. `--teacher labels` writes the label alone, without reasoning. `--teacher openai:MODEL` asks a model on
+    any server with OpenAI's chat completions API. For both, SOURCE is a file of rows or such a folder. Every answer of
+    a server is saved at once: the same command resumes an interrupted run and retries the rows that failed. The key
+    comes from the environment and is never written anywhere.
     """
     model = teacher.removeprefix(PREFIX) if teacher.startswith(PREFIX) else ""
-    if teacher != "oracle" and not model:
-        raise click.UsageError(f"--teacher is 'oracle' or '{PREFIX}MODEL', not {teacher!r}")
+    if teacher not in ("oracle", "labels") and not model:
+        raise click.UsageError(f"--teacher is 'oracle' or '{PREFIX}MODEL' or 'labels', not {teacher!r}")
     with counted(hidden=as_json) as (on_progress, print_line):
         errors = ErrorLines(print_line)
         done: Written | Taught
-        if teacher == "oracle":
-            done = _oracle(source, out, seed, overwrite=overwrite, on_error=errors.add, on_progress=on_progress)
+        if not model:
+            true_seed = seed if teacher == "oracle" else None
+            done = _truth(source, out, true_seed, overwrite=overwrite, on_error=errors.add, on_progress=on_progress)
         else:
             if options["key_env"] in os.environ and _is_open(options["base_url"]):
                 print_line(f"warning: the key goes to {options['base_url']} unencrypted")
@@ -117,16 +120,22 @@ def cot(source: Path, *, teacher: str, out: Path, seed: int, overwrite: bool, as
         sys.exit(1)
 
 
-def _oracle(
-    source: Path, out: Path, seed: int, *, overwrite: bool, on_error: Callable[[str], None], on_progress: OnProgress
+def _truth(
+    source: Path,
+    out: Path,
+    seed: int | None,
+    *,
+    overwrite: bool,
+    on_error: Callable[[str], None],
+    on_progress: OnProgress,
 ) -> Written:
+    """Write chains by the oracle, or without a seed the labels alone."""
     from trainers.data.files import refuse_existing
-    from trainers.data.oracle import write_oracle_chains
+    from trainers.data.oracle import write_labels, write_oracle_chains
 
     refuse_existing(out, overwrite=overwrite)
-    return write_oracle_chains(
-        source, out, seed=seed, on_error=lambda error: on_error(str(error)), on_progress=on_progress
-    )
+    write = write_labels if seed is None else partial(write_oracle_chains, seed=seed)
+    return write(source, out, on_error=lambda error: on_error(str(error)), on_progress=on_progress)
 
 
 def _remote(

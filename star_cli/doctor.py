@@ -6,12 +6,15 @@ Nothing that is looked for is loaded.
 
 from __future__ import annotations
 
+import ast
 import ctypes
 import json
 import os
 import platform
 import re
+import runpy
 import sys
+import textwrap
 import tomllib
 from importlib import metadata
 from pathlib import Path
@@ -24,10 +27,12 @@ from star_cli.main import PACKAGES, foreign_packages
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from star_cli.trainer_lines import TrainerLines
-
 DISTRIBUTION = "star-r1"
 _HOME = Path(__file__).resolve().parent.parent
+_ADAPTERS = _HOME / "trainers" / "adapters"
+VERSIONS: dict[str, tuple[str, str]] = runpy.run_path(str(_ADAPTERS / "__init__.py"))["VERSIONS"]
+"""Those of `trainers.adapters`, by the file itself: the doctor reports a foreign package `trainers`."""
+
 _DEVELOPMENT = ("test", "dev", "docs", "mutation")
 """Extras that only this project's own developers need."""
 _DRIVERS = ("libcuda.so.1", "nvcuda.dll")
@@ -64,14 +69,14 @@ class Diagnosis(NamedTuple):
 )
 @click.option(
     "--trainer",
-    type=click.Choice(["trl", "verl", "openrlhf", "swift", "easyr1"]),
-    help="Print the reward file and settings for this trainer.",
+    type=click.Choice(list(VERSIONS)),
+    help="Print what to write for this trainer or evaluation, and the code behind it.",
 )
 @click.option(
     "--write",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     metavar="DIR",
-    help="With --trainer: write its reward file into DIR instead of printing it.",
+    help="With --trainer: write the file that it needs into DIR.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def doctor(
@@ -82,33 +87,25 @@ def doctor(
     Reports versions and extras, other packages or files that shadow this one, whether a GPU is visible (without loading
     torch) and whether a chat template opens <think> itself. Exits with 1 if something is wrong.
     """
-    from star_cli.trainer_lines import TRAINERS
-
     found = check_installation(Path.cwd())
     found += [each for source in (model, template) if source for each in check_template(source)]
     if write is not None and trainer is None:
-        raise click.UsageError("--write needs --trainer: it writes that trainer's reward file")
-    lines = None if trainer is None else TRAINERS[trainer]
-    if lines is not None:
-        found += check_trainer(lines)
+        raise click.UsageError("--write needs --trainer: it writes the file that this trainer needs")
+    shown = None if trainer is None else read_adapter(trainer)
+    if shown is not None:
+        found += check_trainer(shown)
         if write is not None:
-            _write(lines, write / lines.file)
+            _write(shown, write)
     if as_json:
-        data = {"findings": [each._asdict() for each in found], "trainer": lines and lines._asdict()}
+        data = {"findings": [each._asdict() for each in found], "trainer": shown and shown._asdict()}
         click.echo(json.dumps(data, ensure_ascii=False, indent=2))
     else:
-        _print(found, lines, written=None if write is None or lines is None else write / lines.file)
+        _print(found, shown, folder=write)
     if any(each.status == "wrong" for each in found):
         raise SystemExit(1)
 
 
-def _write(lines: TrainerLines, path: Path) -> None:
-    if path.exists() and path.read_text(encoding="utf-8") != lines.code:
-        raise click.ClickException(f"{path} exists already and differs; move it away first")
-    path.write_text(lines.code, encoding="utf-8")
-
-
-def _print(found: Sequence[Diagnosis], lines: TrainerLines | None, *, written: Path | None) -> None:
+def _print(found: Sequence[Diagnosis], adapter: Adapter | None, *, folder: Path | None) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -122,17 +119,10 @@ def _print(found: Sequence[Diagnosis], lines: TrainerLines | None, *, written: P
             said.append(f"\n{each.advice}", style="dim")
         table.add_row(Text(mark, style=style), Text(each.topic), said)
     console.print(table)
-    if lines is not None:
-        click.echo()
-        click.echo(trainer_text(lines, written=written))
-
-
-def trainer_text(lines: TrainerLines, *, written: Path | None = None) -> str:
-    """Return what to write for a trainer, ready to be copied; of a file that is *written*, only where it is."""
-    blocks = [f"# {lines.package} {lines.version}: {lines.data}", ""]
-    blocks += [f"# ---- {written or lines.file}", *([] if written else [lines.code.rstrip()]), ""]
-    blocks += ["# ---- configuration", lines.lines.rstrip()]
-    return "\n".join(blocks)
+    if adapter is not None:
+        click.echo(f"\n# {adapter.package} {adapter.version}")
+        place = folder / adapter.file if folder and adapter.file else None
+        click.echo(f"{adapter.about}# written: {place}" if place else adapter.source.rstrip())
 
 
 # --- the installation -------------------------------------------------------------------------------------------------
@@ -446,11 +436,53 @@ def _generation_prompt(template: str, **variables: Any) -> str:
 # --- trainers ---------------------------------------------------------------------------------------------------------
 
 
-def check_trainer(lines: TrainerLines) -> list[Diagnosis]:
-    """Return whether a trainer is installed, and whether in the version that its lines are written for."""
-    found = installed(lines.package)
+class Adapter(NamedTuple):
+    """How a framework is told to use the rewards.
+
+    Attributes:
+        package: its distribution.
+        version: the one that the adapter is proven against.
+        file: name of the file that a user writes, or None where a configuration's own lines are enough.
+        code: what stands in it.
+        about: what a user writes, with configuration and rows.
+        source: the adapter's own code, which begins with that.
+    """
+
+    package: str
+    version: str
+    file: str | None
+    code: str | None
+    about: str
+    source: str
+
+
+_FILE = re.compile(r"^    # (\w+\.py)\n((?:    .*\n)+)", re.MULTILINE)
+"""A file in an adapter's first lines: a comment with its name, and what stands in it."""
+
+
+def read_adapter(name: str) -> Adapter:
+    """Return what `trainers.adapters` says of a framework, without importing it."""
+    source = (_ADAPTERS / f"{name}.py").read_text(encoding="utf-8")
+    about = ast.get_docstring(ast.parse(source), clean=False) or ""
+    written = _FILE.search(about)
+    file, code = (written[1], textwrap.dedent(written[2])) if written else (None, None)
+    return Adapter(*VERSIONS[name], file, code, about, source)
+
+
+def _write(adapter: Adapter, folder: Path) -> None:
+    if adapter.file is None or adapter.code is None:
+        raise click.ClickException(f"{adapter.package} needs no file: its configuration names the reward")
+    path = folder / adapter.file
+    if path.exists() and path.read_text(encoding="utf-8") != adapter.code:
+        raise click.ClickException(f"{path} exists already and differs; move it away first")
+    path.write_text(adapter.code, encoding="utf-8")
+
+
+def check_trainer(adapter: Adapter) -> list[Diagnosis]:
+    """Return whether a framework is installed, and whether in the version that its adapter is proven against."""
+    found = installed(adapter.package)
     if found is None:
-        return [Diagnosis(lines.package, "note", f"not installed here; the lines below are for {lines.version}")]
-    if found.split(".")[:2] != lines.version.split(".")[:2]:
-        return [Diagnosis(lines.package, "note", f"{found}; the lines below are for {lines.version}")]
-    return [Diagnosis(lines.package, "ok", found)]
+        return [Diagnosis(adapter.package, "note", f"not installed here; the lines below are for {adapter.version}")]
+    if found.split(".")[:2] != adapter.version.split(".")[:2]:
+        return [Diagnosis(adapter.package, "note", f"{found}; the lines below are for {adapter.version}")]
+    return [Diagnosis(adapter.package, "ok", found)]

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from parsers.completion import Mode, Prefilled
     from parsers.values import Fault
     from rewards.explain import Explanation, Prediction, QuestionExplanation, View
+    from rewards.references import InformednessScore
     from rewards.tasks import Task
     from rewards.tiered import Record
 
@@ -219,6 +220,7 @@ def _record(task: Task, record: Record | None) -> str | None:
 
 
 def _question(explanation: QuestionExplanation) -> dict[str, Any]:
+    from rewards.references import InformednessScore
     from rewards.score import answer_text
 
     completion, references = explanation.completion, explanation.references
@@ -230,12 +232,29 @@ def _question(explanation: QuestionExplanation) -> dict[str, Any]:
             "fault": _fault(explanation.answer.fault, completion.answer or ""),
         },
         "references": None if references is None else references.value,
+        "reference_weight": explanation.reference_weight,
+        "told_apart": _told_apart(references) if isinstance(references, InformednessScore) else [],
         "views": [_view(view) for view in explanation.views],
         "extra_views": [] if references is None else list(references.extra_views),
         "broken_triplets": [_fault(fault, think) for fault in explanation.parsed.invalid],
         "notes": [_fault(fault, think) for fault in explanation.parsed.notes],
         **_score(explanation),
     }
+
+
+def _told_apart(score: InformednessScore) -> list[dict[str, Any]]:
+    return [
+        {"item": item_text(each.item), "true": sorted(each.true), "written": sorted(each.written), "value": each.value}
+        for each in (*score.names, *score.relations)
+    ]
+
+
+def item_text(item: Any) -> str:
+    """Return a name, or a fact ((object, object, axis), what holds) as a triplet."""
+    if isinstance(item, str):
+        return item
+    (one, other, _), relation = item
+    return f"[{one}, {other}, {relation}]"
 
 
 def _view(view: View) -> dict[str, Any]:

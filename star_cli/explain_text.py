@@ -9,8 +9,10 @@ from rich.table import Table
 from rich.text import Text
 
 from rewards.explain import Explanation
+from rewards.references import InformednessScore
 from rewards.score import answer_text
 from star_cli.console import line_and_column, point_at, visible
+from star_cli.explain import item_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,8 +80,8 @@ def _list(task: Task, explanation: Explanation, width: int) -> Iterator[Renderab
     for fault in [*faults, *explanation.notes]:
         yield ""
         yield _fault(fault, answer, width)
-    if faults and len(faults) == len(explanation.predictions):
-        yield Text("no piece is valid, so the answer counts as empty", style="yellow")
+    if any(each.beyond for each in explanation.predictions):
+        yield Text("of the items that are no records as many count as there are true ones, the rest are no predictions")
     yield ""
     yield _sum(explanation)
 
@@ -113,7 +115,7 @@ def _remark(prediction: Prediction) -> str:
     if prediction.superseded:
         return "a later value for the same cell counts"
     if prediction.fault is not None:
-        return prediction.fault.code
+        return prediction.fault.code + (", not counted" if prediction.beyond else "")
     if prediction.tier is not None and prediction.paid_as != prediction.tier:
         return f"paid as {prediction.paid_as}" if prediction.paid_as else "this tier pays nothing"
     return ""
@@ -136,8 +138,17 @@ def _question(explanation: QuestionExplanation, width: int) -> Iterator[Renderab
         yield _fault(answer.fault, explanation.completion.answer, width)
     if not explanation.views:
         yield Text("R_ref 0: the row has no references")
+    elif references is None:
+        yield Text("R_ref 0: no reference tells the views apart, so the row counts as unlabelled")
+        yield _views(explanation.views)
+    elif isinstance(references, InformednessScore):
+        yield Text(
+            f"R_ref {references.value:g}, weight {explanation.reference_weight:g}: the mean of hits - false alarms"
+        )
+        yield _informedness(references)
+        yield _views(explanation.views)
     else:
-        yield Text(f"R_ref {0.0 if references is None else references.value:g}: the mean over the true views")
+        yield Text(f"R_ref {references.value:g}: the mean over the true views")
         yield _views(explanation.views)
     if references is not None and references.extra_views:
         yield Text(f"views that are not there, at no cost: {', '.join(map(str, references.extra_views))}")
@@ -147,12 +158,24 @@ def _question(explanation: QuestionExplanation, width: int) -> Iterator[Renderab
     yield _sum(explanation)
 
 
+def _informedness(score: InformednessScore) -> Table:
+    table = Table("told apart", "in views", "written in", box=None, pad_edge=False)
+    table.add_column("hits - false alarms", justify="right")
+    for each in (*score.names, *score.relations):
+        views = [", ".join(map(str, sorted(numbers))) or "-" for numbers in (each.true, each.written)]
+        table.add_row(*map(Text, [item_text(each.item), *views, f"{each.value:.3g}"]))
+    return table
+
+
 def _views(views: tuple[View, ...]) -> Table:
-    table = Table("view", "F1", "named and true", "missing", "named, not true", box=None, pad_edge=False)
+    by_view = any(view.f1 is not None for view in views)
+    columns = ("view", *(["F1"] if by_view else []), "named and true", "missing", "named, not true")
+    table = Table(*columns, box=None, pad_edge=False)
     if any(view.relations_f1 is not None for view in views):
         table.add_column("relations F1")
     for view in views:
-        row = [f"{view.number}{'' if view.written else ' (not written)'}", f"{view.f1:.3g}"]
+        row = [f"{view.number}{'' if view.written else ' (not written)'}"]
+        row += [] if view.f1 is None else [f"{view.f1:.3g}"]
         row += [", ".join(sorted(names)) or "-" for names in (view.named & view.true, view.missing, view.extra)]
         row += [] if view.relations_f1 is None else [f"{view.relations_f1:.3g}"]
         table.add_row(*map(Text, row))

@@ -7,8 +7,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from benchmarks.audit import AuditedReward
+from benchmarks.audit.differential import protocol_reward
+from benchmarks.audit.reward import call_convention
+from rewards.columns import TARGET_COLUMNS
 from rewards.errors import ConfigError
-from rewards.functions import TARGET_COLUMNS, TaskReward
+from rewards.functions import TaskReward
 from rewards.named import named_object
 from rewards.score import resolve
 
@@ -22,7 +25,7 @@ class RewardSource:
 
     Attributes:
         reference: the user's function: ``package.module.function``, ``package.module:function`` or
-            ``path/file.py:function``. None for ours.
+            ``path/file.py:function``; or a benchmark's scorer, ``mmsi:official``. None for ours.
         task: whose answers it grades.
         preset, overrides, mode: of ours.
         think_prefilled: whether the chat template already wrote ``<think>``; then completions come without it.
@@ -66,7 +69,19 @@ def load_reward(source: RewardSource) -> AuditedReward:
         paid = None if source.with_format else tuple(part for part in task.parts if part != "format")
         reward = TaskReward(source.task, source.preset, paid, source.overrides, source.mode, source.think_prefilled)
         return AuditedReward(reward, source.name, prefilled=source.think_prefilled is True)
+    prefilled = source.think_prefilled is True
+    benchmark, _, protocol = source.reference.partition(":")
+    if protocol in ("official", "strict") and not benchmark.endswith(".py"):
+        scorer = protocol_reward(benchmark, protocol, source.task)
+        if scorer is None:
+            raise ConfigError(f"{source.reference} does not score the answers of the task {source.task!r}")
+        return AuditedReward(scorer, source.reference, prefilled=prefilled)
     function = load_function(source.reference)
+    convention = call_convention(_parameters(function))
+    if convention != "trl":
+        if source.target_column or source.messages:
+            raise ConfigError(f"{source.reference} is called as in {convention}: without a target column or messages")
+        return AuditedReward(function, source.name, prefilled=prefilled, convention=convention)
     accepts = _columns(function)
     known = [name for name in TARGET_COLUMNS if accepts is not None and name in accepts]
     named = [name for name in TARGET_COLUMNS if name in _parameters(function)]
@@ -76,9 +91,7 @@ def load_reward(source: RewardSource) -> AuditedReward:
             f"{source.reference} takes no column {target!r}; it takes {', '.join(accepts) or 'none'}; "
             "name the one of the gold with --target-column"
         )
-    return AuditedReward(
-        function, source.name, target, source.messages, accepts, prefilled=source.think_prefilled is True
-    )
+    return AuditedReward(function, source.name, target, source.messages, accepts, prefilled=prefilled)
 
 
 def load_function(reference: str) -> Callable[..., Any]:

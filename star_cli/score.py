@@ -44,7 +44,8 @@ def _thresholds(ctx: click.Context, param: click.Parameter, values: Sequence[str
 @click.option(
     "--group",
     metavar="COLUMN",
-    help="Column that rows of one prompt share.  [default: prompt_id, or prompt and step; of benchmarks the scene]",
+    help="Column that rows of one prompt share.  [default: prompt_id, uid, group or id, or the prompt and its target; "
+    "of benchmarks the scene]",
 )
 @click.option("--out", metavar="FILE", help="Write one output row per input row: .jsonl or .parquet.")
 @click.option("--overwrite", is_flag=True, help="Replace --out if it exists.")

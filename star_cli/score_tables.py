@@ -68,7 +68,7 @@ def print_rewards(
     if summary.faults:
         tables.append(_faults(summary, several=len(files) > 1))
     if summary.groups is not None and summary.groups.groups:
-        tables.append(_groups(summary.groups, compared=summary.compared))
+        tables.append(_groups(summary.groups, summary.grouped_by, compared=summary.compared))
     _print(_console(no_color=no_color), _summary_headline(summary, files), tables, [summary.signature], out)
 
 
@@ -139,8 +139,12 @@ def _faults(summary: Summary, *, several: bool) -> Table:
     return table
 
 
-def _groups(groups: GroupCounts, *, compared: bool) -> Table:
-    table = _reward_table(f"{how_many(groups.groups, 'group')} of one prompt", "", "", "", numeric=(1, 2))
+def _groups(groups: GroupCounts, grouped_by: Sequence[str], *, compared: bool) -> Table:
+    by = f"by {', or '.join(grouped_by)}"
+    table = _reward_table(f"{how_many(groups.groups, 'group')} of one prompt", "", "", by, numeric=(1, 2))
+    if groups.smallest < groups.largest:
+        sizes = f"{groups.smallest:,} to {groups.largest:,}"
+        table.add_row("group sizes differ", sizes, "", _note("is it the prompt? --group"), style="yellow")
     zero, outranked = groups.zero_variance, groups.outranked
     table.add_row("zero variance", *_of(zero, groups.groups), _note("all paid the same: nothing to learn"))
     table.add_row(

@@ -25,6 +25,7 @@ SHOWN: Final = {
     "mean_token_accuracy": "tokens right",
     "frac_reward_zero_std": "equal groups",
     "completions/mean_length": "length",
+    "completions/clipped_ratio": "cut off",
     "parsed": "parsed",
     "predictions": "predictions",
 }
@@ -92,9 +93,13 @@ def numbers(logs: Mapping[str, Any]) -> str:
 
     >>> numbers({"loss": "0.5", "reward": 1.25, "tvr/accuracy": 0.125, "epoch": 1})
     'reward 1.25, accuracy 0.12, loss 0.50'
+    >>> numbers({"reward": None, "tvr/parsed": 0.5, "faults/no_answer": 0.4, "faults/missing_value": 0.1})
+    'parsed 0.50, no_answer 0.40'
     """
-    found = {key if key in SHOWN else key.rpartition("/")[2]: value for key, value in logs.items()}
-    return ", ".join(f"{short} {float(found[name]):.2f}" for name, short in SHOWN.items() if name in found)
+    found = {key if key in SHOWN else key.rpartition("/")[2]: value for key, value in logs.items() if value is not None}
+    shown = [f"{short} {float(found[name]):.2f}" for name, short in SHOWN.items() if name in found]
+    common = next((key for key in logs if key.startswith("faults/")), None)  # the commonest comes first
+    return ", ".join(shown + ([f"{common.removeprefix('faults/')} {logs[common]:.2f}"] if common else []))
 
 
 @contextmanager

@@ -32,11 +32,14 @@ if TYPE_CHECKING:
         TaskReward,
         TieredSpec,
         answer_reward,
+        completion_text,
         format_reward,
         multiview_reward,
         reference_reward,
         score_batch,
         score_completion,
+        strip_special_tokens,
+        task_parts,
         tvr_accuracy_reward,
         tvr_reward,
         unpack_gold,
@@ -54,11 +57,14 @@ __all__ = [
     "TaskReward",
     "TieredSpec",
     "answer_reward",
+    "completion_text",
     "format_reward",
     "multiview_reward",
     "reference_reward",
     "score_batch",
     "score_completion",
+    "strip_special_tokens",
+    "task_parts",
     "tvr_accuracy_reward",
     "tvr_reward",
     "unpack_gold",
@@ -84,16 +90,16 @@ def _foreign(*names: str) -> dict[str, str]:
 def _import_rewards() -> ModuleType:
     """Import our `rewards`, and give names that are somebody else's back to them.
 
-    Then every module is imported now: later imports inside our packages find ``rewards.spec`` because it is loaded,
-    while the bare name `rewards` means the other file again.
+    Then every module that the face needs is imported now: later imports inside our packages find ``rewards.spec``
+    because it is loaded, while the bare name `rewards` means the other file again.
     """
-    foreign = _foreign(*_CORE)
+    foreign = _foreign(*_CORE, "trainers")
     if not foreign:
         return import_module("rewards")
     theirs = {name: sys.modules.pop(name, None) for name in foreign}
     sys.path.insert(0, str(_HOME))
     try:
-        for name in _CORE:
+        for name in (*_CORE, "trainers.adapters"):
             for module in walk_packages(import_module(name).__path__, f"{name}."):
                 import_module(module.name)
         ours = sys.modules["rewards"]
@@ -109,9 +115,16 @@ def _import_rewards() -> ModuleType:
 if not TYPE_CHECKING:
     _rewards = _import_rewards()
     globals().update({name: getattr(_rewards, name) for name in __all__ if name != "TVR"})
+    _names = globals().pop("__all__")
 
     def __getattr__(name: str) -> Any:
         """Load what is asked for: rewards need neither the benchmarks nor a trainer."""
+        if name == "__all__":  # where verifiers looks for a taskset of the id star-r1
+            return [*_names, "StarTaskset"] if "verifiers" in sys.modules else _names
+        if name == "TVR":  # read from its YAML file when it is needed
+            return _rewards.TVR
+        if name == "StarTaskset":
+            return import_module("trainers.adapters.verifiers").StarTaskset
         if name == "__version__":
             from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415  20 ms that not all need
 
@@ -129,6 +142,5 @@ if not TYPE_CHECKING:
             )
         return getattr(import_module(_LAZY[name]), name)
 
-
-def __dir__() -> list[str]:
-    return [*__all__, *_LAZY, "__version__"]
+    def __dir__() -> list[str]:
+        return [*_names, *_LAZY, "__all__", "__version__"]

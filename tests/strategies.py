@@ -163,7 +163,7 @@ def completions(draw: st.DrawFn, answer: str, *, prefilled: bool | None = None) 
     """A well-formed completion that gives *answer*, with or without the opening tag."""
     space = st.sampled_from(["", " ", "\n", "\n\n", "\u3000", "\x1c"])
     prose = st.sampled_from(
-        ["", "a", "It turned blue.\n2 < 3, so", "Perhaps <answer>0.size.small</answer>?", "<b>x</b>", "\u0662"]
+        ["", "a", "It turned blue.\n2 < 3, so", "Perhaps <answer>0.size.small</answer>?", "x <b>y</b>", "\u0662"]
     )
     opener = "" if (draw(st.booleans()) if prefilled is None else prefilled) else draw(space) + "<think>"
     return f"{opener}{draw(prose)}</think>{draw(space)}<answer>{answer}</answer>{draw(space)}"

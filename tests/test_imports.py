@@ -1,6 +1,7 @@
 """What an import costs, and the alias module beside other people's files of the same names."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -63,14 +64,14 @@ def test_the_alias_beside_foreign_files(names, tmp_path):
         (tmp_path / f"{name}.py").write_text("WHO = 'somebody else'\n")
     program = (
         f"from star_r1 import tvr_reward, multiview_reward, score_completion\nprint(tvr_reward{CALL})\n"
-        "print(multiview_reward(['<think>View 1: [sofa, ball, left]</think><answer>2</answer>'], target=[2], references=[[['sofa', 'ball']]]))\n"
+        "print(multiview_reward(['<think>View 1: [sofa, ball, left]</think><answer>2</answer>'], target=[2], references=[[['sofa', 'ball'], []]]))\n"
         "tiers = {('index', 'attribute', 'value'): 5, ('value',): 1}\n"
         "print(score_completion('<think>a</think><answer>1.color.cyan</answer>', '2.color.cyan', tiers=tiers, table=()).total)\n"
         f"print([__import__(name).WHO for name in {names}])"
     )
     assert python(program, tmp_path, str(tmp_path)).splitlines() == [
         "[6.0]",
-        "[2.0]",
+        "[1.5]",
         "1.0",
         str(["somebody else"] * len(names)),
     ]
@@ -106,3 +107,16 @@ def test_unknown_names_and_the_version_of_the_alias():
     said, version = python(program).splitlines()
     assert said == "module 'star_r1' has no attribute 'tvr_rewrd'"
     assert version[0].isdigit() or version == "source"
+
+
+@pytest.mark.parametrize(
+    "name", ["tvr_reward", "tvr_accuracy_reward", "multiview_reward", "answer_reward", "reference_reward"]
+)
+def test_signatures_show_what_can_be_given(name):
+    program = f"import inspect, star_r1\nfunction = star_r1.{name}\nprint(*inspect.signature(function).parameters)\nprint(function.__doc__)"
+    shown, *docstring = python(program).splitlines()
+    assert {"completions", "target", "preset", "mode", "overrides"} <= set(shown.split())
+    described = re.findall(r"^ {8}(\w+): ", "\n".join(docstring), flags=re.MULTILINE)
+    assert {"target", "preset", "mode", "overrides"} <= set(described) or any(
+        line.strip().startswith("Arguments") for line in docstring
+    )

@@ -102,14 +102,14 @@ print(json.dumps({{
     "tvr": tvr_reward([{GOOD!r}], target=["2.color.cyan"]),
     "alias": star_r1.tvr_reward([{GOOD!r}], target=["2.color.cyan"]),
     "trance": score_completion({GOOD!r}, "4.position.left.1", task="trance").total,
-    "multiview": multiview_reward(["<think>View 1: [sofa, ball, left]</think><answer>B</answer>"], target=["B"], references=[[["sofa", "ball"]]]),
+    "multiview": multiview_reward(["<think>View 1: [sofa, ball, left]</think><answer>B</answer>"], target=["B"], references=[[["sofa", "ball"], []]]),
     "file": rewards.__file__,
     "heavy": [name for name in {HEAVY} if name in sys.modules],
 }}))
 """
     found = json.loads(run(python, "-c", program, cwd=tmp_path))
     assert not Path(found.pop("file")).is_relative_to(ROOT)
-    assert found == {"tvr": [6.0], "alias": [6.0], "trance": 0.0, "multiview": [2.0], "heavy": []}
+    assert found == {"tvr": [6.0], "alias": [6.0], "trance": 0.0, "multiview": [1.5], "heavy": []}
 
 
 def test_star_score_away_from_the_source(python, tmp_path):
@@ -132,6 +132,8 @@ USE = """\
 from typing import assert_type
 
 import star_r1
+from star_r1.tvr import default
+from star_r1.verl import compute_score
 from star_r1 import TVR, Score, TieredSpec, audit, evaluate, score_completion, train, tvr_reward
 
 assert_type(tvr_reward(["a"], target=["2.color.cyan"], preset="paper"), list[float | None])
@@ -139,6 +141,8 @@ assert_type(score_completion("a", "2.color.cyan", preset="paper", mode="lenient"
 assert_type(TVR, TieredSpec)
 assert_type(star_r1.__version__, str)
 assert_type(evaluate([{}], "mmsi").rows, int)
+assert_type(compute_score("star-r1/tvr", "a", "2.color.cyan", preset="paper"), dict[str, float])
+assert_type(default(["a"], target=["2.color.cyan"]), list[float | None])
 train("sft", {}).folder.exists()
 audit
 """

@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from rewards.columns import TARGET_COLUMNS
 from rewards.errors import ConfigError, DataError
-from rewards.functions import TARGET_COLUMNS
 from rewards.named import named_object
-from trainers.config import read_config
+from trainers.config import NEEDS_EXTRA, read_config
+from trainers.fast_collate import Patches, fast_processor, picture_size
+from trainers.groups import check_keep_varied
 from trainers.processors import load_processor
 from trainers.reward_functions import reward_functions
-from trainers.stages import training_rows
+from trainers.rows import answer_lengths
+from trainers.stages import check_all_targets, training_rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -65,6 +68,7 @@ def check_run(
     here = "; there is no GPU here, so that one can be used is taken on trust" if trusted else ""
     findings = [_good("configuration", _said(settings) + here)]
     rows: list[Any] = []
+    data: Any = None
     try:
         data = training_rows(settings)
         rows = [row for row, _ in zip(data, range(SAMPLE), strict=False)]
@@ -75,16 +79,20 @@ def check_run(
         findings.append(_bad("data", str(error)))
     if stage == "rl":
         findings.append(_batches(settings.training))
-        findings.append(_rewards(settings, rows))
+        findings.append(_rewards(settings, rows, data))
     findings.append(_processor(settings, rows))
+    if stage == "rl":
+        findings.append(_lengths(settings, data))
     findings.append(_memory(settings))
     return findings
 
 
 def _without_gpu() -> list[str]:
     """Return the options with which a machine without a GPU can read a configuration for one that has some."""
-    import torch
-
+    try:
+        import torch
+    except ImportError as error:
+        raise ConfigError(f"{NEEDS_EXTRA} ({error})") from error
     return [] if torch.accelerator.is_available() else ["--use_cpu", "true"]
 
 
@@ -97,7 +105,7 @@ def _said(settings: Settings) -> str:
 
 def _images(rows: list[Any]) -> Finding:
     counts = sorted({len(row.get("images") or []) for row in rows})
-    sizes = sorted({image.size for row in rows for image in row.get("images") or []})
+    sizes = sorted({picture_size(image)[::-1] for row in rows for image in row.get("images") or []})
     text = f"{' or '.join(map(str, counts))} a row, of {', '.join(f'{w} x {h}' for w, h in sizes[:4])} pixels"
     return _good("pictures", text if sizes else "none")
 
@@ -112,8 +120,23 @@ def _batches(training: Any) -> Finding:
     return Finding("batches", rest == 0, text if not rest else f"{text} leaves {rest} over; they must divide")
 
 
-def _rewards(settings: Settings, rows: list[Any]) -> Finding:
-    """Pay the gold of some rows, and an empty completion."""
+def _lengths(settings: Settings, data: Any) -> Finding:
+    """Hold the true answers' lengths against the greatest length of completions."""
+    most = int(settings.training.max_completion_length)
+    try:
+        lengths = sorted(answer_lengths(data, load_processor(str(settings.model.model_name_or_path))))
+    except Exception as error:  # noqa: BLE001  whatever it is, it is a finding
+        return _bad("lengths", str(error))
+    if not lengths:
+        return _good("lengths", f"completions of at most {most} tokens")
+    said = f"of {len(lengths)} true answers or demonstrations the median has {lengths[len(lengths) // 2]}, the longest"
+    text = f"completions of at most {most} tokens; {said} {lengths[-1]}"
+    right = lengths[-1] < most
+    return Finding("lengths", right, text if right else f"{text}: raise max_completion_length")
+
+
+def _rewards(settings: Settings, rows: list[Any], data: Any) -> Finding:
+    """Pay the gold of some rows, and an empty completion; read the targets of all."""
     try:
         functions = reward_functions(settings.star)
         if settings.star.rollout_func:
@@ -123,6 +146,9 @@ def _rewards(settings: Settings, rows: list[Any]) -> Finding:
             return _bad("reward", f"{len(weights)} reward_weights for {len(functions)} reward_funcs")
         if not rows:
             return _bad("reward", "no rows to try it on")
+        check_all_targets(functions, data)
+        if settings.star.keep_varied is not None:
+            check_keep_varied(settings.star.keep_varied, settings.training)
         name = next((column for column in TARGET_COLUMNS if rows[0].get(column) is not None), None)
         columns = {key: [row.get(key) for row in rows] for key in rows[0] if key not in ("prompt", "completion")}
         gold = [f"<think> </think><answer>{row.get(name, '')}</answer>" for row in rows]
@@ -159,6 +185,8 @@ def _processor(settings: Settings, rows: list[Any]) -> Finding:
             min_pixels=star.image_min_pixels,
             max_pixels=star.image_max_pixels,
         )
+        if star.fast_collator:
+            processor = fast_processor(processor, Patches.finished)
         if not rows:
             return _good("processor", type(processor).__name__)
         lengths = [_prompt_length(processor, row) for row in rows[:2]]
@@ -201,14 +229,19 @@ def _memory(settings: Settings) -> Finding:
         with torch.device("meta"):
             adapted = get_peft_model(empty, get_peft_config(model))
         trained = sum(parameter.numel() for parameter in adapted.parameters() if parameter.requires_grad)
-    weights = count * bytes_each
-    others = trained * bytes_each * 3 if not model.use_peft else trained * 4 * 3  # gradients, two moments
-    reference = settings.stage == "rl" and getattr(training, "beta", None) and not model.use_peft
-    total = weights * (2 if reference else 1) + others
-    spread = bool(training.fsdp or training.deepspeed)
+    copies = 2 if settings.stage == "rl" and getattr(training, "beta", None) and not model.use_peft else 1  # reference
+    alone = count * bytes_each * copies + trained * (4 if model.use_peft else bytes_each) * 3  # gradients, two moments
+    # FSDP2 and ZeRO-3: float32 masters, gradients and moments of what is trained
+    spread = trained * 16 + (count * copies - trained) * bytes_each
+    held = f"weights{', reference' if copies == 2 else ''}, gradients and optimizer"
     text = (
-        f"{count / 1e6:,.1f} M parameters, {trained / 1e6:,.1f} M trained: {total / GIB:,.1f} GiB for weights"
-        f"{', reference' if reference else ''}, gradients and optimizer"
-        f"{', spread over the processes' if spread else ' on each device'}; activations and caches come on top"
+        f"{count / 1e6:,.1f} M parameters, {trained / 1e6:,.1f} M trained: {alone / GIB:,.1f} GiB for {held} on one "
+        f"device or by DDP; spread by FSDP2 or ZeRO-3 {spread / GIB / 8:,.1f} GiB on each of 8, "
+        f"{spread / GIB / 16:,.1f} of 16; activations and caches come on top"
     )
+    if not model.use_peft and bytes_each == 2 and training.learning_rate < 1e-4:
+        text += (
+            f"; bfloat16 weights lose steps of {training.learning_rate:g} to rounding where nothing keeps float32 "
+            "masters: launch with FSDP2 or ZeRO-3, or dtype: float32"
+        )
     return _good("memory", text)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 Stage = Literal["sft", "rl"]
 STAGES: Final = ("sft", "rl")
+NEEDS_EXTRA: Final = "training needs more packages: pip install 'star-r1[train]'"
 REPORTERS: Final = ("tensorboard", "trackio", "wandb")
 
 # What differs from TRL's defaults, whatever the file says less.
@@ -65,6 +66,12 @@ class StarArguments:
             "file.py:function. Default: all that the task pays, as one function."
         },
     )
+    mode: str = field(
+        default="strict",
+        metadata={
+            "help": "How answers are read: strict, or lenient (text around the tags); R_format is always strict."
+        },
+    )
     think_prefilled: str = field(
         default="auto", metadata={"help": "Whether the chat template already opens <think>: auto, true, false."}
     )
@@ -73,6 +80,23 @@ class StarArguments:
     )
     drop_equal_groups: bool = field(
         default=False, metadata={"help": "RL: leave groups whose rewards are all equal out of the loss's average."}
+    )
+    keep_varied: int | None = field(
+        default=None,
+        metadata={
+            "help": "RL: learn from so many of each prompt's num_generations completions, whose rewards vary most."
+        },
+    )
+    fast_collator: bool = field(
+        default=False,
+        metadata={
+            "help": "Make pixel values on the training device: the same, without PIL; see trainers.fast_collate."
+        },
+    )
+    compile_blocks: bool = field(default=False, metadata={"help": "Compile the blocks that the model repeats."})
+    rollout: str = field(
+        default="generate",
+        metadata={"help": "RL: how completions are written: generate, or fast for small models (trainers.rollout)."},
     )
     image_min_pixels: int | None = field(default=None, metadata={"help": "Smaller pictures are enlarged to so many."})
     image_max_pixels: int | None = field(default=None, metadata={"help": "Larger pictures are reduced to so many."})
@@ -134,6 +158,12 @@ def read_config(
     star.reward_overrides = _object(star.reward_overrides, "reward_overrides")
     if str(star.think_prefilled).lower() not in ("auto", "true", "false"):
         raise ConfigError(f"{where}: think_prefilled is {star.think_prefilled!r}; it is auto, true or false")
+    if star.mode not in ("strict", "lenient"):
+        raise ConfigError(f"{where}: mode is {star.mode!r}; it is strict or lenient")
+    if star.rollout not in ("generate", "fast"):
+        raise ConfigError(f"{where}: rollout is {star.rollout!r}; it is generate or fast")
+    if star.rollout == "fast" and stage == "sft":
+        raise ConfigError(f"{where}: rollout: fast is of stage rl; stage sft writes no completions")
     for name in training.report_to:
         if find_spec(name) is None and name in REPORTERS:
             raise ConfigError(f"{where}: report_to: {name} is not installed: pip install {name}")
@@ -149,7 +179,7 @@ def _parser(stage: Stage) -> Any:
     try:
         from trl import GRPOConfig, ModelConfig, SFTConfig, TrlParser
     except ImportError as error:
-        raise ConfigError(f"training needs more packages: pip install 'star-r1[train]' ({error})") from error
+        raise ConfigError(f"{NEEDS_EXTRA} ({error})") from error
 
     def fail(message: str) -> None:
         raise ConfigError(message)

@@ -12,9 +12,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from rewards.columns import TARGET_COLUMNS
 from rewards.errors import ConfigError, DataError
-from rewards.functions import TARGET_COLUMNS
 from trainers.attention import attend_at_once
+from trainers.positions import place_at_once
 from trainers.processors import load_processor
 from trainers.rows import load_rows
 
@@ -188,6 +189,7 @@ def _transformers(model: str, sampling: Sampling, dtype: str) -> Generate:
     except (OSError, ValueError) as error:
         raise ConfigError(f"{model} cannot be loaded: {error}") from error
     attend_at_once(loaded)
+    place_at_once(loaded)
     draws: dict[str, Any] = {"do_sample": sampling.temperature > 0}
     if sampling.temperature > 0:
         draws |= {"temperature": sampling.temperature, "top_p": sampling.top_p, "top_k": 0}
@@ -217,7 +219,7 @@ def _vllm(model: str, sampling: Sampling, dtype: str) -> Generate:
     from vllm import LLM, SamplingParams  # type: ignore[import-not-found, unused-ignore]
 
     processor = load_processor(model)
-    engine = LLM(model=model, dtype=dtype, seed=sampling.seed, limit_mm_per_prompt={"image": 16})
+    engine = LLM(model=model, dtype=dtype, seed=sampling.seed, limit_mm_per_prompt={"image": 16, "video": 0})
 
     def generate(rows: Sequence[Any], start: int) -> list[str]:
         texts, pictures = _texts(processor, rows)

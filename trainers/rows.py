@@ -5,18 +5,24 @@ from __future__ import annotations
 import gzip
 import io
 import json
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from rewards.columns import TARGET_COLUMNS
 from rewards.errors import ConfigError, DataError
-from rewards.functions import TARGET_COLUMNS
 from rewards.named import named_object
+from rewards.tasks import load_task
+from rewards.tasks.prompt_template import fill_prompt, prompt_columns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from rewards.tasks import Task
+
 IMAGE_COLUMNS: Final = ("images", "images_file_names", "image")  # the first that is there
 METADATA: Final = "metadata.jsonl"  # of a folder as `imagefolder` reads it
+_LINES: Final = (".jsonl", ".jsonl.gz", ".json")
 _SAVED: Final = ("state.json", "dataset_info.json", "dataset_dict.json")
 
 
@@ -27,6 +33,7 @@ def load_rows(
     kwargs: Mapping[str, Any] | None = None,
     limit: int | None = None,
     system_prompt: str | None = None,
+    task: str | None = None,
     needs: Sequence[str] = ("prompt",),
     keeps: Sequence[str] | None = None,
 ) -> Any:
@@ -41,6 +48,7 @@ def load_rows(
         kwargs: arguments of a function.
         limit: take the first so many rows.
         system_prompt: put before each prompt that has none.
+        task: its prompt is filled from the columns where the data have no column ``prompt``.
         needs: columns that must be there.
         keeps: the only columns of the rows that come out, or None for all.
 
@@ -55,25 +63,75 @@ def load_rows(
         found = found.select(range(min(limit, len(found))))
     if not len(found):
         raise DataError(f"{source}: there are no rows")
+    template = None
+    if task is not None and "prompt" not in found.column_names:
+        template = load_task(task)
+        if template.prompt is None or set(prompt_columns(template.prompt)) - set(found.column_names):
+            template = None
     for column in needs:
-        if column not in found.column_names:
+        if column not in found.column_names and not (column == "prompt" and template is not None):
             seen = ", ".join(found.column_names)
-            raise DataError(f"{source}: there is no column {column!r}; the columns are {seen}")
+            asked = _asked(task) if column == "prompt" and task is not None else ""
+            raise DataError(f"{source}: there is no column {column!r}{asked}; the columns are {seen}")
     images = next((column for column in IMAGE_COLUMNS if column in found.column_names), None)
     if images is not None:
         found = _undecoded(found, images)
         _refuse_mixed(found, images, source)
-    shape = _Shape(source, images, system_prompt, tuple(keeps) if keeps else None)
+    shape = _Shape(source, images, system_prompt, tuple(keeps) if keeps else None, template)
     return found.with_transform(shape)
+
+
+def _asked(task: str) -> str:
+    """Return which columns the prompt of a task would be filled from."""
+    template = load_task(task).prompt
+    if template is None:
+        return f", and task {task} has no prompt"
+    return f", nor all that the prompt of task {task} is filled from: {', '.join(prompt_columns(template))}"
+
+
+def place_of_row(data: Any, row: int) -> str:
+    """Return where a row of `load_rows` stands: file and line of JSON Lines, else its number; and its id."""
+    plain = data.with_format(None)
+    name = next((plain[row][key] for key in ("id", "idx") if key in plain.column_names), None)
+    known = "" if name is None else f": id {name!r}"
+    source = data.format["format_kwargs"]["transform"].source
+    if not source.endswith(_LINES):
+        return f"{source}: row {row}{known}"
+    with _opener(Path(source))(source, "rt", encoding="utf-8") as lines:
+        numbers = (number for number, line in enumerate(lines, start=1) if line.strip())
+        return f"{source}:{next(islice(numbers, row, None))}{known}"
+
+
+def answer_lengths(data: Any, processor: Any, rows: int = 256) -> list[int]:
+    """Return the tokens of the true answers of the first rows, with their tags; of demonstrations all that they say."""
+    if not hasattr(data, "__len__"):
+        return []
+    plain = data.with_format(None).select(range(min(rows, len(data))))
+    name = next((key for key in ("completion", *TARGET_COLUMNS) if key in plain.column_names), None)
+    if name is None:
+        return []
+    tokenizer = getattr(processor, "tokenizer", processor)
+    said = [_said(value, wrapped=name != "completion") for value in plain[name] if value is not None]
+    return [len(tokenizer(text)["input_ids"]) for text in said]
+
+
+def _said(value: Any, *, wrapped: bool) -> str:
+    text = value if isinstance(value, str) else "".join(str(message.get("content", "")) for message in value)
+    return f"<think></think><answer>{text}</answer>" if wrapped else text
 
 
 class _Shape:
     """Turns columns of a data set into rows for a trainer; picklable, so that workers can run it."""
 
     def __init__(
-        self, source: str, images: str | None, system_prompt: str | None, keeps: tuple[str, ...] | None
+        self,
+        source: str,
+        images: str | None,
+        system_prompt: str | None,
+        keeps: tuple[str, ...] | None,
+        task: Task | None,
     ) -> None:
-        self.source, self.images, self.system_prompt, self.keeps = source, images, system_prompt, keeps
+        self.source, self.images, self.system_prompt, self.keeps, self.task = source, images, system_prompt, keeps, task
         self.folder = Path(source).parent
 
     def __call__(self, columns: dict[str, list[Any]]) -> dict[str, list[Any]]:
@@ -87,8 +145,14 @@ class _Shape:
                 [self._opened(image, name, number) for number, image in enumerate(_listed(pictures))]
                 for pictures, name in zip(columns[self.images], names, strict=True)
             ]
+            paths = [[self._path(image) for image in _listed(pictures)] for pictures in columns[self.images]]
+            if all(None not in each for each in paths):  # tables of completions show them
+                out["images_file_names"] = paths
         if "prompt" in columns:
             out["prompt"] = [self._messages(prompt) for prompt in columns["prompt"]]
+        elif self.task is not None:
+            rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+            out["prompt"] = [self._messages(fill_prompt(self.task, row)) for row in rows]
         if "completion" in columns:
             out["completion"] = [
                 [{"role": "assistant", "content": text}] if isinstance(text, str) else text
@@ -101,6 +165,10 @@ class _Shape:
         if self.system_prompt and messages[0]["role"] != "system":
             messages.insert(0, {"role": "system", "content": self.system_prompt})
         return messages
+
+    def _path(self, image: Any) -> str | None:
+        path = image.get("path") if isinstance(image, dict) else image
+        return str(self.folder / path) if isinstance(path, str) else None
 
     def _opened(self, image: Any, name: Any, number: int) -> Any:
         from PIL import Image, UnidentifiedImageError
@@ -152,13 +220,16 @@ def _open(name: str, split: str, kwargs: Mapping[str, Any]) -> tuple[Any, str]:
         ) from error
 
 
+def _opener(path: Path) -> Any:
+    return gzip.open if path.suffix == ".gz" else open
+
+
 def _from_lines(path: Path) -> Any:
     """Read JSON Lines; gold that is not text becomes JSON, because Arrow would change structures."""
     from datasets import Dataset
 
     records = []
-    opener = gzip.open if path.suffix == ".gz" else open
-    with opener(path, "rt", encoding="utf-8") as lines:
+    with _opener(path)(path, "rt", encoding="utf-8") as lines:
         for number, line in enumerate(lines, start=1):
             if not line.strip():
                 continue

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import atexit
 import errno
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from rewards.errors import ConfigError
+from rewards.errors import ConfigError, DataError
 from rewards.named import named_object
-from trainers.attention import attend_at_once
-from trainers.checkpoints import ConvertedResume, checkpoint_to_resume, last_complete, remove_incomplete
+from trainers.checkpoints import (
+    ExactResume,
+    check_can_save,
+    checkpoint_to_resume,
+    last_complete,
+    remove_incomplete,
+    save_model,
+)
 from trainers.config import read_config
-from trainers.processors import keep_video_section, load_processor
-from trainers.reward_functions import reward_functions
-from trainers.rows import load_rows
-from trainers.watch import Stop, TrainingFailed, watching
+from trainers.fast import make_fast
+from trainers.groups import check_keep_varied, drop_equal_groups, keep_varied
+from trainers.processors import load_processor
+from trainers.reward_functions import check_targets, reward_functions
+from trainers.rows import IMAGE_COLUMNS, answer_lengths, load_rows, place_of_row
+from trainers.watch import Lengths, Stop, TrainingFailed, fault_shares, watching
 
 if TYPE_CHECKING:
     import os
@@ -67,14 +76,19 @@ def train(
     settings = read_config(stage, config, arguments)
     resume = checkpoint_to_resume(settings.training)
     trainer = build_trainer(settings)
-    attend_at_once(trainer.model)
+    atexit.register(_leave_group)
+    check_can_save(trainer)
+    make_fast(trainer, settings.star)
     _tell_nothing_twice(trainer)
     output = Path(settings.training.output_dir)
+    lengths = _lengths(trainer, settings)
+    if on_advice is not None and trainer.is_world_process_zero() and (warning := lost_updates(trainer)):
+        on_advice(warning)
     with Stop() as stop:
-        trainer.add_callback(watching(on_progress, on_advice, stop=stop))
+        trainer.add_callback(watching(on_progress, on_advice, stop=stop, lengths=lengths))
         try:
             stopped = _run(trainer, settings, stop, resume)
-        except TrainingFailed as error:
+        except (TrainingFailed, ConfigError, DataError) as error:
             raise _with_rest(error, output) from error.__cause__
         except Exception as error:  # the model itself, or a table of completions
             if not _is_full_disk(error):
@@ -85,6 +99,14 @@ def train(
     return Trained(output, int(state.global_step), stopped, list(state.log_history), bool(state.is_world_process_zero))
 
 
+def _leave_group() -> None:
+    """Leave the other processes of a run before the interpreter ends: threads of theirs that still run abort it."""
+    import torch.distributed as processes
+
+    if processes.is_available() and processes.is_initialized():
+        processes.destroy_process_group()
+
+
 def _run(trainer: Any, settings: Settings, stop: Stop, resume: Path | None) -> bool:
     """Train and, unless it was stopped, save; return whether it was."""
     trainer.train(resume_from_checkpoint=None if resume is None else str(resume))
@@ -93,11 +115,43 @@ def _run(trainer: Any, settings: Settings, stop: Stop, resume: Path | None) -> b
     stopped = bool(stop.asked and trainer.state.global_step < trainer.state.max_steps)
     if not stopped:
         output = Path(settings.training.output_dir)
-        trainer.save_model(str(output))
+        save_model(trainer, output, str(settings.model.model_name_or_path))
         trainer.save_state()
-        if trainer.is_world_process_zero():
-            keep_video_section(settings.model.model_name_or_path, output)
     return stopped
+
+
+def _lengths(trainer: Any, settings: Settings) -> Lengths | None:
+    """Return what is known of the length of completions, for the advice on those that are cut off."""
+    if settings.stage == "sft":
+        return None
+    answers = answer_lengths(trainer.train_dataset, trainer.processing_class)
+    return Lengths(int(settings.training.max_completion_length), max(answers)) if answers else None
+
+
+def lost_updates(trainer: Any) -> str | None:
+    """Return what to say where steps of the learning rate's size are lost to rounding, or None.
+
+    A step of Adam moves a weight by about the learning rate. bfloat16 has 8 bits of precision: where its values are
+    further apart than two steps, the weight stays as it is, whatever the number of steps. FSDP and DeepSpeed keep
+    float32 masters of the weights in mixed precision; nothing does where each process holds the whole model.
+    """
+    import torch
+
+    masters = trainer.is_deepspeed_enabled or (
+        trainer.is_fsdp_enabled and trainer.accelerator.state.mixed_precision != "no"
+    )
+    rate = float(trainer.args.learning_rate)
+    trained = [each for each in trainer.model.parameters() if each.requires_grad and each.dtype == torch.bfloat16]
+    if masters or not trained:
+        return None
+    with torch.no_grad():
+        lost = sum(int(((each + rate) == each).sum()) for each in trained) / sum(each.numel() for each in trained)
+    if lost < 0.1:
+        return None
+    return (
+        f"bfloat16 weights without float32 masters: {lost:.0%} of them stay as they are under steps of the learning "
+        f"rate, {rate:g}; use dtype: float32 with bf16: true, FSDP2 or ZeRO-3 (recipes/accelerate), or LoRA"
+    )
 
 
 def _tell_nothing_twice(trainer: Any) -> None:
@@ -138,17 +192,23 @@ def build_trainer(settings: Settings) -> Any:
     if settings.stage == "sft":
         from trl import SFTTrainer
 
-        return _with_care(SFTTrainer)(**given)
+        trainer = _with_care(SFTTrainer)(**given)
+        trainer.start_dtype = trainer.model.dtype
+        return trainer
     from trl import GRPOTrainer
 
-    given["reward_funcs"] = reward_functions(star)
+    functions = given["reward_funcs"] = reward_functions(star)
+    check_all_targets(functions, data)
+    if star.keep_varied is not None:
+        check_keep_varied(star.keep_varied, training)
     if star.rollout_func:
         given["rollout_func"] = named_object(star.rollout_func, "rollout_func")
     try:
         trainer = _with_care(GRPOTrainer)(**given)
     except ValueError as error:
         raise ConfigError(str(error)) from error
-    trainer.drop_equal_groups = star.drop_equal_groups
+    trainer.start_dtype = trainer.model.dtype
+    trainer.drop_equal_groups, trainer.keep_varied = star.drop_equal_groups, star.keep_varied
     return trainer
 
 
@@ -164,9 +224,29 @@ def training_rows(settings: Settings) -> Any:
         kwargs=star.dataset_arguments if isinstance(star.dataset_arguments, dict) else {},
         limit=star.train_rows,
         system_prompt=star.system_prompt,
+        task=star.task,
         needs=("prompt", "completion") if sft else ("prompt",),
         keeps=("prompt", "completion", "images") if sft else None,
     )
+
+
+def check_all_targets(functions: list[Any], data: Any) -> None:
+    """Read the target of every row before a model is loaded; those of a stream are read as they come.
+
+    Raises:
+        DataError: one is wrong: which, with file, line and id.
+        ConfigError: no column holds targets.
+    """
+    if not hasattr(data, "__len__"):
+        return
+    plain = data.with_format(None)
+    given = [name for name in plain.column_names if name not in ("prompt", "completion", *IMAGE_COLUMNS)]
+    try:
+        check_targets(functions, len(plain), {name: plain[name][:] for name in given})
+    except DataError as error:
+        if error.row is None:
+            raise
+        raise DataError(f"{place_of_row(data, error.row)}: {error.args[0]}") from error
 
 
 def _model_options(model: Any) -> dict[str, Any]:
@@ -184,13 +264,19 @@ def _model_options(model: Any) -> dict[str, Any]:
 
 
 def _with_care(base: Any) -> Any:
-    """Return a TRL trainer that resumes rightly, stops at a loss that is no number, and can drop equal groups."""
+    """Return a TRL trainer that resumes exactly, stops at a loss that is no number, and chooses completions."""
 
-    class Careful(ConvertedResume, base):  # type: ignore[misc]
+    class Careful(ExactResume, base):  # type: ignore[misc]
         drop_equal_groups = False
+        keep_varied: int | None = None
+        finish = staticmethod(lambda batch: batch)  # what a collator left to the training device
+
+        def _prepare_inputs(self, inputs: Any) -> Any:
+            return self.finish(super()._prepare_inputs(inputs))
 
         def training_step(self, *args: Any, **kwargs: Any) -> Any:
             loss = super().training_step(*args, **kwargs)
+            self.loss_sum = self.loss_sum + loss.double()
             if not loss.isfinite().all():
                 raise TrainingFailed(
                     f"step {self.state.global_step + 1}: the loss is {loss.item()}; a lower learning_rate or "
@@ -206,26 +292,21 @@ def _with_care(base: Any) -> Any:
 
         def _generate_and_score_completions(self, inputs: Any) -> Any:
             output = super()._generate_and_score_completions(inputs)
-            return _without_equal_groups(self, output) if self.drop_equal_groups else output
+            if not self.model.training:
+                return output
+            if self.keep_varied is not None:
+                output = keep_varied(self, output, self.keep_varied)
+            if self.drop_equal_groups:
+                drop_equal_groups(self, output)
+            return output
+
+        def log(self, logs: dict[str, float], *args: Any) -> None:
+            if "loss" in logs and (tables := getattr(self, "_logs", None)):
+                logs |= fault_shares(tables["extra"].get("fault", ()))
+            super().log(logs, *args)
 
     Careful.__name__ = Careful.__qualname__ = base.__name__
     return Careful
-
-
-def _without_equal_groups(trainer: Any, output: dict[str, Any]) -> dict[str, Any]:
-    """Take completions whose advantage is zero out of the loss's masks and averages.
-
-    In a group whose rewards are all equal every advantage is zero; without its tokens the average is over what teaches.
-    A batch of nothing else is left as it is.
-    """
-    learns = output["advantages"] != 0
-    learns = learns.view(-1, 1) if learns.dim() == 1 else learns.any(dim=1, keepdim=True)
-    kept = output["completion_mask"] * learns
-    total = trainer.accelerator.gather(kept.sum()).sum()
-    if total > 0:
-        output["completion_mask"] = kept
-        output["num_items_in_batch"] = total
-    return output
 
 
 def _not_written(error: Exception, step: int, output: Path) -> TrainingFailed:
@@ -242,8 +323,8 @@ def _is_full_disk(error: Exception) -> bool:
     )
 
 
-def _with_rest(error: TrainingFailed, output: Path) -> TrainingFailed:
+def _with_rest(error: TrainingFailed | ConfigError | DataError, output: Path) -> Exception:
     """Return the error with what is left to go on from."""
     last = last_complete(output)
     left = "there is no earlier checkpoint" if last is None else f"{last} is complete: resume_from_checkpoint: true"
-    return TrainingFailed(f"{error}; {left}")
+    return type(error)(f"{error}; {left}")

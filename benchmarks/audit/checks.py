@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from benchmarks.audit.exploits import AuditFinding, Example, World
-from benchmarks.audit.policies import Belief, majority_answer, unlike
+from benchmarks.audit.findings import AuditFinding, Example, World
+from benchmarks.audit.policies import LONG, PROSE, unlike, written
 from benchmarks.audit.reward import TOLERANCE, Candidate, honest, score_candidates, score_texts, write
-from benchmarks.audit.scenes import target_text
+from benchmarks.audit.scenes import new_names, rename, rename_views, renamed_scene, target_text
+from benchmarks.audit.uncertainty import Belief, majority_answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -36,7 +37,7 @@ def probes(scenes: Sequence[Scene], policies: Sequence[Policy]) -> Probes:
     """Return what the policies write on scenes that they know."""
     majority = majority_answer(scenes)
     rows = [
-        (write(policy.write(Belief(scene, scene, majority)), scene.task), scene)
+        (write(written(policy, Belief(scene, scene, majority))[0], scene), scene)
         for scene in scenes
         for policy in policies
         if scene.task.kind in policy.kinds
@@ -127,11 +128,114 @@ def check_rules(audited: AuditedReward, scenes: Sequence[Scene]) -> list[AuditFi
         other = score_candidates(audited, [pair.other for pair in pairs], places)
         broken = np.abs(paid - other) > TOLERANCE if equal else paid > other + TOLERANCE
         if broken.any():
-            texts = [(write(pair.candidate, pair.scene.task), write(pair.other, pair.scene.task)) for pair in pairs]
+            texts = [(write(pair.candidate, pair.scene), write(pair.other, pair.scene)) for pair in pairs]
             guilty = {id(scene) for scene, bad in zip(places, broken, strict=True) if bad}
             share = len(guilty) / len(scenes)
             found.append(_broken(name, says, broken, texts=texts, scenes=places, paid=(paid, other), share=share))
     return found
+
+
+PROSE_ITEMS = 7
+"""Items that cannot be read, in the answers on which `check_cliff` asks."""
+
+
+def check_cliff(audited: AuditedReward, scenes: Sequence[Scene]) -> list[AuditFinding]:
+    """Return a finding if an answer earns less for being nearer to the format: there is a cliff to fall from.
+
+    Beside items that cannot be read, adding a right record never earns less; and a wrong record in place of one of them
+    costs at most what it costs beside the right answer.
+    """
+    if scenes[0].task.record_format is None:
+        return []
+    exact = [honest(scene) for scene in scenes]
+    wrong = [_wrong_in_all(scene) for scene in scenes]
+    junk = (PROSE,) * PROSE_ITEMS
+
+    def score(answers: Sequence[Sequence[Record | str]]) -> NDArray[np.float64]:
+        return score_candidates(audited, _with_answers(exact, answers), scenes)
+
+    right = [(*each.items, *junk) for each in exact]
+    beside: list[tuple[Record | str, ...]] = [(*other, *junk[1:]) for other in wrong]
+    unread = score([junk] * len(scenes))
+    # What a wrong record costs beside the right answer; some vocabularies have none that is wrong in all fields.
+    costs = score([each.items for each in exact]) - score([(*e.items, *w) for e, w in zip(exact, wrong, strict=True)])
+    costly = np.array(list(map(bool, wrong))) & (unread - score(beside) > np.maximum(costs, 0.0) + TOLERANCE)
+    for answers, broken, says in (
+        (right, unread > score(right) + TOLERANCE, "adding what is right to items that cannot be read earns less"),
+        (beside, costly, "a wrong record in place of an item that cannot be read costs more than a wrong record does"),
+    ):
+        if broken.any():
+            shown = _with_answers(exact, [junk] * len(scenes)), _with_answers(exact, answers)
+            texts = [(write(a, scene), write(b, scene)) for a, b, scene in zip(*shown, scenes, strict=True)]
+            paid, share = (unread, score(answers)), float(broken.mean())
+            return [_broken("cliff", says, broken, texts=texts, scenes=scenes, paid=paid, share=share)]
+    return []
+
+
+def _with_answers(exact: Sequence[Candidate], answers: Sequence[Sequence[Record | str]]) -> list[Candidate]:
+    return [replace(each, items=tuple(items)) for each, items in zip(exact, answers, strict=True)]
+
+
+def check_isomorphic(audited: AuditedReward, scenes: Sequence[Scene], policies: Sequence[Policy]) -> list[AuditFinding]:
+    """Return a finding if the same answer to the same scene is rewarded otherwise under other names of its objects.
+
+    Objects are renamed and views are reordered, in the scene and in the answer alike.
+    """
+    rng = np.random.default_rng(0)
+    majority = majority_answer(scenes)
+    pairs = []
+    for scene in scenes:
+        names = new_names(scene, rng)
+        other = renamed_scene(scene, names)
+        for policy in policies:
+            if scene.task.kind in policy.kinds:
+                candidate = written(policy, Belief(scene, scene, majority))[0]
+                if not any(isinstance(item, str) for item in candidate.items):
+                    items = tuple(rename(item, scene, names) for item in candidate.items if not isinstance(item, str))
+                    views = rename_views(candidate.named, names)
+                    pairs.append((scene, candidate, other, replace(candidate, items=items, named=views)))
+    places, candidates, others, renamed = zip(*pairs, strict=True)
+    first, second = score_candidates(audited, candidates, places), score_candidates(audited, renamed, others)
+    asked = Probes(tuple(map(write, candidates, places)), places)
+    says = "the same answer under other names of objects and views is rewarded otherwise"
+    return compare("isomorphic", says, asked, first, second)
+
+
+LENGTHS = tuple(1000 * 2**step for step in range(7))
+"""Characters of reasoning before a right answer, 1,000 to 64,000, at which `check_length` asks."""
+
+
+def check_length(audited: AuditedReward, scenes: Sequence[Scene]) -> list[AuditFinding]:
+    """Return a finding if from some length of the reasoning on a right answer earns less than an empty one.
+
+    The length is found to within a twentieth, on the scene where it is shortest.
+    """
+
+    def totals(length: int) -> NDArray[np.float64]:
+        return score_candidates(audited, [_after(scene, length) for scene in scenes], scenes)
+
+    silence = [replace(honest(scene), items=(), named=((),) * len(scene.references)) for scene in scenes]
+    nothing = score_candidates(audited, silence, scenes)
+    if not (totals(0) >= nothing - TOLERANCE).all():
+        return []  # it earns less at any length: `find_exploits` has it
+    length = next((each for each in LENGTHS if (totals(each) < nothing - TOLERANCE).any()), None)
+    if length is None:
+        return []
+    low = 0 if length == LENGTHS[0] else length // 2
+    while length - low > max(1, low // 20):
+        middle = (low + length) // 2
+        low, length = (low, middle) if (totals(middle) < nothing - TOLERANCE).any() else (middle, length)
+    total = totals(length)
+    texts = [(write(_after(scene, length), scene), write(no, scene)) for scene, no in zip(scenes, silence, strict=True)]
+    broken = total < nothing - TOLERANCE
+    says = f"a right answer after {length:,} characters of reasoning is rewarded less than an empty answer"
+    share = float(broken.mean())
+    return [_broken("length", says, broken, texts=texts, scenes=scenes, paid=(total, nothing), share=share)]
+
+
+def _after(scene: Scene, length: int) -> Candidate:
+    """Return the exact answer after so many characters of reasoning."""
+    return replace(honest(scene), reasoning=(LONG * (length // len(LONG) + 1))[:length])
 
 
 BATCHED = ("batch_order", "batch_alone")

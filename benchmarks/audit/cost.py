@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from benchmarks.audit.exploits import AuditFinding, Example
+from benchmarks.audit.findings import AuditFinding, Example
 from benchmarks.audit.reward import score_texts
 from benchmarks.audit.scenes import spell
 

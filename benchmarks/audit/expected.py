@@ -73,20 +73,20 @@ def expected_reward(
     if spec.rule == "binary":
         return float(all(many == 1 for many in named)) * float(np.prod([each[0] for each in chances if each]))
     matches = [
-        np.array([*each, max(0.0, 1.0 - sum(each))]) @ _outcomes(spec, len(each), many, sure)
+        np.array([*each, max(0.0, 1.0 - sum(each))]) @ guess_outcomes(spec, len(each), many, sure)
         for each, many in zip(chances, named, strict=True)
     ]
-    return float(_expected(spec, np.sum(matches, axis=0), sum(named), len(chances)))
+    return float(total_given_matches(spec, np.sum(matches, axis=0), sum(named), len(chances)))
 
 
-def _outcomes(spec: TieredSpec, candidates: int, named: int, sure: str | None) -> NDArray[np.int64]:
+def guess_outcomes(spec: TieredSpec, candidates: int, named: int, sure: str | None) -> NDArray[np.int64]:
     """Return the matches of one true record, (candidates + 1, tiers): by which candidate it is, the last for none."""
     said = [_record(spec, candidate, sure) for candidate in reversed(range(named))]
     truths = [[_record(spec, candidate, sure)] for candidate in range(candidates + 1)]
     return count_matches(spec, [said] * len(truths), [0] * len(truths), truths).matched
 
 
-def _expected(spec: TieredSpec, matches: NDArray[np.float64], n_pred: int, n_gt: int) -> NDArray[np.float64]:
+def total_given_matches(spec: TieredSpec, matches: NDArray[np.float64], n_pred: int, n_gt: int) -> NDArray[np.float64]:
     """Return the expected R_acc, (...), of the expected matches at each tier, (..., tiers): it is affine in them."""
     nothing, *one_more = _marginal(spec, n_pred, n_gt)
     total: NDArray[np.float64] = nothing + matches @ (np.array(one_more) - nothing)
@@ -142,9 +142,9 @@ def compare_plans(spec: TieredSpec, n_gt: int, ps: Sequence[float], *, sure: str
     else:
         chances = np.array([successive(p) for p in ps]).reshape(-1, MOST_GUESSES)
         weights = np.column_stack([chances, 1.0 - chances.sum(axis=1)])
-        matches = [weights @ _outcomes(spec, MOST_GUESSES, many, sure) for many in range(MOST_GUESSES + 1)]
+        matches = [weights @ guess_outcomes(spec, MOST_GUESSES, many, sure) for many in range(MOST_GUESSES + 1)]
         for at, plan in enumerate(named):
-            expected[at] = _expected(spec, np.sum([matches[many] for many in plan], axis=0), sum(plan), n_gt)
+            expected[at] = total_given_matches(spec, np.sum([matches[many] for many in plan], axis=0), sum(plan), n_gt)
     return GuessPlans(named, expected, np.argmax(expected >= expected.max(axis=0) - 1e-9, axis=0))
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from benchmarks.audit.reward import TOLERANCE
+from rewards.score import score_batch
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
@@ -26,6 +27,8 @@ class Groups(NamedTuple):
         ties: of all pairs of unlike texts in a group, those that are paid the same.
         distinct: different totals in a group, on average.
         totals: how often each total occurs in the file, the least first.
+        contradicting: share of the predictions whose answer contradicts the last values that the reasoning states, see
+            `rewards.consistency`; None where it was not looked at.
     """
 
     rows: int
@@ -37,6 +40,23 @@ class Groups(NamedTuple):
     ties: float
     distinct: float
     totals: tuple[tuple[float, int], ...]
+    contradicting: float | None = None
+
+
+def contradicting_share(
+    texts: Sequence[str], targets: Sequence[Any], task: str, *, options: Sequence[Any] | None = None, **reading: Any
+) -> float:
+    """Return the share of completions whose answer contradicts what their reasoning comes to, in [0, 1].
+
+    Args:
+        texts: the completions, (rows,).
+        targets: (rows,).
+        task: its name, or the path of its YAML file.
+        options: of questions, (rows,).
+        **reading: ``mode`` and ``think_prefilled`` of `rewards.score.score_batch`.
+    """
+    batch = score_batch(texts, targets, task=task, options=options, consistency_weight=1.0, **reading)
+    return float((batch.parts["consistency"] < 0).mean())
 
 
 def group_totals(totals: Sequence[float], prompts: Sequence[Hashable], texts: Sequence[str]) -> Groups:

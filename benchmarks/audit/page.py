@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from benchmarks.audit.cost import Cost
     from benchmarks.audit.expected import GuessAnalysis
-    from benchmarks.audit.exploits import AuditFinding, Example
+    from benchmarks.audit.findings import AuditFinding, Example
     from benchmarks.audit.groups import Groups
     from benchmarks.audit.run import Audit
 
@@ -41,7 +41,7 @@ svg.chart{width:100%;max-width:30rem;height:auto;display:block}
 _HEADINGS = {
     "exploit": (
         "Exploits",
-        "An answer that is not exact is paid at least what the exact answer is, on the same scene.",
+        "Something is paid at least what a better answer is, such as the exact one on the same scene.",
     ),
     "incentive": ("Incentives", "Under uncertainty this is paid more than the honest best guess."),
     "check": ("Failed checks", "Properties that a reward should have."),
@@ -116,7 +116,7 @@ def _card(finding: AuditFinding) -> str:
     if finding.kind == "incentive":
         lines.append(f"<p>Pays {escape(finding.pays_while)}; at most {finding.size:.3g} more on average.</p>")
     if finding.smallest is not None:
-        lines += _example(finding.smallest, finding.kind)
+        lines += _example(finding.smallest, finding)
     largest = finding.largest
     if finding.kind == "exploit" and largest is not None and largest != finding.smallest:
         lines.append(f'<p class="soft">The largest: {amount(largest.paid)} against {amount(largest.against)}.</p>')
@@ -125,8 +125,11 @@ def _card(finding: AuditFinding) -> str:
     return f'<div class="card {finding.kind}">{"".join(lines)}</div>'
 
 
-def _example(example: Example, kind: str) -> Iterator[str]:
-    other = {"exploit": "the exact answer", "incentive": "the honest best guess", "check": "the other"}[kind]
+def _example(example: Example, finding: AuditFinding) -> Iterator[str]:
+    other = {"exploit": "the better answer", "incentive": "the honest best guess", "check": "the other"}[finding.kind]
+    if finding.means is not None:
+        mine, theirs = map(amount, finding.means)
+        yield f"<p>Paid <b>{mine}</b> on average over the scenes, {other} <b>{theirs}</b>. On one of them:</p>"
     if example.worlds:
         yield f"<p>Paid <b>{amount(example.paid)}</b>, {other} <b>{amount(example.against)}</b>:</p>"
     yield f"<pre>{escape(shorten(example.completion) or '(nothing)')}</pre>"
@@ -195,6 +198,11 @@ def group_rows(groups: Groups) -> list[tuple[str, str]]:
         ),
         ("pairs of unlike texts paid the same", f"{groups.ties:.1%}"),
         ("distinct totals in a group", f"{groups.distinct:.3g}"),
+        *(
+            [("answer contradicts the reasoning", f"{groups.contradicting:.1%}")]
+            if groups.contradicting is not None
+            else []
+        ),
     ]
 
 
@@ -250,20 +258,26 @@ def best_chart(analysis: Sequence[GuessAnalysis], name: str) -> Chart:
 
 
 def incentive_chart(finding: AuditFinding) -> Chart | None:
-    """Return what a policy and honesty are paid over the chance p; None where more than two worlds may be."""
+    """Return what a policy and honesty are paid over the chance p; None where more than two worlds may be.
+
+    p is the chance that the best guess is right; where it is that something is not there, the chart shows 1 - p, the
+    chance that it is there, as ``finding.pays_while`` does.
+    """
     example = finding.smallest
     if example is None or len(example.worlds) != 2 or finding.pays_between is None:
         return None
-    right, wrong = example.worlds
+    absent = finding.about.endswith("likely not there")
+    one, zero = example.worlds[::-1] if absent else example.worlds  # at the right end, and at the left end
     ends = (0.0, 1.0)
-    paid = Line(finding.name, ends, (wrong.paid, right.paid))
-    honest = Line("honest best guess", ends, (wrong.against, right.against))
-    gain_right, gain_wrong = right.paid - right.against, wrong.paid - wrong.against
-    even = gain_wrong / (gain_wrong - gain_right) if gain_wrong * gain_right < 0 else None
+    paid = Line(finding.name, ends, (zero.paid, one.paid))
+    honest = Line("honest best guess", ends, (zero.against, one.against))
+    gain_one, gain_zero = one.paid - one.against, zero.paid - zero.against
+    even = gain_zero / (gain_zero - gain_one) if gain_zero * gain_one < 0 else None
     marks = [] if even is None else [(even, f"{even:.3g}")]
     about, comma, _ = finding.about.partition(",")
     title = f"{finding.name}, unsure of the {about}" if comma else finding.name
-    return Chart(title, "chance p that the best guess is right, in this example", [paid, honest], marks=marks)
+    of = "chance that it is there" if absent else "chance p that the best guess is right"
+    return Chart(title, f"{of}, in this example", [paid, honest], marks=marks)
 
 
 WIDTH, HEIGHT = 360, 240

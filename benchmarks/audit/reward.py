@@ -6,21 +6,22 @@ A `Candidate` is a completion in parts, so that it can be judged and made smalle
 from __future__ import annotations
 
 import inspect
+import re
 from collections import Counter
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from benchmarks.audit.scenes import chain, prompt_text, spell, target_text
+from benchmarks.audit.scenes import OPPOSITE, chain, prompt_text, spell, target_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from numpy.typing import NDArray
 
     from benchmarks.audit.scenes import Scene
-    from rewards.tasks import Task
     from rewards.tiered import Record
 
 
@@ -40,6 +41,8 @@ class Candidate:
         reasoning: further text of the reasoning.
         layout: where ``{reasoning}`` and ``{answer}`` go.
         separator: what stands between the items.
+        relations: how the named objects are said to stand to each other: as they do, always to the left, the other way
+            round, or both.
     """
 
     items: tuple[Record | str, ...] = ()
@@ -47,6 +50,7 @@ class Candidate:
     reasoning: str = REASONING
     layout: str = PLAIN
     separator: str = COMMA
+    relations: Literal["true", "left", "reversed", "both"] = "true"
 
 
 def honest(scene: Scene) -> Candidate:
@@ -65,33 +69,74 @@ def is_exact(candidate: Candidate, scene: Scene) -> bool:
     separators = (COMMA, OR) if question else (COMMA,)
     return (
         candidate.layout == PLAIN
+        and candidate.relations == "true"
         and (candidate.separator in separators or len(candidate.items) < 2)
         and collect(candidate.items) == collect(scene.target)
         and [set(names) for names in candidate.named] == [set(names) for names in scene.references]
     )
 
 
-def write(candidate: Candidate, task: Task) -> str:
-    r"""Return the completion.
+def write(candidate: Candidate, scene: Scene) -> str:
+    """Return the completion.
 
+    >>> from benchmarks.audit.scenes import read_scenes
     >>> from rewards.tasks import load_task
-    >>> write(Candidate(((2, "color", "cyan"),)), load_task("tvr"))
+    >>> (scene,) = read_scenes(load_task("tvr"), ["2.color.cyan"])
+    >>> write(honest(scene), scene)
     '<think>I compared the views.</think><answer>2.color.cyan</answer>'
-    >>> write(Candidate((("B",),), (("sofa", "lamp"), ("ball",)), ""), load_task("multiview"))
-    '<think>View 1: [sofa, lamp, left]\nView 2: [ball, camera, front]</think><answer>B</answer>'
+    >>> (scene,) = read_scenes(load_task("multiview"), ["B"], references=[[["sofa"]]])
+    >>> write(Candidate((("B",),), (("sofa",),), ""), scene)
+    '<think>View 1: [sofa, camera, front]</think><answer>B</answer>'
     """
-    views = [_view(number, names) for number, names in enumerate(candidate.named, start=1)]
+    views = [_view(candidate, scene, view) for view in range(len(candidate.named))]
     reasoning = "\n".join([*filter(None, [candidate.reasoning]), *views])
-    answer = candidate.separator.join(spell(task, item) for item in candidate.items)
+    answer = candidate.separator.join(spell(scene.task, item) for item in candidate.items)
     return candidate.layout.format(reasoning=reasoning, answer=answer)
 
 
-def _view(number: int, names: tuple[str, ...]) -> str:
-    return " ".join([f"View {number}:", *(f"[{', '.join(triplet)}]" for triplet in chain(names))])
+def _view(candidate: Candidate, scene: Scene, view: int) -> str:
+    said = []
+    for one, other, relation in chain(scene, view, candidate.named[view]):
+        opposite = OPPOSITE[relation]
+        relations = {"true": [relation], "left": ["left"], "reversed": [opposite], "both": [relation, opposite]}
+        said += [f"[{one}, {other}, {each}]" for each in relations[candidate.relations]]
+    return " ".join([f"View {view + 1}:", *said])
 
 
 TOLERANCE = 1e-9
 """Rewards that differ by no more are equal."""
+
+Convention = Literal["trl", "verl", "verl_batch", "easyr1", "easyr1_item"]
+"""Whose reward functions are called alike, see `call_convention`."""
+
+_CONVENTIONS: dict[str, Convention] = {
+    "solution_str": "verl",
+    "solution_strs": "verl_batch",
+    "reward_inputs": "easyr1",
+    "reward_input": "easyr1_item",
+}
+
+
+def call_convention(parameters: Collection[str]) -> Convention:
+    """Return how a reward function is called, by the names of its parameters.
+
+    ===============  ==========================================================================  =====================
+    convention       call                                                                        result
+    ===============  ==========================================================================  =====================
+    ``trl``          ``f(prompts=[...], completions=[...], COLUMN=[...], ...)``                  a number a completion
+    ``verl``         ``f(data_source=, solution_str=, ground_truth=, extra_info={...})``         a number, or ``score``
+    ``verl_batch``   ``f(data_sources=, solution_strs=, ground_truths=, extra_infos=)``, lists   one of these for each
+    ``easyr1``       ``f([{"response":, "response_length":, "ground_truth":}, ...])``            ``overall`` for each
+    ``easyr1_item``  the same with one of these items                                            ``overall``
+    ===============  ==========================================================================  =====================
+
+    verl's ``extra_info`` holds the other columns of the row (of questions ``references``, ``relations``, ``options``),
+    and EasyR1's items hold them beside the response. Lengths are in characters, since there is no tokenizer.
+
+    >>> call_convention(["data_source", "solution_str", "ground_truth"]), call_convention(["completions", "target"])
+    ('verl', 'trl')
+    """
+    return next((_CONVENTIONS[name] for name in parameters if name in _CONVENTIONS), "trl")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +144,14 @@ class AuditedReward:
     """A reward function and how to call it.
 
     Attributes:
-        reward: called by keyword with ``prompts``, ``completions`` and columns, as TRL does; also ``async``.
+        reward: called as *convention* says; also ``async``.
         name: what reports call it.
         target_column: the name under which it takes the gold.
         messages: whether it takes each completion as a list of messages rather than as text.
         accepts: the columns that it takes; None where it takes any.
         prefilled: whether the chat template writes ``<think>``, so that what policies write comes without it.
         alone: whether each completion is paid in a call of its own.
+        convention: see `call_convention`.
     """
 
     reward: Callable[..., Any]
@@ -115,6 +161,7 @@ class AuditedReward:
     accepts: Collection[str] | None = None
     prefilled: bool = False
     alone: bool = False
+    convention: Convention = "trl"
 
 
 def score_rows(
@@ -158,8 +205,64 @@ def score_candidates(
     audited: AuditedReward, candidates: Sequence[Candidate], scenes: Sequence[Scene]
 ) -> NDArray[np.float64]:
     """Return what the reward pays for each candidate on its scene, (rows,); see `score_texts`."""
-    texts = [write(candidate, scene.task) for candidate, scene in zip(candidates, scenes, strict=True)]
+    texts = list(map(write, candidates, scenes))
     return score_texts(audited, texts, scenes)
+
+
+def exactness(audited: AuditedReward, scenes: Sequence[Scene]) -> Callable[[Candidate, Scene], bool]:
+    """Return what is exact to a reward: `is_exact`, but for what makes no difference to it on any of the scenes.
+
+    That may be how reference objects are said to stand to each other; names that no view has (they tell nothing); and
+    names that all views have (they tell no view apart). What makes a difference anywhere is asked for. Where the chat
+    template has opened the reasoning, another tag at the beginning is a part of it.
+    """
+    true = [honest(scene) for scene in scenes]
+
+    def ignores(change: Callable[[Candidate, Scene], Candidate]) -> bool:
+        changed = [change(each, scene) for each, scene in zip(true, scenes, strict=True)]
+        gap = score_candidates(audited, changed, scenes) - score_candidates(audited, true, scenes)
+        return changed != true and bool((np.abs(gap) <= TOLERANCE).all())
+
+    relations = ignores(lambda candidate, _: replace(candidate, relations="reversed"))
+    foreign = ignores(_with_foreign_names)
+    common = ignores(_without_common_names)
+
+    def exact(candidate: Candidate, scene: Scene) -> bool:
+        if audited.prefilled:
+            candidate = replace(candidate, layout=re.sub(r"^</?\w+>", "<think>", candidate.layout))
+        if relations:
+            candidate = replace(candidate, relations="true")
+        if foreign:
+            candidate = _named(candidate, lambda name: any(name in names for names in scene.references))
+        if common and len(candidate.named) == len(scene.references):
+            # Whether a name that all views have is named makes no difference: then it is.
+            everywhere = _common_names(scene)
+            named = tuple((*names, *sorted(everywhere - {*names})) for names in candidate.named)
+            candidate = replace(candidate, named=named)
+        return is_exact(candidate, scene)
+
+    return exact
+
+
+def _common_names(scene: Scene) -> set[str]:
+    return set.intersection(*map(set, scene.references)) if scene.references else set()
+
+
+def _with_foreign_names(candidate: Candidate, scene: Scene) -> Candidate:
+    """Name in each view what can be seen there and is no reference in any view."""
+    known = {name for names in scene.references for name in names}
+    pairs = zip(candidate.named, scene.visible, strict=True)
+    named = tuple((*names, *(name for name in visible if name not in known)) for names, visible in pairs)
+    return replace(candidate, named=named)
+
+
+def _without_common_names(candidate: Candidate, scene: Scene) -> Candidate:
+    everywhere = _common_names(scene)
+    return _named(candidate, lambda name: name not in everywhere)
+
+
+def _named(candidate: Candidate, keep: Callable[[str], bool]) -> Candidate:
+    return replace(candidate, named=tuple(tuple(filter(keep, names)) for names in candidate.named))
 
 
 def columns(audited: AuditedReward, scenes: Sequence[Scene]) -> dict[str, list[Any]]:
@@ -170,17 +273,50 @@ def columns(audited: AuditedReward, scenes: Sequence[Scene]) -> dict[str, list[A
     }
     if scenes[0].task.record_format is None:
         found["references"] = [[list(names) for names in scene.references] or None for scene in scenes]
-        found["relations"] = [[chain(names) for names in scene.references] or None for scene in scenes]
+        found["relations"] = [
+            [chain(scene, view, names) for view, names in enumerate(scene.references)] or None for scene in scenes
+        ]
         found["options"] = [list(scene.options) or None for scene in scenes]
     return found
 
 
 def _call(audited: AuditedReward, completions: Sequence[str], given: Mapping[str, Sequence[Any]]) -> Any:
+    if audited.convention != "trl":
+        return _call_others(audited, completions, given)
     written: list[Any] = list(completions)
     if audited.messages:
         written = [[{"role": "assistant", "content": text}] for text in completions]
     taken = {name: values for name, values in given.items() if audited.accepts is None or name in audited.accepts}
-    result = audited.reward(completions=written, **taken)
+    return _result(audited.reward(completions=written, **taken))
+
+
+def _call_others(audited: AuditedReward, completions: Sequence[str], given: Mapping[str, Sequence[Any]]) -> list[Any]:
+    """Call a reward of another trainer as `call_convention` says."""
+    reward, targets = audited.reward, given[audited.target_column]
+    names = [name for name in given if name not in ("prompts", audited.target_column)]
+    rest = [{name: given[name][row] for name in names} for row in range(len(completions))]
+    items = [
+        {"response": text, "response_length": len(text), "ground_truth": target, **others}
+        for text, target, others in zip(completions, targets, rest, strict=True)
+    ]
+    sources = ["star"] * len(completions)
+    if audited.convention == "easyr1":
+        found = _result(reward(items))
+    elif audited.convention == "easyr1_item":
+        found = [_result(reward(item)) for item in items]
+    elif audited.convention == "verl_batch":
+        given = {"data_sources": sources, "solution_strs": list(completions), "ground_truths": list(targets)}
+        found = _result(reward(**given, extra_infos=rest))
+    else:
+        rows = zip(sources, completions, targets, rest, strict=True)
+        names = ["data_source", "solution_str", "ground_truth", "extra_info"]
+        found = [_result(reward(**dict(zip(names, row, strict=True)))) for row in rows]
+    key = "overall" if audited.convention.startswith("easyr1") else "score"
+    return [each[key] if isinstance(each, Mapping) else each for each in found]
+
+
+def _result(result: Any) -> Any:
+    """Return what a reward gave, waiting for it where it is asynchronous."""
     if inspect.isawaitable(result):
         import asyncio  # noqa: PLC0415  only asynchronous rewards need it
 

@@ -6,7 +6,15 @@ import math
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.audit.checks import BATCHED, check_repeatable, check_rules, probes
+from benchmarks.audit.checks import (
+    BATCHED,
+    check_cliff,
+    check_isomorphic,
+    check_length,
+    check_repeatable,
+    check_rules,
+    probes,
+)
 from benchmarks.audit.cost import cost_findings, measure
 from benchmarks.audit.expected import CHANCES, N_GT, analyze_guessing
 from benchmarks.audit.exploits import find_exploits, find_incentives
@@ -18,7 +26,7 @@ if TYPE_CHECKING:
 
     from benchmarks.audit.cost import Cost
     from benchmarks.audit.expected import GuessAnalysis
-    from benchmarks.audit.exploits import AuditFinding, Kind
+    from benchmarks.audit.findings import AuditFinding, Kind
     from benchmarks.audit.groups import Groups
     from benchmarks.audit.reward import AuditedReward
     from benchmarks.audit.scenes import Scene
@@ -92,8 +100,8 @@ def audit(
     >>> from rewards.tasks import load_task
     >>> audited = AuditedReward(TaskReward("tvr", "naive_binary"))
     >>> found = audit(audited, draw_scenes(load_task("tvr"), 4), search=None, timed=False)
-    >>> [finding.name for finding in found.of("exploit")]
-    ['repeat']
+    >>> found.of("exploit")[0].name
+    'repeat'
     """
     task = scenes[0].task
     asked = probes(scenes[:_PROBED], POLICIES)
@@ -109,7 +117,16 @@ def audit(
         learned = find_learned(single, few, accuracies if steady else (), search)
         exploits += [finding for finding in learned if finding.kind == "exploit"]
         incentives += [finding for finding in learned if finding.kind == "incentive"]
-    checks = [*check_rules(single, scenes), *repeatable, *further] if steady else repeatable
+    checks = repeatable
+    if steady:
+        checks = [
+            *check_rules(single, scenes),
+            *check_cliff(single, scenes),
+            *check_isomorphic(single, scenes[:_PROBED], POLICIES),
+            *check_length(single, scenes[:_SEARCHED]),
+            *repeatable,
+            *further,
+        ]
     cost = measure(audited, asked) if timed else None
     if cost is not None:
         checks += cost_findings(cost, scenes[0])

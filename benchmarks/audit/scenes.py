@@ -16,7 +16,7 @@ from rewards.targets import read_target
 from rewards.tasks.prompt_template import fill_prompt, prompt_columns
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from parsers.formats import RecordFormat
     from rewards.spec import Kind
@@ -51,8 +51,9 @@ class Scene:
         target: the true records; of a question one record of one field, e.g. ``(("B",),)``.
         universe: all records that could be named.
         references: of a question, the true reference objects of each view.
-        visible: likewise, all objects that can be seen in each view.
+        visible: likewise, all objects that can be seen in each view, the references first.
         options: the texts of a choice's options.
+        turns: of each view how far it is turned, in quarters: by it objects stand otherwise to each other in each view.
     """
 
     task: Task
@@ -61,6 +62,7 @@ class Scene:
     references: tuple[tuple[str, ...], ...] = ()
     visible: tuple[tuple[str, ...], ...] = ()
     options: tuple[str, ...] = ()
+    turns: tuple[int, ...] = ()
 
 
 def spell(task: Task, item: Record | str) -> str:
@@ -86,15 +88,25 @@ def prompt_text(scene: Scene) -> str:
     return f"Name the reference objects of each view, then answer. {options}".rstrip()
 
 
-def chain(names: Sequence[str]) -> list[tuple[str, str, str]]:
-    """Return triplets that name the objects; one alone is related to the camera, which is no reference object.
+OPPOSITE = {"left": "right", "right": "left", "front": "behind", "behind": "front"}
+"""The relations of two objects in a view, with what holds the other way round."""
 
-    >>> chain(["sofa", "lamp", "ball"]), chain(["sofa"])
-    ([('sofa', 'lamp', 'left'), ('lamp', 'ball', 'left')], [('sofa', 'camera', 'front')])
+
+def chain(scene: Scene, view: int, names: Sequence[str]) -> list[tuple[str, str, str]]:
+    """Return triplets that name objects of a view, each with the next, and how they stand to each other there.
+
+    One alone is related to the camera, which is no reference object. How two objects stand to each other follows from
+    the view's turn and their places in ``scene.visible``: not the same for all pairs, nor dependent on their names.
     """
     if len(names) == 1:
         return [(names[0], "camera", "front")]
-    return [(one, other, "left") for one, other in pairwise(names)]
+    place = {name: at for at, name in enumerate(scene.visible[view])}
+    triplets = []
+    for one, other in pairwise(names):
+        a, b = (place.get(name, len(place)) for name in (one, other))
+        relation = tuple(OPPOSITE)[(a + b + scene.turns[view]) % len(OPPOSITE)]
+        triplets.append((one, other, relation if a < b else OPPOSITE[relation]))
+    return triplets
 
 
 def draw_scenes(
@@ -132,14 +144,16 @@ def _draw_question(task: Task, rng: np.random.Generator, at: int) -> Scene:
     if kind == "choice" and task.spec.letters is not None:
         answers = tuple(task.spec.letters[: len(_OPTIONS)])
     options = _OPTIONS[: len(answers)] if kind == "choice" and answers == _ANSWERS[kind][: len(answers)] else ()
-    visible, references = [], []
-    for _ in range(2 + int(rng.integers(2)) if task.spec.reference_weight else 0):
-        seen = [_NAMES[place] for place in rng.permutation(len(_NAMES))[:5]]
-        visible.append(tuple(seen))
-        references.append(tuple(seen[: 1 + int(rng.integers(3))]))
+    # As in questions about a place that is seen from several sides: some objects are in all views; one is in this one
+    # only, and by it the views can be told apart. That of the next view and one of no view can be seen as well.
+    names = [_NAMES[place] for place in rng.permutation(len(_NAMES))]
+    everywhere, others = names[: 1 + bool(at % 4)], names[2:]
+    views = range(2 + int(rng.integers(3)) if task.spec.reference_weight else 0)
+    references = [(*everywhere, others[view]) for view in views]
+    visible = [(*references[view], others[(view + 1) % len(views)], others[len(views)]) for view in views]
     right = answers[int(rng.integers(len(answers)))]
     universe = tuple((answer,) for answer in answers)
-    return Scene(task, ((right,),), universe, tuple(references), tuple(visible), options)
+    return Scene(task, ((right,),), universe, tuple(references), tuple(visible), options, tuple(views))
 
 
 def _universe(record_format: RecordFormat) -> tuple[Record, ...]:
@@ -214,7 +228,46 @@ def _read_question(task: Task, target: str, references: Any, options: Any) -> Sc
         [] if references is None else [tuple(sorted(names)) for _, names in sorted(reference_names(references).items())]
     )
     visible = tuple((*true, *[name for name in _NAMES if name not in true][:3]) for true in views)
-    return Scene(task, ((target,),), universe, tuple(views), visible, texts)
+    return Scene(task, ((target,),), universe, tuple(views), visible, texts, tuple(range(len(views))))
+
+
+def new_names(scene: Scene, rng: np.random.Generator) -> dict[int | str, int | str]:
+    """Return another name for each object of a scene: a permutation under which all that can be named stays so.
+
+    Objects are the first field of a record, with every field that takes the same values, or the names of references.
+    Where no permutation will do, each object keeps its name.
+    """
+    if scene.task.record_format is None:
+        names: list[int | str] = sorted({name for view in (*scene.references, *scene.visible) for name in view})
+    else:
+        names = sorted({record[0] for record in scene.universe}, key=str)
+    renamed = {old: names[place] for old, place in zip(names, rng.permutation(len(names)), strict=True)}
+    universe = set(scene.universe)
+    kept = scene.task.record_format is None or {rename(record, scene, renamed) for record in universe} == universe
+    return renamed if kept else dict(zip(names, names, strict=True))
+
+
+def rename(record: Record, scene: Scene, names: Mapping[int | str, int | str]) -> Record:
+    """Return a record with its objects under new names: the first field, and others that take the same values."""
+    if scene.task.record_format is None:
+        return record
+    domains = [{each[at] for each in scene.universe} for at in range(len(record))]
+    return tuple(
+        names.get(value, value) if domain == domains[0] else value
+        for value, domain in zip(record, domains, strict=True)
+    )
+
+
+def renamed_scene(scene: Scene, names: Mapping[int | str, int | str]) -> Scene:
+    """Return the same scene with its objects under new names, and its views in the opposite order."""
+    references, visible = (rename_views(views, names) for views in (scene.references, scene.visible))
+    target = tuple(rename(record, scene, names) for record in scene.target)
+    return replace(scene, target=target, references=references, visible=visible, turns=scene.turns[::-1])
+
+
+def rename_views(views: Sequence[Sequence[str]], names: Mapping[int | str, int | str]) -> tuple[tuple[str, ...], ...]:
+    """Return the names of each view under new ones, the last view first."""
+    return tuple(tuple(str(names.get(name, name)) for name in view) for view in views[::-1])
 
 
 def drop(scene: Scene, record: Record) -> Scene:
@@ -229,4 +282,5 @@ def drop_view(scene: Scene, at: int) -> Scene:
         scene,
         references=tuple(scene.references[place] for place in keep),
         visible=tuple(scene.visible[place] for place in keep),
+        turns=tuple(scene.turns[place] for place in keep),
     )

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import product
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from benchmarks.audit.exploits import (
+from benchmarks.audit.exploits import exploit
+from benchmarks.audit.findings import (
     AuditFinding,
     Counterexample,
     example,
     expected_totals,
-    exploit,
     gains,
+    is_incentive,
     known_case,
     shrink,
 )
 from benchmarks.audit.policies import LONG
-from benchmarks.audit.reward import COMMA, OR, PLAIN, REASONING, TOLERANCE, honest, is_exact
+from benchmarks.audit.reward import COMMA, OR, PLAIN, REASONING, TOLERANCE, exactness, honest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -80,13 +82,14 @@ def find_learned(
         At most one exploit (the scene is known) and one incentive for each accuracy.
     """
     hits = []
+    exact = exactness(audited, scenes)
     for scene in scenes:
-        candidate, gain = evolve(
-            audited, Counterexample((scene,), (1.0,), honest(scene), honest(scene)), search, exact=False
-        )
+        start = known_case(scene, honest(scene), honest(scene))
+        candidate, gain = evolve(audited, start, search, exact=exact)
         if gain >= -TOLERANCE:
             hits.append((gain, known_case(scene, honest(scene), candidate)))
-    found = [exploit(audited, "learned", "a search that knows the scene", hits, len(scenes))] if hits else []
+    said = ("learned", "a search that knows the scene")
+    found = [exploit(audited, said, hits, scenes=len(scenes), exact=exact)] if hits else []
     for p in accuracies:
         found += _incentive(audited, scenes, p, search)
     return found
@@ -98,7 +101,7 @@ def _incentive(audited: AuditedReward, scenes: Sequence[Scene], p: float, search
     for at, scene in enumerate(scenes):
         guess = believe(scene, p, np.random.default_rng([search.seed, at]))
         start = Counterexample(guess.worlds, guess.chances(p), honest(scene), honest(scene))
-        candidate, gain = evolve(audited, start, search, exact=True)
+        candidate, gain = evolve(audited, start, search)
         gained.append((gain, start._replace(candidate=candidate), guess))
     cases = [case for case in gained if case[0] > TOLERANCE]
     if not cases:
@@ -110,7 +113,7 @@ def _incentive(audited: AuditedReward, scenes: Sequence[Scene], p: float, search
             "learned",
             "a search that is paid by the reward",
             share=len(cases) / len(scenes),
-            smallest=example(audited, shrink(audited, smallest, exploit=False)),
+            smallest=example(audited, shrink(smallest, partial(is_incentive, audited))),
             largest=example(audited, max(cases, key=lambda case: case[0])[1]),
             about=f"each true record known with chance {p:g}",
             size=float(np.mean([gain for gain, *_ in gained])),
@@ -180,33 +183,38 @@ def believe(scene: Scene, p: float, rng: np.random.Generator) -> Guess:
     return Guess(worlds, tuple(tuple((many, guessed) for _, many, guessed in each) for each in combinations))
 
 
-def evolve(audited: AuditedReward, start: Counterexample, search: Search, *, exact: bool) -> tuple[Candidate, float]:
+def evolve(
+    audited: AuditedReward,
+    start: Counterexample,
+    search: Search,
+    exact: Callable[[Candidate, Scene], bool] | None = None,
+) -> tuple[Candidate, float]:
     """Return the candidate that the search ends with, and how much more it is paid than the honest one.
 
     Args:
         audited: the reward.
         start: the worlds, and the honest candidate from which the search sets out.
         search: how long.
-        exact: whether the exact answer of the first world may be what it ends with.
+        exact: what is exact in the first world, which it may not end with; None: it may end with anything.
     """
     rng = np.random.default_rng(search.seed)
-    pool = _pool(start)
+    pool = answer_pool(start)
     baseline = float(expected_totals(audited, [start.honest], start.worlds, start.chances)[0])
     paid = {start.honest: baseline}
     for _ in range(search.rounds):
         parents = sorted(paid, key=lambda candidate: -paid[candidate])[: search.keep]
-        brood = {_mutate(parents[int(rng.integers(len(parents)))], start, pool, rng) for _ in range(search.brood)}
+        brood = {mutate(parents[int(rng.integers(len(parents)))], start, pool, rng) for _ in range(search.brood)}
         fresh = sorted(
             (candidate for candidate in brood if candidate not in paid), key=repr
         )  # sets have no order of their own
         expected = expected_totals(audited, fresh, start.worlds, start.chances)
         paid |= zip(fresh, np.nan_to_num(expected, nan=-np.inf).tolist(), strict=True)
-    allowed = [candidate for candidate in paid if exact or not is_exact(candidate, start.worlds[0])]
+    allowed = [candidate for candidate in paid if exact is None or not exact(candidate, start.worlds[0])]
     best = max(allowed, key=lambda candidate: paid[candidate])
     return best, paid[best] - baseline
 
 
-def _pool(start: Counterexample) -> list[Record]:
+def answer_pool(start: Counterexample) -> list[Record]:
     """Return the records to draw from: those that may be true as often as those that share something with them."""
     likely = list(dict.fromkeys(record for world in start.worlds for record in world.target))
     universe = start.worlds[0].universe
@@ -214,7 +222,8 @@ def _pool(start: Counterexample) -> list[Record]:
     return [*likely * max(1, len(near) // len(likely)), *near, *universe[:: max(1, len(universe) // 20)]]
 
 
-def _mutate(candidate: Candidate, start: Counterexample, pool: Sequence[Record], rng: np.random.Generator) -> Candidate:
+def mutate(candidate: Candidate, start: Counterexample, pool: Sequence[Record], rng: np.random.Generator) -> Candidate:
+    """Return a candidate with one thing changed at random: an item, a name, the layout, a separator, the reasoning."""
     moves: list[Callable[[], Candidate]] = [
         lambda: _insert(candidate, pool[int(rng.integers(len(pool)))], rng),
         lambda: _insert(candidate, pool[int(rng.integers(len(pool)))], rng),

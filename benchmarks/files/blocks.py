@@ -6,15 +6,14 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
-from benchmarks.files.columns import MISSING, unwrap
+from benchmarks.files.columns import MISSING, encoded, several_texts, unwrap
+from benchmarks.files.sources import BadRow
 from benchmarks.files.targets import join_key, shorten
 from rewards.errors import DataError
 from rewards.messages import completion_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from benchmarks.files.columns import Columns
     from benchmarks.files.sources import Chunk
@@ -30,14 +29,17 @@ class Block:
         at: the place of each in the chunk, (rows,), in order.
         columns: role -> values, (rows,). ``completion`` is text. A role that the file lacks is absent.
         errors: of the chunk's other rows, by their place in it: what is wrong.
-        group_columns: the roles whose values together say which rows belong together; empty where none do.
+        group_key: the roles whose values together say which rows answer one prompt; empty where none do.
+            The first is the one that was chosen.
+        group_name: how people are told of that, e.g. ``uid and step``.
     """
 
     chunk: Chunk
     at: Sequence[int]
     columns: Mapping[str, Sequence[Any]]
     errors: Mapping[int, str] = field(default_factory=dict)
-    group_columns: Sequence[str] = ()
+    group_key: tuple[str, ...] = ()
+    group_name: str = ""
 
     def __len__(self) -> int:
         return len(self.at)
@@ -49,13 +51,13 @@ class Block:
 
     def groups(self) -> list[int | None]:
         """Return a 64-bit number for each row, the same iff the rows belong together; None for a row on its own."""
-        return list(self._group_numbers())
+        return self.numbers(self.group_key)
 
     def group_labels(self) -> list[str | int | None]:
-        """Return how the group of each row is named in output: the group's id, or a digest of the prompt and step."""
-        given = self.columns.get("group")
-        if given is None:
-            return [None if number is None else f"{number:016x}" for number in self._group_numbers()]
+        """Return how the group of each row is named in output: the prompt's id, or a digest of what tells it."""
+        if not self.group_key or self.group_key[0] == "prompt":
+            return [None if number is None else f"{number:016x}" for number in self.groups()]
+        given = self.columns[self.group_key[0]]
         return [each if isinstance(each, str | int | None) else str(each) for each in given]
 
     def without(self, errors: Mapping[int, str]) -> Block:
@@ -68,22 +70,61 @@ class Block:
             [self.at[row] for row in keep],
             {role: [values[row] for row in keep] for role, values in self.columns.items()},
             {**self.errors, **{self.at[row]: message for row, message in errors.items()}},
-            self.group_columns,
+            self.group_key,
+            self.group_name,
         )
 
-    def _group_numbers(self) -> Iterator[int | None]:
-        last, number = None, None
-        columns = [self.columns[role] for role in self.group_columns]
-        for key in zip(*columns, strict=True) if columns else [()] * len(self):
-            if key != last:
-                last, number = key, None if not key or key[0] is None else number_of(key)
-            yield number
+    def numbers(self, roles: Sequence[str]) -> list[int | None]:
+        """Return a 64-bit number for each row, shared iff the values of some roles are; None if the first is null.
+
+        Without roles, only attempts that stand on one line share a number.
+        """
+        if not roles:
+            return [self._attempt_of(at) for at in self.at]
+        numbers: list[int | None] = []
+        last = number = None
+        for key in zip(*(self.columns[role] for role in roles), strict=True):
+            if key != last:  # rows that stand together often share it
+                last, number = key, None if key[0] is None else number_of(key)
+            numbers.append(number)
+        return numbers
+
+    def _attempt_of(self, at: int) -> int | None:
+        """Number the prompt of a row that is one of several attempts on its line."""
+        items = self.chunk.items if self.chunk.attempts else None
+        alone = items is None or items[at] is None
+        return None if alone else number_of((self.chunk.path, self.chunk.lines[at]))
 
 
 def number_of(key: Any) -> int:
     """Return a 64-bit number that two values share iff they are equal as JSON."""
-    written = msgspec.json.encode(key, enc_hook=str, order="sorted")
-    return int.from_bytes(blake2b(written, digest_size=8).digest(), "little")
+    return int.from_bytes(blake2b(encoded(key), digest_size=8).digest(), "little")
+
+
+def spread_attempts(chunk: Chunk, columns: Columns) -> Chunk:
+    """Return a chunk with a row for each text, where a completion is a list of several: the attempts of one prompt."""
+    read = [{} if isinstance(row, BadRow) else row for row in chunk.rows]
+    completions = columns.values("completion", read) if "completion" in columns.roles else []
+    if not any(type(each) is list for each in completions):
+        return chunk
+    several = [several_texts(each) for each in completions]
+    if not any(several):
+        return chunk
+    column, *others = columns.of("completion")
+    hidden = dict.fromkeys(others)
+    spread = [
+        (
+            row if text is None or isinstance(row, BadRow) else {**row, **hidden, column: text},
+            line,
+            item if text is None else number,
+        )
+        for row, line, item, texts in zip(
+            chunk.rows, chunk.lines, chunk.items or [None] * len(chunk.rows), several, strict=True
+        )
+        for number, text in enumerate(texts or [None])
+    ]
+    rows, lines, items = zip(*spread, strict=True)
+    return chunk._replace(rows=rows, lines=lines, items=items, attempts=True)
 
 
 def read_block(
@@ -110,21 +151,35 @@ def read_block(
     faults: dict[int, str] = {}
     if targets is not None:
         found |= _join(found[targets.on], targets, faults)
+    for row, value in enumerate(found["completion"]):
+        if value is MISSING:
+            faults.setdefault(row, _absent(columns.of("completion"), rows[row]))
     if as_text:
-        found["completion"] = _texts(found["completion"], columns.roles["completion"], rows, faults)
+        found["completion"] = _texts(found["completion"], columns.of("completion"), rows, faults)
+    for row, clash in columns.clashes(rows):
+        faults.setdefault(row, clash)
     for role in required:
         for row, value in enumerate(found[role]):
             if value is None or value is MISSING:
                 what = (
-                    _absent(columns.roles[role], rows[row])
-                    if targets is None
-                    else f"its {role} in {targets.path} is null"
+                    _absent(columns.of(role), rows[row]) if targets is None else f"its {role} in {targets.path} is null"
                 )
                 faults.setdefault(row, what)
     plain = {role: [None if value is MISSING else value for value in values] for role, values in found.items()}
-    grouping = ("group",) if "group" in plain else tuple(role for role in ("prompt", "step") if role in plain)
-    block = Block(chunk, good, plain, errors, () if grouping == ("step",) else grouping)
+    key = tuple(role for role in _group_key(columns) if role in plain)
+    told = [role for role in key if columns.grouped_by == "prompt" or role != "target"]
+    names = [columns.roles.get(role, role) for role in told]
+    block = Block(chunk, good, plain, errors, key, " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:]))))
     return block.without(faults)
+
+
+def _group_key(columns: Columns) -> tuple[str, ...]:
+    """Return the roles that tell prompts; an id that later rows use for another question is no longer the same."""
+    if columns.grouped_by is None:
+        return ()
+    if columns.grouped_by == "prompt":
+        return ("prompt", "target", "images", "step")
+    return (columns.grouped_by, "step") if columns.trusted else (columns.grouped_by, "target", "step")
 
 
 def _join(keys: Sequence[Any], targets: TargetFile, faults: dict[int, str]) -> dict[str, list[Any]]:
@@ -139,30 +194,32 @@ def _join(keys: Sequence[Any], targets: TargetFile, faults: dict[int, str]) -> d
     return {role: [values[at] for values in rows] for at, role in enumerate(targets.roles)}
 
 
-def _texts(values: Sequence[Any], column: str, rows: Sequence[Mapping[str, Any]], faults: dict[int, str]) -> list[str]:
+def _texts(
+    values: Sequence[Any], names: Sequence[str], rows: Sequence[Mapping[str, Any]], faults: dict[int, str]
+) -> list[str]:
     texts = []
     for row, value in enumerate(values):
         if type(value) is str:
             texts.append(value)
             continue
         try:
-            texts.append(_text(value, column, rows[row]))
+            texts.append(_text(value, names, rows[row]))
         except DataError as error:
             texts.append("")
             faults.setdefault(row, str(error))
     return texts
 
 
-def _text(value: Any, column: str, row: Mapping[str, Any]) -> str:
+def _text(value: Any, names: Sequence[str], row: Mapping[str, Any]) -> str:
     if value is None or value is MISSING:
-        raise DataError(_absent(column, row))
+        raise DataError(_absent(names, row))
     inner = unwrap(value)
     if isinstance(inner, list) and all(isinstance(each, str) for each in inner):
-        raise DataError(f"{column!r} holds {len(inner)} completions; write each into a row of its own")
+        raise DataError(f"{names[0]!r} holds {len(inner)} completions; write each into a row of its own")
     return completion_text(inner)
 
 
-def _absent(column: str, row: Mapping[str, Any]) -> str:
-    if column in row:
-        return f"{column!r} is null"
-    return f"there is no {column!r}; the row has {', '.join(row) or 'no columns'}"
+def _absent(names: Sequence[str], row: Mapping[str, Any]) -> str:
+    if (null := next((name for name in names if name in row), None)) is not None:
+        return f"{null!r} is null"
+    return f"there is no {' or '.join(map(repr, names))}; the row has {', '.join(row) or 'no columns'}"

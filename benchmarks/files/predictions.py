@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from benchmarks.files.blocks import read_block
+from benchmarks.files.blocks import read_block, spread_attempts
 from benchmarks.files.columns import MISSING, find_columns
 from benchmarks.files.sources import BadRow, read_chunks
 from benchmarks.files.targets import join_key
@@ -125,7 +125,7 @@ def _chunks_with_columns(
         if columns is None and len(chunk.bad_rows()) < len(chunk.rows):
             needed = ("completion", joined_on or "target")
             columns = find_columns(chunk, needed=needed, mapping=mapping, joined_on=joined_on)
-        yield chunk, columns
+        yield chunk if columns is None else spread_attempts(chunk, columns), columns
 
 
 def _wanted_places(chunk: Chunk, columns: Columns | None, row_id: str | None, line: int | None) -> list[int]:

@@ -72,22 +72,30 @@ class Chunk(NamedTuple):
         path: the file as it was named; ``-`` is standard input.
         rows: the rows, (rows,).
         lines: the line of each row, from 1; of Parquet, the number of the row, from 1.
-        items: where a line holds several rows (ms-swift's tables), the place of each in its line, from 0; else None.
+        items: where a line holds several rows (ms-swift's tables, the attempts of one prompt), the place of each in its
+            line, from 0, or None for a row that has its line alone; None where all have.
         end: where the next chunk begins.
         read: share of the file that has been read, in [0, 1]; None where its size is unknown.
+        attempts: whether the rows of one line are attempts at one prompt.
     """
 
     path: str
     rows: Sequence[dict[str, Any] | BadRow]
     lines: Sequence[int]
-    items: Sequence[int] | None
+    items: Sequence[int | None] | None
     end: Position
     read: float | None
+    attempts: bool = False
 
     def place(self, row: int) -> str:
         """Return ``file:line`` of a row."""
-        item = "" if self.items is None else f"[{self.items[row]}]"
+        item = "" if self.items is None or self.items[row] is None else f"[{self.items[row]}]"
         return f"{self.path}:{self.lines[row]}{item}"
+
+    def first(self, count: int) -> Chunk:
+        """Return the chunk without the rows after the first so many."""
+        items = None if self.items is None else self.items[:count]
+        return self._replace(rows=self.rows[:count], lines=self.lines[:count], items=items)
 
     def bad_rows(self) -> dict[int, str]:
         """Return what is wrong with the rows that could not be read, by their place in the chunk."""

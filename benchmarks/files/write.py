@@ -1,13 +1,14 @@
 """Writing a file whole or not at all: beside its place, brought to the disk, then given its name.
 
 A reader sees the old file or the new one, never a part; an error leaves no trace. What a kill leaves beside the file is
-named ``.NAME.PID.partial``.
+named ``.NAME.PID.partial``; `remove_partials` takes it away.
 """
 
 from __future__ import annotations
 
 import os
 from contextlib import contextmanager, suppress
+from glob import escape
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, BinaryIO, Literal, TextIO, overload
 
@@ -70,6 +71,14 @@ def path_beside(path: StrPath, *, sync: bool = True) -> Iterator[Path]:
                 _bring_to_disk(target.parent)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def remove_partials(path: StrPath) -> None:
+    """Remove what writers of a file that were killed have left beside it. Nobody may be writing it."""
+    target = Path(os.path.realpath(path))
+    for partial in target.parent.glob(f".{escape(target.name)}.*.partial"):
+        if partial.name.split(".")[-2].isdecimal():
+            partial.unlink(missing_ok=True)
 
 
 def _bring_to_disk(path: Path) -> None:

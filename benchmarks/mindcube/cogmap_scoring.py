@@ -226,7 +226,7 @@ def _map_scores(row: Row, found: dict[str, Any], fault: str | None) -> ScoredRow
 
 MINDCUBE_COGMAP: Final = Benchmark(
     name="mindcube-cogmap",
-    reads={"completion": "response", "cogmap": "grounded_cogmap", **identity("id")},
+    reads={"completion": "response", "cogmap": "grounded_cogmap", **identity("id", "setting")},
     required=("cogmap",),
     rules={
         "official": Rules(

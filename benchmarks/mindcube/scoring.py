@@ -62,6 +62,7 @@ _IN_TEXT = tuple(
     )
 )
 _ALONE = re.compile(r"\b[A-E]\b")
+_TARGET_IN_TAGS = re.compile(r"\s*<answer>\s*([A-E])(?:\.(?:\s.*)?)?\s*</answer>\s*", re.DOTALL)
 
 
 def setting_of(item_id: str) -> str:
@@ -123,7 +124,8 @@ def score_official(row: Mapping[str, Any]) -> dict[str, Any]:
     """Score one response as MindCube and as lmms-eval do.
 
     Args:
-        row: columns ``id``, ``response`` and ``gt_answer`` (a letter A-E; empty: MindCube skips the row).
+        row: columns ``id``, ``response`` and ``gt_answer`` (a letter A-E; empty: MindCube skips the row). A column
+            ``setting`` stands in for an id that does not tell it.
 
     Returns:
         ``extracted`` (letter or None), ``correct``, ``setting``, ``lmms_extracted``, ``lmms_score`` (0 or 1),
@@ -132,7 +134,9 @@ def score_official(row: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         DataError: a column is missing.
     """
-    item_id, response, truth = text_column(row, "id"), text_column(row, "response"), column(row, "gt_answer")
+    given = row.get("setting")
+    item_id = text_column(row, "id") if given is None else f"{given}_"
+    response, truth = text_column(row, "response"), target_letter(column(row, "gt_answer"))
     extracted, lmms_extracted = extract_answer(response), extract_answer(response.strip())
     return {
         "extracted": extracted,
@@ -142,6 +146,16 @@ def score_official(row: Mapping[str, Any]) -> dict[str, Any]:
         "lmms_score": float(lmms_extracted == truth),
         "lmms_type": lmms_type(item_id),
     }
+
+
+def target_letter(truth: Any) -> Any:
+    """Return the letter of a true answer in tags, as lmms-eval logs it; anything else as it is.
+
+    >>> target_letter("<answer>A. Yes</answer>"), target_letter("B"), target_letter("")
+    ('A', 'B', '')
+    """
+    tagged = _TARGET_IN_TAGS.fullmatch(truth) if isinstance(truth, str) else None
+    return tagged[1] if tagged else truth
 
 
 def aggregate(rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
@@ -197,7 +211,7 @@ def score_strict(row: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         DataError: a column is missing, or the true answer is no letter.
     """
-    response, truth = text_column(row, "response"), text_column(row, "gt_answer")
+    response, truth = text_column(row, "response"), target_letter(text_column(row, "gt_answer"))
     return score_completion(response, truth, kind="choice", options=row.get("options"))
 
 
@@ -239,8 +253,9 @@ def _strict_row(row: Row) -> ScoredRow:
 
 
 def row_setting(row: Row) -> str:
-    """Return the setting of a row, by its id."""
-    return setting_of(str(row.get("id") or ""))
+    """Return the setting of a row: as a column says, or else its id."""
+    given = row.get("setting")
+    return setting_of(str((row.get("id") if given is None else given) or ""))
 
 
 def scene_of(row: Row) -> str | None:
@@ -252,7 +267,7 @@ def scene_of(row: Row) -> str | None:
 
 MINDCUBE: Final = Benchmark(
     name="mindcube",
-    reads={"completion": "response", "target": "gt_answer", **identity("id", "options")},
+    reads={"completion": "response", "target": "gt_answer", **identity("id", "options", "setting")},
     required=("target",),
     rules={
         "official": Rules(

@@ -12,7 +12,7 @@ import numpy as np
 
 from benchmarks.attempts import several_attempts
 from benchmarks.benchmark import COLUMNS, find_protocols, output_schema
-from benchmarks.files.blocks import read_block
+from benchmarks.files.blocks import read_block, spread_attempts
 from benchmarks.files.columns import find_columns
 from benchmarks.files.sources import CHUNK_ROWS, END, BadRow, Chunk, Position
 from benchmarks.files.targets import read_target_file
@@ -250,6 +250,7 @@ def _evaluate_files(
             required=plan.benchmark.required,
             known=COLUMNS,
             as_text=False,
+            one_each=plan.benchmark.takes_records,
             mapping=plan.mapping,
             targets=plan.targets,
             output=output,
@@ -280,6 +281,8 @@ def _evaluate_rows(plan: EvaluationPlan, run: _Run, rows: Iterable[Mapping[str, 
         if columns is None:
             joined_on = plan.targets.on if plan.targets else None
             columns = find_columns(chunk, needed=plan.needed, mapping=plan.mapping, joined_on=joined_on, known=COLUMNS)
+        read = len(chunk.rows)
+        chunk = chunk if plan.benchmark.takes_records else spread_attempts(chunk, columns)  # noqa: PLW2901
         scored = score(
             read_block(chunk, columns, targets=plan.targets, required=plan.benchmark.required, as_text=False)
         )
@@ -288,7 +291,7 @@ def _evaluate_rows(plan: EvaluationPlan, run: _Run, rows: Iterable[Mapping[str, 
             if run.strict_input:
                 raise DataError(f"{chunk.place(at)}: {message}")
             run.add_error(tally)(f"{chunk.place(at)}: {message}")
-        progress = Progress(progress.rows + len(chunk.rows), progress.errors + len(scored.block.errors))
+        progress = Progress(progress.rows + read, progress.errors + len(scored.block.errors))
     return make_report(plan, tally, progress, {})
 
 
@@ -329,7 +332,9 @@ def make_report(plan: EvaluationPlan, tally: EvaluationTally, progress: Progress
         attempts[protocol] = {}
         if several:
             of_prompts = clusters if kind == "scene" else None
-            attempts[protocol] = several_attempts(stats["correct"], prompts, clusters=of_prompts, interval=interval)
+            attempts[protocol] = several_attempts(
+                stats["correct"], prompts, answers=stats.get("said"), clusters=of_prompts, interval=interval
+            )
         signatures[protocol] = _signature(plan, protocol, kind, columns)
         if protocol == plan.protocols[0]:
             summarise = plan.benchmark.rules[protocol].aggregate

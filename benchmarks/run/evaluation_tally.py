@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
@@ -45,7 +46,8 @@ class RowClusters(NamedTuple):
         kind: what clusters are: ``"scene"``, ``"prompt"`` or ``"id"``; None where no row tells.
         prompts: rows with the same number answer the same prompt.
         ids: rows with the same number have the same id.
-        named: whether there are prompt ids, so that rows that share one are completions of one prompt for certain.
+        named: whether there are prompt ids, or several attempts on one line: then rows that share a prompt are
+            completions of it for certain.
     """
 
     clusters: Sequence[int | None]
@@ -129,24 +131,29 @@ def row_clusters(block: Block, rows: Sequence[Mapping[str, Any]], benchmark: Ben
     """Say which rows belong together.
 
     A row's cluster is its scene: the column ``scene`` or, where there is none, what the benchmark's own columns tell.
-    If they do not tell, it is the prompt. A prompt is a ``prompt_id``; else the rows with the same id, gold, view and
-    index.
+    If they do not tell, it is the prompt. A prompt is a ``prompt_id`` (with the step); else the rows with the same id,
+    target, view and index.
     The text of a prompt (and its step) stands in for an id only where a row has none: questions about different images
     are often worded alike.
     """
     blank: list[Any] = [None] * len(block)
     ids = _numbers(block.columns.get("id", blank))
-    named, asked = block.groups(), blank
-    if "group" not in block.columns:
-        named, asked = blank, [text if own is None else None for own, text in zip(ids, named, strict=True)]
+    named, asked = blank, blank
+    if block.group_key[:1] == ("group",):
+        named = block.groups()
+    elif "prompt" in block.columns:
+        texts = block.numbers([role for role in ("prompt", "step") if role in block.columns])
+        asked = [text if own is None else None for own, text in zip(ids, texts, strict=True)]
     details = [block.columns.get(role, blank) for role in (*benchmark.required, "view", "index")]
     by_id, by_text = _questions(ids, details), _questions(asked, details)
-    prompts = _first_known(named, _first_known(by_id, by_text))
+    by_line = block.numbers(())
+    prompts = _first_known(named, _first_known(by_id, _first_known(by_text, by_line)))
     column = block.columns.get("scene")
     scenes = _numbers(map(benchmark.scene, rows) if column is None else column)
-    kinds = {"scene": scenes, "prompt": _first_known(named, by_text), "id": by_id}
+    kinds = {"scene": scenes, "prompt": _first_known(named, _first_known(by_text, by_line)), "id": by_id}
     kind = next((kind for kind, numbers in kinds.items() if any(number is not None for number in numbers)), None)
-    return RowClusters(_first_known(scenes, prompts), kind, prompts, ids, any(number is not None for number in named))
+    told = any(number is not None for number in (*named, *by_line))
+    return RowClusters(_first_known(scenes, prompts), kind, prompts, ids, told)
 
 
 def _questions(names: Sequence[int | None], details: Sequence[Sequence[Any]]) -> list[int | None]:
@@ -215,6 +222,8 @@ class EvaluationTally:
         columns: dict[str, npt.NDArray[Any]] = dict(zip(_COMMON, common, strict=True))
         for protocol, scores in evaluated.scores.items():
             columns |= {f"{protocol}.{name}": values for name, values in scores.stats.items()}
+            said = [0 if answer is None else _answer_number(str(answer)) for answer in scores.answers or ()]
+            columns |= {f"{protocol}.said": np.array(said, dtype=np.uint64)} if said else {}
             self._add_faults(protocol, scores.faults, block)
         self._store.add(columns)
         state["rows"] += rows
@@ -254,7 +263,8 @@ class EvaluationTally:
 
     def columns(self) -> dict[str, npt.NDArray[Any]]:
         """Return what is kept of the rows: ``cluster``, ``prompt``, ``id``, ``file``, ``line`` and
-        ``{protocol}.{statistic}``, ``(rows, ...)`` each. An ``id`` is a number, 0 where a row has none.
+        ``{protocol}.{statistic}``, ``(rows, ...)`` each. An ``id`` is a number, 0 where a row has none; so is the
+        statistic ``said``, shared by rows with the same answer.
         """  # noqa: D205
         return self._store.columns()
 
@@ -265,6 +275,12 @@ class EvaluationTally:
     def close(self, *, remove: bool = True) -> None:
         """Close the file of arrays and, by default, remove it."""
         self._store.close(remove=remove)
+
+
+@lru_cache(maxsize=4096)
+def _answer_number(answer: str) -> int:
+    """Number an answer; answers that differ in case or white space alone are the same."""
+    return number_of(" ".join(answer.lower().split()))
 
 
 def _filled(numbers: Sequence[int | None], otherwise: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,9 +11,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 RECORD: np.dtype[np.void] = np.dtype(
-    [("group", "<u8"), ("total", "<f8"), ("correct", "?"), ("default", "<f8"), ("paper", "<f8")]
+    [("cluster", "<u8"), ("group", "<u8"), ("total", "<f8"), ("correct", "?"), ("default", "<f8"), ("paper", "<f8")]
 )
-"""What is kept of a row: its group, what it is paid, whether it is right, and what two presets pay it."""
+"""What is kept of a row: its scene (else its group), its group, its reward, whether it is right, and its reward under
+each of the presets default and paper. Rows of a group are of one scene."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,19 +24,23 @@ class GroupCounts:
     Attributes:
         groups: groups of at least two rows.
         rows: rows in them.
-        zero_variance: groups whose rows are all paid the same: their advantages are 0, and nothing is learnt from them.
+        smallest: rows of the smallest group of any size; 0 where there is none.
+        largest: rows of the largest group.
+        zero_variance: groups whose rows all have the same reward: their advantages are 0, and nothing is learnt from.
         mixed: groups with a right and a wrong row.
         outranked: groups in which some wrong row is paid as much as some right one, or more.
         rows_ranked_differently: rows whose place in their group is another under ``default`` than under ``paper``. The
             place is the number of rows that are paid more, and half of the other rows that are paid the same.
         groups_ranked_differently: groups that have such a row.
-        clusters: groups of any size, single rows included.
+        clusters: scenes, or else groups of any size, single rows included.
         total_residual: Σ over clusters of (Σ over rows of (total − mean))².
         correct_residual: the same of being right.
     """
 
     groups: int = 0
     rows: int = 0
+    smallest: int = 0
+    largest: int = 0
     zero_variance: int = 0
     mixed: int = 0
     outranked: int = 0
@@ -46,26 +51,30 @@ class GroupCounts:
     correct_residual: float = 0.0
 
     def __add__(self, other: GroupCounts) -> GroupCounts:
-        return GroupCounts(*(getattr(self, each.name) + getattr(other, each.name) for each in fields(self)))
+        added = GroupCounts(*(getattr(self, each.name) + getattr(other, each.name) for each in fields(self)))
+        sizes = [each.smallest for each in (self, other) if each.smallest]
+        return replace(added, smallest=min(sizes, default=0), largest=max(self.largest, other.largest))
 
 
 def count_groups(records: NDArray[np.void], *, mean_total: float, mean_correct: float) -> GroupCounts:
     """Compare the rows of each group.
 
     Args:
-        records: of type `RECORD`, (rows,); whole groups, in any order.
+        records: of type `RECORD`, (rows,); whole clusters, in any order.
         mean_total: mean of ``total`` over all rows there are, not only these.
         mean_correct: likewise of ``correct``.
 
-    >>> rows = np.array([(7, 6.0, True, 6.0, 6.0), (7, 5.0, False, 5.0, 11.0), (8, 1.0, False, 1.0, 1.0)], dtype=RECORD)
-    >>> counts = count_groups(rows, mean_total=4.0, mean_correct=1 / 3)
+    >>> rows = [(7, 7, 6.0, True, 6.0, 6.0), (7, 7, 5.0, False, 5.0, 11.0), (8, 8, 1.0, False, 1.0, 1.0)]
+    >>> counts = count_groups(np.array(rows, dtype=RECORD), mean_total=4.0, mean_correct=1 / 3)
     >>> counts.groups, counts.mixed, counts.outranked, counts.rows_ranked_differently, counts.clusters
     (1, 1, 0, 2, 2)
     """
     if not len(records):
         return GroupCounts()
-    records = records[np.argsort(records["group"], kind="stable")]
-    starts = np.flatnonzero(np.r_[True, records["group"][1:] != records["group"][:-1]])
+    records = records[np.lexsort((records["group"], records["cluster"]))]
+    new_cluster = np.r_[True, records["cluster"][1:] != records["cluster"][:-1]]
+    clusters = np.flatnonzero(new_cluster)
+    starts = np.flatnonzero(new_cluster | np.r_[True, records["group"][1:] != records["group"][:-1]])
     size = np.diff(np.r_[starts, len(records)])
     several = size > 1
     total, right = records["total"], records["correct"]
@@ -82,9 +91,11 @@ def count_groups(records: NDArray[np.void], *, mean_total: float, mean_correct: 
         outranked=int((mixed & (best_wrong >= worst_right)).sum()),
         rows_ranked_differently=int(moved_in_group.sum()),
         groups_ranked_differently=int((moved_in_group > 0).sum()),
-        clusters=len(starts),
-        total_residual=float(np.square(np.add.reduceat(total - mean_total, starts)).sum()),
-        correct_residual=float(np.square(np.add.reduceat(right - mean_correct, starts)).sum()),
+        smallest=int(size.min()),
+        largest=int(size.max()),
+        clusters=len(clusters),
+        total_residual=float(np.square(np.add.reduceat(total - mean_total, clusters)).sum()),
+        correct_residual=float(np.square(np.add.reduceat(right - mean_correct, clusters)).sum()),
     )
 
 

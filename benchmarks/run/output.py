@@ -12,7 +12,7 @@ import msgspec
 
 from benchmarks.extras import need
 from benchmarks.files.sources import is_stream, read_chunks
-from benchmarks.files.write import path_beside, write_whole
+from benchmarks.files.write import path_beside, remove_partials, write_whole
 from rewards.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -65,6 +65,8 @@ class Output:
         self._checkpoint = Path(f"{path}.partial.checkpoint")
         self._run = run
         self._check(overwrite=overwrite, resume=resume)
+        remove_partials(self.path)
+        remove_partials(self._checkpoint)
         if resume and self.partial.exists() and self._checkpoint.exists():
             self.state = self._read_checkpoint()
             self._file: IO[bytes] = self.partial.open("r+b")
@@ -99,6 +101,8 @@ class Output:
             saved: dict[str, Any] = json.loads(self._checkpoint.read_bytes())
         except ValueError as error:
             raise ConfigError(f"{self._checkpoint} cannot be read ({error}); --overwrite starts again") from error
+        if not isinstance(saved, dict) or not {"run", "bytes", "progress", "file", "end", "tally"} <= saved.keys():
+            raise ConfigError(f"{self._checkpoint} is no checkpoint of a run; --overwrite starts again")
         changed = [name for name, value in self._run.items() if saved["run"].get(name) != value]
         if any(is_stream(path) for path in self._run["files"]):
             raise ConfigError("standard input cannot be resumed; --overwrite starts again")

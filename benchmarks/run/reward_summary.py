@@ -65,6 +65,9 @@ class Summary:
         prefilled: rows whose opening ``<think>`` was taken as written by the chat template.
         faults: the most frequent first.
         groups: what GRPO sees; None where nothing says which rows belong together.
+        grouped_by: the columns that said it, e.g. ``uid and step``; several where files differ.
+        scenes: number of scenes, by which the intervals are clustered; None where no column tells them, and groups are
+            the clusters.
         compared: whether ``default`` and ``paper`` were compared in *groups*.
         dialects: the systems that wrote the files, as far as they were recognised.
         histograms: of the total and of each part, pairs of a value and the number of rows that have it.
@@ -81,6 +84,8 @@ class Summary:
     prefilled: int
     faults: Sequence[FaultCount]
     groups: GroupCounts | None
+    grouped_by: Sequence[str]
+    scenes: int | None
     compared: bool
     dialects: Sequence[str]
     histograms: Mapping[str, Sequence[tuple[float, int]]]
@@ -102,6 +107,11 @@ class Summary:
             plain["groups"] = {name: value for name, value in asdict(self.groups).items() if name not in hidden}
         return plain
 
+    @property
+    def groups_differ(self) -> bool:
+        """Whether groups have different numbers of rows: the key may not tell prompts apart, or rows are missing."""
+        return self.groups is not None and self.groups.smallest < self.groups.largest
+
 
 class RewardTally:
     """Adds up the scores of blocks, see `benchmarks.run.score_files.Tally`.
@@ -117,6 +127,7 @@ class RewardTally:
     ) -> None:
         sums = dict.fromkeys(("total", "unit", *parts), 0.0)
         self._state: dict[str, Any] = {"rows": 0, "right": 0, "prefilled": 0, "grouped": 0, "sums": sums, "faults": {}}
+        self._state |= {"grouped_by": [], "scenes": False}
         self._state["histograms"] = {}
         self._state |= state or {}
         self._parts = tuple(parts)
@@ -130,7 +141,14 @@ class RewardTally:
         grouped = [number is not None for number in numbers]
         alone = range(state["rows"], state["rows"] + len(batch))
         records = np.empty(len(batch), dtype=RECORD)
-        records["group"] = [own if number is None else number for own, number in zip(alone, numbers, strict=True)]
+        groups = [own if number is None else number for own, number in zip(alone, numbers, strict=True)]
+        records["group"] = records["cluster"] = groups
+        if "scene" in scored.block.columns:
+            scenes = scored.block.numbers(["scene"])
+            records["cluster"] = [own if scene is None else scene for own, scene in zip(groups, scenes, strict=True)]
+            state["scenes"] = state["scenes"] or any(scene is not None for scene in scenes)
+        if any(grouped) and scored.block.group_name not in state["grouped_by"]:
+            state["grouped_by"].append(scored.block.group_name)
         records["total"], records["correct"] = batch.total, batch.correct
         records["default"] = batch.total if rewarded.default is None else rewarded.default
         records["paper"] = batch.total if rewarded.paper is None else rewarded.paper
@@ -183,10 +201,12 @@ class RewardTally:
             prefilled=state["prefilled"],
             faults=sorted(faults, key=lambda fault: (-fault.rows, fault.code)),
             groups=counts if state["grouped"] else None,
+            grouped_by=tuple(state["grouped_by"]),
+            scenes=counts.clusters if state["scenes"] else None,
             compared=compared,
             dialects=progress.dialects,
             histograms={name: in_order(counts) for name, counts in state["histograms"].items()},
-            signature=f"{signature}|n:{rows}",
+            signature=f"{signature}{f'|clusters:scene={counts.clusters}' if state['scenes'] else ''}|n:{rows}",
         )
 
 

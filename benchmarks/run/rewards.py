@@ -202,7 +202,8 @@ def score_rewards(
     signed = signature(found.name, preset, spec, resolve(task, preset)[1], **settings)
     mapping = mapping or {}
     of_targets = {role: column for role, column in mapping.items() if role in (*TARGET_ROLES, on)}
-    target_file = read_target_file(targets, on, mapping=of_targets) if targets else None
+    joined = (*TARGET_ROLES, "scene")
+    target_file = read_target_file(targets, on, mapping=of_targets, roles=joined) if targets else None
     output = None
     if out is not None:
         options = {"reward": [signed, asdict(spec)], "mapping": mapping, "limit": limit, "on": on if targets else None}

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
-from benchmarks.files.blocks import read_block
+from benchmarks.files.blocks import read_block, spread_attempts
 from benchmarks.files.columns import MISSING, ROLES, find_columns
 from benchmarks.files.sources import START, BadRow, Position, is_stream, read_chunks
 from rewards.errors import DataError
@@ -76,6 +76,7 @@ def score_files(
     required: Sequence[str] = ("target",),
     known: Mapping[str, Names] = ROLES,
     as_text: bool = True,
+    one_each: bool = False,
     mapping: Mapping[str, str] | None = None,
     targets: TargetFile | None = None,
     output: Output | None = None,
@@ -95,6 +96,7 @@ def score_files(
         required: roles of the target that no row may lack.
         known: the roles that *score_block* makes use of, and the usual names of their columns.
         as_text: whether completions must be text, or messages; otherwise they are taken as they are.
+        one_each: whether a list of texts is one completion, and not several attempts, a row each.
         mapping: role -> column, where the user says so.
         targets: where the targets come from, if not from the files.
         output: where to write a row for each row. Its ``state`` says where to go on, and ``state["tally"]`` is what
@@ -115,8 +117,9 @@ def score_files(
     left = None if limit is None else limit - done.rows
     saved = time.monotonic()
     for file, chunk, columns in _chunks(files, first, start, find, left=left):
-        scored = None
+        scored, read = None, len(chunk.rows)
         if columns is not None:
+            chunk = chunk if one_each else spread_attempts(chunk, columns)  # noqa: PLW2901
             scored = score_block(read_block(chunk, columns, targets=targets, required=required, as_text=as_text))
             tally.add(scored)
         errors = _errors(chunk, scored)
@@ -127,7 +130,7 @@ def score_files(
                 raise DataError(message)
             if on_error is not None:
                 on_error(message)
-        done = _advance(done, chunk, len(errors), _share(files, file, chunk), columns)
+        done = _advance(done, read, len(errors), _share(files, file, chunk), columns)
         if on_progress is not None:
             on_progress(done)
         if output is not None and time.monotonic() - saved >= checkpoint_seconds:
@@ -188,7 +191,7 @@ def _chunks(
             if left == 0:
                 return
             if left is not None:
-                chunk = chunk._replace(rows=chunk.rows[:left])  # noqa: PLW2901
+                chunk = chunk.first(left)  # noqa: PLW2901
                 left -= len(chunk.rows)
             if columns.get(path) is None and _readable(chunk):
                 columns[path] = find(chunk)
@@ -237,9 +240,9 @@ def _id(chunk: Chunk, at: int, columns: Columns | None) -> Any:
     return None if id_ is MISSING else id_
 
 
-def _advance(done: Progress, chunk: Chunk, errors: int, share: float | None, columns: Columns | None) -> Progress:
+def _advance(done: Progress, rows: int, errors: int, share: float | None, columns: Columns | None) -> Progress:
     new = () if columns is None or columns.dialect in (None, *done.dialects) else (columns.dialect,)
-    return Progress(done.rows + len(chunk.rows), done.errors + errors, share, (*done.dialects, *new))
+    return Progress(done.rows + rows, done.errors + errors, share, (*done.dialects, *new))
 
 
 def _share(files: Sequence[str], number: int, chunk: Chunk) -> float | None:

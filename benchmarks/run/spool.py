@@ -1,7 +1,8 @@
 """A few numbers for each row, kept on disk: however long a file, its groups are compared within bounded memory.
 
 The rows of a group need not stand together in a file, and how they rank is only known when all of them are there. So
-each row leaves a small record here. At the end the records are read back in parts, each of which holds whole groups.
+each row leaves a small record here. At the end the records are read back in parts, each of which holds whole clusters,
+and so whole groups.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ class Spool:
     """Records of one numpy type, appended to a file.
 
     Args:
-        kind: the type of a record; its field ``group`` (uint64) holds evenly distributed numbers.
+        kind: the type of a record; its field ``cluster`` (uint64) holds evenly distributed numbers.
         path: the file; None for a temporary one.
         size: bytes of the file that count, the rest being left of a run that was killed.
     """
@@ -51,7 +52,7 @@ class Spool:
         return self._file.seek(0, os.SEEK_END)
 
     def parts(self) -> Iterator[NDArray[np.void]]:
-        """Yield all records in parts, (rows of the part,), such that each group is in one part, in its order."""
+        """Yield all records in parts, (rows of the part,), such that each cluster is in one part, in its order."""
         count = self._file.seek(0, os.SEEK_END) // self.kind.itemsize
         number = min(_MOST_PARTS, -(-count // PART_ROWS))
         if number <= 1:
@@ -60,7 +61,7 @@ class Spool:
         with ExitStack() as stack:
             files = [stack.enter_context(tempfile.TemporaryFile()) for _ in range(number)]
             for records in self._pieces():
-                part = records["group"] % np.uint64(number)
+                part = records["cluster"] % np.uint64(number)
                 for which, file in enumerate(files):
                     file.write(records[part == which].tobytes())
             for file in files:

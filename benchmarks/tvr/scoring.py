@@ -17,7 +17,8 @@ Where the official code raises, wraps or divides by zero, this one is defined:
 Cells are integers here; upstream compares float32 places with a tolerance of 1e-4, which is the same for all
 places within 1,200 grid units of the world.
 
-*strict* differs in one thing: nothing unparsed is right, not even where the reference changes nothing in the end.
+*strict* differs in two things: nothing unparsed is right, not even where the reference changes nothing in the end; and
+of a text without an answer block, what follows the reasoning is the answer.
 
 STAR-R1 reports eleven metrics and defines few of them; what is ours is said at `measures`. Each is the mean of a
 per-row number over some of the rows, and `benchmarks.tables` averages them.
@@ -30,7 +31,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 
 from benchmarks.benchmark import Benchmark, Rules, Scores, common_fields, identity
-from benchmarks.strict import answer_section
+from benchmarks.strict import answer_section, tagged_answer
 from benchmarks.tables import Cell, Measure, cross
 from benchmarks.tvr.codec import UNREADABLE, encode_steps
 from benchmarks.tvr.row_stats import COLUMNS, RowStats, row_stats
@@ -40,9 +41,10 @@ from parsers.values import Records
 from rewards.targets import read_target
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from benchmarks.benchmark import Row, ScoreRows
+    from benchmarks.strict import Section
     from benchmarks.tables import Stats
     from benchmarks.tvr.world import Bools
 
@@ -235,8 +237,12 @@ class ReadAnswer(NamedTuple):
     fault: str | None = None
 
 
-def read_prediction(prediction: Any) -> ReadAnswer:
+def read_prediction(prediction: Any, *, find_answer: Callable[[str], Section] = answer_section) -> ReadAnswer:
     """Read a prediction. Never raises on any text.
+
+    Args:
+        prediction: transformations, or a text that holds some.
+        find_answer: finds the answer in a text.
 
     >>> read_prediction("<think>?</think><answer>2.color.cyan, 3.texture.red</answer>").fault
     'unknown_attribute'
@@ -246,7 +252,7 @@ def read_prediction(prediction: Any) -> ReadAnswer:
     if not isinstance(prediction, str):
         pairs = encode_steps([prediction]).pairs
         return ReadAnswer(prediction, parsed=not len(pairs) or bool((pairs != UNREADABLE).any()))
-    section = answer_section(prediction)
+    section = find_answer(prediction)
     if section.text is None:
         return ReadAnswer(None, parsed=False, fault=section.fault.code if section.fault else None)
     answer = parse_transformations(section.text, record_format=TRANCE)
@@ -256,7 +262,7 @@ def read_prediction(prediction: Any) -> ReadAnswer:
 
 def score_as_official(rows: Sequence[Row]) -> Scores:
     """Score what was read as TVR's own scorer does; of a text in which there is no answer, that is an empty list."""
-    readings = [read_prediction(row["prediction"]) for row in rows]
+    readings = [read_prediction(row["prediction"], find_answer=tagged_answer) for row in rows]
     return _scores(_stats(rows, readings), readings)
 
 

@@ -82,6 +82,8 @@ def with_steps(config: Path, steps: int) -> list[str]:
     values = yaml.safe_load(config.read_text(encoding="utf-8"))
     share = steps / values["max_steps"]
     options = ["--max_steps", str(steps), "--warmup_steps", str(round(values.get("warmup_steps", 0) * share))]
+    if steps < values.get("logging_steps", 1):  # a stage that logs nothing leaves nothing to show
+        options += ["--logging_steps", "1"]
     if schedule := values.get("lr_scheduler_kwargs"):
         decay = {**schedule, "num_decay_steps": round(schedule["num_decay_steps"] * share)}
         options += ["--lr_scheduler_kwargs", json.dumps(decay)]

@@ -28,6 +28,7 @@ from benchmarks.tvr.world import (
 )
 from recipes.tiny.model import CHANGED, SAME
 from rewards.errors import ConfigError
+from trainers.fast_collate import Undrawn
 from trainers.scenes.cameras import Stage, frame_at, nominal_stage, project
 from trainers.scenes.render import Picture, raycast_batch
 from trainers.scenes.solids import bodies_of
@@ -44,6 +45,7 @@ USUAL: Final = {"color": "gray", "shape": "cube", "size": "large", "material": "
 HELD_OUT: Final = 10  # one combination in so many
 QUESTION: Final = "changed?"
 BATCH: Final = 32  # scenes drawn at once
+WORKERS: Final = 64  # of a data loader, at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +196,7 @@ def target(scene: Scene) -> str:
 
 
 def row(scene: Scene, view: str, world: World, pictures: list[Any], *, name: str) -> dict[str, Any]:
-    """Return one row; ``pictures`` are PIL images of before and after."""
+    """Return one row; ``pictures`` are of before and after, PIL images or `Undrawn`."""
     return {
         "id": f"{name}-{scene.idx}-{view}",
         "view": view,
@@ -253,24 +255,59 @@ def stream(
     world: dict[str, Any] | None = None,
     views: Sequence[str] = ("center",),
     seed: int = 0,
-    device: str | None = None,
-    compiled: bool | None = None,
+    block: int = 256,
+    drawn: bool = True,
 ) -> Any:
-    """Return an endless data set whose scenes are drawn while training, on a GPU where there is one.
+    """Return an endless data set whose scenes are made while training.
 
     For ``dataset_name: recipes.tiny.world:stream`` in a recipe; ``dataset_arguments`` are the arguments.
+
+    Args:
+        world: fields of `World`.
+        views: of the final pictures.
+        seed: of the draws.
+        block: rows that one worker of the data loader makes in a row. Where it is the batch size, the batches do not
+            depend on the number of workers.
+        drawn: whether pictures are drawn here, on a GPU where there is one and without workers; otherwise
+            ``fast_collator`` draws them, a batch at a time.
     """
-    import torch
     from datasets import IterableDataset
 
-    gpu = torch.cuda.is_available()
-    options = {
-        "device": device or ("cuda" if gpu else "cpu"),
-        "compiled": gpu if compiled is None else compiled,
-    }
     lists: dict[str, Any] = {
         key: tuple(value) if isinstance(value, list) else value for key, value in (world or {}).items()
     }
-    arguments = {"world": World(**lists), "views": tuple(views), "seed": seed, **options}
+    arguments = {"world": World(**lists), "views": tuple(views), "seed": seed, "block": block, "drawn": drawn}
     # without features: with them each picture would be packed as PNG and unpacked again
-    return IterableDataset.from_generator(rows, gen_kwargs=arguments)
+    return IterableDataset.from_generator(_blocks, gen_kwargs=arguments | {"workers": list(range(WORKERS))})
+
+
+def _blocks(
+    world: World,
+    views: Sequence[str],
+    seed: int,
+    block: int,
+    *,
+    drawn: bool,
+    workers: list[int],  # noqa: ARG001
+) -> Iterator[dict[str, Any]]:
+    """Yield rows without end, block by block; the workers of a data loader take turns.
+
+    ``workers`` is what `datasets` counts to see how many workers there may be.
+    """
+    import torch
+    from torch.utils.data import get_worker_info
+
+    worker = get_worker_info()
+    part, step = (0, 1) if worker is None else (worker.id, worker.num_workers)
+    gpu = torch.cuda.is_available()
+    options: dict[str, Any] = {"device": "cuda", "compiled": True} if gpu and worker is None else {}
+    while True:
+        if drawn:
+            yield from islice(rows(world, views, seed, part=part, **options), block)
+        else:
+            for scene in islice(scenes(world, seed, part=part), block):
+                view = views[scene.idx % len(views)]
+                pictures = Picture(scene, "center"), Picture(scene, view, final=True)
+                undrawn = [Undrawn(picture, world.side) for picture in pictures]
+                yield row(scene, view, world, undrawn, name=f"tiny-{part}")
+        part += step

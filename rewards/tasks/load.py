@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from parsers.formats import LARGEST, Field, RecordFormat
 from parsers.values import Transformation
 from rewards.errors import ConfigError
-from rewards.spec import QuestionSpec, TieredSpec
+from rewards.spec import QuestionSpec, TieredSpec, preset_spec
 from rewards.tasks.cases import Case, read_case
 from rewards.yaml_files import read_yaml
 
@@ -53,14 +53,56 @@ class Task:
 
 def part_names(spec: TieredSpec | QuestionSpec) -> tuple[str, ...]:
     """Return the keys of `Score.parts` under a reward, in order."""
+    optional = ("consistency",) if spec.consistency_weight else ()
     if isinstance(spec, TieredSpec):
-        return ("format", *spec.parts, "incorrect", "underprediction")
-    return ("format", "answer", "reference")
+        return ("format", *spec.parts, "incorrect", "underprediction", *optional)
+    return ("format", "answer", "reference", *optional)
 
 
 def task_names() -> list[str]:
     """Return the names of the declared tasks."""
-    return sorted(entry.name.removesuffix(".yaml") for entry in HERE.iterdir() if entry.name.endswith(".yaml"))
+    return list(_names())
+
+
+@cache
+def _names() -> tuple[str, ...]:
+    return tuple(sorted(entry.name.removesuffix(".yaml") for entry in HERE.iterdir() if entry.name.endswith(".yaml")))
+
+
+def task_parts(task: str | Task, preset: str = "default", **overrides: Any) -> tuple[str, ...]:
+    """Return the keys of `rewards.Score.parts` of a task, in order: what a framework must know before it scores.
+
+    Args:
+        task: a task's name, the path of its YAML file, or the task.
+        preset: a named change of its reward.
+        **overrides: fields of its spec to change on top.
+
+    Raises:
+        ConfigError: for an unknown task, preset or option.
+
+    >>> task_parts("multiview")
+    ('format', 'answer', 'reference')
+    """
+    spec = (load_task(task) if isinstance(task, str) else task).spec
+    return part_names(preset_spec(spec, preset, **overrides))
+
+
+def route_task(reward: Task, name: str) -> Task | None:
+    """Return the task under which a reward for one task scores a row that names its own, or None if it cannot.
+
+    A row goes to the task that it names, if that has the parts of the reward's task: the moves of ``trance`` under a
+    reward for ``tvr``, the letters of ``mindcube`` under one for ``multiview``. A reward for a task file of the user's
+    own scores all such rows as that file says.
+
+    Raises:
+        ConfigError: for a name that is no task's.
+    """
+    if name == reward.name:
+        return reward
+    named = load_task(name)
+    if (named.kind, named.parts) != (reward.kind, reward.parts):
+        return None
+    return named if reward.name in _names() and load_task(reward.name) is reward else reward
 
 
 @cache
@@ -71,7 +113,7 @@ def load_task(name: str) -> Task:
         ConfigError: if there is no such task, or its file is wrong: ``my_task.yaml:17: reward.tiers[1].fields[0]:
             unknown field 'soruce' (did you mean 'source'?)``.
     """
-    if name in task_names():
+    if name in _names():
         return _build(read_yaml(HERE / f"{name}.yaml"))
     path = Path(name)
     if path.suffix not in (".yaml", ".yml") or not path.is_file():

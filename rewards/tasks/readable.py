@@ -75,6 +75,9 @@ def _question(task: Task) -> Iterator[tuple[str, str]]:
         yield "", "View 2: ..."
 
 
+_CONSISTENCY = "charged where the reasoning comes to something else"
+
+
 def meanings(task: Task) -> dict[str, str]:
     """Return what each part of a score is, for people.
 
@@ -83,10 +86,11 @@ def meanings(task: Task) -> dict[str, str]:
     ('object and attribute', 'source alone')
     """
     if not isinstance(task.spec, TieredSpec):
-        told = ("the tags are right", "the answer is right, or near", "the objects named in each view")
-        return dict(zip(task.parts, told, strict=True))
+        told = ("the tags are right", "the answer is right, or near", "the objects named in each view", _CONSISTENCY)
+        return dict(zip(task.parts, told, strict=False))
     tiers = dict(zip(task.spec.parts, map(_fields, task.spec.table), strict=True))
     charged = {"incorrect": "charged for wrong ones", "underprediction": "charged for missing ones"}
+    charged |= {"consistency": _CONSISTENCY} if task.spec.consistency_weight else {}
     return {"format": "the tags are right", **tiers, **charged}
 
 
@@ -113,9 +117,10 @@ def rewards(task: Task) -> list[tuple[str, float]]:
             *tiers,
             ("incorrect", -spec.incorrect_penalty),
             ("underprediction", -spec.underprediction_penalty),
+            *([("consistency", -spec.consistency_weight)] if spec.consistency_weight else []),
         ]
     weights = (("format", spec.format_weight), ("answer", spec.answer_weight), ("reference", spec.reference_weight))
-    return [(part, weight) for part, weight in weights if weight]
+    return [(part, weight) for part, weight in (*weights, ("consistency", -spec.consistency_weight)) if weight]
 
 
 def as_dict(task: Task) -> dict[str, Any]:

@@ -279,12 +279,13 @@ def _check_forms(forms: Sequence[str], fields: Sequence[_Field]) -> None:
 
 
 def _check_synonyms(synonyms: dict[str, str], fields: Sequence[_Field]) -> None:
-    """Raise unless each synonym is another spelling of a value."""
+    """Raise unless each synonym is another spelling of a value, or of a word in values."""
     vocabularies = [field.values for field in fields] + [some for field in fields for some in field.values_by.values()]
     values = {value for some in vocabularies for value in some}
+    words = {f"-{fold(value)}-" for value in values}
     for spelling, value in synonyms.items():
         at = ("synonyms", spelling)
-        if value not in values:
+        if value not in values and not any(f"-{fold(value)}-" in each for each in words if fold(value)):
             raise problem(f"{value!r} is no value of a closed field{nearest(value, sorted(values))}", *at)
         if not fold(spelling):
             raise problem(f"the spelling {spelling!r} has no letters a-z or digits", *at)

@@ -1,5 +1,6 @@
 """pass@k and mean@k against brute force over all choices of k completions."""
 
+from collections import Counter
 from itertools import combinations
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.attempts import mean_at_k, pass_at_k
+from benchmarks.attempts import consistency, majority_at_k, mean_at_k, pass_at_k
 from benchmarks.statistics import bootstrap_interval
 
 samples = st.lists(st.lists(st.booleans(), min_size=1, max_size=7), min_size=1, max_size=5)
@@ -61,3 +62,43 @@ def test_wrong_calls_are_named():
         pass_at_k([1], ["a"], 0)
     with pytest.raises(ValueError, match="1 rows have 2 prompt ids"):
         mean_at_k([1], ["a", "b"], 1)
+
+
+# What was said
+
+
+@given(st.lists(st.lists(st.integers(0, 3), min_size=1, max_size=6), min_size=1, max_size=5), st.integers(1, 6))
+def test_majority_and_consistency_against_a_slow_twin(prompts, k):
+    """Answers are 0 (none) to 3, and 1 is right."""
+    said = np.array([answer for answers in prompts for answer in answers], dtype=np.uint64)
+    ids = [f"p{i}" for i, answers in enumerate(prompts) for _ in answers]
+    majority, agreement = majority_at_k(said == 1, ids, said, k), consistency(ids, said)
+    won = [_majority(answers) for answers in prompts if len(answers) >= k]
+    agreed = [_agreement(answers) for answers in prompts if len(answers) > 1]
+    for found, values in ((majority, won), (agreement, agreed)):
+        assert found.left_out == len(prompts) - len(values)
+        assert (found.mean is None) == (not values)
+        if values:
+            assert found.mean.estimate == pytest.approx(np.mean(values))
+            assert 0 <= found.mean.low <= found.mean.high <= 1
+
+
+def _majority(answers):
+    votes = Counter(answer for answer in answers if answer)
+    leading = [answer for answer, count in votes.items() if count == max(votes.values())]
+    return leading.count(1) / len(leading) if leading else 0.0
+
+
+def _agreement(answers):
+    pairs = list(combinations(answers, 2))
+    return sum(one == other != 0 for one, other in pairs) / len(pairs)
+
+
+@given(samples, st.integers(1, 4))
+def test_intervals_stay_within_what_a_share_can_be(prompts, k):
+    correct = [flag for flags in prompts for flag in flags]
+    ids = [i for i, flags in enumerate(prompts) for _ in flags]
+    for found in (pass_at_k(correct, ids, k), mean_at_k(correct, ids, k)):
+        if found.mean is not None:
+            assert 0 <= found.mean.low <= found.mean.estimate + 1e-12
+            assert found.mean.estimate - 1e-12 <= found.mean.high <= 1

@@ -55,10 +55,24 @@ def spar(prediction, answer, task="depth_prediction_oc"):
         ("<think><answer>A</answer></think><answer>B</answer>", "B", None),
         ("<cogmap>{}</cogmap><answer>B</answer>", "B", None),
         ("<think>B</think>", None, "no_answer"),
-        ("<think>A</think>B", None, "text_between"),
+        ("<think>A</think>B", "B", None),
+        ("A is out.\n</think>\n\nB", "\n\nB", None),
+        ("<think>A</think><think>C</think> B", " B", None),
+        ("<think>Perhaps <answer>A</answer></think> B", " B", None),
+        ("<answer>A</answer></think> B", " B", None),
+        ("<think>A</think> \n", None, "no_answer"),
+        ("<think>A</think><answer></answer> B", "", None),
         ("<think>B", None, "unclosed_think"),
+        ("<think>A</think> B <think>or C", None, "text_between"),
         ("<think>x</think><answer>B", None, "unclosed_answer"),
-        ("<ANSWER>B</ANSWER>", None, "no_think"),
+        ("<think>x</think> B </answer>", None, "text_between"),
+        ("<think>x</think> B <answer", None, "text_between"),
+        ("<ANSWER>B</ANSWER>", "B", None),
+        ("<Think>A</THINK><Answer>B</aNSWER>", "B", None),
+        ("<Reasoning>Not A.</Reasoning>\n<Answer>B. right</Answer>", "B. right", None),
+        ("<reasoning>Not A.</reasoning> B", " B", None),
+        ("<think>The word <reasoning> is no tag here</think><answer>B</answer>", "B", None),
+        ("<reasoning>A", None, "unclosed_think"),
     ],
 )
 def test_the_answer_section(completion, text, fault):
@@ -224,6 +238,15 @@ def test_nothing_unparsed_is_right_and_nothing_raises(completion):
             assert scored["fault"]
         else:
             assert scored["fault"] is None
+
+
+@given(st.text(), st.sampled_from(["", "<think>"]), st.sampled_from("ABCD"))
+def test_text_after_the_reasoning_reads_like_an_answer_block(reasoning, opener, letter):
+    """Whatever stands in the reasoning, as long as it has no tags of its own."""
+    reasoning = reasoning.replace("<", "")
+    said = [choose(f"{opener}{reasoning}</think>{text}", letter) for text in (letter, f"<answer>{letter}</answer>")]
+    assert said[0] == said[1]
+    assert said[0]["correct"]
 
 
 def test_the_reasoning_decides_nothing():

@@ -213,7 +213,9 @@ def test_scenes_are_read_from_mindcubes_ids_and_tvrs_objects():
 def test_several_completions_of_a_prompt():
     some = [{"prompt_id": n // 4, "response": "B" if n % 4 == 0 else "A", **CHOICE} for n in range(40)]
     attempts = evaluate(some, "mmsi").attempts["strict"]
-    assert list(attempts) == ["pass@1", "mean@1", "pass@2", "mean@2", "pass@4", "mean@4"]
+    numbers = ["pass@1", "mean@1", "pass@2", "mean@2", "pass@4", "mean@4", "majority@4", "consistency"]
+    assert list(attempts) == numbers
+    assert (attempts["majority@4"].mean.estimate, attempts["consistency"].mean.estimate) == (0.0, 0.5)
     assert attempts["pass@1"].mean.estimate == attempts["mean@4"].mean.estimate == 0.25
     assert attempts["pass@2"].mean.estimate == 0.5
     assert attempts["pass@4"].mean.estimate == 1
@@ -298,6 +300,39 @@ def test_strict_reads_the_answer_section_only():
     assert row["official"]["answer"] == "A"
     assert row["strict"] == {"answer": "B", "correct": True, "score": 1.0, "parsed": True, "fault": None}
     assert row["place"] == "rows:1"
+
+
+@pytest.mark.parametrize(
+    ("benchmark", "official", "texts"),
+    [
+        (
+            "mmsi",
+            [1, 1, 1, 0],
+            ["<think>So B</think>\n\nB", "so\n</think>B", "<Answer>B</Answer>", "<think>A.</think> B"],
+        ),
+        ("sparbench", [0, 0, 0], ["<think>It is 2.</think> 1.5", "2</think>\n1.5 m", "<REASONING>2</REASONING>1.5"]),
+        ("tvr", [0, 0, 0], ["<think>a</think> 2.color.cyan", "a</think>2.color.cyan", "<Answer>2.color.cyan</Answer>"]),
+        ("mindcube", [1, 0], ["<think>It is B.</think> B", "<think>Is it A.</think> B"]),
+    ],
+)
+def test_the_text_after_the_reasoning_is_read_by_strict_alone(benchmark, official, texts):
+    """What native reasoning models write; the official scorers read it as they always did."""
+    columns = {
+        "mmsi": CHOICE,
+        "sparbench": {"answer": "1.5", "task": "depth_prediction_oc"},
+        "tvr": {"target": "2.color.cyan"},
+        "mindcube": {"gt_answer": "B", "id": "among_group1_q1"},
+    }
+    report = evaluate([{"response": text, **columns[benchmark]} for text in texts], benchmark, "both")
+    assert report.row_scores["strict.correct"].all()
+    assert report.row_scores["strict.parsed"].all()
+    assert report.row_scores["official.correct"].tolist() == [bool(right) for right in official]
+
+
+def test_a_cognitive_map_after_the_reasoning():
+    room = '{"sofa": {"position": [1, 1]}, "lamp": {"position": [4, 1]}}'
+    row = {"id": "among_1", "grounded_cogmap": room, "response": f"<think>{{}}</think>\n{room}"}
+    assert evaluate([row], "mindcube-cogmap").figures()["isomorphic"] == 1.0
 
 
 def test_tvr_unparsed_is_never_right_not_even_where_nothing_changes():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from dataclasses import fields
 
 import pytest
@@ -18,9 +19,11 @@ from rewards import TVR, score_completion
 from rewards.answers import infer_kind, score_answer
 from rewards.spec import PRESETS, TieredSpec, preset_spec
 from rewards.tasks import load_task
+from star_cli.doctor import read_adapter
 from star_cli.main import COMMANDS, star
-from star_cli.trainer_lines import TRAINERS
-from tests.docs.pages import HOME, PAGES, read_blocks, read_table
+from tests.conformance.__main__ import ENVIRONMENTS
+from tests.docs.pages import HOME, PAGES, read_table
+from trainers.adapters import VERSIONS
 
 CODE = re.compile(r"`([^`]*)`")
 EXACT, ATTRIBUTE, OBJECT = ("index", "attribute", "value"), ("index", "attribute"), ("index",)
@@ -34,7 +37,7 @@ def code(cell):
 
 def test_faults_of_a_completion():
     table = {code(row[0]): code(row[2]) for row in read_table("formats.md", "code", "meaning")}
-    assert set(table) == set(_FAULTS) | {"missing_think_open", "too_long"}
+    assert set(table) == set(_FAULTS) | {"missing_think_open", "wrong_think_open", "too_long"}
     for name, example in table.items():
         if name != "too_long":
             prefilled = False if name == "missing_think_open" else "auto"
@@ -104,13 +107,30 @@ def test_options_of_the_reward():
     assert named == {each.name for each in fields(TieredSpec) if each.init} - {"fields", "table"}
 
 
-def test_trainers():
-    blocks = read_blocks(HOME / "docs" / "rewards.md")
-    written = {block.title: block.text for block in blocks if block.title}
-    lines = [block.text for block in blocks]
-    for trainer in TRAINERS.values():
-        assert written[trainer.file] == trainer.code
-        assert trainer.lines in lines
+@pytest.mark.parametrize("name", VERSIONS)
+def test_frameworks(name):
+    """The page shows what an adapter's first lines say that a user writes, and names its example."""
+    page = (HOME / "docs" / "integrations.md").read_text("utf-8")
+    blocks = re.findall(r"(?:^    .*\n|^\n(?=    ))+", read_adapter(name).about, flags=re.MULTILINE)
+    assert blocks
+    for block in blocks:
+        assert f"```text\n{textwrap.dedent(block).strip()}\n```\n" in page
+    assert f"star_r1.{name}" in read_adapter(name).source or name == "trl"
+
+
+def test_proof_of_frameworks():
+    """Every framework that can be installed stands in the table with what was found, and without a mismatch."""
+    rows = read_table("integrations.md", "name", "version", "path")
+    assert {row[0] for row in rows} == set(ENVIRONMENTS)
+    for name, version, _, _, mismatches, _ in rows:
+        assert version == " ".join(VERSIONS[name])
+        assert mismatches in ("0", "")
+
+
+def test_every_example_is_named():
+    named = set(re.findall(r"`examples/([^`]+)`", (HOME / "docs" / "integrations.md").read_text("utf-8")))
+    assert len(named) == len(VERSIONS)
+    assert all((HOME / "examples" / each).is_file() for each in named)
 
 
 VALUES = dict(TVR_FORMAT.fields[2].values_by)
@@ -130,6 +150,8 @@ HOLES = {
     "right objects and attributes, wrong values": "2.color.red, 0.shape.sphere",
     "right objects, wrong attributes": "2.size.small, 0.material.metal",
     "two wrong objects": "5.color.cyan, 6.shape.cube",
+    "seven items of prose": ", ".join(["the scene looks much the same"] * 7),
+    "one of the two and seven items of prose": ", ".join(["the scene looks much the same"] * 7 + ["2.color.cyan"]),
     "the exact answer and one false object": f"{TARGET}, 5.size.small",
     "the exact answer, written twice": f"{TARGET}, {TARGET}",
     "all values of the right attributes (11 changes)": ", ".join(

@@ -1,4 +1,4 @@
-"""A slow twin of `parsers.records` for formats of an index, an attribute and a value: it goes character by character."""
+"""A slow twin of `parsers.records` for plain lists of an index, an attribute and a value: it goes character by character."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def _forms(attribute: str, value: str) -> list[str]:
     gap, number = r"[\s\"'`*]*", r"([0-9]{1,9})"
     words = re.split(r"[^a-z0-9]+", value)
     body = r"[\s._,\"'-]+".join(words)
-    any_value = body if len(words) == 1 else rf"(?:{body}|\[[\s\"']*{body}[\s\"']*\])"
+    any_value = body if len(words) == 1 else rf"(?:{body}|\[[\s\"']*{body}[\s\"']*\]|\([\s\"']*{body}[\s\"']*\))"
     forms = (
         [number, r"\.", attribute, r"\.", any_value],
         [r"\(", number, ",", attribute, ",", any_value, r"\)"],

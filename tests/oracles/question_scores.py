@@ -40,6 +40,32 @@ def name_score(written, truth):
     return sum(scores) / len(scores)
 
 
+def informedness(written, truth):
+    """Mean slope of "it is written here" over "it is true here", of what is true in some views; None if nothing is.
+
+    Both arguments are {view: list of things}. The slope is that of the least squares line, cov / var, in fractions.
+    What is true nowhere has no slope and counts as 0, unless it is written in all views alike.
+    """
+    slopes, false = [], 0
+    for thing in distinct([thing for things in [*truth.values(), *written.values()] for thing in things]):
+        true = [int(thing in things) for things in truth.values()]
+        said = [int(thing in written.get(view, [])) for view in truth]
+        n, products = len(true), sum(one * other for one, other in zip(true, said, strict=True))
+        variance = n * sum(true) - sum(true) ** 2
+        if variance:
+            slopes.append(Fraction(n * products - sum(true) * sum(said), variance))
+        elif not any(true) and len(set(said)) > 1:
+            false += 1
+    return sum(slopes) / (len(slopes) + false) if slopes else None
+
+
+def consistent(triplets):
+    """What triplets say, one direction of each pair alone, without what something else contradicts."""
+    said = statements(triplets)
+    kept = [(s, o, r) for s, o, r in said if not any((s, o, clash) in said for clash in rivals(r))]
+    return [(s, o, r) for s, o, r in kept if s <= o]
+
+
 def statements(triplets):
     """Everything that triplets say, in both directions, one basic relation at a time."""
     said = []

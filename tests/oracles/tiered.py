@@ -79,6 +79,16 @@ def counts(spec: TieredSpec, predicted: Sequence[Record], true: Sequence[Record]
     )
 
 
+def counted_items(valid: int, invalid: int, n_gt: int) -> int:
+    """Return how many of the items that are no records count: one after the other, until there is one a true record."""
+    if n_gt == 0:  # nothing can be right: without a record it is silence, with one every item is wrong
+        return invalid if valid else 0
+    counted = 0
+    while counted < invalid and counted < n_gt:
+        counted += 1
+    return counted
+
+
 def parts(
     spec: TieredSpec, predicted: Sequence[Record], invalid: int, true: Sequence[Record], *, answered: bool = True
 ) -> dict[str, float]:
@@ -100,7 +110,7 @@ def parts(
         else:
             good = set(names[spec.incorrect.removeprefix("not_")]) <= set(key)
         correct += matched if good else 0
-    n_pred = len(predicted) + (invalid if predicted else 0)
+    n_pred = len(predicted) + counted_items(len(predicted), invalid, len(true))
     n_gt = len(true)
     short = max(0, n_gt - n_pred)
     if spec.count == "difference":

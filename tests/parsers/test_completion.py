@@ -15,7 +15,7 @@ from tests.oracles.envelope import last_answer, read_strict
 from tests.strategies import TAGS, answers, completions, hostile_completions
 
 CASES = Path(__file__).parents[1] / "cases" / "completion.jsonl"
-CODES = {*module._FAULTS, "missing_think_open", "too_long"}
+CODES = {*module._FAULTS, "missing_think_open", "wrong_think_open", "too_long"}
 PREFILLED = st.sampled_from(["auto", True, False])
 
 
@@ -62,7 +62,14 @@ def test_every_short_sequence_of_tags(length):
         check("".join(parts))
 
 
-@given(hostile_completions())
+OTHER_TAGS = st.lists(
+    st.sampled_from(
+        [*TAGS, "<thinking>", "</thinking>", "<Think>", "</THINK>", "<Reasoning>", "</Reasoning>", "<ANSWER>", "</Answer>", "<b>", "a", " "]
+    )
+).map("".join)  # fmt: skip
+
+
+@given(hostile_completions() | OTHER_TAGS)
 @example("<answer></answer></think><answer></answer>")
 @example("\x1c<think></think>\x85<answer>\u2028</answer>\u3000")
 @example("<think></think><answer>" + "a" * 70_000 + "</answer>")
@@ -92,22 +99,22 @@ def test_strict_and_outline_are_one_language(text):
 @example(" a <think>")
 def test_a_fault_looked_up_by_shape_is_the_grammars(text):
     fault = parse_completion(text).fault
-    if fault is not None:
+    if fault is not None and fault.code != "wrong_think_open":
         code, offset = module._outline_fault(text)
         assert (fault.code, fault.offset) == (code, 0 if code == "no_think" else offset)
         assert fault.message == module._FAULTS[code][0]
 
 
-@given(hostile_completions(), PREFILLED)
+@given(hostile_completions() | OTHER_TAGS, PREFILLED)
 def test_never_raises_and_never_answers_from_reasoning(text, think_prefilled):
     found = parse_completion(text, mode="lenient", think_prefilled=think_prefilled)
     assert parse_completion(text, mode="lenient", think_prefilled=think_prefilled) == found
     if found.answer is not None:
         assert not any(tag in found.answer for tag in TAGS)
-        expected = read_strict(text)
+        expected = None if found.fault else read_strict(text, anything_first=think_prefilled is True)
         assert found.answer == (expected[1] if expected else last_answer(text, prefilled=think_prefilled is True))
     assert (found.answer is None) <= (found.fault is not None)
-    assert found.prefilled <= ("<think>" not in text and "</think>" in text)
+    assert found.prefilled <= ("<think>" not in text and "</" in text)
 
 
 @given(

@@ -22,11 +22,20 @@ MOVES = ("position", (
 ))  # fmt: skip
 
 
+DIRECTIONS = (
+    ("left-front", "front-left"), ("right-front", "front-right"), ("left-behind", "behind-left"), ("right-behind", "behind-right"),
+    ("forward", "front"), ("forwards", "front"), ("ahead", "front"), ("in front", "front"),
+    ("back", "behind"), ("backward", "behind"), ("backwards", "behind"), ("rear", "behind"),
+)  # fmt: skip
+
+
 @pytest.mark.parametrize(
-    ("record_format", "values"), [(TVR, VALUES), (TRANCE, (*VALUES, MOVES))], ids=["tvr", "trance"]
+    ("record_format", "values", "synonyms"),
+    [(TVR, VALUES, ()), (TRANCE, (*VALUES, MOVES), DIRECTIONS)],
+    ids=["tvr", "trance"],
 )
-def test_the_worlds_own_words(record_format, values):
-    for each in (record_format, _transformation_format(dict(values))):
+def test_the_worlds_own_words(record_format, values, synonyms):
+    for each in (record_format, _transformation_format(dict(values), synonyms)):
         assert each.fields == (
             Field(name="index", kind="integer", values=(), by=None, values_by=(), limits=(0, LARGEST)),
             Field("attribute", "closed", tuple(key for key, _ in values)),
@@ -38,7 +47,7 @@ def test_the_worlds_own_words(record_format, values):
             "[{index}, {attribute}, {value}]",
             "change_{attribute}({index}, {value})",
         )
-        assert each.synonyms == (("colour", "color"), ("grey", "gray"))
+        assert each.synonyms == (("colour", "color"), ("grey", "gray"), *synonyms)
         made = each.make((1, "color", "red"))
         assert (type(made), made) == (Transformation, (1, "color", "red"))
 

@@ -44,14 +44,14 @@ def test_plain_numbers_score_as_spar_bench_scores_them():
 
 
 def test_ours_pays_more_than_spar_bench_only_for_numbers_that_it_cannot_read():
-    """SPAR-Bench takes any number of the text, and reads no `.5`, `-1`, `1,000`, `10^2`, `2e1` or `1/2`."""
+    """SPAR-Bench takes any number of the text, a label's too, and reads no `.5`, `-1`, `1,000`, `10^2`, `2e1` or `1/2`."""
     more = [
         row["prediction"]
         for row in golden()
         if score_answer(row["prediction"], row["answer"], kind="number").value > row["expected"]["score"] + 1e-9
     ]
     assert more
-    assert all(re.search(r"^\.|[-,^/]|e\d", prediction) for prediction in more)
+    assert all(re.search(r"^\.|[-,^/]|e\d|^image \d+:", prediction) for prediction in more)
 
 
 @pytest.mark.parametrize("case", cases(), ids=lambda case: f"{plain(case['text'])} for {plain(case['target'])}")
@@ -275,7 +275,8 @@ def test_words_for_wrong_settings_and_numbers():
         ("sofa", "a red chair", None, AnswerScore(0.0, correct=False, answer="sofa")),
         ("", "a red chair", None, AnswerScore(0.0, False, None, Fault("empty", "the answer is empty", 0))),
         (None, "B", None, AnswerScore(0.0, False, None, Fault("empty", "the answer is empty", 0))),
-        ("two", 2, None, AnswerScore(0.0, False, None, Fault("no_number", "there is no number", None))),
+        ("two", 2, None, AnswerScore(1.0, True, 2.0)),
+        ("about two", 2, None, AnswerScore(0.0, False, None, Fault("no_number", "there is no number", None))),
         (
             "3 degrees",
             "3 m",

@@ -157,11 +157,14 @@ def test_pieces_that_are_no_records():
     assert [note.code for note in explanation.notes] == ["trailing_separator"]
 
 
-def test_no_valid_piece_counts_as_empty():
-    explanation = explain_completion(answer("nothing moved"), "2.color.cyan")
-    assert [each.charged for each in explanation.predictions] == [0.0]
-    assert dict(explanation.score.parts)["underprediction"] == -1.0
-    assert explanation.missing == ((2, "color", "cyan"),)
+def test_items_that_are_no_records_are_charged_up_to_the_number_of_true_ones():
+    explanation = explain_completion(answer("nothing moved, so, it, seems"), "2.color.cyan, 0.shape.cube")
+    assert [(each.charged, each.beyond) for each in explanation.predictions] == [(-1.0, False)] * 2 + [(0.0, True)] * 2
+    assert dict(explanation.score.parts)["incorrect"] == -2.0
+    assert dict(explanation.score.parts)["underprediction"] == 0.0
+    assert explanation.missing == ((2, "color", "cyan"), (0, "shape", "cube"))
+    explanation = explain_completion(answer("nothing moved"), "none")
+    assert [(each.charged, each.beyond) for each in explanation.predictions] == [(0.0, True)]
 
 
 def test_broken_envelope():

@@ -27,7 +27,7 @@ from rewards import (
     tvr_accuracy_reward,
     tvr_reward,
 )
-from rewards.functions import TARGET_COLUMNS
+from rewards.columns import TARGET_COLUMNS
 from rewards.spec import PRESETS
 from tests.strategies import hostile_completions, targets
 
@@ -35,6 +35,7 @@ GOOD = "<think>a</think><answer>{}</answer>"
 RIGHT, TWICE = GOOD.format("2.color.cyan"), GOOD.format("2.color.cyan, 2.color.cyan")
 GOLD = ["2.color.cyan"]
 SEEN = GOOD.replace("a<", "View 1: [sofa, ball, behind]<").format("B")
+SHOWN = [["sofa", "ball"], ["lamp"]]  # SEEN names all of the first view and nothing of the second: R_ref 2/3
 FUNCTIONS = [tvr_reward, tvr_accuracy_reward, format_reward, answer_reward, reference_reward, multiview_reward]
 ROWS = st.lists(st.tuples(hostile_completions(), targets()), max_size=5)
 
@@ -58,10 +59,11 @@ def trl(completions, **columns):
 
 @pytest.mark.parametrize("function", FUNCTIONS, ids=lambda each: each.__name__)
 def test_as_trl_calls_it(function):
-    columns = {"answer": ["B"] * 2, "references": [[["sofa", "ball"]]] * 2}
+    columns = {"answer": ["B"] * 2, "references": [SHOWN] * 2}
     if "tvr" in function.__name__:
         columns = {"solution": ["2.color.cyan"] * 2}
-    expected = {"tvr_reward": 6, "tvr_accuracy_reward": 5, "multiview_reward": 2}.get(function.__name__, 1)
+    seen = {"multiview_reward": 1 + 0.5 * 2 / 3, "reference_reward": 0.5 * 2 / 3}
+    expected = ({"tvr_reward": 6, "tvr_accuracy_reward": 5} | seen).get(function.__name__, 1)
     text = RIGHT if "tvr" in function.__name__ else SEEN
     found = function(
         **trl([[{"role": "assistant", "content": text}], [{"role": "assistant", "content": "?"}]], **columns)
@@ -106,12 +108,17 @@ def test_separate_functions_add_up_to_the_total(rows, preset, mode, think_prefil
 
 
 def test_multiview_adds_up():
-    columns = {"target": ["B", "A", "B"], "references": [[["sofa"]], [["sofa", "ball"]], None]}
-    answer, total = answer_reward([SEEN] * 3, **columns), multiview_reward([SEEN] * 3, **columns)
-    reference = reference_reward([SEEN] * 3, **columns)
-    assert reference == [pytest.approx(2 / 3), 1.0, None]
-    assert total == [a + (r or 0.0) for a, r in zip(answer, reference, strict=True)]
-    assert answer == [1.0, 0.0, 1.0]
+    references = [SHOWN, SHOWN, None, [["sofa"]], [["lamp"], ["sofa", "ball"]]]
+    columns = {"target": ["B", "A", "B", "B", "B"], "references": references}
+    for preset, expected in (
+        ("default", [0.5 * 2 / 3, 0.25 * 2 / 3, None, None, 0.5 * -2 / 3]),
+        ("paper", [0.5, 0.5, None, pytest.approx(2 / 3), 0.0]),
+    ):
+        answer, total = (f([SEEN] * 5, **columns, preset=preset) for f in (answer_reward, multiview_reward))
+        reference = reference_reward([SEEN] * 5, **columns, preset=preset)
+        assert reference == expected
+        assert total == [a + (r or 0.0) for a, r in zip(answer, reference, strict=True)]
+        assert answer == [1.0, 0.0, 1.0, 1.0, 1.0]
 
 
 def test_off_the_main_thread():
@@ -202,10 +209,18 @@ def test_rows_without_target_get_none():
     assert tvr_reward([RIGHT, RIGHT, "?"], target=[None, "2.color.cyan", None]) == [None, 6.0, None]
     assert tvr_reward([RIGHT] * 60, target=[None, "2.color.cyan"] * 30) == [None, 6.0] * 30
     assert answer_reward([SEEN, SEEN], target=[None, "B"]) == [None, 1.0]
-    assert reference_reward([SEEN] * 3, target=["A", None, "A"], references=[None, [["sofa"]], [["sofa", "ball"]]]) == [
+    references = [None, SHOWN, SHOWN, [["sofa", "ball"]]]
+    assert reference_reward([SEEN] * 4, target=["A", None, "B", "B"], references=references, preset="paper") == [
         None,
         None,
+        0.5,
         1.0,
+    ]
+    assert reference_reward([SEEN] * 4, target=["A", None, "B", "B"], references=references) == [
+        None,
+        None,
+        0.5 * 2 / 3,
+        None,  # one view: nothing can be told apart
     ]
 
 
@@ -215,7 +230,8 @@ def test_a_batch_without_any_target():
     columns = {"id": ["a", "b"], "log_metric": metrics.__setitem__, "log_extra": extras.__setitem__}
     assert tvr_reward([RIGHT, "?"], target=[None, None], **columns) == [None, None]
     assert metrics == {}
-    assert extras == {"answer": [None, None], "target": [None, None], "id": ["a", "b"]}
+    nothing = [None, None]
+    assert extras == dict.fromkeys(("answer", "fault", "correct", "target"), nothing) | {"id": ["a", "b"]}
     assert multiview_reward([SEEN], target=[None]) == [None]
     assert tvr_reward([], target=[]) == format_reward([]) == []
 
@@ -251,9 +267,8 @@ def test_options_of_the_spec_are_keywords_too():
     assert tvr_reward([TWICE], target=GOLD, overrides={"matching": "literal"}, conflicts="each") == [11.0]
     assert tvr_reward([TWICE], target=GOLD, overrides={"conflicts": "each"}, incorrect_penalty=3) == [3.0]
     assert tvr_reward([TWICE], target=GOLD, overrides={"incorrect_penalty": 2}, incorrect_penalty=3) == [3.0]
-    assert multiview_reward([SEEN], target=["B"], references=[[["sofa"]]], answer_weight=2) == [
-        pytest.approx(2 + 2 / 3)
-    ]
+    assert multiview_reward([SEEN], target=["B"], references=[SHOWN], answer_weight=2) == [2 + 0.5 * 2 / 3]
+    assert multiview_reward([SEEN], target=["A"], references=[SHOWN], wrong_reference_share=0) == [0.0]
 
 
 def test_tiers_and_their_table_are_settings():
@@ -272,7 +287,7 @@ def test_columns_of_questions():
     assert extras["answer"] == ["B", None, "C"]
     relations = [[[["sofa", "ball", "behind"]]], None, [[["sofa", "ball", "front"]]]]
     columns = {"target": ["B", None, "B"], "references": [[["sofa", "ball"]]] * 3, "relations": relations}
-    assert reference_reward([SEEN] * 3, **columns, relation_weight=0.5) == [1.0, None, 0.5]
+    assert reference_reward([SEEN] * 3, **columns, relation_weight=0.5, preset="paper") == [1.0, None, 0.5]
 
 
 def test_parts_to_pay():
@@ -353,7 +368,9 @@ def test_what_is_logged(function):
     assert all(type(value) is float for _, value in metrics)
     assert extras == {
         "answer": ["2.color.cyan", "2.color.red", None, None],
+        "fault": [None, "not_a_record", "no_think", None],
         "target": ["[(2, 'color', 'cyan')]", "2.color.cyan", "2.color.cyan", None],
+        "correct": [True, False, False, None],
         "id": ["a", "b", "c", "d"],
     }
 
@@ -368,6 +385,6 @@ def test_questions_are_logged_under_their_task():
     metrics, extras = {}, {}
     multiview_reward([SEEN], target=["B"], log_metric=metrics.__setitem__, log_extra=extras.__setitem__)
     shares = {"parsed": 1.0, "predictions": 1.0, "prefilled": 0.0}
-    parts = {"format": 0.0, "answer": 1.0, "reference": 0.0, "accuracy": 1.0}
+    parts = {"format": 1.0, "answer": 1.0, "reference": 0.0, "accuracy": 1.0}  # the format, whatever it weighs
     assert metrics == {f"multiview/{name}": value for name, value in (parts | shares).items()}
-    assert extras == {"answer": ["B"], "target": ["B"]}
+    assert extras == {"answer": ["B"], "fault": [None], "correct": [True], "target": ["B"]}

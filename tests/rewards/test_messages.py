@@ -1,11 +1,13 @@
 """Where the text of a completion is found, and what is refused."""
 
+from dataclasses import dataclass
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from rewards.errors import DataError
-from rewards.messages import completion_text
+from rewards.messages import Rejoined, completion_text, strip_special_tokens
 
 TEXT = st.text(st.characters(exclude_categories=()))
 SAID = {"role": "assistant", "content": "B"}
@@ -36,6 +38,135 @@ FORMS = {
         {"role": "assistant", "tool_calls": []},
     ],
 }
+THOUGHT = "<think>b</think>B"
+
+
+@dataclass
+class Message:
+    """A message or part with attributes, as pydantic models and clients have them."""
+
+    role: str | None = None
+    content: object = None
+    reasoning_content: str | None = None
+
+
+@dataclass
+class Part:
+    type: str
+    text: str | None = None
+    reasoning: str | None = None
+
+
+APART = {
+    "reasoning_content": {"role": "assistant", "reasoning_content": "b", "content": "B"},
+    "thinking": {"role": "assistant", "thinking": "b", "content": "B"},
+    "reasoning": {"role": "assistant", "reasoning": "b", "content": "B"},
+    "in a list": [{"role": "user", "content": "?"}, {"role": "assistant", "reasoning_content": "b", "content": "B"}],
+    "an object": [Message("assistant", "B", "b")],
+    "an object alone": Message("assistant", "B", "b"),
+    "parts of an object": Message("assistant", [Part("reasoning", reasoning="b"), Part("text", "B")]),
+    "a thinking part": {"content": [{"type": "thinking", "thinking": "b"}, {"type": "text", "text": "B"}]},
+    "a reasoning part": {"content": [{"type": "reasoning", "reasoning": "b"}, {"type": "text", "text": "B"}]},
+    "a reasoning part with text": {
+        "content": [{"type": "reasoning", "text": "b"}, {"type": "output_text", "text": "B"}]
+    },
+    "parts alone, thought first": [{"type": "thinking", "thinking": "b"}, {"type": "text", "text": "B"}],
+    "response items": [
+        {"type": "reasoning", "summary": [{"type": "summary_text", "text": "b"}]},
+        {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "B"}]},
+    ],
+    "the full reasoning rather than its summary": [
+        {"type": "reasoning", "summary": [{"text": "c"}], "content": [{"type": "reasoning_text", "text": "b"}]},
+        {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "B"}]},
+    ],
+    "the reasoning of the last message": [
+        {"type": "reasoning", "summary": [{"text": "x"}]},
+        {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "y"}]},
+        {"type": "reasoning", "summary": [{"text": "b"}]},
+        {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "B"}]},
+    ],
+    "the same twice": {"reasoning_content": "b", "content": [{"type": "reasoning", "text": "b"}, {"text": "B"}]},
+    "tags around the reasoning": {"role": "assistant", "reasoning_content": "<think>b</think>", "content": "B"},
+    "an opener before the reasoning": {"role": "assistant", "reasoning_content": "<think>b", "content": "B"},
+}
+
+
+@pytest.mark.parametrize("name", APART)
+def test_reasoning_that_is_kept_apart_is_put_back(name):
+    assert completion_text(APART[name]) == THOUGHT
+    assert isinstance(completion_text(APART[name]), Rejoined)
+
+
+def test_what_holds_the_tags_or_has_no_reasoning_is_left_alone():
+    said = "<think>b</think><answer>B</answer>"
+    for content in (said, "b</think><answer>B</answer>"):
+        assert completion_text({"role": "assistant", "reasoning_content": "b", "content": content}) == content
+    for nothing in (None, ""):
+        assert completion_text({"role": "assistant", "reasoning_content": nothing, "content": "B"}) == "B"
+        assert completion_text(Message("assistant", "B", nothing)) == "B"
+    cut_off = {"role": "assistant", "reasoning_content": "so <answer>B</answer>", "content": ""}
+    assert completion_text(cut_off) == "<think>so <answer>B</answer></think>"
+    assert completion_text({"role": "assistant", "reasoning_content": "b", "content": None}) == "<think>b</think>"
+
+
+@given(TEXT.filter(lambda text: "think>" not in text), TEXT.filter(lambda text: "think>" not in text))
+def test_rejoined_text_is_the_text_that_was_taken_apart(think, said):
+    message = {"role": "assistant", "reasoning_content": think, "content": said}
+    assert completion_text(message) == (f"<think>{think}</think>{said}" if think else said)
+    assert completion_text([message]) == completion_text(Message("assistant", said, think))
+
+
+# --- special tokens --------------------------------------------------------------------------------------------------
+
+TOKENS = [
+    "<|im_end|>",
+    "<|endoftext|>",
+    "<|eot_id|>",
+    "<|end_of_text|>",
+    "<|eom_id|>",
+    "</s>",
+    "<eos>",
+    "<pad>",
+    "<end_of_turn>",
+    "<turn|>",
+    "<end_of_utterance>",
+    "<｜end▁of▁sentence｜>",
+    "[EOS]",
+    "[PAD]",
+    "<|end|>",
+    "<|return|>",
+]
+
+
+@pytest.mark.parametrize("token", TOKENS)
+def test_special_tokens_at_the_very_end_are_cut(token):
+    said = "<think>b</think><answer>B</answer>"
+    for end in (token, f" {token}\n", token * 3, f"{token}\n{TOKENS[0]}"):
+        assert strip_special_tokens(said + end) == said
+    for text in (f"a {token} b", f"{token} b", f"{token}."):
+        assert strip_special_tokens(text) == text
+
+
+@pytest.mark.parametrize(
+    "end", ["</answer>", "</think>", "<b>", "<|not a token|>", "[x]", "[1]", "<answer>", " ", "", ">", "]", "<>"]
+)
+def test_what_is_no_special_token_stays(end):
+    assert strip_special_tokens(f"a{end}") == f"a{end}"
+
+
+def test_the_tokenizers_own_tokens():
+    assert strip_special_tokens("B<END><stop>\n", ["<stop>", "<END>"]) == "B"
+    assert strip_special_tokens("B</s>", ["<stop>"]) == "B</s>"
+    assert strip_special_tokens("B</s>", [""]) == "B</s>"
+
+
+@given(st.text("<>|/s[]EO ", max_size=200))
+def test_cutting_twice_changes_nothing(text):
+    cut = strip_special_tokens(text)
+    assert text.startswith(cut)
+    assert strip_special_tokens(cut) == cut
+
+
 OTHERS = {"parts in order": "<think></think>"} | dict.fromkeys(
     [name for name in FORMS if name.split()[0] in ("no", "calls")], ""
 )

@@ -42,7 +42,8 @@ def test_a_file_with_what_lies_beside_it_and_its_own_name(file):
     assert sys.path == before
 
 
-def test_a_file_named_like_a_loaded_module_hides_nothing(file):
+def test_a_file_named_like_a_loaded_module_hides_nothing(file, monkeypatch):
+    monkeypatch.setattr(sys, "path", list(sys.path))
     (file.parent / "rewards.py").write_text("def tvr(completions):\n    return 'theirs'\n")
     assert named_object("rewards.py:tvr")([]) == "theirs"
     assert sys.modules["rewards"].__name__ == "rewards"

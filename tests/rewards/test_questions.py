@@ -7,13 +7,21 @@ import pytest
 from rewards.errors import ConfigError
 from rewards.spec import QuestionSpec
 
-WEIGHTS = ("answer_weight", "reference_weight", "format_weight", "relation_weight")
+WEIGHTS = ("answer_weight", "reference_weight", "format_weight", "relation_weight", "wrong_reference_share")
 
 
-def test_what_is_paid_is_the_papers():
+def test_defaults():
     assert QuestionSpec() == QuestionSpec(
-        answer_weight=1.0, reference_weight=1.0, format_weight=0.0, relation_weight=0.0, kind=None, letters=None
+        answer_weight=1.0,
+        reference_weight=0.5,
+        wrong_reference_share=0.5,
+        format_weight=0.0,
+        reference_rule="informedness",
+        relation_weight=0.0,
+        kind=None,
+        letters=None,
     )
+    assert [QuestionSpec().reference_weight_of(r_ans) for r_ans in (0.0, 0.5, 1.0)] == [0.25, 0.375, 0.5]
     with pytest.raises(TypeError):
         QuestionSpec(2.0)
 
@@ -23,6 +31,7 @@ def test_what_is_paid_is_the_papers():
     [
         *((name, value) for name in WEIGHTS for value in (0, 1, 0.5)),
         *((name, 1e9) for name in WEIGHTS[:3]),
+        ("reference_rule", "f1"),
         *(("kind", kind) for kind in ("choice", "yes_no", "number", "text", None)),
         *(("letters", letters) for letters in ("AB", "ZA", "ABCDEFGHIJKLMNOPQRSTUVWXYZ", None)),
     ],
@@ -43,6 +52,9 @@ def test_what_is_allowed(field, value):
         ("format_weight", float("nan"), "format_weight is nan; it is a number from 0"),
         ("relation_weight", 1.1, "relation_weight is 1.1; it is a number from 0 to 1"),
         ("relation_weight", -0.1, "relation_weight is -0.1; it is a number from 0 to 1"),
+        ("wrong_reference_share", 1.5, "wrong_reference_share is 1.5; it is a number from 0 to 1"),
+        ("reference_rule", "F1", "reference_rule is 'F1'; it is 'informedness' or 'f1'"),
+        ("reference_rule", [], "reference_rule is []; it is 'informedness' or 'f1'"),
         ("kind", "letter", "kind is 'letter'; it is one of choice, yes_no, number, text"),
         ("kind", "", "kind is ''; it is one of choice, yes_no, number, text"),
         *(

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import rewards
 from rewards import TVR, ConfigError, DataError, TieredSpec, score_batch, score_completion
 from rewards.score import add_up, answer_text, parse_completions, resolve, wrong_targets
-from rewards.spec import PRESETS, preset_spec
+from rewards.spec import PRESETS, QuestionSpec, preset_spec
 from rewards.tasks import load_task
 from rewards.tiered import SMALL_BATCH
 from tests.oracles import tiered as oracle
@@ -134,23 +134,63 @@ def test_faulty_tags_are_an_empty_answer_without_the_format_point(predicted, jun
 
 
 @given(st.integers(1, 5), targets(min_size=1), PRESET)
-def test_an_answer_without_any_valid_piece_is_empty(junk, true, preset):
+def test_nothing_valid_costs_what_silence_costs(junk, true, preset):
+    """Where both penalties are the same; a preset that drops one of them says what such an item costs it."""
     nonsense = score_completion(GOOD.format(", ".join(["2.color.cyna"] * junk)), true, preset=preset)
     empty = score_completion(GOOD.format(""), true, preset=preset)
-    assert dict(nonsense.parts) == dict(empty.parts)
+    _, spec = resolve("tvr", preset)
+    if spec.incorrect_penalty == spec.underprediction_penalty or spec.rule == "binary":
+        assert nonsense.total == empty.total
     assert (nonsense.correct, nonsense.fault.code, len(nonsense.answer.invalid)) == (False, "unknown_value", junk)
 
 
-@given(predictions(max_size=4).filter(bool), st.integers(1, 3), targets())
-def test_each_invalid_piece_is_one_incorrect_prediction(predicted, junk, true):
-    """Like a record that agrees with nothing at all."""
-    invalid = score_completion(GOOD.format(", ".join([*map(str, predicted), *["x"] * junk])), true)
-    false = [(90 + number, "color", "red") for number in range(junk)]
-    foreign = score_completion(
-        GOOD.format(", ".join([*map(str, predicted), *(f"{i}.{a}.{v}" for i, a, v in false)])), true
+def false_records(number):
+    """Return records that agree with no true one in anything."""
+    return [f"{90 + at}.color.red" for at in range(number)]
+
+
+@given(predictions(max_size=4), st.integers(0, 8), targets(), PRESET)
+def test_each_unparseable_item_is_one_incorrect_prediction_up_to_n_gt(predicted, junk, true, preset):
+    """Like a record that agrees with nothing at all; those beyond n_gt are no predictions."""
+    assume(true or not junk)
+    said = list(map(str, predicted))
+    invalid = score_batch([GOOD.format(", ".join(said + ["x"] * junk))], [true], preset=preset)
+    foreign = score_batch([GOOD.format(", ".join(said + false_records(min(junk, len(true)))))], [true], preset=preset)
+    parts = [{part: values.tolist() for part, values in batch.parts.items()} for batch in (invalid, foreign)]
+    if junk and preset == "naive_binary":
+        assert not invalid.correct[0]
+    else:
+        assert parts[0] == parts[1]
+    assert invalid.n_pred.tolist() == foreign.n_pred.tolist()
+
+
+@given(predictions(max_size=4), st.integers(1, 8), targets(min_size=1), PRESET)
+def test_a_wrong_record_instead_of_an_unparseable_item_costs_one_prediction_at_most(predicted, junk, true, preset):
+    said = list(map(str, predicted))
+    before = score_completion(GOOD.format(", ".join(said + ["x"] * junk)), true, preset=preset).total
+    after = score_completion(GOOD.format(", ".join([*said, "97.color.red", *["x"] * (junk - 1)])), true, preset=preset)
+    _, spec = resolve("tvr", preset)
+    assert after.total >= before - max(spec.incorrect_penalty, spec.underprediction_penalty)
+    if preset in ("default", "paper"):
+        assert after.total >= before - 1
+
+
+@given(predictions(max_size=4), st.integers(0, 8), targets(min_size=1), PRESET, st.randoms())
+def test_the_right_change_more_never_lowers_the_reward(predicted, junk, true, preset, shuffler):
+    change = shuffler.choice(true)
+    assume(change not in predicted)
+    said = [*map(str, predicted), *["x"] * junk]
+    shuffler.shuffle(said)
+    before, after = (
+        score_completion(GOOD.format(", ".join(s)), true, preset=preset) for s in (said, [*said, str(change)])
     )
-    assert dict(invalid.parts) == dict(foreign.parts)
-    assert not invalid.correct
+    assert after.total >= before.total
+
+
+def test_nothing_true_scores_as_ever():
+    """Nothing valid is an empty answer; beside a record every item is one more incorrect prediction."""
+    for text, total in (("none", 1), ("", 1), ("x", 1), ("x, x", 1), ("2.color.cyan", 0), ("2.color.cyan, x, x", -2)):
+        assert score_completion(GOOD.format(text), []).total == total
 
 
 @given(answers(max_size=4), targets(), st.sampled_from(["Perhaps ", "", "no, "]))
@@ -296,7 +336,7 @@ def test_any_hash_seed_gives_the_same():
         ({"think_prefilled": None}, "^think_prefilled is None"),
         (
             {"task": "multiview", "preset": "calibrated"},
-            r"^preset 'calibrated' is for list tasks; 'multiview' has 'default' and 'paper'",
+            r"^preset 'calibrated' is for list tasks; questions have 'default' and 'paper'$",
         ),
         ({"task": "multiview", "matching": "literal"}, "unknown reward option 'matching'"),
     ],
@@ -356,7 +396,11 @@ def test_resolve():
     assert resolve("tvr") == resolve(task) == (task, TVR)
     assert resolve(task, "paper", scale="n_gt") == (task, preset_spec(TVR, "paper", scale="n_gt"))
     question = load_task("multiview")
-    assert resolve("multiview", "paper") == resolve(question) == (question, question.spec)
+    assert resolve("multiview") == resolve(question) == (question, question.spec) == (question, QuestionSpec())
+    plain = {"reference_rule": "f1", "reference_weight": 1.0, "wrong_reference_share": 1.0}
+    assert resolve("multiview", "paper") == (question, QuestionSpec(**plain))
+    assert resolve("multiview", "paper", reference_weight=0.25)[1] == QuestionSpec(**plain | {"reference_weight": 0.25})
+    assert resolve("mmsi", "paper")[1].reference_weight == 0
     assert resolve("multiview", answer_weight=2)[1].answer_weight == 2
 
 
@@ -376,11 +420,13 @@ def test_a_spec_that_is_no_chain_scores_too():
 
 def test_questions_go_elsewhere():
     completion = "<think>View 1: [sofa, ball, behind]</think><answer>B</answer>"
-    score = score_completion(completion, "B", task="multiview", references=[["sofa", "ball"]])
-    assert dict(score.parts) == {"format": 0.0, "answer": 1.0, "reference": 1.0}
-    assert (score.total, score.correct, score.unit) == (2.0, True, 1.0)
+    score = score_completion(completion, "B", task="multiview", references=[["sofa", "ball"], ["lamp"]])
+    assert dict(score.parts) == {"format": 0.0, "answer": 1.0, "reference": 0.5 * 2 / 3}
+    assert (score.total, score.correct, score.unit) == (1 + 1 / 3, True, (1 + 1 / 3) / 1.5)
+    plain = score_completion(completion, "B", task="multiview", references=[["sofa", "ball"], ["lamp"]], preset="paper")
+    assert dict(plain.parts) == {"format": 0.0, "answer": 1.0, "reference": 0.5}
     assert score_completion(completion, "left", task="multiview", options=["right", "left"]).total == 1.0
-    named = {"task": "multiview", "references": [["sofa", "ball"]], "relation_weight": 0.5}
+    named = {"task": "multiview", "preset": "paper", "references": [["sofa", "ball"]], "relation_weight": 0.5}
     assert score_completion(completion, "A", relations=[[["sofa", "ball", "behind"]]], **named).total == 1.0
     assert score_completion(completion, "A", relations=[[["sofa", "ball", "front"]]], **named).total == 0.5
 

@@ -229,7 +229,10 @@ def test_tiers_may_be_changed_by_part_or_by_key():
     ("changes", "message"),
     [
         ({"incorect_penalty": 2}, r"^unknown reward option 'incorect_penalty' \(did you mean 'incorrect_penalty'\?\)$"),
-        ({"zzz": 2}, r"^unknown reward option 'zzz' \(one of fields, tiers, incorrect_penalty, .*multiset\)$"),
+        (
+            {"zzz": 2},
+            r"^unknown reward option 'zzz' \(one of fields, tiers, incorrect_penalty, .*consistency_weight\)$",
+        ),
         ({"tiers": {"atribute": 1}}, r"^unknown tier 'atribute' \(did you mean 'attribute'\?\)$"),
         ({"tiers": 5}, "^reward options: "),
         ({"tiers": {"exact": "lots"}}, "^reward options: could not convert string to float"),

@@ -204,7 +204,7 @@ WRONG = {
     "a form without end of a field": (("{source} -> {target}", "{source} {target}"), "8: forms[0]: form '{source} {target}: {label}': 'source' takes any words, so punctuation must follow it, e.g. ':'"),
     "a form whose words a field takes": (("{source} -> {target}", "{source} to {target}"), "8: forms[0]: form '{source} to {target}: {label}': 'source' takes any words"),
     "a form that only quotes cut": (("{source} -> {target}", "{source} * {target}"), "8: forms[0]: form '{source} * {target}: {label}': 'source' takes any words"),
-    "a form of objects": (('"{source} -> {target}: {label}"', """'{{"from": "{source}", "to": "{target}", "by": "{label}"}}'"""), "does not read as itself: this is not of the form"),
+    "a form of objects": (('"{source} -> {target}: {label}"', """'{{"from": "{source}", "to": "{target}", "by": "{label}"}}'"""), "does not read as itself: the source is missing"),
     "a form with a width": (("{source} ->", "{source:>5} ->"), "8: forms[0]: '{source:>5} -> {target}: {label}': only a name stands between braces: {source}"),
     "a closed field without values": ((LABEL, "{name: label, kind: closed}"), "6: fields[2]: a closed field has values, or else by and values_by"),
     "an open field with values": ((LABEL, "{name: label, kind: open, values: [a]}"), "6: fields[2].values: a field that is open has no values"),
@@ -367,7 +367,7 @@ def test_failed_cases_say_what_is_wrong(tmp_path):
   - {completion: "<think></think><answer>a -> b: yes</answer>", target: "a -> b: yes", total: 6}
 """
     place = tmp_path / "task.yaml"
-    assert failed_cases(load(tmp_path, GRAPH + cases)) == [
+    assert failed_cases(load(tmp_path, GRAPH.replace("penalty: 0.5", "penalty: 1") + cases)) == [
         f"{place}:16: cases[0]: the total is 6 (format 1, exact 5), not 5, it is correct",
         f"{place}:17: cases[1]: target is 0, not 1",
         f"{place}:18: cases[2]: the fault is unknown_label ('yess' is not a label (did you mean 'yes'?)), not missing_label",

@@ -1,6 +1,7 @@
 """``star audit`` from the outside: output, exit codes, files."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -19,11 +20,13 @@ def _run(*arguments):
 
 
 MINE = """
+import re
+
 def substring(completions, target, **columns):
     return [float(gold in text) for text, gold in zip(completions, target)]
 
 def honest(completions, solution):
-    return [float(text.endswith(f"<answer>{gold}</answer>") and text.count("<answer>") == 1) for text, gold in zip(completions, solution)]
+    return [float(bool(re.fullmatch(f"<think>[^<]*</think><answer>{re.escape(gold)}</answer>", text))) for text, gold in zip(completions, solution)]
 """
 
 
@@ -80,6 +83,7 @@ def test_a_file_of_predictions(tmp_path):
     assert found.exit_code == 0, found.output
     assert "of 8 predictions" in found.output
     assert "without variance" in found.output
+    assert re.search(r"answer contradicts the reasoning +\d+\.\d%", found.output)
     assert "How often each total is paid" in page.read_text(encoding="utf-8")
 
 
@@ -157,7 +161,7 @@ def test_questions_from_a_file(tmp_path):
     found = _run("--task", "multiview", "--predictions", file, *FAST, "--fail-on", "exploit", "--json")
     assert found.exit_code == 0, found.output
     plain = json.loads(found.stdout)
-    assert plain["groups"]["totals"] == [[1.5, 1]]
+    assert plain["groups"]["totals"] == [[1.333333333, 1]]
     assert plain["expectation"] == []
 
 
@@ -175,6 +179,17 @@ def test_questions_from_a_file(tmp_path):
         ("--all-presets", "--json"),
         ("--task", "multiview", "--curves", "DIR"),
         ("--accuracy", "0"),
+        ("--predict", "--against", "mmsi:strict"),
+        ("--predict", "--fail-on", "check"),
+        ("--predict", "--task", "multiview"),
+        ("--predict", "rewards.tvr_reward"),
+        ("--predict", "--targets", EXAMPLE),
+        ("--predict", "--format", "openenv"),
+        ("--against", "rewards.tvr_reward", "--html", "page.html"),
+        ("--against", "mmsi:strict"),
+        ("--against", "rewards.no_such"),
+        ("--all-presets", "--format", "openenv"),
+        ("--format", "yaml"),
         ("--predictions", "no_such_file.jsonl"),
     ],
 )
@@ -237,3 +252,105 @@ def test_a_task_that_this_package_does_not_know(tmp_path):
     plain = json.loads(found.stdout)
     assert [row["sure"] for row in plain["expectation"]] == [None, "label", "target"]
     assert {"source, two candidates", "target, two candidates"} <= {each["about"] for each in plain["findings"]}
+
+
+def test_predictions_as_a_table_and_as_json():
+    text = _run("--predict", "--preset", "paper", "--changes", "2")
+    assert text.exit_code == 0, text.output
+    rows = [line.split("|")[1:-1] for line in text.output.splitlines() if line.startswith(("| 0.", "| 1."))]
+    assert [float(row[0]) for row in rows] == [at / 10 for at in range(11)] * 2
+    plain = json.loads(_run("--predict", "--preset", "paper", "--changes", "2", "--json").stdout)
+    assert (plain["reward"], plain["changes"]) == ("tvr/paper", [2])
+    assert len(plain["predictions"]) == 3 * 2 * 21
+    unsure = next(
+        each for each in plain["predictions"] if (each["p"], each["spread"], each["sure"]) == (0.5, 0.0, None)
+    )
+    assert (unsure["predictions"], unsure["exact"], unsure["ndiff"]) == (4.0, 0.0, 1.5)
+    assert [float(cell.strip(" %")) for cell in rows[5]] == [0.5, 4.0, 0.0, 3.0, 1.5, 0.0, 5.0]
+
+
+def test_options_of_the_reward_change_what_is_predicted():
+    plain = json.loads(_run("--predict", "--conflicts", "each", "--json").stdout)
+    assert plain["reward"] == "tvr/default (conflicts=each)"
+    known = [each for each in plain["predictions"] if each["sure"] == "attribute" and each["p"] == 0.5]
+    assert known[0]["predictions"] > known[0]["true"]  # values of one cell are hedged
+
+
+def test_two_rewards_are_compared(mine):
+    found = _run(f"{mine}:substring", "--against", f"{mine}:honest", "--scenes", "3")
+    assert found.exit_code == 0, found.output
+    assert "false-positive rate:" in found.output
+    assert "false-negative rate: 0.0% of what" in found.output
+    plain = json.loads(_run(f"{mine}:substring", "--against", f"{mine}:honest", "--scenes", "3", "--json").stdout)
+    assert plain["false_positive_rate"] > 0.1
+    assert plain["false_negative"] is None
+    assert plain["false_positive"]["target"] in plain["false_positive"]["completion"]
+
+
+def test_an_official_scorer_against_the_strict_one():
+    found = _run("mmsi:official", "--against", "mmsi:strict", "--task", "mmsi", "--scenes", "3")
+    assert found.exit_code == 0, found.output
+    assert "mmsi:official against mmsi:strict" in found.output
+    assert "right_block_first 3" in found.output
+    wrong = _run("mmsi:official", "--against", "mmsi:strict", *FAST)
+    assert wrong.exit_code == 2
+    assert "mmsi:official does not score the answers of the task 'tvr'" in wrong.stderr
+
+
+def test_our_own_reward_against_a_users(mine):
+    found = json.loads(_run("--against", f"{mine}:honest", "--scenes", "3", "--json").stdout)
+    assert (found["name"], found["reference"]) == ("tvr/default", f"{mine}:honest")
+    assert found["false_negative_rate"] == 0.0
+
+
+def test_results_for_openenv():
+    found = json.loads(_run(*FAST, "--without-format", "--preset", "paper", "--format", "openenv").stdout)
+    status = {each["check_id"]: each["status"] for each in found["results"]}
+    assert status["semantic.floor_gap"] == "pass"
+    assert status["semantic.oracle_max"] == "fail"
+    assert found["target"] == "tvr/paper"
+    assert _run(*FAST, "--format", "json").stdout == _run(*FAST, "--json").stdout
+
+
+def test_scenes_of_a_file_of_targets(tmp_path):
+    rows = [
+        {"id": at, "answer": "B", "references": [["sofa", "ball"], ["lamp", "sofa"]], "options": ["left", "right"]}
+        for at in range(3)
+    ] + [{"id": 9, "answer": "A", "references": [["door"], ["lamp"]], "options": ["left", "right"]}]
+    file = tmp_path / "rows.jsonl"
+    file.write_text("\n".join(map(json.dumps, rows)) + "\n")
+    plain = json.loads(_run("--task", "multiview", "--targets", file, *FAST, "--json").stdout)
+    assert plain["scenes"] == 2  # each once
+    assert plain["groups"] is None
+    rows[3]["references"] = [["door"], "lamp"]
+    file.write_text("\n".join(map(json.dumps, rows)) + "\n")
+    assert "rows.jsonl:4" in _run("--task", "multiview", "--targets", file, *FAST).stderr
+
+
+def test_rewards_as_verl_and_easyr1_call_them(tmp_path):
+    (tmp_path / "verl_reward.py").write_text(
+        "def compute_score(data_source, solution_str, ground_truth, extra_info=None):\n"
+        "    return {'score': float(ground_truth in solution_str)}\n"
+    )
+    (tmp_path / "easyr1_reward.py").write_text(
+        "REWARD_TYPE = 'batch'\n"
+        "def compute_score(reward_inputs):\n"
+        "    return [{'overall': float(each['ground_truth'] in each['response'])} for each in reward_inputs]\n"
+    )
+    for name in ("verl_reward", "easyr1_reward"):
+        found = _run(f"{tmp_path / name}.py:compute_score", *FAST, "--fail-on", "exploit")
+        assert found.exit_code == 1, found.output
+        assert "answer_in_reasoning" in found.output
+    wrong = _run(f"{tmp_path / 'verl_reward'}.py:compute_score", "--messages", *FAST)
+    assert (wrong.exit_code, "called as in verl" in wrong.stderr) == (2, True)
+
+
+def test_the_plot_and_the_text_of_a_change_that_may_not_be_there_agree(tmp_path):
+    found = _run(*FAST, "--html", tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text("utf-8")
+    (card,) = [each for each in page.split('<div class="card incentive">') if "existence, likely not there" in each]
+    assert "chance &gt; 0.143" in card
+    assert ">0.143</text>" in card
+    assert "0.857" not in page
+    assert "chance that it is there" in card
+    assert found.exit_code == 0

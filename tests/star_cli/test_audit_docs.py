@@ -1,5 +1,6 @@
 """``docs/audit.md`` holds what the commands named in it produce."""
 
+import json
 import re
 import shlex
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from benchmarks.audit import POLICIES
+from benchmarks.audit import POLICIES, checks
 from rewards.spec import PRESETS
 from star_cli.main import star
 
@@ -47,3 +48,36 @@ def test_the_example_is_what_is_printed():
 def test_every_policy_is_in_the_table():
     for policy in POLICIES:
         assert f"| `{policy.name}` | {policy.tries} |" in PAGE
+
+
+def test_what_is_printed_is_what_the_commands_print():
+    blocks = re.findall(r"<!-- printed by star (.*?) -->\n(.*?)<!-- end of what is printed -->", PAGE, re.DOTALL)
+    questions = "audit --task multiview --all-presets --no-search --no-cost"
+    predicted = [f"audit --predict --preset {name}" for name in ("paper", "calibrated")]
+    assert [command for command, _ in blocks] == [questions, *predicted]
+    for command, printed in blocks:
+        assert _run(*shlex.split(command)) == printed
+
+
+def test_every_check_is_in_the_table():
+    (table,) = re.findall(r"## Checks\n(.*?)\n\n[A-Z]", PAGE, re.DOTALL)
+    listed = set(
+        re.findall(r"`(\w+)`", "\n".join(row.split("|")[1] for row in table.splitlines() if row.startswith("| `")))
+    )
+    rules = {name for name, *_ in checks._RULES}
+    assert listed == rules | {
+        *checks.BATCHED,
+        "cliff",
+        "isomorphic",
+        "length",
+        "finite",
+        "deterministic",
+        "hash_seed",
+        "growth",
+    }
+
+
+def test_every_result_for_openenv_is_in_the_table():
+    found = json.loads(_run("audit", "--scenes", "2", "--no-search", "--no-cost", "--format", "openenv"))
+    for each in found["results"]:
+        assert f"`{each['check_id']}`" in PAGE

@@ -1,10 +1,14 @@
 """What ``star audit`` prints."""
 
 import math
+import re
+from dataclasses import replace
 
 from benchmarks.audit import Audit
-from benchmarks.audit.exploits import AuditFinding, Example, World
+from benchmarks.audit.expected import analyze_guessing
+from benchmarks.audit.findings import AuditFinding, Example, World
 from benchmarks.audit.page import amount
+from rewards import TVR
 from star_cli.audit_tables import markdown_table, markdown_thresholds, print_audit
 
 BROKEN = AuditFinding("check", "finite", "raises", smallest=Example("x", "y", (World("t", 1.0, math.nan, math.nan),)))
@@ -34,7 +38,17 @@ def test_all_that_was_found_is_printed(capsys):
 def test_markdown():
     audits = [Audit("r", "tvr", 1, 1, (BROKEN, MANY))]
     assert markdown_table(audits).splitlines()[-1] == "| `r` | none | `learned`, each: at every chance | `finite` |"
-    assert len(markdown_thresholds(audits).splitlines()) == 2
+    assert markdown_thresholds(audits) == ""  # no tiers
+    tiered = replace(audits[0], expectation=analyze_guessing(TVR))
+    assert len(markdown_thresholds([*audits, tiered]).splitlines()) == 2 + 3
+
+
+def test_of_a_policy_that_guesses_the_means_are_shown(capsys):
+    example = Example("x", "y", (World("t", 1.0, 0.25, 1.0),))
+    blind = AuditFinding("exploit", "blind", "guesses", smallest=example, means=(1.0975, 1.0))
+    assert "`blind` (1.097 / 1)" in markdown_table([Audit("r", "multiview", 1, 1, (blind,))])
+    print_audit(Audit("r", "multiview", 1, 1, (blind,)), no_color=True)
+    assert re.search(r"blind +1\.097 +1 ", capsys.readouterr().out)
 
 
 def test_amounts():

@@ -98,7 +98,7 @@ def test_show_draws_a_sample(tmp_path):
 def test_show_and_check_take_the_folder_and_show_refuses_what_is_no_image(tmp_path):
     pytest.importorskip("torch")
     assert run("generate", tmp_path / "set", "--count", 1).exit_code == 0
-    assert run("check", tmp_path / "set").stdout == f"{tmp_path / 'set' / 'data.jsonl'}: no rule is broken\n"
+    assert run("check", tmp_path / "set").stdout == f"{tmp_path / 'set'}: no rule is broken\n"
     assert run("show", tmp_path / "set", "--out", tmp_path / "sample.jpg").exit_code == 0
     assert (tmp_path / "sample.jpg").read_bytes().startswith(b"\xff\xd8")
     wrong = run("show", tmp_path / "set", "--out", tmp_path / "sample.text")

@@ -44,7 +44,7 @@ def test_from_scenes_to_a_trainers_file(tmp_path, task):
     result = run("filter", tmp_path / "chains.jsonl", "--out", tmp_path / "kept.jsonl", "--json")
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout) == {
-        "read": count, "kept": count, "dropped": {}, "out": str(tmp_path / "kept.jsonl"),
+        "read": count, "kept": count, "dropped": {}, "right_references": 0, "out": str(tmp_path / "kept.jsonl"),
         "dropped_out": str(tmp_path / "kept.dropped.jsonl"),
     }  # fmt: skip
     result = run("export", tmp_path / "kept.jsonl", "--to", "trl", "--out", tmp_path / "trl.jsonl")

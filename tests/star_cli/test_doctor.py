@@ -11,9 +11,9 @@ import pytest
 from click.testing import CliRunner
 
 from star_cli import doctor
-from star_cli.doctor import check_installation, check_template, check_trainer, parse_requirement
+from star_cli.doctor import check_installation, check_template, check_trainer, parse_requirement, read_adapter
 from star_cli.main import star
-from star_cli.trainer_lines import TRAINERS
+from trainers.adapters import VERSIONS
 
 HOME = Path(doctor.__file__).parent.parent
 
@@ -63,7 +63,7 @@ def test_json(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     data = json.loads(run("--json", "--trainer", "verl"))
     assert {each["topic"] for each in data["findings"]} >= {"python", "numpy", "names", "verl"}
-    assert data["trainer"]["file"] == "star_verl.py"
+    assert (data["trainer"]["package"], data["trainer"]["file"]) == ("verl", None)
     assert json.loads(run("--json"))["trainer"] is None
 
 
@@ -175,19 +175,18 @@ def test_a_template_that_can_be_switched(tmp_path):
     assert "with enable_thinking=False it writes <think> and </think> itself" in found.text
 
 
-@pytest.mark.parametrize("name", sorted(TRAINERS))
-def test_trainer_lines_are_printed_whole(tmp_path, monkeypatch, name):
+@pytest.mark.parametrize("name", VERSIONS)
+def test_an_adapter_is_printed_whole(tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
     output = run("--trainer", name)
-    lines = TRAINERS[name]
-    assert lines.code.rstrip() in output
-    assert lines.lines.rstrip() in output
-    assert f"---- {lines.file}" in output
+    source = (HOME / "trainers" / "adapters" / f"{name}.py").read_text("utf-8")
+    assert source.rstrip() in output
+    assert f"# {' '.join(VERSIONS[name])}\n" in output
 
 
 def test_the_trainer_of_another_version(install):
     install("verl", "0.8.0")
-    (found,) = check_trainer(TRAINERS["verl"])
+    (found,) = check_trainer(read_adapter("verl"))
     assert (found.status, found.text) == ("note", "0.8.0; the lines below are for 0.9.1")
 
 
@@ -226,12 +225,14 @@ print(sorted({heavy} & set(sys.modules)))
 
 
 def test_a_trainers_file_is_written_and_no_other_is_replaced(tmp_path):
-    said = run("--trainer", "verl", "--write", str(tmp_path))
-    assert f"# ---- {tmp_path / 'star_verl.py'}" in said
-    assert "def compute_score" not in said
-    assert (tmp_path / "star_verl.py").read_text() == TRAINERS["verl"].code
-    run("--trainer", "verl", "--write", str(tmp_path))  # the same again is fine
-    (tmp_path / "star_verl.py").write_text("mine = 1\n")
-    assert "exists already and differs" in run("--trainer", "verl", "--write", str(tmp_path), code=1)
-    assert (tmp_path / "star_verl.py").read_text() == "mine = 1\n"
+    said = run("--trainer", "openrlhf", "--write", str(tmp_path))
+    assert f"# written: {tmp_path / 'star_openrlhf.py'}" in said
+    assert "def reward_func" not in said
+    written = tmp_path / "star_openrlhf.py"
+    assert written.read_text() == "from star_r1.openrlhf import reward_func\n" == read_adapter("openrlhf").code
+    run("--trainer", "openrlhf", "--write", str(tmp_path))  # the same again is fine
+    written.write_text("mine = 1\n")
+    assert "exists already and differs" in run("--trainer", "openrlhf", "--write", str(tmp_path), code=1)
+    assert written.read_text() == "mine = 1\n"
     assert "--write needs --trainer" in run("--write", str(tmp_path), code=2)
+    assert "verl needs no file" in run("--trainer", "verl", "--write", str(tmp_path), code=1)

@@ -118,12 +118,29 @@ def test_question():
     output = run("--task", "multiview", "--target", "B", "--references", LABELS, stdin=QUESTION)
     rows = fields(output)
     assert "R_ans 1: read B" in output
+    assert "R_ref 0.25, weight 0.5: the mean of hits - false alarms" in output
+    assert ["sofa", "1", "1", "1"] in rows
+    assert ["door", "2", "-", "0"] in rows
+    assert ["lamp", "-", "1", "0"] in rows
+    assert ["1", "sofa", "ball", "lamp"] in rows
+    assert ["2 (not written)", "-", "door", "-"] in rows
+    assert "views that are not there, at no cost: 3" in output
+    assert "part_count: a triplet has 3 parts, this has 2" in output
+    assert "= 1.125" in output
+
+
+def test_question_under_paper():
+    output = run("--task", "multiview", "--target", "B", "--references", LABELS, "--preset", "paper", stdin=QUESTION)
+    rows = fields(output)
     assert "R_ref 0.25" in output
     assert ["1", "0.5", "sofa", "ball", "lamp"] in rows
     assert ["2 (not written)", "0", "-", "door", "-"] in rows
-    assert "views that are not there, at no cost: 3" in output
-    assert "part_count: a triplet has 3 parts, this has 2" in output
     assert "= 1.25" in output
+
+
+def test_question_whose_views_cannot_be_told_apart():
+    output = run("--task", "multiview", "--target", "B", "--references", '[["sofa"], ["sofa"]]', stdin=QUESTION)
+    assert "R_ref 0: no reference tells the views apart" in output
 
 
 def test_question_json():
@@ -135,10 +152,15 @@ def test_question_json():
         "true": ["ball", "sofa"],
         "missing": ["ball"],
         "extra": ["lamp"],
-        "f1": 0.5,
+        "f1": None,
         "relations_f1": None,
     }
-    assert data["parts"] == {"format": 0.0, "answer": 1.0, "reference": 0.25}
+    assert data["told_apart"][-2:] == [
+        {"item": "sofa", "true": [1], "written": [1], "value": 1.0},
+        {"item": "lamp", "true": [], "written": [1], "value": 0.0},
+    ]
+    assert (data["references"], data["reference_weight"]) == (0.25, 0.5)
+    assert data["parts"] == {"format": 0.0, "answer": 1.0, "reference": 0.125}
     assert data["extra_views"] == [3]
     assert data["broken_triplets"][0]["code"] == "part_count"
 

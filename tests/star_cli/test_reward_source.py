@@ -53,9 +53,9 @@ def test_a_dotted_path(mine, monkeypatch):
     ],
 )
 def test_the_gold_goes_where_the_function_takes_it(mine, name, target, accepts):
-    payer = load_reward(RewardSource(f"{mine}:{name}"))
-    assert (payer.target_column, payer.accepts) == (target, accepts)
-    assert payer.name == f"{mine}:{name}"
+    audited = load_reward(RewardSource(f"{mine}:{name}"))
+    assert (audited.target_column, audited.accepts) == (target, accepts)
+    assert audited.name == f"{mine}:{name}"
 
 
 def test_the_column_may_be_named(mine):
@@ -81,6 +81,42 @@ def test_what_cannot_be_loaded(mine, reference, says):
         load_function(reference.format(mine=mine))
 
 
+def test_a_module_without_functions_is_told_by_its_modules(tmp_path, monkeypatch):
+    (tmp_path / "verl" / "utils").mkdir(parents=True)
+    (tmp_path / "verl" / "reward_score.py").write_text("")
+    (tmp_path / "empty_of_functions.py").write_text("X = 1\n")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match=r"verl has no 'reward' and no functions at all, but modules"):
+        load_function("verl.reward")
+    with pytest.raises(ConfigError, match=r"^empty_of_functions has no 'reward' and no functions at all$"):
+        load_function("empty_of_functions:reward")
+
+
+CONVENTIONS = """
+def verl(data_source, solution_str, ground_truth, extra_info=None, **settings):
+    return 1.0
+
+def easyr1(reward_inputs):
+    return [{"overall": 1.0} for _ in reward_inputs]
+"""
+
+
+@pytest.mark.parametrize("convention", ["verl", "easyr1"])
+def test_how_a_function_is_called_is_in_its_signature(tmp_path, convention):
+    path = tmp_path / "others.py"
+    path.write_text(CONVENTIONS)
+    assert load_reward(RewardSource(f"{path}:{convention}")).convention == convention
+    with pytest.raises(ConfigError, match=f"called as in {convention}"):
+        load_reward(RewardSource(f"{path}:{convention}", target_column="gold"))
+
+
+def test_a_benchmarks_scorer():
+    scorer = load_reward(RewardSource("mmsi:strict", task="mmsi"))
+    assert scorer.reward(["<think>a</think><answer>B</answer>", "C"], target=["B", "B"]) == [1.0, 0.0]
+    with pytest.raises(ConfigError, match="does not score the answers of the task 'tvr'"):
+        load_reward(RewardSource("mmsi:strict"))
+
+
 def test_a_file_that_fails(tmp_path):
     (tmp_path / "bad.py").write_text("1 / 0\n")
     with pytest.raises(ConfigError, match="ZeroDivisionError"):
@@ -88,10 +124,10 @@ def test_a_file_that_fails(tmp_path):
 
 
 def test_ours():
-    payer = load_reward(RewardSource(preset="paper", overrides={"conflicts": "last"}))
-    assert payer.name == "tvr/paper (conflicts=last)"
+    audited = load_reward(RewardSource(preset="paper", overrides={"conflicts": "last"}))
+    assert audited.name == "tvr/paper (conflicts=last)"
     text = ["<think>a</think><answer>2.color.cyan</answer>"]
-    assert payer.reward(text, target=["2.color.cyan"]) == [6.0]
+    assert audited.reward(text, target=["2.color.cyan"]) == [6.0]
     alone = load_reward(RewardSource(with_format=False))
     assert alone.reward(text, target=["2.color.cyan"]) == [5.0]
     with pytest.raises(ConfigError, match="papr"):

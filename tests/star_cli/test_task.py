@@ -69,7 +69,7 @@ def test_list_and_show():
     assert "object: subject, object              1.5" in shown
     found = json.loads(run("task", "show", "mindcube", "--json").output)
     assert found["grammar"][0].endswith("(A, B, C, D)")
-    assert found["rewards"] == {"answer": 1.0, "reference": 1.0}
+    assert found["rewards"] == {"answer": 1.0, "reference": 0.5}
     assert "reasoning" not in run("task", "show", "mmsi").output
     assert "of color: gray, red" in run("task", "show", "tvr").output
     assert "unknown task 'tvrr'" in run("task", "show", "tvrr", code=2).output

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import importlib
 import importlib.util
 import json
 import os
@@ -10,12 +12,11 @@ import sys
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
-import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
 from rewards import unpack_gold
-from star_cli.trainer_lines import TRAINERS
+from tests.conformance.tokenizer import write_text_model
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 NOTES = """\
@@ -36,6 +37,7 @@ def run(tmp_path):
     for each in programs.iterdir():
         each.chmod(0o755)
     (tmp_path / "easyr1").mkdir()
+    (tmp_path / "slime").mkdir()
 
     def run(name, *more):
         environment = os.environ | {
@@ -44,6 +46,7 @@ def run(tmp_path):
             "COUNT": "2",
             "IMAGES": "none",
             "EASYR1": str(tmp_path / "easyr1"),
+            "SLIME": str(tmp_path / "slime"),
         }
         done = subprocess.run(
             [EXAMPLES / f"{name}.sh", "run", *more],
@@ -84,28 +87,27 @@ def flags(arguments):
 
 
 def test_verl(run):
-    arguments, folder = run("verl", "trainer.n_gpus_per_node=2")
+    arguments, _ = run("verl", "trainer.n_gpus_per_node=2")
     told = options(arguments)
     assert arguments[:2] == ["-m", "verl.trainer.main_ppo"]
     assert told["trainer.n_gpus_per_node"] == "2"
-    module = load(Path(told["reward.custom_reward_function.path"]))
-    score = getattr(module, told["reward.custom_reward_function.name"])
+    function = "reward.custom_reward_function"
+    module = importlib.import_module(told[f"{function}.path"].removeprefix("pkg://"))
+    score = getattr(module, told[f"{function}.name"])
     rows = pq.read_table(told["data.train_files"]).to_pylist()
     assert len(rows) == 2 * 3  # seen from three sides
+    settings = {name.rpartition(".")[2]: value for name, value in told.items() if f"+{function}.reward_kwargs." in name}
     for row in rows:
         gold = row["reward_model"]["ground_truth"]
         paid = score(
             data_source=row["data_source"], solution_str=right(gold), ground_truth=gold, extra_info=row["extra_info"],
-            task=told["+reward.custom_reward_function.reward_kwargs.task"],
+            **settings,
         )  # fmt: skip
         assert (paid["score"], paid["acc"]) == (best(gold), 1.0)
-    assert (folder / "star_verl.py").read_text() == TRAINERS["verl"].code
 
 
-def test_openrlhf(run, monkeypatch):
-    torch = ModuleType("torch")
-    torch.tensor, torch.float = np.array, np.float32
-    monkeypatch.setitem(sys.modules, "torch", torch)
+def test_openrlhf(run):
+    pytest.importorskip("torch")
     arguments, _ = run("openrlhf", "--actor.num_gpus_per_node", "2")
     told = flags(arguments)
     assert told["--actor.num_gpus_per_node"] == "2"
@@ -124,6 +126,7 @@ def test_swift(run, monkeypatch):
     plugins.orms, plugins.ORM = {}, type("ORM", (), {"__init__": lambda self, args=None, **_: None})
     monkeypatch.setitem(sys.modules, "swift", ModuleType("swift"))
     monkeypatch.setitem(sys.modules, "swift.rewards", plugins)
+    monkeypatch.delitem(sys.modules, "star_r1.swift", raising=False)
     arguments, _ = run("swift")
     told = flags(arguments)
     assert (arguments[0], told["--rlhf_type"]) == ("rlhf", "grpo")
@@ -135,7 +138,7 @@ def test_swift(run, monkeypatch):
     assert paid == [best(row["solution"]) for row in rows]
 
 
-def test_easyr1(run, tmp_path):
+def test_easyr1(run):
     arguments, folder = run("easyr1")
     told = options(arguments)
     path, _, name = told["worker.reward.reward_function"].rpartition(":")
@@ -147,8 +150,21 @@ def test_easyr1(run, tmp_path):
     assert path == str(folder / "star_easyr1.py")
 
 
+def test_slime(run):
+    arguments, _ = run("slime")
+    told = flags(arguments)
+    module, _, name = told["--custom-rm-path"].rpartition(".")
+    reward = getattr(importlib.import_module(module), name)
+    rows = [json.loads(line) for line in Path(told["--prompt-data"]).read_text().splitlines()]
+    for row in rows:
+        label = row[told["--label-key"]]
+        assert row[told["--input-key"]]
+        sample = SimpleNamespace(response=right(label), label=label, metadata={})
+        assert asyncio.run(reward(SimpleNamespace(reward_key=None), sample)) == best(label)
+
+
 def test_a_script_without_a_folder_says_what_it_needs():
-    for name in ("verl", "openrlhf", "swift", "easyr1"):
+    for name in ("verl", "openrlhf", "swift", "easyr1", "slime"):
         done = subprocess.run([EXAMPLES / f"{name}.sh"], capture_output=True, text=True, check=False)
         assert done.returncode != 0
         assert "give a folder" in done.stderr
@@ -158,8 +174,6 @@ def test_a_script_without_a_folder_says_what_it_needs():
 def test_trl(tmp_path):
     """TRL's own trainer, a tiny model with random weights, one step."""
     pytest.importorskip("trl")
-    from recipes.tiny.model import tiny_tokenizer
-
     environment = os.environ | {"PYTHONPATH": str(EXAMPLES.parent), "HF_HUB_OFFLINE": "1", "COUNT": "2"}
     star = [sys.executable, "-m", "star_cli"]
     for command in (
@@ -167,7 +181,7 @@ def test_trl(tmp_path):
         [*star, "data", "export", "scenes", "--to", "trl", "--out", "train.jsonl"],
     ):
         subprocess.run(command, cwd=tmp_path, env=environment, check=True, capture_output=True)
-    _save_text_model(tmp_path / "model", tiny_tokenizer())
+    write_text_model(tmp_path / "model")
     settings = (
         "--output_dir run --max_steps 1 --per_device_train_batch_size 2 --num_generations 2 --report_to none "
         "--max_completion_length 4 --use_cpu true --bf16 false --gradient_checkpointing false --logging_steps 1 "
@@ -191,14 +205,3 @@ def test_trl(tmp_path):
     assert (scored["rows"], scored["dialects"], scored["groups"]["groups"]) == (2, ["TRL completions"], 1)
     paid = [row["format_reward"] + row["tvr_accuracy_reward"] for row in rows]
     assert scored["total"]["value"] == pytest.approx(sum(paid) / 2)
-
-
-def _save_text_model(folder, tokenizer):
-    from transformers import Qwen2Config, Qwen2ForCausalLM
-
-    config = Qwen2Config(
-        vocab_size=len(tokenizer), hidden_size=32, intermediate_size=64, num_hidden_layers=1, num_attention_heads=2,
-        num_key_value_heads=2, eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id,
-    )  # fmt: skip
-    Qwen2ForCausalLM(config).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)

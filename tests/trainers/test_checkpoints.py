@@ -1,7 +1,15 @@
+from types import SimpleNamespace
+
 import pytest
 
 from rewards.errors import ConfigError
-from trainers.checkpoints import checkpoint_to_resume, is_complete, last_complete, remove_incomplete
+from trainers.checkpoints import (
+    check_can_save,
+    checkpoint_to_resume,
+    is_complete,
+    last_complete,
+    remove_incomplete,
+)
 
 
 class Training:
@@ -72,3 +80,35 @@ def test_only_incomplete_folders_are_removed(tmp_path):
     remove_incomplete(tmp_path, 3)
     assert whole.exists()
     assert not broken.exists()
+
+
+@pytest.mark.parametrize("missing", ["pytorch_model_fsdp_0/.metadata", "optimizer_0/.metadata", "trainer_state.json"])
+def test_sharded_checkpoints_are_complete_with_all_their_parts(tmp_path, missing):
+    made = checkpoint(tmp_path, 4, "trainer_state.json")
+    for part in ("pytorch_model_fsdp_0", "optimizer_0"):
+        (made / part).mkdir()
+        for name in (".metadata", "__0_0.distcp"):
+            (made / part / name).write_text("x")
+    assert is_complete(made)
+    (made / missing).unlink()
+    assert not is_complete(made)
+
+
+@pytest.mark.parametrize(
+    ("zero", "right"),
+    [
+        ({"stage": 3, "stage3_gather_16bit_weights_on_model_save": True}, True),
+        ({"stage": 3, "stage3_gather_16bit_weights_on_model_save": False}, False),
+        ({"stage": 3}, False),
+        ({"stage": 2}, True),
+    ],
+)
+def test_what_could_not_be_saved_is_refused_at_the_start(zero, right):
+    plugin = SimpleNamespace(deepspeed_config={"zero_optimization": zero})
+    accelerator = SimpleNamespace(state=SimpleNamespace(deepspeed_plugin=plugin))
+    trainer = SimpleNamespace(is_deepspeed_enabled=True, accelerator=accelerator)
+    if right:
+        check_can_save(trainer)
+        return
+    with pytest.raises(ConfigError, match="zero3_save_16bit_model: true"):
+        check_can_save(trainer)

@@ -63,6 +63,7 @@ def test_mappings_come_from_yaml_and_from_the_command_line():
         ("rl", CPU, ["--max_steps", "many"], "max_steps"),
         ("rl", CPU | {"env": [1]}, [], "env must be a mapping"),
         ("rl", CPU | {"think_prefilled": "perhaps"}, [], "think_prefilled"),
+        ("rl", CPU | {"mode": "kind"}, [], "mode is 'kind'; it is strict or lenient"),
         ("rl", CPU, ["--reward_overrides", "{"], "reward_overrides is no JSON object"),
         ("rl", CPU | {"per_device_train_batch_size": 6, "num_generations": 4}, [], "divisible"),
         ("rl", "missing.yaml", [], "No such file"),

@@ -1,5 +1,6 @@
 """Runs of two processes on one machine, as torchrun and accelerate start them."""
 
+import json
 import os
 import re
 import signal
@@ -56,3 +57,20 @@ def test_sigterm_stops_both_processes_after_the_same_step(sft, tmp_path):
     found = re.findall(r"stopped by SIGTERM after step (\d+)", said)
     assert len(found) == 1, said
     assert is_complete(Path(sft["output_dir"]) / f"checkpoint-{found[0]}")
+
+
+def compare(launcher, stage, settings, folder, *more):
+    """Run `tests.trainers.every_checkpoint` in two processes; return how much it compared."""
+    file = folder / f"{stage}.yaml"
+    file.write_text(yaml.safe_dump(settings))
+    done = subprocess.run(
+        [sys.executable, *launcher, "-m", "tests.trainers.every_checkpoint", stage, str(file), *more],
+        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    *found, last = [line.removeprefix("found ") for line in done.stdout.splitlines() if line.startswith("found ")]
+    assert found == []
+    return json.loads(last)

@@ -1,6 +1,7 @@
 """Every recipe passes its dry run, with a stand-in of its model's architecture where the model is on the hub."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -61,7 +62,7 @@ def test_dry_run(path, data, start):
     result = CliRunner().invoke(star, ["train", "--stage", stage, "--config", str(path), "--dry-run", *arguments])
     assert result.exit_code == 0, result.output
     assert "FAIL" not in result.output
-    assert result.output.count("ok  ") == (7 if stage == "rl" else 5)
+    assert result.output.count("ok  ") == (8 if stage == "rl" else 5)
 
 
 @pytest.mark.parametrize("name", ["tiny", "small-gpu"])
@@ -94,3 +95,20 @@ def test_what_is_wrong_is_found(changes, what, rl):
     wrong = {finding.what for finding in findings if not finding.right}
     assert (what in wrong) if what else True
     assert findings[0].what == "configuration"
+
+
+@pytest.mark.parametrize("missing", ["torch", "trl"])
+def test_a_dry_run_without_the_extra_says_what_to_install(missing, monkeypatch):
+    monkeypatch.setitem(sys.modules, missing, None)
+    arguments = ["train", "--stage", "rl", "--config", str(RECIPES / "tvr-7b" / "rl.yaml"), "--dry-run"]
+    result = CliRunner().invoke(star, arguments)
+    assert isinstance(result.exception, SystemExit)  # a line, not a traceback
+    assert result.exit_code == 2
+    assert "training needs more packages: pip install 'star-r1[train]'" in result.output
+
+
+def test_lengths_of_answers_are_held_against_the_longest_completion(rl):
+    findings = {finding.what: finding for finding in check_run("rl", rl | {"max_completion_length": 64})}
+    assert findings["lengths"].right
+    assert "completions of at most 64 tokens" in findings["lengths"].text
+    assert not {finding.what: finding for finding in check_run("rl", rl)}["lengths"].right  # 12 tokens are too few

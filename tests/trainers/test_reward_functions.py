@@ -1,10 +1,13 @@
 import pickle
+import sys
 
 import pytest
 
 from rewards import ConfigError, score_completion
+from rewards import functions as functions_module
+from rewards.errors import DataError
 from trainers.config import StarArguments
-from trainers.reward_functions import OURS, WatchedReward, reward_functions
+from trainers.reward_functions import OURS, WatchedReward, check_targets, reward_functions
 
 RIGHT = "<think> a</think><answer>2.color.cyan</answer>"
 NEAR = "<think> a</think><answer>2.color.red</answer>"
@@ -28,6 +31,14 @@ def skips(completions, **columns):
 
 async def later(completions, **columns):
     return [0.0] * len(completions)
+
+
+def raises_on_red(completions, target, **columns):
+    return [float(len(text)) if "red" not in text else 1 / 0 for text in completions]
+
+
+async def raises_later(completions, **columns):
+    raise KeyError("nothing")
 
 
 class State:
@@ -151,3 +162,83 @@ def test_rewards_cross_process_borders():
     again = pickle.loads(pickle.dumps(function))
     assert again([RIGHT], target=["2.color.cyan"]) == [6.0]
     assert again.__name__ == "tvr_reward"
+
+
+def test_a_function_that_raises_is_named_with_step_row_and_line():
+    message = r"step 7: row 'q': reward function 'f' raised ZeroDivisionError: .* .test_reward_functions.py:\d+"
+    with pytest.raises(ConfigError, match=message):
+        WatchedReward(raises_on_red, "f")([RIGHT, NEAR], target=["x", "y"], id=["p", "q"], trainer_state=State())
+    with pytest.raises(ConfigError, match="row 1 of the batch: reward function 'f' raised"):
+        WatchedReward(raises_on_red, "f")([RIGHT, NEAR], target=["x", "y"])
+
+
+def test_a_coroutine_that_raises_or_returns_too_few_is_named():
+    import asyncio
+
+    (function,) = reward_functions(StarArguments(reward_funcs=[f"{__file__}:raises_later"]))
+    with pytest.raises(ConfigError, match="reward function 'raises_later' raised KeyError"):
+        asyncio.run(function(completions=["a"]))
+
+
+def test_a_wrong_target_within_a_run_is_named_by_its_id():
+    (function,) = reward_functions(StarArguments())
+    with pytest.raises(DataError, match="step 7: row 'q': .*cyna"):
+        function([RIGHT, NEAR], target=["2.color.cyan", "2.color.cyna"], id=["p", "q"], trainer_state=State())
+
+
+def test_targets_of_all_rows_are_read():
+    functions = reward_functions(StarArguments())
+    check_targets(functions, 2, {"target": ["2.color.cyan", None]})
+    with pytest.raises(DataError) as caught:
+        check_targets(functions, 2, {"target": ["2.color.cyan", "2.color.cyna"]})
+    assert caught.value.row == 1
+
+
+def test_completions_are_scored_once(monkeypatch):
+    """Also where the data have views; the seconds that are logged are those of one scoring."""
+    calls = []
+    inner = functions_module.score_rows
+    monkeypatch.setattr(functions_module, "score_rows", lambda *given, **more: calls.append(1) or inner(*given, **more))
+    (function,) = reward_functions(StarArguments())
+    logged = {}
+    function([RIGHT, NEAR], target=["2.color.cyan"] * 2, view=["left", "right"], log_metric=logged.__setitem__)
+    assert len(calls) == 1
+    assert logged["accuracy/left"] == 1.0
+    assert logged["tvr/true_predictions"] == 1.0
+
+
+def test_tables_carry_ids_and_images():
+    table = {}
+    format_first = reward_functions(StarArguments(reward_funcs=["format_reward", "tvr_accuracy_reward"]))
+    columns = {"id": ["p", "q"], "images_file_names": [["a.png"], ["b.png"]], "target": ["2.color.cyan"] * 2}
+    for function in format_first:
+        function([RIGHT, "nothing"], log_extra=table.__setitem__, **columns)
+    assert table["images_file_names"] == [["a.png"], ["b.png"]]
+    assert table["id"] == ["p", "q"]
+    assert table["correct"] == [True, False]
+    assert table["fault"] == [None, "no_think"]
+    table.clear()
+    WatchedReward(skips, "f", first=True)(["a", "b"], log_extra=table.__setitem__, **columns)
+    assert set(table) == {"id", "images_file_names"}
+
+
+def test_a_lenient_reading_is_for_the_accuracy_alone():
+    said = "<think> a</think> So: <answer>2.color.cyan</answer>"
+    names = ["format_reward", "tvr_accuracy_reward"]
+    paid = {
+        mode: [function([said], target=["2.color.cyan"])[0] for function in functions]
+        for mode in ("strict", "lenient")
+        if (functions := reward_functions(StarArguments(reward_funcs=names, mode=mode)))
+    }
+    assert paid == {"strict": [0.0, -1.0], "lenient": [0.0, 5.0]}
+
+
+def test_a_file_finds_its_siblings(tmp_path, monkeypatch):
+    (tmp_path / "beside_it.py").write_text("VALUE = 4.0\n")
+    file = tmp_path / "mine.py"
+    file.write_text(
+        "from beside_it import VALUE\n\ndef four(completions, **columns):\n    return [VALUE] * len(completions)\n"
+    )
+    monkeypatch.setattr("sys.path", list(sys.path))
+    (function,) = reward_functions(StarArguments(reward_funcs=[f"{file}:four"]))
+    assert function(["a"]) == [4.0]

@@ -7,6 +7,8 @@ import pytest
 
 from rewards import ConfigError, score_completion
 from rewards.errors import DataError
+from trainers.check import check_run
+from trainers.checkpoints import save_model
 from trainers.config import read_config
 from trainers.stages import TrainingFailed, build_trainer, train, training_rows
 
@@ -131,23 +133,6 @@ def test_kinds_of_grpo(rl, changes):
     assert trained.step == 1
 
 
-def test_equal_groups_leave_the_average(rl):
-    settings = rl | {"reward_funcs": [f"{__file__}:length"], "drop_equal_groups": True}
-    trainer = build_trainer(read_config("rl", settings))
-    from trainers.stages import _without_equal_groups
-
-    output = {
-        "advantages": torch.tensor([0.0, 0.0, 1.0, -1.0]),
-        "completion_mask": torch.ones(4, 3, dtype=torch.long),
-        "num_items_in_batch": torch.tensor(12),
-    }
-    kept = _without_equal_groups(trainer, dict(output))
-    assert kept["completion_mask"].sum(dim=1).tolist() == [0, 0, 3, 3]
-    assert kept["num_items_in_batch"] == 6
-    nothing = _without_equal_groups(trainer, output | {"advantages": torch.zeros(4)})
-    assert nothing["completion_mask"].sum() == 12
-
-
 def test_a_wrong_reward_is_named(rl):
     with pytest.raises(ConfigError, match="step 0: reward function 'wrong_length' returned 1 values for 8"):
         train("rl", rl | {"reward_funcs": [f"{__file__}:wrong_length"]})
@@ -230,3 +215,108 @@ def test_a_rollout_function_of_the_users_own(rl, tmp_path):
     settings = rl | {"rollout_func": f"{file}:rollout", "dataset_name": str(tmp_path / "rows.jsonl")}
     history = train("rl", settings | {"max_steps": 1, "save_strategy": "no"}).history
     assert float(history[0]["reward"]) == 6.0
+
+
+def test_a_wrong_target_is_named_before_a_model_is_loaded(rl, tmp_path):
+    rows = [{"id": f"r{at}", "prompt": "changed?", "target": "0.shape.cube"} for at in range(8)]
+    rows[5]["target"] = "0.shape.cub"
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    settings = rl | {"dataset_name": str(tmp_path / "rows.jsonl")}
+    with pytest.raises(DataError, match=r"rows.jsonl:6: id 'r5': .*cub"):
+        train("rl", settings)
+    found = {finding.what: finding for finding in check_run("rl", settings)}
+    assert not found["reward"].right
+    assert "rows.jsonl:6: id 'r5'" in found["reward"].text
+
+
+def test_a_reward_that_raises_ends_the_run_with_step_row_and_checkpoint(rl, tmp_path):
+    file = tmp_path / "mine.py"
+    file.write_text(
+        "def late(completions, trainer_state=None, **columns):\n"
+        "    if trainer_state.global_step == 3:\n"
+        "        raise ValueError('cannot')\n"
+        "    return [1.0] * len(completions)\n"
+    )
+    with pytest.raises(
+        ConfigError, match=r"step 3: row '.*': .*'late' raised ValueError: cannot .mine.py:3.; .*checkpoint-2"
+    ):
+        train("rl", rl | {"reward_funcs": [f"{file}:late"]})
+
+
+def test_a_reward_that_is_none_for_a_whole_step_ends_nothing(rl):
+    """The recipe's own pair of rewards, where half the rows have no references."""
+    said = []
+    settings = rl | {"reward_funcs": ["tvr_reward", f"{__file__}:never"], "max_steps": 8, "save_steps": 6}
+    trained = train("rl", settings, on_advice=said.append)
+    assert trained.step == 8
+    assert all(logs["rewards/never/mean"] is None for logs in trained.history if "reward" in logs)
+    again = train("rl", settings | {"resume_from_checkpoint": f"{trained.folder}/checkpoint-6"}, on_advice=said.append)
+    assert again.step == 8
+    assert not [text for text in said if "cannot be judged" in text]
+
+
+def never(completions, **columns):
+    return [None] * len(completions)
+
+
+def test_tables_show_ids_images_and_faults(rl, tmp_path):
+    from PIL import Image
+    from pyarrow.parquet import read_table
+
+    Image.new("RGB", (32, 32), "red").save(tmp_path / "a.png")
+    row = {"prompt": "changed?", "target": "0.shape.cube", "images_file_names": ["a.png", "a.png"]}
+    lines = [json.dumps(row | {"id": f"r{at}"}) + "\n" for at in range(4)]
+    (tmp_path / "rows.jsonl").write_text("".join(lines))
+    settings = {"dataset_name": str(tmp_path / "rows.jsonl"), "log_completions": True, "max_steps": 1}
+    trained = train("rl", rl | settings)
+    table = read_table(trained.folder / "completions" / "completions_00001.parquet").to_pylist()
+    assert {row["id"] for row in table} <= {"r0", "r1", "r2", "r3"}
+    assert all(row["images_file_names"] == [str(tmp_path / "a.png")] * 2 for row in table)
+    shares = {name: value for name, value in trained.history[0].items() if name.startswith("faults/")}
+    codes = [row["fault"] for row in table]
+    assert shares == {f"faults/{code}": pytest.approx(codes.count(code) / len(codes)) for code in set(codes) - {None}}
+
+
+def test_lost_updates_of_bfloat16_are_told(sft):
+    """And the weights do stay: what is said is what happens."""
+    said = []
+    settings = sft | {
+        "max_steps": 2,
+        "save_strategy": "no",
+        "dtype": "bfloat16",
+        "learning_rate": 1e-6,
+        "weight_decay": 0.0,
+    }
+    trained = train("sft", settings, on_advice=said.append)
+    (text,) = [each for each in said if "without float32 masters" in each]
+    share = int(text.split(": ")[1].split("%")[0]) / 100
+    before, after = weights(sft["model_name_or_path"]), weights(trained.folder)
+    still = sum(int((after[name] == before[name].bfloat16()).sum()) for name in after)
+    assert share > 0.9
+    assert still / sum(tensor.numel() for tensor in after.values()) > 0.9
+    train("sft", settings | {"dtype": "float32", "output_dir": settings["output_dir"] + "-32"}, on_advice=said.append)
+    assert len([each for each in said if "without float32 masters" in each]) == 1
+
+
+def test_a_model_that_is_not_what_was_trained_fails_loudly(sft):
+    """A weight that changes on its way to the disk, and a file that nobody can read."""
+    trainer = build_trainer(read_config("sft", sft))
+    folder = Path(sft["output_dir"])
+    save_model(trainer, folder, sft["model_name_or_path"])
+    inner = trainer.model.save_pretrained
+
+    def changes_one(*given, state_dict, **more):
+        name = "model.language_model.norm.weight"
+        inner(*given, state_dict=state_dict | {name: state_dict[name] + 1}, **more)
+
+    trainer.model.save_pretrained = changes_one
+    with pytest.raises(TrainingFailed, match="not the model that was trained: 1 of .*language_model.norm.weight"):
+        save_model(trainer, folder, sft["model_name_or_path"])
+
+    def unreadable(*given, **more):
+        inner(*given, **more)
+        (folder / "model.safetensors").write_bytes(b"nothing")
+
+    trainer.model.save_pretrained = unreadable
+    with pytest.raises(TrainingFailed, match="what was saved cannot be read"):
+        save_model(trainer, folder, sft["model_name_or_path"])

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.trainers.every_checkpoint import differences
+from tests.trainers.test_processes import TORCHRUN, compare
 from trainers.stages import train
 
 torch = pytest.importorskip("torch")
@@ -69,3 +71,52 @@ def test_sigkill_and_resume_change_nothing(stage, request, tmp_path):
     one, other = (load_file(folder / "model.safetensors") for folder in (whole, killed))
     assert one.keys() == other.keys()
     assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def three_epochs(stage, settings, tmp_path):
+    """Settings of a run of three epochs whose rewards differ within groups."""
+    settings = settings | {"num_train_epochs": 3, "max_steps": -1, "output_dir": str(tmp_path / "whole")}
+    if stage == "sft":
+        return settings
+    rewards = [f"{__file__}:odd_lengths"]
+    return settings | {"train_rows": 12, "reward_funcs": rewards, "log_completions": True}
+
+
+def odd_lengths(completions, **columns):
+    return [float(len(completion[0]["content"]) % 7) for completion in completions]
+
+
+SHARED = {
+    "num_iterations": 2,
+    "num_train_epochs": 1,
+    "per_device_train_batch_size": 4,
+    "steps_per_generation": 2,
+    "train_rows": 6,
+}
+
+
+@pytest.mark.parametrize(
+    ("stage", "changes", "compared"),
+    [("sft", {}, 18), ("rl", {}, 18), ("rl", SHARED, 12), ("rl", {"shuffle_dataset": False, "train_rows": 6}, 9)],
+    ids=["sft", "rl", "rl, completions that serve several steps", "rl, unshuffled"],
+)
+def test_every_checkpoint_of_three_epochs(stage, changes, compared, request, tmp_path):
+    """Logs, weights and tables of completions are those of the run that never stopped; so are a finished run's."""
+    settings = three_epochs(stage, request.getfixturevalue(stage), tmp_path) | changes
+    workers = ["--dataloader_num_workers", "1"] if stage == "sft" else []
+    *found, last = differences(stage, settings, workers)
+    assert found == []
+    assert json.loads(last)["compared"] == compared
+
+
+@pytest.mark.parametrize("stage", ["sft", "rl"])
+def test_every_checkpoint_of_two_processes(stage, request, tmp_path):
+    settings = three_epochs(stage, request.getfixturevalue(stage), tmp_path)
+    assert compare(TORCHRUN, stage, settings, tmp_path)["compared"] == 9
+
+
+def test_a_finished_run_takes_no_further_step(sft):
+    """The last checkpoint lies within an epoch."""
+    whole = train("sft", sft | {"max_steps": 4})
+    again = train("sft", sft | {"max_steps": 4, "resume_from_checkpoint": "true"})
+    assert whole.step == again.step == 4

@@ -4,7 +4,7 @@ import json
 import pytest
 
 from rewards.errors import ConfigError, DataError
-from trainers.rows import load_rows
+from trainers.rows import answer_lengths, load_rows, place_of_row
 
 datasets = pytest.importorskip("datasets")
 Image = pytest.importorskip("PIL.Image")
@@ -120,3 +120,48 @@ def test_data_that_are_not_there(name):
 def test_streams_of_a_function():
     found = load_rows(f"{__file__}:endless", kwargs={"count": 2})
     assert [row["prompt"] for row in found] == ["0", "1"]
+
+
+def test_the_prompt_of_the_task_is_filled_where_rows_have_none(folder):
+    rows = [{"id": "r1", "question": "Where?", "target": "A"}, {"id": "r2", "question": "And {this}?", "target": "B"}]
+    found = load_rows(str(write(folder, rows, "rows.jsonl")), task="multiview")
+    texts = [row["prompt"][0]["content"] for row in found]
+    assert texts[0].startswith("Where?\nReason inside <think>")
+    assert texts[1].startswith("And {this}?")
+    assert found[1]["target"] == "B"
+    given = load_rows(str(write(folder, [rows[0] | {"prompt": "own"}], "own.jsonl")), task="multiview")
+    assert given[0]["prompt"][0]["content"] == "own"
+    with pytest.raises(
+        DataError, match="nor all that the prompt of task multiview is filled from: question; the columns"
+    ):
+        load_rows(str(write(folder, [{"target": "A"}], "none.jsonl")), task="multiview")
+
+
+@pytest.mark.parametrize("name", ["rows.jsonl", "rows.jsonl.gz"])
+def test_a_row_is_named_by_file_line_and_id(folder, name):
+    rows = [ROW | {"id": f"r{at}"} for at in range(4)]
+    path = write(folder, rows, name)
+    if name == "rows.jsonl":  # blank lines count
+        path.write_text("\n\n" + path.read_text())
+    found = load_rows(str(path))
+    assert place_of_row(found, 2) == f"{path}:{5 if name == 'rows.jsonl' else 3}: id 'r2'"
+    found.with_format(None).to_parquet(folder / "rows.parquet")
+    assert place_of_row(load_rows(str(folder / "rows.parquet")), 2) == f"{folder / 'rows.parquet'}: row 2: id 'r2'"
+
+
+def test_rows_keep_the_paths_of_their_images(folder):
+    found = load_rows(str(write(folder, [ROW])))
+    assert found[0]["images_file_names"] == [str(folder / "a.png"), str(folder / "b.png")]
+
+
+def test_lengths_of_answers_are_counted_with_their_tags(folder):
+    class Processor:
+        def __call__(self, text):
+            return {"input_ids": list(text)}
+
+    found = load_rows(str(write(folder, [ROW, ROW | {"target": "0.shape.sphere"}])))
+    assert answer_lengths(found, Processor()) == [
+        len(f"<think></think><answer>{text}</answer>") for text in ("0.shape.cube", "0.shape.sphere")
+    ]
+    found = load_rows(str(write(folder, [ROW | {"completion": "abc"}])))
+    assert answer_lengths(found, Processor()) == [3]

@@ -1,4 +1,7 @@
-"""Whether scenes keep the rules of TRANCE, and questions are true: for data that someone else made, or changed."""
+"""Whether scenes keep the rules of TRANCE, questions are true, and training rows can be trained on.
+
+For data that someone else made, or changed.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,17 @@ import numpy as np
 from benchmarks.tvr.codec import decode_scene
 from benchmarks.tvr.world import N_OBJECTS, PAIRS, differences, in_world, move_options, overlaps, present
 from rewards.errors import DataError
+from trainers.data.training_rows import (
+    COMPLETIONS,
+    check_training_row,
+    completion_of,
+    read_rows,
+    row_id,
+    score_row,
+)
 from trainers.scenes.multiview import PAIR, direction_from_middle, distance_to_camera, is_clear
 from trainers.scenes.multiview_questions import KINDS, LETTERS, after_turn, camera_move, question_texts
-from trainers.scenes.records import IMAGES, read_lines, read_multiview_record, read_tvr_record
+from trainers.scenes.records import DATA, IMAGES, METADATA, read_lines, read_multiview_record, read_tvr_record
 from trainers.scenes.tvr import RULES, after, begin, broken_rule, kind_of_move
 from trainers.scenes.tvr_plan import STEPS
 
@@ -19,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from trainers.data.training_rows import Row
     from trainers.scenes.multiview import MultiviewScene
     from trainers.scenes.multiview_questions import Question
     from trainers.scenes.tvr import Change, PartialScene, Scene
@@ -43,24 +55,63 @@ QUESTION_RULES: Final = {
 }
 
 
-def check_file(path: Path, *, repeats: bool = True) -> Iterator[str]:
-    """Yield what is wrong in a ``data.jsonl`` of scenes or of questions, each as ``file:line: rule: explanation``.
+def check_file(path: Path, *, repeats: bool = True, task: str | None = None) -> Iterator[str]:
+    """Yield what is wrong in a file of scenes, of questions or of training rows, each as ``file:line: rule: what``.
 
-    A line that is wrong costs no other line.
+    Of a training row the id stands before the rule. A line that is wrong costs no other line.
+
+    Args:
+        path: ``data.jsonl``, a file of training rows (also gzip or Parquet), or a folder that holds some of them.
+        repeats: whether an attribute of an object may change twice; upstream's own scenes do so.
+        task: of rows that do not tell.
 
     Raises:
         DataError: the file cannot be opened.
     """
-    for where, record in read_lines(path):
+    if path.is_dir():
+        here = [path / name for name in (DATA, METADATA) if (path / name).is_file()]
+        for file in here or [path / DATA]:
+            yield from check_file(file, repeats=repeats, task=task)
+        return
+    ids: dict[str, str] = {}
+    lines = read_lines(path) if path.suffix == ".jsonl" else read_rows(path)
+    for where, record in lines:
         if isinstance(record, DataError):
             yield str(record)
-            continue
-        asks = record.get("task") == "multiview"
-        wrong = check_question(record) if asks else check_scene(record, repeats=repeats)
-        yield from (f"{where}: {text}" for text in wrong)
-        for name in _image_names(record):
-            if not (path.parent / IMAGES / name).is_file():
-                yield f"{where}: image: {IMAGES}/{name} is not there"
+        elif "prompt" in record:
+            yield from _wrong_row(record, where, path.parent, task, ids)
+        else:
+            asks = record.get("task") == "multiview"
+            wrong = check_question(record) if asks else check_scene(record, repeats=repeats)
+            yield from (f"{where}: {text}" for text in wrong)
+            for name in _image_names(record):
+                if not (path.parent / IMAGES / name).is_file():
+                    yield f"{where}: image: {IMAGES}/{name} is not there"
+
+
+def _wrong_row(row: Row, where: str, folder: Path, task: str | None, ids: dict[str, str]) -> Iterator[str]:
+    """Yield what is wrong with a training row; ``ids`` holds where each id was met first."""
+    name = row_id(row, where)
+
+    found = [f"id: it is also that of {ids[name]}"] if ids.setdefault(name, where) != where else []
+    for check in (
+        lambda: check_training_row(row, where, folder),
+        # Every target and every label is read as a reward would read it.
+        lambda: score_row(row, "", where, task=task, relation_weight=0.0 if row.get("relations") is None else 0.5),
+        lambda: _check_completion(row, where),
+    ):
+        try:
+            check()
+        except DataError as error:
+            found.append(str(error).removeprefix(f"{where}: "))
+    yield from (f"{where}: {name}: {text}" for text in dict.fromkeys(found))
+
+
+def _check_completion(row: Mapping[str, Any], where: str) -> None:
+    """Raise where a row has a completion that is no text, or an empty one: nothing is learnt from it."""
+    name = next((column for column in COMPLETIONS if row.get(column) is not None), None)
+    if name is not None and not completion_of(row, where).strip():
+        raise DataError(f"{where}: {name}: it is empty")
 
 
 def _image_names(record: Mapping[str, Any]) -> list[str]:

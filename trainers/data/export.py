@@ -87,9 +87,10 @@ def _sft(to: str, turns: list[dict[str, str]], completion: str) -> dict[str, Any
 def _rl(
     to: str, turns: list[dict[str, str]], gold: dict[str, Any], *, task: str, said: str, row: Row
 ) -> dict[str, Any]:
+    named = {"id": said, "task": task, **({"scene": row["scene"]} if "scene" in row else {})}
     if to == "trl":  # columns reach the reward as they are
         columns: dict[str, Any] = {name: row[name] for name in GOLD if name in row}
-        return {"id": said, "task": task, "prompt": turns, "target": gold["target"], **columns}
+        return {**named, "prompt": turns, "target": gold["target"], **columns}
     packed = pack_gold(gold)
     if to == "verl":
         return {
@@ -97,13 +98,13 @@ def _rl(
             "prompt": turns,
             "ability": "spatial reasoning",
             "reward_model": {"style": "rule", "ground_truth": packed},
-            "extra_info": {"id": said, "task": task},
+            "extra_info": named,
         }
     if to == "openrlhf":
         return {"input": turns[0]["content"], "label": packed, "datasource": f"star-r1/{load_task(task).name}"}
     if to == "swift":
-        return {"messages": turns, "solution": packed, "id": said, "task": task}
-    return {"prompt": turns[0]["content"], "answer": packed, "id": said, "task": task}
+        return {"messages": turns, "solution": packed, **named}
+    return {"prompt": turns[0]["content"], "answer": packed, **named}
 
 
 def _images(to: str, images: list[str]) -> list[Any]:

@@ -7,6 +7,7 @@ form, shows the three steps, and its answer is right.
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -15,7 +16,8 @@ from parsers.completion import parse_completion
 from parsers.references import parse_steps
 from parsers.values import Records
 from rewards.errors import DataError
-from rewards.references import score_references
+from rewards.references import reference_names, score_references
+from rewards.tasks import load_task
 from trainers.data.files import json_line, whole_file
 from trainers.data.training_rows import (
     COMPLETIONS,
@@ -25,6 +27,7 @@ from trainers.data.training_rows import (
     read_rows,
     rebased,
     score_row,
+    task_of,
 )
 
 if TYPE_CHECKING:
@@ -57,10 +60,12 @@ class Drop(NamedTuple):
     Attributes:
         rule: one of `CHAIN_RULES`.
         message: one line for people, with ``file:line``.
+        right_references: whether the answer is wrong, but the references of all views are right.
     """
 
     rule: str
     message: str
+    right_references: bool = False
 
 
 class Tally(NamedTuple):
@@ -70,11 +75,13 @@ class Tally(NamedTuple):
         read: rows that were read.
         kept: rows that were kept.
         dropped: rule -> rows that broke it first.
+        right_references: of the dropped chains, those with right references and a wrong answer.
     """
 
     read: int
     kept: int
     dropped: Mapping[str, int]
+    right_references: int = 0
 
 
 def judge_chain(
@@ -91,7 +98,7 @@ def judge_chain(
         row: a row with ``completion`` and gold; see `trainers.data.training_rows`.
         where: its place, for messages.
         task: of rows that do not tell.
-        min_reference_score: least R_ref, in [0, 1]; a row without reference labels does not reach it.
+        min_reference_score: least `reference_score`, in [0, 1]; a row without reference labels does not reach it.
         relation_weight: share of R_ref that relations decide.
     """
     try:
@@ -105,13 +112,21 @@ def judge_chain(
         steps = parse_steps(envelope.think or "", views=views)
         if steps.fault is not None:
             return Drop("steps", f"{where}: steps: {steps.fault.message} ({steps.fault.code})")
+        question = load_task(task_of(row, where, task)).kind == "question"
+        found = reference_score(steps, gold, question=question, relation_weight=relation_weight)
+        least = min_reference_score
+        sound = found is not None and found >= (1.0 if least is None else least)
         if score.fault is not None and not _readable(score.answer):
-            return Drop("unparsed", f"{where}: unparsed: {score.fault.message} ({score.fault.code})")
+            return Drop("unparsed", f"{where}: unparsed: {score.fault.message} ({score.fault.code})", sound)
         if not score.correct:
-            return Drop("wrong", f"{where}: wrong: {envelope.answer!r:.60} is not {gold['target']!r:.60}")
-        return _judge_references(steps, gold, where, min_reference_score, relation_weight)
+            return Drop("wrong", f"{where}: wrong: {envelope.answer!r:.60} is not {gold['target']!r:.60}", sound)
+        if least is not None and found is None:
+            return Drop("reference", f"{where}: reference: the row has no reference labels")
+        if least is not None and found is not None and found < least:
+            return Drop("reference", f"{where}: reference: R_ref is {found:.3f}, less than {least:g}")
     except DataError as error:
         return Drop("row", str(error))
+    return None
 
 
 def _readable(answer: object) -> bool:
@@ -119,19 +134,30 @@ def _readable(answer: object) -> bool:
     return answer is not None and (not isinstance(answer, Records) or len(answer) > 0)
 
 
-def _judge_references(
-    steps: Steps, gold: Mapping[str, Any], where: str, least: float | None, relation_weight: float
-) -> Drop | None:
-    if least is None:
-        return None
+def reference_score(
+    steps: Steps, gold: Mapping[str, Any], *, question: bool, relation_weight: float = 0.0
+) -> float | None:
+    """Return how good the references of a chain are, in [0, 1]; None where the row has no reference labels.
+
+    Of a question, the mean F1 of the views, see `rewards.references.score_references`. Of a list of changes, the mean
+    share of the true names that are named: its labels are the objects that place the changes, and who looks for
+    changes has to go by the others, too.
+
+    Args:
+        steps: of the reasoning.
+        gold: of the row.
+        question: whether the row's task is one.
+        relation_weight: share that relations decide, of questions that have relation labels.
+    """
     if "references" not in gold:
-        return Drop("reference", f"{where}: reference: the row has no reference labels")
-    relations = gold.get("relations")
-    weight = relation_weight if relations is not None else 0.0
-    scored = score_references(steps.references, gold["references"], relations=relations, relation_weight=weight)
-    if scored.value < least:
-        return Drop("reference", f"{where}: reference: R_ref is {scored.value:.3f}, less than {least:g}")
-    return None
+        return None
+    if question:
+        relations = gold.get("relations")
+        weight = relation_weight if relations is not None else 0.0
+        return score_references(steps.references, gold["references"], relations=relations, relation_weight=weight).value
+    views = reference_names(gold["references"])
+    found = [len(names & steps.references.names(view)) / len(names) if names else 1.0 for view, names in views.items()]
+    return sum(found) / len(found)
 
 
 def filter_chains(
@@ -142,17 +168,33 @@ def filter_chains(
     task: str | None = None,
     min_reference_score: float | None = None,
     relation_weight: float = 0.0,
+    right_references: Path | None = None,
     on_progress: OnProgress | None = None,
 ) -> Tally:
     """Divide a file of chains into those to keep and those to drop, in their order.
 
     A dropped row has a further column ``dropped``, ``{"rule", "message"}``; of a line that is no row, only that.
+    Filtering by the answer also drops chains that look rightly and conclude wrongly; they are counted.
+
+    Args:
+        source: rows with completions.
+        kept: is written.
+        dropped: is written.
+        task: of rows that do not tell.
+        min_reference_score: least `reference_score`, in [0, 1]; it is also the least of references that count as right
+            beside a wrong answer (None: all of them must be).
+        relation_weight: share of it that relations decide.
+        right_references: takes the dropped chains whose references are right and whose answer is wrong, in place of
+            ``dropped``.
+        on_progress: is called with the number of rows read.
 
     Raises:
         DataError: the file cannot be opened.
     """
     counts: Counter[str] = Counter()
-    with whole_file(kept) as good, whole_file(dropped) as bad:
+    with ExitStack() as files:
+        good, bad = files.enter_context(whole_file(kept)), files.enter_context(whole_file(dropped))
+        apart = files.enter_context(whole_file(right_references)) if right_references else bad
         for number, (where, row) in enumerate(read_rows(source), start=1):
             if isinstance(row, DataError):
                 drop: Drop | None = Drop("row", str(row))
@@ -165,11 +207,15 @@ def filter_chains(
             if drop is None:
                 good.write(json_line(rebased(record, source.parent, kept.parent)))
             else:
-                bad.write(json_line({**rebased(record, source.parent, dropped.parent), "dropped": drop._asdict()}))
+                file, path = (apart, right_references or dropped) if drop.right_references else (bad, dropped)
+                reason = {"rule": drop.rule, "message": drop.message}
+                file.write(json_line({**rebased(record, source.parent, path.parent), "dropped": reason}))
+                counts["right_references"] += drop.right_references
             counts[drop.rule if drop else "kept"] += 1
             if on_progress is not None:
                 on_progress(number, None)
-    return Tally(counts.total(), counts["kept"], {rule: counts[rule] for rule in CHAIN_RULES if counts[rule]})
+    sound = counts.pop("right_references", 0)
+    return Tally(counts.total(), counts["kept"], {rule: counts[rule] for rule in CHAIN_RULES if counts[rule]}, sound)
 
 
 @dataclass(slots=True)

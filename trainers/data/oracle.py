@@ -1,15 +1,20 @@
-"""The teacher that knows the truth: chains of thought for the scenes of a folder of ``star data generate``."""
+"""The teachers that know the truth: chains for the scenes of ``star data generate``, and bare labels for any rows.
+
+SFT on labels alone is the baseline that the paper compares with: it memorizes.
+"""
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from rewards.errors import ConfigError, DataError
+from rewards.targets import read_target
+from rewards.tasks import load_task
 from trainers.data.files import Written, json_line, whole_file
 from trainers.data.filter import judge_chain
 from trainers.data.generate import SETTINGS, saved_settings
-from trainers.data.training_rows import read_training_rows, rebased, row_id, rows_file
+from trainers.data.training_rows import gold_of, read_training_rows, rebased, row_id, rows_file, score_row, task_of
 from trainers.scenes.chains import multiview_chain, tvr_chain
 from trainers.scenes.records import DATA, read_multiview_record, read_tvr_record
 
@@ -18,8 +23,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from trainers.data.training_rows import OnProgress, Row
-
-NAME: Final = "oracle"
 
 
 def write_oracle_chains(
@@ -46,19 +49,71 @@ def write_oracle_chains(
         DataError: a file cannot be opened.
     """
     size, records = _size(folder), Records(folder / DATA)
+
+    def chain(row: Row, where: str) -> str:
+        return _chain(row, where, records, size=size, seed=seed)
+
+    return _write(folder, out, chain, teacher="oracle", on_error=on_error, on_progress=on_progress)
+
+
+def write_labels(
+    source: Path,
+    out: Path,
+    *,
+    task: str | None = None,
+    on_error: Callable[[DataError], None] | None = None,
+    on_progress: OnProgress | None = None,
+) -> Written:
+    """Write the label of every row as its completion, without any reasoning: ``<think></think><answer>B</answer>``.
+
+    Args:
+        source: a file of rows, or a folder with ``metadata.jsonl``.
+        out: JSON Lines; the rows with ``completion`` and ``teacher``.
+        task: of rows that do not tell.
+        on_error: takes what is wrong with a row.
+        on_progress: takes the number done.
+
+    Raises:
+        DataError: a file cannot be opened.
+    """
+
+    def label(row: Row, where: str) -> str:
+        name, target = load_task(task_of(row, where, task)), gold_of(row, where)["target"]
+        text = str(target)
+        if name.record_format is not None and not isinstance(target, str):
+            text = ", ".join(map(str, read_target(target, name.record_format)))
+        written = f"<think></think><answer>{text}</answer>"
+        if not score_row(row, written, where, task=task).correct:
+            raise DataError(f"{where}: target: {text!r:.60} is no answer that is read as it was meant")
+        return written
+
+    return _write(source, out, label, teacher="labels", on_error=on_error, on_progress=on_progress)
+
+
+def _write(
+    source: Path,
+    out: Path,
+    complete: Callable[[Row, str], str],
+    *,
+    teacher: str,
+    on_error: Callable[[DataError], None] | None,
+    on_progress: OnProgress | None,
+) -> Written:
     written = failed = 0
     with whole_file(out) as file:
-        for where, row in read_training_rows(folder):
+        for where, row in read_training_rows(source):
             try:
-                chain = _chain(row, where, records, size=size, seed=seed)
+                if isinstance(row, DataError):
+                    raise row
+                completion = complete(row, where)
             except DataError as error:
                 failed += 1
                 if on_error is not None:
                     on_error(error)
             else:
                 written += 1
-                assert not isinstance(row, DataError)
-                file.write(json_line({**rebased(row, folder, out.parent), "completion": chain, "teacher": NAME}))
+                moved = rebased(row, rows_file(source).parent, out.parent)
+                file.write(json_line({**moved, "completion": completion, "teacher": teacher}))
             if on_progress is not None:
                 on_progress(written + failed, None)
     return Written(written + failed, written, failed)
@@ -74,9 +129,7 @@ def _size(folder: Path) -> tuple[int, int]:
     return saved_settings(folder / SETTINGS).size
 
 
-def _chain(row: Row | DataError, where: str, records: Records, *, size: tuple[int, int], seed: int) -> str:
-    if isinstance(row, DataError):
-        raise row
+def _chain(row: Row, where: str, records: Records, *, size: tuple[int, int], seed: int) -> str:
     place, record = records.find(row.get("idx"), where)
     key = row_id(row, where)
     try:

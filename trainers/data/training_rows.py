@@ -1,7 +1,8 @@
 """Rows that models train on: their columns, where their images lie, what their completions are worth.
 
-A row is a JSON object. Its columns: ``id``; ``task`` (tvr, multiview, ...); ``prompt``; ``images_file_names``, paths
-relative to the row's file, in the order in which the prompt speaks of them; ``target``; of questions ``options``,
+A row is a JSON object. Its columns: ``id``; ``scene``, the same for rows about one place, which are no independent
+samples; ``task`` (tvr, multiview, ...); ``prompt``; ``images_file_names``, paths relative to the row's file, in the
+order in which the prompt speaks of them; ``target``; of questions ``options``,
 ``references`` (true names per view) and ``relations`` (true triplets per view); of chains of thought ``completion``.
 Further columns are kept as they are.
 """
@@ -12,8 +13,8 @@ import os
 from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
 from benchmarks.files.sources import BadRow, read_chunks
+from rewards.columns import TARGET_COLUMNS
 from rewards.errors import ConfigError, DataError
-from rewards.functions import TARGET_COLUMNS
 from rewards.messages import completion_text
 from rewards.score import score_completion
 from rewards.tasks import load_task
@@ -60,7 +61,7 @@ def read_training_rows(path: Path) -> Iterator[tuple[str, Row | DataError]]:
             yield where, row
             continue
         try:
-            _check(row, where, file.parent)
+            check_training_row(row, where, file.parent)
         except DataError as error:
             yield where, error
         else:
@@ -72,7 +73,12 @@ def rows_file(path: Path) -> Path:
     return path / METADATA if path.is_dir() else path
 
 
-def _check(row: Row, where: str, folder: Path) -> None:
+def check_training_row(row: Row, where: str, folder: Path) -> None:
+    """See that a row has a prompt, a target and images that are there.
+
+    Raises:
+        DataError: it lacks one.
+    """
     if not isinstance(row.get("prompt"), str) or not row["prompt"].strip():
         raise DataError(f"{where}: prompt: expected text, found {row.get('prompt')!r:.60}")
     gold_of(row, where)

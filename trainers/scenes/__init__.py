@@ -11,5 +11,6 @@ module                        its story
 `chains`                      chains of thought written from the truth
 `records`                     scenes as lines of ``data.jsonl`` and as training rows
 `show`                        a sample as an image for people
+`validation`                  settings and records that pydantic refuses, said in one line
 ============================  ==============================================================================
 """

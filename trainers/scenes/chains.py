@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from trainers.scenes.multiview import MultiviewScene
     from trainers.scenes.multiview_questions import Question
-    from trainers.scenes.solids import Bodies, Floats
+    from trainers.scenes.solids import Floats
     from trainers.scenes.tvr import Change, Scene
 
 TVR_SENTENCES: Final = "tvr-chain.v1"
@@ -94,22 +94,17 @@ def tvr_chain(scene: Scene, view: str, *, size: tuple[int, int], seed: int, key:
     wording = Wording(TVR_SENTENCES, "tvr-chain.v1", str(seed), key)
     cameras = scene.stage.cameras[0], scene.stage.cameras[VIEWS.index(view)]
     before, after = bodies_of(scene.initial, scene.rotations), bodies_of(scene.final, scene.rotations)
-    seen = [_well_seen(bodies, camera) for bodies, camera in zip((before, after), cameras, strict=True)]
+    sights = [Sight(bodies, [camera]) for bodies, camera in zip((before, after), cameras, strict=True)]
+    seen = [sight.seen() for sight in sights]
     order = _order(scene, seen[0] | seen[1] | after.shown, cameras[0], wording)
     views = [
-        _tvr_triplets(bodies, [index for index in order if shown[index]], shown, camera)
-        for bodies, camera, shown in zip((before, after), cameras, seen, strict=True)
+        _tvr_triplets(sight, [index for index in order if shown[index]])
+        for sight, shown in zip(sights, seen, strict=True)
     ]
     mapping = _tvr_mapping(scene, order, seen, percent_in_image(after, cameras[1], size), wording)
     comparison = _comparison(scene, [index for index in order if seen[1][index] or before.shown[index]], wording)
     lines = [*view_lines(views), "\n".join(mapping), "\n".join(comparison)]
     return completion(lines, ", ".join(map(str, targets(scene))))
-
-
-def _well_seen(bodies: Bodies, camera: Floats) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    """Which objects can be seen in a picture, ``(10,)``: in it, and not hidden by others."""
-    sight = Sight(bodies, [camera])
-    return np.array([bool(shown) and sight.well_seen(index) for index, shown in enumerate(bodies.shown)])
 
 
 def _order(scene: Scene, known: Any, camera: Floats, wording: Wording) -> list[int]:
@@ -122,11 +117,11 @@ def _order(scene: Scene, known: Any, camera: Floats, wording: Wording) -> list[i
     return sorted(indices, key=lambda index: columns[index])
 
 
-def _tvr_triplets(bodies: Bodies, indices: Sequence[int], seen: Any, camera: Floats) -> Sequence[tuple[str, ...]]:
-    """Return how each object stands to its nearest neighbour; the only one of a picture stands before the camera."""
+def _tvr_triplets(sight: Sight, indices: Sequence[int]) -> Sequence[tuple[str, ...]]:
+    """Return how each object stands to its nearest neighbor; the only one of an image stands before the camera."""
     if len(indices) == 1:
         return [(f"object {indices[0]}", VIEWER, "in front of")]
-    return placed(bodies._replace(shown=seen), indices, camera)
+    return placed(sight, indices)
 
 
 def _look(thing: Mapping[str, Any]) -> str:

@@ -9,7 +9,6 @@ of TRANCE's objects, cameras are this project's own; MindCube's *among* setting 
 
 from __future__ import annotations
 
-from itertools import combinations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
@@ -17,7 +16,7 @@ import numpy as np
 from benchmarks.tvr.world import ABSENT, COLORS, GRID_UNIT, MATERIALS, N_OBJECTS, PARKED, SHAPES, SIZES, State, present
 from parsers.values import Relation
 from trainers.scenes.cameras import LAMP_JITTER, Stage, frame_at, nominal_stage
-from trainers.scenes.solids import MAP_SIZE, MIN_PIXELS, Sight, bodies_of, id_map, relation_in_view
+from trainers.scenes.solids import MAP_SIZE, MIN_PIXELS, Sight, bodies_of, id_map, percent_in_image, relation_in_view
 from trainers.scenes.tvr_plan import stream
 
 if TYPE_CHECKING:
@@ -146,12 +145,23 @@ def seen_in(scene: MultiviewScene, view: int) -> tuple[int, ...]:
 
 
 def view_relations(scene: MultiviewScene, view: int) -> list[Relation]:
-    """Return how each two objects of an image stand to each other in it, true by its camera."""
+    """Return how each two objects of an image stand to each other in it, true by its camera; the pair comes first.
+
+    What stands across the middle is beyond both of the pair in every image, which alone would say nothing. Where the
+    two of the pair stand side by side, it appears between them, and it is said which of them is left and which is
+    right of it; where one is before the other, both are in front of it, which is said once as "in front of" and once
+    as "behind". So all four relations are equally frequent, of the pair and of what shares an image with it.
+    """
     bodies, camera = scene.bodies(), scene.stage.cameras[view]
-    return [
-        Relation(scene.names[one], scene.names[other], relation_in_view(bodies, one, other, camera))
-        for one, other in combinations(seen_in(scene, view), 2)
-    ]
+    *_, across = seen_in(scene, view)
+    (one, other), names = PAIR, scene.names
+    pair = relation_in_view(bodies, one, other, camera)
+    found = [Relation(names[one], names[other], pair)]
+    if pair in ("left", "right"):
+        column = percent_in_image(bodies, camera, MAP_SIZE)[:, 0]  # by where they appear: they differ in depth
+        sides = ["left" if column[index] < column[across] else "right" for index in PAIR]
+        return found + [Relation(names[index], names[across], side) for index, side in zip(PAIR, sides, strict=True)]
+    return [*found, Relation(names[one], names[across], "in front of"), Relation(names[across], names[other], "behind")]
 
 
 def direction_from_middle(scene: MultiviewScene, view: int, index: int) -> str:

@@ -29,7 +29,7 @@ from trainers.scenes.cameras import CAMERA_NAMES, LAMP_NAMES, VIEW_LETTERS, VIEW
 from trainers.scenes.multiview import QUARTERS, MultiviewScene, seen_in, view_relations
 from trainers.scenes.multiview_questions import Question  # noqa: TC001  pydantic reads it
 from trainers.scenes.prompts import multiview_prompt, tvr_prompt
-from trainers.scenes.solids import bodies_of, placed
+from trainers.scenes.solids import Sight, bodies_of, placed
 from trainers.scenes.tvr import Change, Scene, targets
 from trainers.scenes.validation import first_fault
 
@@ -309,13 +309,16 @@ def tvr_rows(
     """Return one row for each final view; see `trainers.data.training_rows`.
 
     ``target`` is the canonical answer. ``relations`` holds for each of the two images the triplets ``[object 1,
-    object 2, relation]`` that place the changed objects, ``references`` the names in them: the columns that
-    `rewards.reference_reward` reads. ``n_visible`` counts the objects of the initial image.
+    object 2, relation]`` that place the changed objects among those that are well seen, ``references`` the names in
+    them: the columns that `rewards.reference_reward` reads. ``scene`` is the same for the views of one scene, which
+    have one prompt. ``n_visible`` counts the objects of the initial image.
     ``images_file_names`` are what Hugging Face's ``imagefolder`` loads as ``images``.
     """
     changed = sorted({change.obj_idx for change in scene.changes})
-    initial, final = bodies_of(scene.initial, scene.rotations), bodies_of(scene.final, scene.rotations)
-    before = placed(initial, changed, scene.stage.cameras[0])
+    cameras = scene.stage.cameras
+    initial = bodies_of(scene.initial, scene.rotations)
+    final = Sight(bodies_of(scene.final, scene.rotations), cameras)
+    before = placed(Sight(initial, cameras[:1]), changed)
     common = {
         "task": "trance" if "position" in attributes else "tvr",
         "idx": scene.idx,
@@ -325,11 +328,11 @@ def tvr_rows(
     }
     rows = []
     for view in views:
-        relations = [before, placed(final, changed, scene.stage.cameras[VIEWS.index(view)])]
+        relations = [before, placed(final, changed, VIEWS.index(view))]
         names = (image_name(scene.idx, "center", final=False), image_name(scene.idx, view, final=True))
         rows.append(
             {"images_file_names": [f"{IMAGES}/{name}" for name in names]}
-            | {"id": f"tvr-{scene.idx}-{view}"}
+            | {"id": f"tvr-{scene.idx}-{view}", "scene": f"tvr-{scene.idx}"}
             | common
             | {
                 "view": view,
@@ -353,7 +356,7 @@ def multiview_row(index: int, scene: MultiviewScene, question: Question) -> dict
         "idx": index,
         "task": "multiview",
         "category": question.kind,
-        "group": str(index),
+        "scene": f"ring-{index}",
         "question": question.text,
         "prompt": multiview_prompt(question.text, len(views)),
         "target": question.answer,

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from trainers.scenes.multiview import MultiviewScene
+    from trainers.scenes.raycast import Solids
     from trainers.scenes.solids import Floats
     from trainers.scenes.tvr import Scene
 
@@ -125,12 +126,33 @@ def raycast_batch(
     Returns:
         torch uint8 ``(len(pictures), height, width, 3)`` on that device.
     """
+    bodies, cameras, lamps = _bodies_of_pictures(pictures)
+    return _raycast(bodies, cameras, lamps, size, device=device, samples=samples, compiled=compiled)
+
+
+def solids_of_pictures(pictures: Sequence[Picture], device: Any = "cpu", *, slots: int = 1) -> Solids:
+    """Return what the rays of pictures can meet.
+
+    Args:
+        pictures: what is to be drawn.
+        device: a torch device.
+        slots: objects a picture in the tensors are a multiple of it: compiled code wants few shapes.
+    """
+    from trainers.scenes.raycast import solids_of
+
+    bodies, cameras, lamps = _bodies_of_pictures(pictures)
+    most = max(1, int(bodies.shown.sum(axis=-1).max()))
+    return solids_of(bodies, cameras, lamps, device, slots=min(N_OBJECTS, -(-most // slots) * slots))
+
+
+def _bodies_of_pictures(pictures: Sequence[Picture]) -> tuple[Bodies, Floats, Floats]:
+    """Return the bodies of each picture ``(pictures, 10)``, its camera and its lamps."""
     states = [_state(picture) for picture in pictures]
     together = State(*(np.stack(parts) for parts in zip(*states, strict=True)))
     bodies = bodies_of(together, np.stack([picture.scene.rotations for picture in pictures]))
     cameras = np.stack([picture.scene.stage.cameras[_view_number(picture.view)] for picture in pictures])
     lamps = np.stack([picture.scene.stage.lamps for picture in pictures])
-    return _raycast(bodies, cameras, lamps, size, device=device, samples=samples, compiled=compiled)
+    return bodies, cameras, lamps
 
 
 def _raycast(

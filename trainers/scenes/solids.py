@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from benchmarks.tvr.world import ATTRIBUTES, COLORS, GRID_UNIT, MATERIALS, RADII, SHAPES, VISIBLE
+from benchmarks.tvr.world import ATTRIBUTES, COLORS, GRID_UNIT, MATERIALS, N_OBJECTS, RADII, SHAPES, VISIBLE
 from parsers.values import Relation
 from trainers.scenes.cameras import frame_at, image_plane, pixel_pitch, project
 
@@ -121,8 +121,8 @@ class Sight:
     """
 
     def __init__(self, bodies: Bodies, cameras: Iterable[Floats], size: tuple[int, int] = MAP_SIZE) -> None:
-        self.bodies, self.size = bodies, size
-        self._frames = [frame_at(camera) for camera in cameras]
+        self.bodies, self.places, self.size = bodies, tuple(cameras), size
+        self._frames = [frame_at(camera) for camera in self.places]
         self._well_seen: dict[tuple[int, int], bool] = {}
 
     @cached_property
@@ -131,7 +131,7 @@ class Sight:
 
     def of(self, bodies: Bodies) -> Sight:
         """Return what the same cameras see of other solids."""
-        return Sight(bodies, [frame.origin for frame in self._frames], self.size)
+        return Sight(bodies, self.places, self.size)
 
     def id_map(self, camera: int = 0) -> npt.NDArray[np.int64]:
         """Return the index of the object seen at each pixel's center, ``(height, width)``; -1 where none is."""
@@ -148,13 +148,17 @@ class Sight:
 
     def seen_pixels(self, index: int, camera: int = 0) -> int:
         """Count the pixels at whose center one object is seen; equals its count in `id_map`."""
-        return self._count(index, camera, self._before(index, camera), step=1)
+        return self._count(index, camera, step=1)
 
     def well_seen(self, index: int, camera: int = 0) -> bool:
         """Whether `seen_pixels` are at least `MIN_PIXELS`: TRANCE's rule."""
         if (index, camera) not in self._well_seen:
             self._well_seen[index, camera] = self._find_well_seen(index, camera)
         return self._well_seen[index, camera]
+
+    def seen(self, camera: int = 0) -> npt.NDArray[np.bool_]:
+        """Return which objects are in view and well seen, ``(10,)``."""
+        return np.array([bool(shown) and self.well_seen(k, camera) for k, shown in enumerate(self.bodies.shown)])
 
     def occluded(self, indices: Iterable[int]) -> int | None:
         """Return the first of some visible objects that is occluded in one of the cameras, or None.
@@ -168,38 +172,22 @@ class Sight:
         return None
 
     def _find_well_seen(self, index: int, camera: int) -> bool:
-        before = self._before(index, camera)
-        # Of the disc that the object is sure to cover, the others hide at most what lies in their boxes.
-        left, top, right, bottom = self._boxes.disc[camera, index].tolist()
-        hidden_at_most = sum(
-            max(min(right, other_right) - max(left, other_left), 0)
-            * max(min(bottom, other_bottom) - max(top, other_top), 0)
-            for other_left, other_top, other_right, other_bottom in self._boxes.edges[camera, before].tolist()
-        )
-        if self._boxes.sure[camera, index] - hidden_at_most >= MIN_PIXELS:
+        if self._boxes.seen[camera, index]:
             return True
         # Enough pixels among some of them are enough.
         left, top, right, bottom = self._boxes.edges[camera, index].tolist()
         step = math.isqrt((right - left) * (bottom - top) // _SAMPLED)
-        if step > 1 and self._count(index, camera, before, step=step) >= MIN_PIXELS:
+        if step > 1 and self._count(index, camera, step=step) >= MIN_PIXELS:
             return True
-        return self._count(index, camera, before, step=1) >= MIN_PIXELS
+        return self._count(index, camera, step=1) >= MIN_PIXELS
 
-    def _before(self, index: int, camera: int) -> npt.NDArray[np.int64]:
-        """Return the objects that could hide one: their boxes overlap its own and are not wholly behind it."""
-        edges, near, far = self._boxes.edges[camera], self._boxes.near[camera], self._boxes.far[camera]
-        overlap = (edges[:, :2] < edges[index, 2:]).all(axis=-1) & (edges[:, 2:] > edges[index, :2]).all(axis=-1)
-        meets = overlap & (near <= far[index] + 1e-9) & self.bodies.shown
-        meets[index] = False
-        return np.flatnonzero(meets)
-
-    def _count(self, index: int, camera: int, before: npt.NDArray[np.int64], *, step: int) -> int:
+    def _count(self, index: int, camera: int, *, step: int) -> int:
         """Count the pixels of an object that are seen, of every ``step``-th row and column."""
         left, top, right, bottom = self._boxes.edges[camera, index].tolist()
         columns, rows = np.arange(left, right, step), np.arange(top, bottom, step)
         depth = self._depth(index, camera, columns, rows)
         seen = np.isfinite(depth)
-        for other in before.tolist():
+        for other in np.flatnonzero(self._boxes.before[camera, index]).tolist():
             x0, y0, x1, y1 = self._boxes.edges[camera, other].tolist()
             common = np.s_[slice(*rows.searchsorted((y0, y1))), slice(*columns.searchsorted((x0, x1)))]
             hides = self._depth(other, camera, columns[common[1]], rows[common[0]]) < depth[common]
@@ -243,21 +231,18 @@ def id_map(bodies: Bodies, camera: Floats, size: tuple[int, int] = MAP_SIZE) -> 
 
 
 class _Boxes(NamedTuple):
-    """The upright boxes around solids in images.
+    """What the upright boxes around solids tell.
 
     Attributes:
         edges: ``(cameras, 10, 4)`` first column and row of pixels that a solid could cover, and those after the last.
-        near: ``(cameras, 10)`` least depth of the corners along the camera's axis.
-        far: ``(cameras, 10)`` greatest depth.
-        sure: ``(cameras, 10)`` pixels of a disc that the solid covers if nothing hides it; their least number.
-        disc: ``(cameras, 10, 4)`` edges of the box around that disc.
+        before: ``(cameras, 10, 10)`` whether the second could hide the first: it is in view, their boxes overlap in the
+            image, and its own is not wholly behind.
+        seen: ``(cameras, 10)`` whether `MIN_PIXELS` are seen whatever the others hide; where not, rays must tell.
     """
 
     edges: npt.NDArray[np.int64]
-    near: Floats
-    far: Floats
-    sure: Floats
-    disc: npt.NDArray[np.int64]
+    before: npt.NDArray[np.bool_]
+    seen: npt.NDArray[np.bool_]
 
 
 def _boxes(bodies: Bodies, frames: Sequence[Frame], size: tuple[int, int]) -> _Boxes:
@@ -286,8 +271,15 @@ def _boxes(bodies: Bodies, frames: Sequence[Frame], size: tuple[int, int]) -> _B
     edges = np.where(ahead, [box, disc], 0)  # (2, 4, cameras, 10)
     edges[:, :2], edges[:, 2:] = np.floor(edges[:, :2]), np.ceil(edges[:, 2:])
     edges = np.clip(edges, 0, np.array([*size, *size])[:, None, None]).astype(np.int64)
-    boxed, covered = edges.transpose(0, 2, 3, 1)
-    return _Boxes(boxed, near, far, sure, covered)
+    boxes, discs = edges.transpose(0, 2, 3, 1)
+    # Of its disc, the others hide at most what lies in their boxes: (cameras, object, other).
+    overlap = (boxes[:, None, :, :2] < boxes[:, :, None, 2:]) & (boxes[:, None, :, 2:] > boxes[:, :, None, :2])
+    before = overlap.all(axis=-1) & (near[:, None] <= far[..., None] + 1e-9) & bodies.shown
+    before &= ~np.eye(N_OBJECTS, dtype=bool)
+    first = np.maximum(boxes[:, None, :, :2], discs[:, :, None, :2])
+    last = np.minimum(boxes[:, None, :, 2:], discs[:, :, None, 2:])
+    hidden_at_most = np.maximum(last - first, 0).prod(axis=-1)
+    return _Boxes(boxes, before, sure - (hidden_at_most * before).sum(axis=-1) >= MIN_PIXELS)
 
 
 def _summed(parts: Floats) -> Floats:
@@ -329,25 +321,26 @@ def relation_in_view(bodies: Bodies, one: int, other: int, camera: Floats) -> st
     return "behind" if depth > 0 else "in front of"
 
 
-def nearest_shown(bodies: Bodies, index: int) -> int | None:
-    """Return the nearest other object in the picture, by the distance of the centres, or None."""
+def nearest_seen(sight: Sight, index: int, camera: int = 0) -> int | None:
+    """Return the nearest other object that is well seen, by the distance of the centers, or None."""
+    bodies = sight.bodies
     distance = np.hypot(bodies.x - bodies.x[index], bodies.y - bodies.y[index])
-    distance[~bodies.shown] = np.inf
-    distance[index] = np.inf
-    best = int(distance.argmin())
-    return best if np.isfinite(distance[best]) else None
+    for other in np.argsort(distance, kind="stable").tolist():
+        if other != index and bodies.shown[other] and sight.well_seen(other, camera):
+            return int(other)
+    return None
 
 
-def placed(bodies: Bodies, indices: Iterable[int], camera: Floats) -> list[Relation]:
-    """Place some objects of a picture, each by its nearest neighbour: ``[object 4, object 0, left]``.
+def placed(sight: Sight, indices: Iterable[int], camera: int = 0) -> list[Relation]:
+    """Place some objects of an image, each by its nearest neighbor that is well seen: ``[object 4, object 0, left]``.
 
-    Objects outside the picture, and an object that is alone in it, have no relation.
+    Objects out of view, and one that is alone in it, have no relation.
     """
     found = []
     for index in indices:
-        other = nearest_shown(bodies, index) if bodies.shown[index] else None
+        other = nearest_seen(sight, index, camera) if sight.bodies.shown[index] else None
         if other is not None:
-            relation = relation_in_view(bodies, index, other, camera)
+            relation = relation_in_view(sight.bodies, index, other, sight.places[camera])
             found.append(Relation(f"object {index}", f"object {other}", relation))
     return found
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.audit.groups import group_totals
+from benchmarks.audit.groups import contradicting_share, group_totals
 
 ROWS = st.lists(
     st.tuples(st.integers(0, 3), st.sampled_from([0.0, 0.5, 1.0]), st.sampled_from(["a", "b", "c"])), max_size=24
@@ -38,3 +38,16 @@ def test_nothing():
 def test_rounding_errors_are_no_differences():
     found = group_totals([0.1 + 0.2, 0.3], ["p", "p"], ["x", "y"])
     assert (found.zero_variance, found.ties, found.distinct) == (1.0, 1.0, 1.0)
+
+
+def test_answers_that_contradict_the_reasoning_are_counted():
+    texts = [
+        "<think>Object 2 was gray and is now red.</think><answer>2.color.cyan</answer>",
+        "<think>Object 2 was gray and is now cyan.</think><answer>2.color.cyan</answer>",
+        "<think>Something changed.</think><answer>2.color.cyan</answer>",
+        "broken",
+    ]
+    assert contradicting_share(texts, ["2.color.cyan"] * 4, "tvr") == 0.25
+    choices = [f"<think>The answer is {letter}.</think><answer>A</answer>" for letter in "AB"]
+    options = [["left", "right"]] * 2
+    assert contradicting_share(choices, ["A", "A"], "multiview", options=options) == 0.5

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from benchmarks.audit import Audit, AuditedReward, Groups, audit, draw_scenes
 from benchmarks.audit.cost import Cost, Growth
 from benchmarks.audit.expected import CHANCES, analyze_guessing
-from benchmarks.audit.exploits import AuditFinding, Example, World
+from benchmarks.audit.findings import AuditFinding, Example, World
 from benchmarks.audit.page import (
     Chart,
     Line,

@@ -8,9 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.audit.policies import POLICIES, RANGES, Belief, majority_answer, uncertainties, unlike
+from benchmarks.audit.policies import POLICIES, unlike, written
 from benchmarks.audit.reward import honest, is_exact, write
 from benchmarks.audit.scenes import draw_scenes, read_scenes
+from benchmarks.audit.uncertainty import RANGES, Belief, majority_answer, uncertainties
+from parsers.completion import parse_completion
+from parsers.records import parse_records
 from rewards.tasks import load_task
 
 TVR, MULTIVIEW = load_task("tvr"), load_task("multiview")
@@ -84,16 +87,20 @@ def test_every_policy_writes_the_same_again_in_every_uncertainty(seed, name):
     for uncertainty in uncertainties(scene, scene.target):
         for policy in POLICIES:
             if scene.task.kind in policy.kinds:
-                assert write(policy.write(uncertainty.belief), scene.task) == write(
-                    policy.write(uncertainty.belief), scene.task
-                )
+                one, other = (written(policy, uncertainty.belief) for _ in range(2))
+                assert one == other
+                assert [write(each, scene) for each in one]
 
 
 @pytest.mark.parametrize("policy", POLICIES, ids=lambda policy: policy.name)
 def test_policies_other_than_padding_and_hedging_are_not_exact(policy):
     scenes = [*draw_scenes(TVR, 8, changes=(2, 3)), *draw_scenes(MULTIVIEW, 9)]
     fits = [scene for scene in scenes if scene.task.kind in policy.kinds]
-    exact = [is_exact(policy.write(Belief(scene, scene, (unlike(scene),))), scene) for scene in fits]
+    exact = [
+        is_exact(candidate, scene)
+        for scene in fits
+        for candidate in written(policy, Belief(scene, scene, (unlike(scene),)))
+    ]
     if policy.name in ("padding", "leave_out", "hedge"):
         assert all(exact)
     elif policy.name in (
@@ -105,6 +112,9 @@ def test_policies_other_than_padding_and_hedging_are_not_exact(policy):
         "reference_stuffing",
     ):
         assert not all(exact)  # by chance, or where there is nothing to shorten or to disguise
+    elif policy.role == "blind":
+        assert not all(exact)
+        assert sum(exact) <= len(exact) / 2
     else:
         assert not any(exact)
 
@@ -166,15 +176,15 @@ def test_hedging_names_both_the_likelier_last_and_leaving_out_neither():
 
 
 def test_texts():
-    assert write(_write("nothing"), TVR) == ""
-    assert write(_write("format_only"), TVR) == "<think></think><answer></answer>"
-    assert "<answer>2.color.cyan, 0.shape.cube</answer></think>" in write(_write("answer_in_reasoning"), TVR)
-    assert write(_write("no_tags"), TVR) == "I compared the views. 2.color.cyan, 0.shape.cube"
-    assert write(_write("right_block_last"), TVR).endswith("</answer><answer>2.color.cyan, 0.shape.cube</answer>")
-    assert "<answer>2.color.cyan, 0.shape.cube</answer><answer>" in write(_write("right_block_first"), TVR)
-    assert write(_write("prompt_echo"), TVR).count("index.attribute.value") == 2
-    assert len(write(_write("padding"), TVR)) > 3000
-    assert "<answer> 0.shape.cube</answer>" in write(_write("fragment"), TVR)
+    assert write(_write("nothing"), SCENE) == ""
+    assert write(_write("format_only"), SCENE) == "<think></think><answer></answer>"
+    assert "<answer>2.color.cyan, 0.shape.cube</answer></think>" in write(_write("answer_in_reasoning"), SCENE)
+    assert write(_write("no_tags"), SCENE) == "I compared the views. 2.color.cyan, 0.shape.cube"
+    assert write(_write("right_block_last"), SCENE).endswith("</answer><answer>2.color.cyan, 0.shape.cube</answer>")
+    assert "<answer>2.color.cyan, 0.shape.cube</answer><answer>" in write(_write("right_block_first"), SCENE)
+    assert write(_write("prompt_echo"), SCENE).count("index.attribute.value") == 2
+    assert len(write(_write("padding"), SCENE)) > 3000
+    assert "<answer> 0.shape.cube</answer>" in write(_write("fragment"), SCENE)
     assert _write("majority", majority=(SCENE.target[0],)).items == SCENE.target[:1]
 
 
@@ -199,6 +209,46 @@ def test_references():
     assert len(set(_write("reference_pooling", scene).named)) == 1
 
 
+def test_policies_that_are_right_on_a_part_or_see_nothing():
+    scene = draw_scenes(MULTIVIEW, 1)[0]
+    pooled = {name for names in scene.references for name in names}
+    wrong = _write("reference_inversion", scene)
+    assert wrong.items == scene.target
+    assert all(not {*said} & {*true} for said, true in zip(wrong.named, scene.references, strict=True))
+    for name in ("references_wrong_answer", "references_empty_answer", "references_no_answer"):
+        assert _write(name, scene).named == scene.references
+        assert _write(name, scene).items != scene.target
+    assert "<answer>" not in write(_write("references_no_answer", scene), scene)
+    assert write(_write("contradictory_relations", scene), scene).count("[") == 2 * write(honest(scene), scene).count(
+        "["
+    )
+    assert "Mapping:" in write(_write("mapping_nonsense", scene), scene)
+    for name in ("blind_guess", "blind_same_set", "blind_one_view", "blind_assignment", "blind_names"):
+        found = _write(name, scene)
+        answers = {answer: [each for each in found if each.items == (answer,)] for answer in scene.universe}
+        assert len({len(each) for each in answers.values()}) == 1  # every answer as often: it sees nothing
+        assert all({*names} <= pooled for each in found for names in each.named)
+    assert all(len(set(each.named)) == 1 and {*each.named[0]} == pooled for each in _write("blind_same_set", scene))
+
+
+def test_what_is_drawn_at_random_comes_with_its_complement():
+    for scene in draw_scenes(MULTIVIEW, 6):
+        pooled = {name for names in scene.references for name in names}
+        drawn = list(dict.fromkeys(each.named for each in _write("blind_names", scene)))
+        assert all(
+            tuple(pooled - {*names} for names in named) in [tuple(map(set, each)) for each in drawn] for named in drawn
+        )
+
+
+def test_items_that_cannot_be_read():
+    text = write(_write("right_and_unparseable"), SCENE)
+    read = parse_records(parse_completion(text).answer, TVR.record_format)
+    assert (read.items, len(read.invalid)) == (SCENE.target, 7)
+    assert parse_records(parse_completion(write(_write("unparseable"), SCENE)).answer, TVR.record_format).items == ()
+    assert _write("wrong_and_unparseable").items[0] == unlike(SCENE)
+    assert _write("reasons_otherwise").reasoning.endswith("So the answer is 2.color.cyan, 0.shape.cube.")
+
+
 def test_names_are_unique_and_say_something():
     assert len(BY_NAME) == len(POLICIES)
     assert all(policy.tries and policy.kinds for policy in POLICIES)
@@ -219,7 +269,7 @@ def test_records_with_braces_are_written_as_they_are(tmp_path):
     (scene,) = draw_scenes(load_task(str(path)), 1)
     for policy in POLICIES:
         if "records" in policy.kinds:
-            text = write(policy.write(Belief(scene, scene, scene.target)), scene.task)
+            text = write(policy.write(Belief(scene, scene, scene.target)), scene)
             assert "{{" not in text
             if policy.name.startswith("right_block"):
                 assert text.count("<{") == 2

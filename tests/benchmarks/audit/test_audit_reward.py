@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from dataclasses import replace
 
@@ -15,7 +16,9 @@ from benchmarks.audit.reward import (
     OR,
     AuditedReward,
     Candidate,
+    call_convention,
     columns,
+    exactness,
     honest,
     is_exact,
     score_candidates,
@@ -49,7 +52,7 @@ def test_the_honest_candidate_is_exact_and_any_order_of_it(scene):
 def test_an_answer_is_exact_iff_it_is_right_and_has_no_repeats(items):
     scene = SCENES[1]
     candidate = Candidate(tuple(items))
-    score = score_completion(write(candidate, TVR), ", ".join(map(str, scene.target)))
+    score = score_completion(write(candidate, scene), ", ".join(map(str, scene.target)))
     assert is_exact(candidate, scene) == (score.correct and len(items) == len(set(items)))
 
 
@@ -79,16 +82,32 @@ def test_a_question_may_say_the_same_answer_twice_but_not_in_two_blocks():
 
 @given(st.lists(st.sampled_from(SCENES[0].universe), max_size=6))
 def test_what_is_written_reads_back(items):
-    found = parse_completion(write(Candidate(tuple(items)), TVR))
+    found = parse_completion(write(Candidate(tuple(items)), SCENES[0]))
     assert found.fault is None
     assert parse_records(found.answer, TVR.record_format).items == tuple(items)
 
 
-@given(st.lists(st.lists(st.sampled_from(["sofa", "lamp", "ball", "door"]), unique=True).map(tuple), max_size=3))
-def test_references_read_back(named):
-    read = parse_references(parse_completion(write(Candidate((("A",),), tuple(named)), MULTIVIEW)).think)
+@given(
+    named=st.lists(st.lists(st.sampled_from(["sofa", "lamp", "ball", "door"]), unique=True).map(tuple), max_size=2),
+    relations=st.sampled_from(["true", "left", "reversed", "both"]),
+)
+def test_references_read_back(named, relations):
+    candidate = Candidate((("A",),), tuple(named), relations=relations)
+    read = parse_references(parse_completion(write(candidate, QUESTIONS[0])).think)
     for view, names in enumerate(named, start=1):
         assert read.names(view) - {"camera"} == set(names)
+        assert len(read.relations.get(view, ())) == (1 + (relations == "both")) * max(len(names) - 1, len(names) == 1)
+
+
+def test_relations_are_written_as_asked():
+    scene = QUESTIONS[0]
+    true, reversed_, both = (
+        write(replace(honest(scene), relations=relations), scene) for relations in ("true", "reversed", "both")
+    )
+    audited = AuditedReward(TaskReward("multiview", overrides={"relation_weight": 1.0}))
+    scores = score_texts(audited, [true, reversed_, both], [scene] * 3)
+    assert scores[0] > max(scores[1], scores[2])
+    assert not is_exact(replace(honest(scene), relations="both"), scene)
 
 
 FIVE = draw_scenes(TVR, 5)
@@ -162,9 +181,108 @@ def test_columns_of_questions():
 def test_the_relations_are_those_that_the_honest_candidate_writes():
     scenes = draw_scenes(load_task("multiview"), 6)
     audited = AuditedReward(TaskReward("multiview", overrides={"relation_weight": 0.5}))
-    assert score_candidates(audited, [honest(scene) for scene in scenes], scenes) == pytest.approx(2.0)
+    best = 1 + load_task("multiview").spec.reference_weight
+    assert score_candidates(audited, [honest(scene) for scene in scenes], scenes) == pytest.approx(best)
 
 
 def test_nothing_to_pay():
     assert score_texts(AuditedReward(lambda **_: []), [], []).tolist() == []
     assert score_rows(AuditedReward(lambda **_: []), [], {}).tolist() == []
+
+
+GOLDS = ["4.material.metal", "2.color.cyan"]
+
+
+def verl(data_source, solution_str, ground_truth, extra_info=None):
+    return {"score": float(solution_str == ground_truth), "acc": 1, "extra": bool(extra_info)}
+
+
+async def verl_plain(data_source, solution_str, ground_truth, extra_info=None, **settings):
+    return float(solution_str == ground_truth)
+
+
+def verl_batch(data_sources, solution_strs, ground_truths, extra_infos):
+    return [float(text == gold) for text, gold in zip(solution_strs, ground_truths, strict=True)]
+
+
+def easyr1(reward_inputs, format_weight=0.1):
+    return [{"overall": float(item["response"] == item["ground_truth"]), "format": 1.0} for item in reward_inputs]
+
+
+def easyr1_item(reward_input):
+    assert reward_input["response_length"] == len(reward_input["response"])
+    return {"overall": float(reward_input["response"] == reward_input["ground_truth"])}
+
+
+@pytest.mark.parametrize(
+    ("function", "convention"),
+    [
+        (verl, "verl"),
+        (verl_plain, "verl"),
+        (verl_batch, "verl_batch"),
+        (easyr1, "easyr1"),
+        (easyr1_item, "easyr1_item"),
+        (lambda completions, target: [float(a == b) for a, b in zip(completions, target, strict=True)], "trl"),
+    ],
+)
+def test_rewards_of_other_trainers_are_called_as_those_call_them(function, convention):
+    assert call_convention(inspect.signature(function).parameters) == convention
+    accepts = ("target",) if convention == "trl" else None
+    audited = AuditedReward(function, convention=convention, accepts=accepts)
+    found = score_rows(audited, [GOLDS[0], "nonsense"], {"prompts": ["?", "?"], "target": GOLDS})
+    assert found.tolist() == [1.0, 0.0]
+
+
+def test_other_columns_of_questions_reach_other_trainers_rewards():
+    seen = []
+
+    def compute_score(data_source, solution_str, ground_truth, extra_info=None):
+        seen.append((ground_truth, extra_info))
+        return 1.0
+
+    scene = QUESTIONS[0]
+    score_candidates(AuditedReward(compute_score, convention="verl"), [honest(scene)], [scene])
+    ((gold, extra),) = seen
+    assert gold == scene.target[0][0]
+    assert extra["references"] == [list(names) for names in scene.references]
+    assert extra["options"] == list(scene.options)
+
+
+def test_a_result_without_its_key_is_no_number():
+    audited = AuditedReward(lambda reward_inputs: [{"score": 1.0} for _ in reward_inputs], convention="easyr1")
+    assert np.isnan(score_texts(audited, TEXTS, FIVE)).all()
+
+
+def test_what_makes_no_difference_is_no_part_of_what_is_exact():
+    scenes = draw_scenes(MULTIVIEW, 8)
+    scene = scenes[1]
+    common = set.intersection(*map(set, scene.references))
+    seen = {name for names in scene.references for name in names}
+    foreign = next(name for name in scene.visible[0] if name not in seen)
+    changes = {
+        "relations": replace(honest(scene), relations="reversed"),
+        "foreign": replace(honest(scene), named=((*scene.references[0], foreign), *scene.references[1:])),
+        "common": replace(
+            honest(scene),
+            named=tuple(tuple(name for name in names if name not in common) for names in scene.references),
+        ),
+    }
+    ignored = {
+        "default": {"relations", "foreign", "common"},  # informedness looks at what tells views apart
+        "paper": {"relations"},
+    }
+    for preset, expected in ignored.items():
+        exact = exactness(AuditedReward(TaskReward("multiview", preset)), scenes)
+        assert exact(honest(scene), scene)
+        assert {name for name, candidate in changes.items() if exact(candidate, scene)} == expected
+        assert not exact(replace(honest(scene), named=scene.references[::-1]), scene)
+    weighted = TaskReward("multiview", overrides={"relation_weight": 0.5})
+    exact = exactness(AuditedReward(weighted), scenes)
+    assert not exact(changes["relations"], scene)
+
+
+def test_another_tag_is_reasoning_where_the_template_has_opened_it():
+    odd = replace(honest(SCENES[0]), layout="<thinking>{reasoning}</think><answer>{answer}</answer>")
+    for prefilled in (True, False):
+        exact = exactness(AuditedReward(TaskReward(think_prefilled=prefilled), prefilled=prefilled), SCENES)
+        assert exact(odd, SCENES[0]) is prefilled

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 
 from benchmarks.audit import AuditedReward, AuditFinding, Groups, Search, as_dict, audit, draw_scenes
-from benchmarks.audit.exploits import Example, World
+from benchmarks.audit.findings import Example, World
 from rewards.functions import TaskReward
 from rewards.score import resolve
 from rewards.spec import PRESETS
 from rewards.tasks import load_task
+from tests.benchmarks.audit.audit_inputs import accepted_envelopes
 
 TVR = load_task("tvr")
 
@@ -21,7 +22,7 @@ EXPECTED = {
     "paper": {"hedge", "repeat", "values_of_cell", "learned"},
     "no_incorrect_penalty": {
         "add_wrong", "all_attributes", "all_cells", "all_objects", "everything", "hedge", "learned", "repeat",
-        "values_of_cell", "values_of_object",
+        "right_and_unparseable", "values_of_cell", "values_of_object",
     },
     "naive_binary": {"learned", "repeat"},
 }  # fmt: skip
@@ -36,7 +37,8 @@ def _audit(preset, **options):
 @pytest.mark.parametrize("preset", PRESETS)
 def test_the_exploits_of_our_presets_are_those_that_are_known(preset):
     found = _audit(preset)
-    assert {finding.name for finding in found.of("exploit")} == EXPECTED.get(preset, set())
+    expected = EXPECTED.get(preset, set()) | accepted_envelopes(draw_scenes(TVR, 1)[0])
+    assert {finding.name for finding in found.of("exploit")} == expected
     for finding in found.of("exploit"):
         assert finding.smallest.paid >= finding.smallest.against
         assert len(finding.smallest.worlds[0].target.split(", ")) == 1
@@ -46,7 +48,8 @@ def test_the_exploits_of_our_presets_are_those_that_are_known(preset):
 def test_the_other_tasks_have_no_exploit(task):
     scenes = draw_scenes(load_task(task), 9)
     found = audit(AuditedReward(TaskReward(task)), scenes, timed=False, accuracies=(), search=QUICK)
-    assert found.of("exploit") == found.of("check") == ()
+    assert {finding.name for finding in found.of("exploit")} == accepted_envelopes(scenes[0])
+    assert not found.of("check")
 
 
 def test_an_audit_is_the_same_every_time():
@@ -86,7 +89,7 @@ def test_the_learned_policy_may_be_left_out():
 
 def exact(completions, target):
     return [
-        float(text.endswith(f"</think><answer>{gold}</answer>") and text.count("<answer>") == 1)
+        float(text.startswith("<think>") and text.endswith(f"</think><answer>{gold}</answer>") and text.count("<") == 4)
         for text, gold in zip(completions, target, strict=True)
     ]
 

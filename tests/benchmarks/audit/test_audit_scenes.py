@@ -1,18 +1,26 @@
 """Scenes: drawn from a seed, or read from rows."""
 
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.audit.reward import AuditedReward, honest, score_candidates
 from benchmarks.audit.scenes import (
+    OPPOSITE,
     RECORDS,
     chain,
     draw_scenes,
     drop,
     drop_view,
+    new_names,
     prompt_text,
     read_scenes,
+    rename,
+    renamed_scene,
     spell,
     target_text,
 )
@@ -54,8 +62,9 @@ def test_the_exact_answer_is_right_for_the_tasks_own_reward(name):
     scenes = draw_scenes(load_task(name), 12)
     audited = AuditedReward(TaskReward(name))
     best = score_candidates(audited, [honest(scene) for scene in scenes], scenes)
-    expected = [1 + 5 * len(scene.target) if scene.task.record_format else 2 for scene in scenes]
-    assert best.tolist() == expected
+    question = 1 + load_task("multiview").spec.reference_weight
+    expected = [1 + 5 * len(scene.target) if scene.task.record_format else question for scene in scenes]
+    assert best == pytest.approx(expected)
 
 
 def test_questions_have_views_with_more_objects_than_references():
@@ -65,6 +74,9 @@ def test_questions_have_views_with_more_objects_than_references():
             0 < len(set(names) & set(seen)) == len(names) < len(seen)
             for names, seen in zip(scene.references, scene.visible, strict=True)
         )
+        everywhere = set.intersection(*map(set, scene.references))
+        assert everywhere
+        assert all(set(names) - everywhere for names in scene.references)  # by which the views can be told apart
 
 
 @pytest.mark.parametrize(("number", "changes"), [(0, (1,)), (3, ()), (3, (0, 1))])
@@ -107,7 +119,54 @@ def test_smaller_scenes():
 def test_prompts_name_the_form_and_the_options():
     assert "index.attribute.value" in prompt_text(draw_scenes(TVR, 1)[0])
     assert "(A) to the left (B) to the right" in prompt_text(draw_scenes(MULTIVIEW, 1)[0])
-    assert chain([]) == []
+
+
+def test_relations_differ_by_pair_and_view_and_hold_the_other_way_round():
+    scenes = draw_scenes(MULTIVIEW, 12)
+    said = set()
+    for scene in scenes:
+        for view, names in enumerate(scene.visible):
+            for one, other in pairwise(names):
+                (triplet,), (turned,) = (chain(scene, view, pair) for pair in ((one, other), (other, one)))
+                assert triplet[:2] == turned[1::-1]
+                assert OPPOSITE[triplet[2]] == turned[2]
+                said.add(triplet[2])
+    assert said == set(OPPOSITE)
+    assert chain(scenes[0], 0, []) == []
+    assert chain(scenes[0], 0, ["sofa"]) == [("sofa", "camera", "front")]
+
+
+@given(seed=st.integers(0, 1000), name=st.sampled_from(["tvr", "trance", "flowchart", "scene_graph", "multiview"]))
+def test_new_names_keep_what_can_be_named_and_change_names(seed, name):
+    (scene,) = draw_scenes(load_task(name), 1, seed=seed)
+    names = new_names(scene, np.random.default_rng(seed))
+    other = renamed_scene(scene, names)
+    assert sorted(names, key=str) == sorted(names.values(), key=str)
+    assert {rename(record, scene, names) for record in scene.universe} == set(scene.universe)
+    assert len(other.target) == len(scene.target)
+    assert [len(view) for view in other.references] == [len(view) for view in scene.references[::-1]]
+    assert other.turns == scene.turns[::-1]
+
+
+def test_objects_are_renamed_wherever_they_stand_in_a_record():
+    (scene,) = draw_scenes(load_task("scene_graph"), 1)
+    names = new_names(scene, np.random.default_rng(1))
+    record = scene.target[0]
+    renamed = rename(record, scene, names)
+    assert renamed == tuple(names.get(value, value) for value in record)
+    assert sum(value in names for value in record) == 2  # both objects, and not the relation
+
+
+def test_where_no_permutation_will_do_names_stay(tmp_path):
+    path = tmp_path / "uneven.yaml"
+    path.write_text(
+        "name: uneven\nkind: records\n"
+        "fields: [{name: part, kind: closed, values: [door, wheel]}, {name: state, kind: closed, values: [open, flat]}]\n"
+        "forms: ['{part}: {state}']\nreward: {tiers: [{fields: [part, state], pays: 1}]}\n"
+    )
+    (scene,) = draw_scenes(load_task(str(path)), 1, changes=(1,))
+    uneven = replace(scene, universe=scene.universe[:-1], target=scene.universe[:1])
+    assert all(new_names(uneven, np.random.default_rng(seed))["door"] == "door" for seed in range(8))
 
 
 def test_of_many_fields_there_are_not_too_many_records(tmp_path):

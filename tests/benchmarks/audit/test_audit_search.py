@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.audit.exploits import Counterexample, known_case
+from benchmarks.audit.findings import Counterexample, known_case
 from benchmarks.audit.reward import AuditedReward, Candidate, honest, is_exact
 from benchmarks.audit.scenes import draw_scenes, read_scenes
 from benchmarks.audit.search import LONGEST, Search, believe, evolve, find_learned
@@ -50,7 +50,7 @@ def test_it_learns_to_hedge_between_values_where_each_conflict_earns():
     worlds = (scene, read_scenes(TVR, ["2.color.red"])[0])
     audited = AuditedReward(TaskReward("tvr", "default", ACCURACY, {"conflicts": "each"}))
     start = Counterexample(worlds, (0.5, 0.5), honest(scene), honest(scene))
-    candidate, gain = evolve(audited, start, Search(), exact=True)
+    candidate, gain = evolve(audited, start, Search())
     assert gain == pytest.approx(4 - 2.75)
     assert set(candidate.items) == {(2, "color", "cyan"), (2, "color", "red")}
 
@@ -68,7 +68,7 @@ def test_incentives_have_their_size_and_break_even():
 def test_the_search_is_the_same_every_time_and_depends_on_its_seed():
     audited = AuditedReward(TaskReward("tvr", "paper", ACCURACY))
     start = known_case(TWO[0], honest(TWO[0]), honest(TWO[0]))
-    one, same, other = (evolve(audited, start, Search(seed=seed), exact=False) for seed in (1, 1, 2))
+    one, same, other = (evolve(audited, start, Search(seed=seed), exact=is_exact) for seed in (1, 1, 2))
     assert one == same
     assert one != other
     assert len(one[0].items) <= LONGEST
@@ -76,7 +76,7 @@ def test_the_search_is_the_same_every_time_and_depends_on_its_seed():
 
 def test_only_other_answers_count_as_exploits():
     candidate, gain = evolve(
-        AuditedReward(TaskReward()), known_case(TWO[0], honest(TWO[0]), Candidate()), Search(rounds=4), exact=False
+        AuditedReward(TaskReward()), known_case(TWO[0], honest(TWO[0]), Candidate()), Search(rounds=4), exact=is_exact
     )
     assert not is_exact(candidate, TWO[0])
     assert gain < 0
@@ -87,7 +87,7 @@ def test_a_reward_that_raises_on_what_it_writes():
         return [1.0 / len(text.partition("<answer>")[2]) for text in completions]
 
     candidate, _ = evolve(
-        AuditedReward(reward), known_case(TWO[0], honest(TWO[0]), honest(TWO[0])), Search(rounds=6), exact=False
+        AuditedReward(reward), known_case(TWO[0], honest(TWO[0]), honest(TWO[0])), Search(rounds=6), exact=is_exact
     )
     assert candidate is not None
 

@@ -4,8 +4,8 @@ import pytest
 
 from benchmarks.files.columns import DIALECTS, MISSING, ROLES, Columns, find_columns, unwrap
 from benchmarks.files.sources import START, BadRow, Chunk
+from rewards.columns import TARGET_COLUMNS
 from rewards.errors import ConfigError, DataError
-from rewards.functions import TARGET_COLUMNS
 
 BOTH = ("completion", "target")
 
@@ -73,7 +73,7 @@ def test_the_usual_names(completion, target):
         (
             {"doc_id": 3, "target": "A", "filtered_resps": ["A"]},
             "lmms-eval samples",
-            {"completion": "filtered_resps", "target": "target", "id": "doc_id"},
+            {"completion": "resps", "target": "target", "id": "doc_id"},
         ),
         (
             {"doc_id": 3, "target": "A", "resps": [["text"]], "doc": {"id": 77, "answer": "A"}},

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.files.write import path_beside, whole_file, write_whole
+from benchmarks.files.write import path_beside, remove_partials, whole_file, write_whole
 
 ROOT = Path(__file__).parents[3]
 
@@ -106,3 +106,7 @@ def test_a_kill_leaves_the_old_file(tmp_path):
     assert file.read_text() == "old"
     left, old = names(tmp_path)
     assert (old, left.startswith(".a.txt."), left.endswith(".partial")) == ("a.txt", True, True)
+    for other in (".a.txt.x.partial", ".b.txt.1.partial", "a.txt.1.partial"):
+        (tmp_path / other).touch()
+    remove_partials(file)
+    assert names(tmp_path) == [".a.txt.x.partial", ".b.txt.1.partial", "a.txt", "a.txt.1.partial"]

@@ -10,7 +10,10 @@ from hypothesis import strategies as st
 from benchmarks.run.group_counts import RECORD, GroupCounts, count_groups
 
 PAID = st.sampled_from([-1.0, 0.0, 0.5, 6.0])
-ROWS = st.lists(st.tuples(st.integers(0, 4), PAID, st.booleans(), PAID, PAID), max_size=24)
+ROWS = st.lists(
+    st.tuples(st.integers(0, 5), PAID, st.booleans(), PAID, PAID).map(lambda row: (SCENES[row[0]], *row)), max_size=24
+)
+SCENES = (0, 9, 9, 9, 4, 4)  # of groups 0, 1, ...: rows are (scene, group, ...)
 
 
 def place(paid, row):
@@ -19,14 +22,18 @@ def place(paid, row):
 
 
 def slow_count(rows, mean_total, mean_correct):
-    by_group = defaultdict(list)
-    for row in rows:
+    by_scene, by_group = defaultdict(list), defaultdict(list)
+    for scene, *row in rows:
+        by_scene[scene].append(row)
         by_group[row[0]].append(row)
     counts = dict.fromkeys(GroupCounts.__slots__, 0)
-    for members in by_group.values():
+    for members in by_scene.values():
         counts["clusters"] += 1
         counts["total_residual"] += sum(total - mean_total for _, total, *_ in members) ** 2
         counts["correct_residual"] += sum(right - mean_correct for _, _, right, *_ in members) ** 2
+    sizes = [len(members) for members in by_group.values()]
+    counts["smallest"], counts["largest"] = min(sizes, default=0), max(sizes, default=0)
+    for members in by_group.values():
         if len(members) == 1:
             continue
         counts["groups"] += 1
@@ -73,5 +80,6 @@ def test_groups_can_be_counted_apart(rows):
 
 def test_large_group_numbers():
     rows = [(2**64 - 1, 1.0, True, 1.0, 1.0), (2**63, 2.0, False, 2.0, 2.0), (2**64 - 1, 2.0, False, 2.0, 0.0)]
-    found = count_groups(np.array(rows, dtype=RECORD), mean_total=0.0, mean_correct=0.0)
+    records = np.array([(row[0], *row) for row in rows], dtype=RECORD)
+    found = count_groups(records, mean_total=0.0, mean_correct=0.0)
     assert (found.groups, found.clusters, found.outranked, found.rows_ranked_differently) == (1, 2, 1, 2)

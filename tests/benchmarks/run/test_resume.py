@@ -235,9 +235,10 @@ def test_wrong_outputs(tmp_path):
 
 def test_a_damaged_checkpoint(stopped):
     path, out = stopped
-    Path(f"{out}.partial.checkpoint").write_text("{")
-    with pytest.raises(ConfigError, match="cannot be read"):
-        score_rewards([str(path)], out=str(out), resume=True)
+    for damage, says in (("{", "cannot be read"), ("{}", "is no checkpoint of a run"), ("[]", "is no checkpoint")):
+        Path(f"{out}.partial.checkpoint").write_text(damage)
+        with pytest.raises(ConfigError, match=says):
+            score_rewards([str(path)], out=str(out), resume=True)
 
 
 def test_parquet_holds_the_same_rows(tmp_path):

@@ -106,12 +106,21 @@ def _check_summary(summary, rows, given):
         for preset in ("default", "paper")
     ]
     records = [
-        (groups[row["group"]], row["total"], row["correct"], default, paper)
+        (groups[row["group"]], groups[row["group"]], row["total"], row["correct"], default, paper)
         for row, default, paper in zip(rows, *presets, strict=True)
     ]
     means = {"mean_total": summary.total.value, "mean_correct": summary.accuracy.value}
     expected = count_groups(np.array(records, dtype=RECORD), **means)
-    for name in ("groups", "rows", "zero_variance", "mixed", "outranked", "rows_ranked_differently", "clusters"):
+    for name in (
+        "groups",
+        "rows",
+        "zero_variance",
+        "mixed",
+        "outranked",
+        "rows_ranked_differently",
+        "clusters",
+        "smallest",
+    ):
         assert getattr(summary.groups, name) == getattr(expected, name), name
 
 

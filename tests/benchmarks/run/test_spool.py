@@ -6,7 +6,7 @@ import pytest
 from benchmarks.run import spool as module
 from benchmarks.run.spool import Spool
 
-KIND = np.dtype([("group", "<u8"), ("row", "<i8")])
+KIND = np.dtype([("cluster", "<u8"), ("row", "<i8")])
 
 
 def records(groups, first=0):
@@ -42,7 +42,7 @@ def test_groups_are_whole_and_in_order(monkeypatch, most):
         assert sorted(row for part in parts for row in part["row"].tolist()) == list(range(1000))
         for part in parts:
             assert (np.diff(part["row"]) > 0).all()
-        homes = [set(part["group"].tolist()) for part in parts]
+        homes = [set(part["cluster"].tolist()) for part in parts]
         assert sum(map(len, homes)) == len(set().union(*homes)) == 50
     spool.add(records([1], first=1000))
     assert sum(len(part) for part in spool.parts()) == 1001
@@ -59,7 +59,7 @@ def test_it_goes_on_where_it_was_saved(tmp_path):
     again = Spool(KIND, path, size=size)
     again.add(records([3], first=2))
     (part,) = again.parts()
-    assert part["group"].tolist() == [1, 2, 3]
+    assert part["cluster"].tolist() == [1, 2, 3]
     assert again.save() == 3 * KIND.itemsize
     again.close()
     assert not path.exists()
@@ -71,5 +71,5 @@ def test_a_new_run_starts_with_nothing(tmp_path):
     spool = Spool(KIND, path)
     spool.add(records([4]))
     (part,) = spool.parts()
-    assert part["group"].tolist() == [4]
+    assert part["cluster"].tolist() == [4]
     spool.close()

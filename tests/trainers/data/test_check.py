@@ -1,5 +1,6 @@
 """Each way in which a scene can be wrong is named by its rule, and costs no other line."""
 
+import gzip
 import json
 import re
 from copy import deepcopy
@@ -239,3 +240,65 @@ def test_a_file_of_questions_is_checked_line_by_line(records, tmp_path):
         ["3", " answer"],
         ["4", " image"],
     ]
+
+
+# Training rows
+
+
+def row(number, **changes):
+    made = {"id": f"q{number}", "task": "multiview", "prompt": "Which?", "target": "B", "options": ["a", "b"]}
+    return made | {"references": [["sofa"]], "relations": [[["sofa", "camera", "in front of"]]]} | changes
+
+
+def test_training_rows_are_checked_line_by_line_with_their_ids(tmp_path):
+    rows = [
+        row(0),
+        row(1, target=None),
+        row(2, target="C"),
+        row(3, task="puzzle"),
+        row(4, prompt="  "),
+        row(5, images_file_names=["gone.png"]),
+        row(6, relations=[[["sofa", "lamp"]]]),
+        row(0),
+        row(7, completion=[{"role": "assistant"}]),
+        row(8, task="tvr", target="2.color.cyna"),
+        row(9, references=[["sofa"], [3]]),
+    ]
+    path = tmp_path / "metadata.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)) + "\n{\n")
+    said = [text.removeprefix(f"{path}:") for text in check_file(path)]
+    assert [text.split(" ")[0:3:1] for text in said[:-1]] == [
+        ["2:", "q1:", "target:"],
+        ["3:", "q2:", "gold:"],
+        ["4:", "q3:", "task:"],
+        ["5:", "q4:", "prompt:"],
+        ["6:", "q5:", "image:"],
+        ["7:", "q6:", "gold:"],
+        ["8:", "q0:", "id:"],
+        ["9:", "q7:", "completion:"],
+        ["10:", "q8:", "gold:"],
+        ["11:", "q9:", "gold:"],
+    ]
+    assert said[-1].startswith("12: no JSON")
+    assert said[6].endswith(f"it is also that of {path}:1")
+    untold = [text for text in check_file(tmp_path) if ":4:" not in text]
+    assert [text.removeprefix(f"{path}:") for text in untold] == [text for text in said if not text.startswith("4:")]
+
+
+def test_rows_that_do_not_tell_their_task_need_one(tmp_path):
+    path = tmp_path / "rows.jsonl.gz"
+    path.write_bytes(gzip.compress(json.dumps({"id": "a", "prompt": "?", "target": "2.color.cyan"}).encode()))
+    (text,) = check_file(path)
+    assert text.endswith(":1: a: task: the row does not tell its task; pass --task")
+    assert list(check_file(path, task="tvr")) == []
+
+
+@pytest.mark.parametrize("task", ["tvr", "multiview"])
+def test_a_folder_is_checked_whole(tmp_path, task):
+    generate(tmp_path / "set", GenerationSettings(count=4, task=task))
+    assert list(check_file(tmp_path / "set")) == []
+    with (tmp_path / "set" / "metadata.jsonl").open("a") as file:
+        file.write("[]\n")
+    assert len(list(check_file(tmp_path / "set"))) == 1
+    with pytest.raises(DataError, match=r"data.jsonl: No such file"):
+        list(check_file(tmp_path))

@@ -82,7 +82,7 @@ def test_the_reward_functions_take_trl_columns_as_they_are(folder, tmp_path):
         chains = [[{"role": "assistant", "content": c["completion"]}] for c in read(folder / f"{name}-chains.jsonl")]
         columns = {key: [row[key] for row in rows] for key in rows[0]}
         scores = reward(chains, **{key: values for key, values in columns.items() if key != "task"})
-        assert scores == ([1 + 5 * len(row["target"].split(", ")) for row in rows] if name == "tvr" else [2.0] * 8)
+        assert scores == ([1 + 5 * len(row["target"].split(", ")) for row in rows] if name == "tvr" else [1.5] * 8)
 
 
 def test_each_trainer_gets_its_own_form(folder, tmp_path):
@@ -93,23 +93,23 @@ def test_each_trainer_gets_its_own_form(folder, tmp_path):
     first = {to: exported(folder, "ring", to, tmp_path)[0] for to in TRAINERS}
     said = {"role": "user", "content": tags + row["prompt"]}
     assert first["trl"] == {
-        "id": row["id"], "task": "multiview", "prompt": [{"role": "user", "content": row["prompt"]}], "images": paths,
+        "id": row["id"], "task": "multiview", "scene": "ring-0", "prompt": [{"role": "user", "content": row["prompt"]}], "images": paths,
         "target": row["target"], "options": row["options"], "references": row["references"],
         "relations": row["relations"],
     }  # fmt: skip
     assert first["verl"] == {
         "data_source": "star-r1/multiview", "prompt": [said], "ability": "spatial reasoning",
         "reward_model": {"style": "rule", "ground_truth": gold},
-        "extra_info": {"id": row["id"], "task": "multiview"}, "images": [{"image": path} for path in paths],
+        "extra_info": {"id": row["id"], "task": "multiview", "scene": "ring-0"}, "images": [{"image": path} for path in paths],
     }  # fmt: skip
     assert first["openrlhf"] == {
         "input": tags + row["prompt"], "label": gold, "datasource": "star-r1/multiview", "images": paths,
     }  # fmt: skip
     assert first["swift"] == {
-        "messages": [said], "solution": gold, "id": row["id"], "task": "multiview", "images": paths,
+        "messages": [said], "solution": gold, "id": row["id"], "task": "multiview", "scene": "ring-0", "images": paths,
     }  # fmt: skip
     assert first["easyr1"] == {
-        "prompt": tags + row["prompt"], "answer": gold, "id": row["id"], "task": "multiview", "images": paths,
+        "prompt": tags + row["prompt"], "answer": gold, "id": row["id"], "task": "multiview", "scene": "ring-0", "images": paths,
     }  # fmt: skip
 
 

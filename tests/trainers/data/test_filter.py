@@ -137,7 +137,7 @@ def test_filtering_divides_a_file_and_loses_nothing(chains, tmp_path):
         tmp_path / "dropped.jsonl",
         on_progress=lambda done, total: seen.append((done, total)),
     )
-    assert tally == (6, 2, {"row": 3, "wrong": 1})
+    assert tally == (6, 2, {"row": 3, "wrong": 1}, 1)
     assert seen == [(n, None) for n in range(1, 7)]
     kept, dropped = read(tmp_path / "kept.jsonl"), read(tmp_path / "dropped.jsonl")
     assert [row["id"] for row in kept] == ["a", "c"]
@@ -151,8 +151,40 @@ def test_filtering_divides_a_file_and_loses_nothing(chains, tmp_path):
         dropped[3]["dropped"]["message"]
         == f"{chains}:6: a row is a JSON object, and this is a list; convert a JSON array with: jq -c '.[]' FILE"
     )
-    assert filter_chains(tmp_path / "kept.jsonl", tmp_path / "again.jsonl", tmp_path / "none.jsonl") == (2, 2, {})
+    assert filter_chains(tmp_path / "kept.jsonl", tmp_path / "again.jsonl", tmp_path / "none.jsonl") == (2, 2, {}, 0)
     assert read(tmp_path / "again.jsonl") == kept
+
+
+def test_right_references_beside_a_wrong_answer_are_counted_and_can_be_kept_apart(tmp_path):
+    half = THINK.replace("[sofa, lamp, behind]", "[desk, door, behind]")
+    rows = [
+        question(id="right"),
+        question(id="looked", answer="A"),
+        question(id="looked, no letter", answer="?"),
+        question(id="half", think=half, answer="A"),
+        question(id="unlabelled", answer="A", references=None, relations=None),
+        change("2.color.red", id="list", references=[["sofa"], ["lamp"]], images_file_names=["a", "b"]),
+        change("2.color.red", id="list, not named", references=[["sofa"], ["door"]], images_file_names=["a", "b"]),
+    ]
+    source = write(tmp_path / "chains.jsonl", rows)
+    kept, dropped, apart = (tmp_path / f"{name}.jsonl" for name in ("kept", "dropped", "apart"))
+    tally = filter_chains(source, kept, dropped)
+    assert tally == (7, 1, {"unparsed": 1, "wrong": 5}, 3)
+    assert len(read(dropped)) == 6
+    assert filter_chains(source, kept, dropped, right_references=apart) == tally
+    assert [row["id"] for row in read(apart)] == ["looked", "looked, no letter", "list"]
+    assert [row["id"] for row in read(dropped)] == ["half", "unlabelled", "list, not named"]
+    assert filter_chains(source, kept, dropped, min_reference_score=0.5).right_references == 5
+    assert [row["dropped"]["rule"] for row in read(apart)] == ["wrong", "unparsed", "wrong"]
+
+
+def test_of_a_list_of_changes_other_objects_may_be_named_too():
+    """Its labels are the objects that place the changes; who looks for changes goes by the others as well."""
+    row = change(references=[["sofa"], ["lamp"]], images_file_names=["a", "b"])
+    assert judge_chain(row, "f:1", min_reference_score=1) is None
+    missing = row | {"references": [["sofa"], ["lamp", "door"]]}
+    drop = judge_chain(missing, "f:1", min_reference_score=1)
+    assert drop.message == "f:1: reference: R_ref is 0.750, less than 1"
 
 
 def test_an_error_leaves_no_half_file(tmp_path):
@@ -206,7 +238,7 @@ def test_prompts_are_kept_by_the_share_of_right_samples(tmp_path):
     source = write(tmp_path / "in" / "samples.jsonl", rows)
     kept, dropped = tmp_path / "kept.jsonl", tmp_path / "dropped.jsonl"
     tally = filter_prompts(source, kept, dropped, low=0.1, high=0.9)
-    assert tally == (6, 3, {"row": 1, "too_hard": 1, "too_easy": 1})
+    assert tally == (6, 3, {"row": 1, "too_hard": 1, "too_easy": 1}, 0)
     assert [row.get("prompt_id", row.get("id")) for row in read(kept)] == ["mixed", "scored", "by id"]
     assert read(kept)[0] == {
         "id": 1, "task": "tvr", "target": right, "prompt_id": "mixed", "pass_rate": 0.5, "samples": 2,

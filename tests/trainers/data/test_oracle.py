@@ -14,7 +14,7 @@ from rewards.functions import multiview_reward, tvr_reward
 from rewards.score import score_completion
 from trainers.data.filter import filter_chains, judge_chain
 from trainers.data.generate import GenerationSettings, generate
-from trainers.data.oracle import Records, write_oracle_chains
+from trainers.data.oracle import Records, write_labels, write_oracle_chains
 from trainers.scenes.cameras import VIEWS, frame_at, project
 from trainers.scenes.chains import multiview_chain, tvr_chain
 from trainers.scenes.multiview_questions import multiview_item
@@ -58,7 +58,7 @@ def test_every_row_gets_a_chain_that_earns_the_maximum(chains, folders):
         assert score.fault is None
         assert score.unit == 1.0
         if row["task"] == "multiview":
-            assert score.parts["answer"] == score.parts["reference"] == 1.0
+            assert score.parts["answer"] == 2 * score.parts["reference"] == 1.0
         else:
             assert score.total == 1 + 5 * len(row["target"].split(", "))
         assert row["teacher"] == "oracle"
@@ -75,10 +75,10 @@ def test_the_filter_drops_none(folders, tmp_path):
     for name in ("tvr", "moves", "repeats", "multiview"):
         tally = filter_chains(folders / f"{name}.jsonl", tmp_path / "k", tmp_path / "d", min_reference_score=None)
         assert (tally.kept, tally.dropped) == (tally.read, {})
-    tally = filter_chains(
-        folders / "multiview.jsonl", tmp_path / "k", tmp_path / "d", min_reference_score=1.0, relation_weight=0.5
-    )
-    assert tally.dropped == {}
+        tally = filter_chains(
+            folders / f"{name}.jsonl", tmp_path / "k", tmp_path / "d", min_reference_score=1.0, relation_weight=0.5
+        )
+        assert tally.dropped == {}
 
 
 def test_a_batch_of_them_earns_what_the_trainer_will_see(folders):
@@ -87,7 +87,7 @@ def test_a_batch_of_them_earns_what_the_trainer_will_see(folders):
     assert totals == [1 + 5 * len(row["target"].split(", ")) for row in rows]
     rows = read(folders / "multiview.jsonl")
     columns = {name: [row[name] for row in rows] for name in ("target", "options", "references", "relations")}
-    assert multiview_reward([row["completion"] for row in rows], **columns, relation_weight=1.0) == [2.0] * len(rows)
+    assert multiview_reward([row["completion"] for row in rows], **columns, relation_weight=1.0) == [1.5] * len(rows)
 
 
 def test_the_answer_is_not_told_before_the_reasoning(chains):
@@ -228,6 +228,39 @@ def test_bad_rows_are_named_and_cost_no_other(folders, tmp_path):
     assert errors[7].startswith(f"{meta}:11: wrong: ")
     assert errors[7].endswith(f"the row is not the one of the scene at {folder / 'data.jsonl'}:4")
     assert errors[8] == f"{meta}:14: image: image 1, {folder}/image/nowhere.png, is not there"
+
+
+def test_labels_alone_are_right_and_reason_nothing(folders, tmp_path):
+    for name in ("tvr", "moves", "repeats", "multiview"):
+        done = write_labels(folders / name, tmp_path / "labels.jsonl")
+        rows = read(tmp_path / "labels.jsonl")
+        assert done == (len(rows), len(rows), 0)
+        for row in rows:
+            assert row["completion"] == f"<think></think><answer>{row['target']}</answer>"
+            assert row["teacher"] == "labels"
+            gold = {"options": row["options"]} if "options" in row else {}
+            assert score_completion(row["completion"], row["target"], task=row["task"], **gold).correct
+
+
+def test_labels_of_any_form_are_written_as_answers(tmp_path):
+    rows = [
+        {"prompt": "?", "task": "tvr", "target": [{"obj_idx": 2, "attr": "color", "val": "cyan"}]},
+        {"prompt": "?", "task": "trance", "target": [[1, "position", "front-left.2"], [0, "size", "small"]]},
+        {"prompt": "?", "task": "multiview", "target": 3.5},
+        {"prompt": "?", "task": "multiview", "target": "yes"},
+        {"prompt": "?", "task": "tvr", "target": "nothing"},
+        {"prompt": "?", "target": "B"},
+    ]
+    source = tmp_path / "rows.jsonl"
+    source.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    errors = []
+    done = write_labels(source, tmp_path / "out.jsonl", on_error=lambda error: errors.append(str(error)))
+    assert done == (6, 4, 2)
+    written = [re.search("<answer>(.*)</answer>", row["completion"])[1] for row in read(tmp_path / "out.jsonl")]
+    assert written == ["2.color.cyan", "1.position.front-left.2, 0.size.small", "3.5", "yes"]
+    assert errors[0].startswith(f"{source}:5: gold: target 'nothing'")
+    assert errors[1] == f"{source}:6: task: the row does not tell its task; pass --task"
+    assert write_labels(source, tmp_path / "out.jsonl", task="multiview").written == 5
 
 
 def test_a_folder_without_scenes_is_refused(folders, tmp_path):

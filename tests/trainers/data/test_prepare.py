@@ -150,7 +150,7 @@ def test_mindcube_is_balanced_disjoint_and_labelled(mindcube, tmp_path):
     assert errors == []
     assert card["rows"] == {"sft": 16, "rl": 40}
     assert card["categories"] == {"sft": {"among": 8, "rotation": 8}, "rl": {"among": 20, "rotation": 20}}
-    assert {row["group"] for row in sft}.isdisjoint(row["group"] for row in rl)
+    assert {row["scene"] for row in sft}.isdisjoint(row["scene"] for row in rl)
     names = [{name for row in rows for name in row["images_file_names"]} for rows in (sft, rl)]
     assert names[0].isdisjoint(names[1])
     assert len({row["id"] for row in sft + rl}) == 56
@@ -550,7 +550,7 @@ def test_the_policies_are_scored_by_the_reward_itself():
     found = reference_baselines([row])
     text = "".join(f"View {k}: [office chair, sofa, left] [sofa, lamp, left]\n" for k in (1, 2, 3))
     expected = reference_reward(
-        [f"<think>{text}</think><answer>-</answer>"], target=["A"], references=[row["references"]]
+        [f"<think>{text}</think><answer>-</answer>"], target=["A"], references=[row["references"]], preset="paper"
     )
     assert found.copying == found.everything == expected[0]
     assert found.highest == found.copying

@@ -56,3 +56,10 @@ def test_wrong_recipes(tmp_path, text):
     (tmp_path / "world.yaml").write_text(text)
     with pytest.raises(ConfigError):
         read_recipe(tmp_path)
+
+
+def test_a_stage_shorter_than_a_logged_step_logs_each(tmp_path):
+    config = tmp_path / "a.yaml"
+    config.write_text("max_steps: 500\nlogging_steps: 10\n")
+    assert with_steps(config, 4)[-2:] == ["--logging_steps", "1"]
+    assert "--logging_steps" not in with_steps(config, 10)

@@ -3,7 +3,7 @@
 import json
 import re
 from collections import Counter
-from itertools import permutations
+from itertools import combinations, permutations
 
 import numpy as np
 import pytest
@@ -83,7 +83,8 @@ def test_relations_are_true_by_the_pictures(items):
             xy, depth = pixels_and_depths(scene, view)
             place = {name: (xy[k, 0], depth[k]) for k, name in enumerate(scene.names)}
             relations = view_relations(scene, view)
-            assert len(relations) == 3
+            pairs = {frozenset(triplet[:2]) for triplet in relations}
+            assert pairs == {frozenset(two) for two in combinations([scene.names[k] for k in seen_in(scene, view)], 2)}
             for one, other, relation in relations:
                 (x, z), (other_x, other_z) = place[one], place[other]
                 match relation:
@@ -95,6 +96,22 @@ def test_relations_are_true_by_the_pictures(items):
                         assert z < other_z - 0.5
                     case "behind":
                         assert z > other_z + 0.5
+
+
+def test_relation_labels_are_balanced(items):
+    """A relation that is always the same is no label: of the pair, and of what shares an image with it, all four occur."""
+    pair, across = Counter(), Counter()
+    for scene, _ in items:
+        for view in range(len(scene.quarters)):
+            first, *others = view_relations(scene, view)
+            assert set(first[:2]) == set(scene.names[:2])
+            pair[first.relation] += 1
+            across.update(triplet.relation for triplet in others)
+    for counts in (pair, across):
+        assert set(counts) == {"left", "right", "in front of", "behind"}
+        share = [count / counts.total() for count in counts.values()]
+        assert min(share) > 0.2
+        assert max(share) < 0.3
 
 
 WALKING_RIGHT = {"in front of": 0, "left": 1, "behind": 2, "right": 3}
@@ -283,7 +300,7 @@ def test_a_wrong_record_is_named_with_its_key(items, broken, text):
         read_multiview_record({})
 
 
-def test_the_oracle_earns_exactly_one_and_one(items):
+def test_the_oracle_earns_the_whole_reward(items):
     for index, (scene, question) in enumerate(items):
         row = multiview_row(index, scene, question)
         lines = [
@@ -294,8 +311,8 @@ def test_the_oracle_earns_exactly_one_and_one(items):
         gold = {name: row[name] for name in ("options", "references", "relations")}
         for weight in (0.0, 0.5, 1.0):
             score = score_completion(completion, row["target"], task="multiview", relation_weight=weight, **gold)
-            assert dict(score.parts) == {"format": 0.0, "answer": 1.0, "reference": 1.0}
-        assert multiview_reward([completion], **{k: [v] for k, v in gold.items()}, target=[row["target"]]) == [2.0]
+            assert dict(score.parts) == {"format": 0.0, "answer": 1.0, "reference": 0.5}
+        assert multiview_reward([completion], **{k: [v] for k, v in gold.items()}, target=[row["target"]]) == [1.5]
 
 
 def test_a_data_set_of_questions_is_written(tmp_path):

@@ -12,7 +12,7 @@ from rewards import reference_reward, score_completion
 from trainers.scenes.cameras import CAMERA_PLACES, VIEWS
 from trainers.scenes.prompts import prompt_template, tvr_prompt
 from trainers.scenes.records import tvr_record, tvr_rows
-from trainers.scenes.solids import bodies_of, id_map, nearest_shown, placed, relation_in_view
+from trainers.scenes.solids import MIN_PIXELS, Sight, bodies_of, id_map, nearest_seen, placed, relation_in_view
 from trainers.scenes.tvr import generate_scene
 
 EVERY = (*ATTRIBUTES, "position")
@@ -55,12 +55,12 @@ def test_relations_are_antisymmetric():
 
 def test_references_go_by_the_nearest_object_in_the_picture():
     scene = bodies((0, 0), (0, 10), (0, 15), (0, 25))
-    assert nearest_shown(scene, 1) == 2
-    assert placed(scene, [0, 1, 3], CENTER) == [
+    assert nearest_seen(Sight(scene, [CENTER]), 1) == 2
+    assert placed(Sight(scene, [CENTER]), [0, 1, 3]) == [
         Relation("object 0", "object 1", "left"),
         Relation("object 1", "object 2", "left"),
     ]
-    assert placed(bodies((0, 0), (0, 25)), [0], CENTER) == []
+    assert placed(Sight(bodies((0, 0), (0, 25)), [CENTER]), [0]) == []
 
 
 @pytest.mark.parametrize("attributes", [ATTRIBUTES, EVERY, ("color",), ("position",), ("size", "position")])
@@ -108,7 +108,7 @@ def test_rows_are_one_a_view_and_agree_but_for_the_view():
     assert rows[1]["images_file_names"] == ["image/img_000002-init.C.png", "image/img_000002-fin.L.png"]
     changed = {f"object {change.obj_idx}" for change in scene.changes}
     for row in rows:
-        assert (row["id"], row["task"]) == (f"tvr-2-{row['view']}", "tvr")
+        assert (row["id"], row["scene"], row["task"]) == (f"tvr-2-{row['view']}", "tvr-2", "tvr")
         assert len(row["relations"]) == len(row["references"]) == 2
         assert all({triplet[0] for triplet in view} <= changed for view in row["relations"])
         assert row["relations"][0] == rows[0]["relations"][0]
@@ -136,7 +136,23 @@ def test_the_rewards_pay_the_labels_of_every_row_in_full(attributes):
         assert score.correct
         assert score.total == 1 + 5 * count
     columns = {name: [row[name] for row in made] for name in ("references", "relations", "target")}
-    assert reference_reward(completions, **columns) == [1.0] * len(made)
+    assert reference_reward(completions, **columns, preset="paper") == [1.0] * len(made)
+    assert set(reference_reward(completions, **columns)) <= {0.5, None}  # None: both images show the same objects
+
+
+def test_references_can_be_seen():
+    """No label names an object that is hidden in its image, so that who looks can name all of them."""
+    hidden = 0
+    for item in range(60):
+        scene = generate_scene(6, item)
+        for row in tvr_rows(scene):
+            cameras = (scene.stage.cameras[0], scene.stage.cameras[VIEWS.index(row["view"])])
+            for state, camera, names in zip((scene.initial, scene.final), cameras, row["references"], strict=True):
+                sight = Sight(bodies_of(state, scene.rotations), [camera])
+                assert all(sight.seen_pixels(int(name.split()[1])) >= MIN_PIXELS for name in names)
+                shown = np.flatnonzero(sight.bodies.shown).tolist()
+                hidden += sum(sight.seen_pixels(index) < MIN_PIXELS for index in shown)
+    assert hidden > 20
 
 
 def test_prompt_files_end_without_a_blank_line():

@@ -1,0 +1,174 @@
+"""The columns that trainers pass: which holds the target, which task a row is of, and which words are nearly ours."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+from rewards.errors import ConfigError
+from rewards.tasks import task_names
+
+TARGET_COLUMNS = (
+    "target",
+    "ground_truth",
+    "gt_answer",
+    "gts",
+    "solution",
+    "answer",
+    "label",
+    "transformations",
+)
+"""Names under which the target is looked for, in this order."""
+
+GIVEN_COLUMNS = ("references", "relations", "options")
+"""What scores a question beside its target."""
+
+
+def is_column(value: Any) -> bool:
+    """Return whether a value is a list with one entry a row, of whatever library."""
+    return hasattr(value, "__len__") and not isinstance(value, str | Mapping)
+
+
+def target_name(columns: Mapping[str, Any]) -> str:
+    """Return which column holds the target, or say which columns there are."""
+    for name in TARGET_COLUMNS:
+        if columns.get(name) is not None:
+            return name
+    seen = ", ".join(sorted(name for name, column in columns.items() if column is not None)) or "none"
+    raise ConfigError(
+        f"no column holds the target: expected one of {', '.join(TARGET_COLUMNS)}; the columns are {seen}"
+    )
+
+
+def column_of(columns: Mapping[str, Any], name: str, rows: int) -> Sequence[Any]:
+    """Return a column, or as many None."""
+    column = columns.get(name)
+    if column is None:
+        return [None] * rows
+    if isinstance(column, str) or len(column) != rows:
+        raise ConfigError(f"column {name!r} must have one entry for each of the {rows} completions")
+    return column  # type: ignore[no-any-return]
+
+
+# --- which task a row is of ------------------------------------------------------------------------------------------
+
+_SOURCE = "star-r1/"
+
+
+def row_tasks(
+    columns: Mapping[str, Any], length: int, packed: Sequence[str | None] | None
+) -> Sequence[str | None] | None:
+    """Return the task that each row names, in a packed target or a column; None where no row names one.
+
+    A column ``task`` whose words are no tasks' names is the data set's own. One that holds both is wrong somewhere, and
+    the row is named where it is routed.
+    """
+    if packed is None and not ("task" in columns or "data_source" in columns or "extra_info" in columns):
+        return None
+    found: list[str | None] = [None] * length if packed is None else list(packed)
+    for name, task_of in _NAMED_BY.items():
+        if columns.get(name) is None or not is_column(columns[name]):
+            continue
+        said = [task_of(value) for value in column_of(columns, name, length)]
+        if any(_is_task(task) for task in set(said)):
+            found = [old if old is not None else new for old, new in zip(found, said, strict=True)]
+    return found if any(task is not None for task in found) else None
+
+
+_NAMED_BY: Mapping[str, Callable[[Any], str | None]] = {
+    "task": lambda value: value if isinstance(value, str) else None,
+    "data_source": lambda value: (
+        value.removeprefix(_SOURCE) if isinstance(value, str) and value.startswith(_SOURCE) else None
+    ),
+    "extra_info": lambda value: (
+        value["task"] if isinstance(value, Mapping) and isinstance(value.get("task"), str) else None
+    ),
+}
+
+
+@lru_cache(maxsize=1024)
+def _is_task(name: str | None) -> bool:
+    return name is not None and name in task_names()
+
+
+# --- words that are nearly ours --------------------------------------------------------------------------------------
+
+_KNOWN = frozenset(
+    [
+        "prompts",
+        "prompt",
+        "completions",
+        "completion",
+        "completion_ids",
+        "completion_mask",
+        "trainer_state",
+        "environments",
+        "images",
+        "image",
+        "videos",
+        "messages",
+        "finish_reason",
+        "is_truncated",
+        "response_token_ids",
+        "prompt_id",
+        "request_id",
+        "rollout_infos",
+        "log_extra",
+        "log_metric",
+        "data_source",
+        "extra_info",
+        "reward_model",
+        "ability",
+        "id",
+        "uid",
+        "index",
+        "view",
+        "category",
+        "group",
+        "question",
+        "idx",
+    ]
+).union(TARGET_COLUMNS)
+"""What TRL, ms-swift and verl pass beside the columns of a data set, and what their rows are made of."""
+
+
+def check_names(columns: Mapping[str, Any], settings: frozenset[str], *, taken: bool) -> None:
+    """Refuse a keyword that is nearly a setting, and warn once of a column that is nearly one of questions.
+
+    Args:
+        columns: the keywords of a reward function.
+        settings: the names of its settings.
+        taken: whether the settings among the keywords have been taken out, so that one that is left is ignored.
+
+    Raises:
+        ConfigError: for such a keyword, whose value would otherwise be ignored.
+    """
+    for name, meant in _doubtful(tuple(columns), settings):
+        value = columns[name]
+        if name == meant:
+            if taken and value is not None and not is_column(value):
+                raise ConfigError(f"{name} is set when the reward is made: TaskReward({name}={value!r:.40})")
+        elif meant in settings and isinstance(value, str | bool | int | float | Mapping):
+            raise ConfigError(f"unknown setting {name!r} (did you mean {meant!r}?)")
+        elif meant in GIVEN_COLUMNS and meant not in columns and value is not None and is_column(value):
+            _warn_once(f"column {name!r} is not read; the columns of questions are {', '.join(GIVEN_COLUMNS)}")
+
+
+@lru_cache(maxsize=256)
+def _doubtful(names: tuple[str, ...], settings: frozenset[str]) -> tuple[tuple[str, str], ...]:
+    """Return the names that are settings, or nearly known, with what they are or may mean."""
+    from difflib import get_close_matches  # noqa: PLC0415  as in `rewards.errors.nearest`
+
+    known = sorted(settings.union(GIVEN_COLUMNS))
+    unknown = sorted({*names} - _KNOWN - settings.union(GIVEN_COLUMNS))
+    near = [(name, get_close_matches(name, known, n=1, cutoff=0.8)) for name in unknown]
+    return tuple((name, name) for name in sorted({*names} & settings)) + tuple(
+        (name, found[0]) for name, found in near if found
+    )
+
+
+@lru_cache(maxsize=256)
+def _warn_once(message: str) -> None:
+    warnings.warn(message, UserWarning, stacklevel=5)

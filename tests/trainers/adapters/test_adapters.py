@@ -1,0 +1,380 @@
+"""Each adapter through the signature that its framework calls: the rows of the conformance run, without the frameworks.
+
+Where an adapter is a class of the framework's, a base class with the framework's constructor stands in; the real ones
+run in `make conformance`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import inspect
+import pickle
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+import pytest
+
+from rewards.errors import DataError
+from tests.conformance.rows import apart, make_rows
+from trainers.adapters import VERSIONS
+
+ROWS = make_rows()
+TVR = [row for row in ROWS if row["task"] == "tvr"]
+QUESTIONS = [row for row in ROWS if row["task"] == "multiview"]
+TASKS = [("tvr", TVR), ("multiview", QUESTIONS)]
+COMMON = {"total", "correct", "format", "parsed"}
+
+
+def adapter(name):
+    return importlib.import_module(f"star_r1.{name}")
+
+
+def totals(rows):
+    return [row["total"] for row in rows]
+
+
+def columns(row):
+    return {name: row.get(name) for name in ("references", "options")}
+
+
+def one_schema(found, keys=COMMON):
+    assert len({tuple(each) for each in found}) == 1
+    assert keys <= set(found[0])
+
+
+@pytest.fixture
+def stand_in(monkeypatch):
+    """Put modules of a framework into place, each with what it holds."""
+
+    def place(adapter_name, **modules):
+        for dotted, members in modules.items():
+            name, path = dotted.replace("__", "."), ""
+            for part in name.split("."):
+                path = f"{path}.{part}".lstrip(".")
+                if path not in sys.modules:
+                    monkeypatch.setitem(sys.modules, path, ModuleType(path))
+            vars(sys.modules[name]).update(members)
+        module = importlib.import_module(f"trainers.adapters.{adapter_name}")
+        for made in ("StarEnv", "StarRubric", "StarServer"):
+            monkeypatch.delitem(vars(module), made, raising=False)
+        monkeypatch.delitem(sys.modules, f"star_r1.{adapter_name}", raising=False)
+        return adapter(adapter_name)
+
+    yield place
+    for name in VERSIONS:
+        vars(sys.modules.get(f"trainers.adapters.{name}", SimpleNamespace())).pop("StarEnv", None)
+
+
+# --- trainers ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_verl(packed):
+    compute_score = adapter("verl").compute_score
+    for task, rows in TASKS:
+        found = [
+            compute_score(
+                data_source=f"star-r1/{task}", solution_str=row["text"], ground_truth=row["gold" if packed else "target"],
+                extra_info={"num_turns": 1, **({} if packed else columns(row))}, reward_router_address=None,
+                reward_model_tokenizer=None,
+            )
+            for row in rows
+        ]  # fmt: skip
+        assert [each["score"] for each in found] == totals(rows)
+        assert [each["acc"] for each in found] == [float(row["correct"]) for row in rows]
+        one_schema(found, COMMON | {"score", "acc"})
+        assert all(isinstance(value, float) for each in found for value in each.values())
+    mixed = [
+        compute_score(f"star-r1/{row['task']}", row["text"], row["gold"], tasks=["tvr", "multiview"]) for row in ROWS
+    ]
+    assert len({frozenset(each) for each in mixed}) == 1
+    assert [each["score"] for each in mixed] == totals(ROWS)
+    assert (
+        compute_score("mindcube", TVR[0]["text"], TVR[0]["gold"], preset="paper")["score"] > 0
+    )  # by position, as main_eval
+
+
+def test_openrlhf(caplog):
+    pytest.importorskip("torch")
+    module = adapter("openrlhf")
+    prompt = "<|im_start|>user\n<|image_pad|>Use <think></think><answer></answer>.<|im_end|>\n<|im_start|>assistant\n"
+    seen = prompt.replace("<|image_pad|>", "<|image_pad|>" * 9)  # what the processor makes of it
+    for task, rows in TASKS:
+        for before, asked in ((seen, prompt), ("", ""), ("Which? ", "Which? ")):
+            found = module.reward_func(
+                [before + row["text"] for row in rows], [asked] * len(rows), [row["gold"] for row in rows], task=task
+            )
+            assert found["rewards"].tolist() == pytest.approx(totals(rows))
+            assert all(0 <= each <= 1 for each in found["scores"].tolist())
+            assert set(found["extra_logs"]) >= COMMON
+    with pytest.raises(DataError, match="teal"):
+        module.reward_func(["a"], [""], ["2.size.teal"])
+    assert "no reward" in caplog.text
+
+
+def test_openrlhf_finds_the_response_behind_several_turns():
+    response = importlib.import_module("trainers.adapters.openrlhf").response
+    turn = "<|im_start|>assistant\n"
+    assert (
+        response(f"{turn}a<|im_end|>\n{turn}<think>\nb</think>c<|im_end|>", f"{turn}a<|im_end|>\n{turn}<think>\n")
+        == "b</think>c"
+    )
+
+
+def test_swift(stand_in):
+    orms = {}
+
+    class ORM:
+        def __init__(self, args=None, **kwargs):
+            self.args = args
+
+    module = stand_in("swift", swift__rewards={"ORM": ORM, "orms": orms})
+    module.register("star_paper", "tvr", preset="paper")
+    assert list(orms) == ["star_tvr", "star_multiview", "star_paper"]
+    for name, rows in (("star_tvr", TVR), ("star_multiview", QUESTIONS)):
+        reward = orms[name](args=SimpleNamespace())
+        others = {"messages": [[]] * len(rows), "prompt_id": [row["id"] for row in rows], "trainer_state": None}
+        assert reward([row["text"] for row in rows], solution=[row["gold"] for row in rows], **others) == totals(rows)
+
+
+def test_easyr1():
+    module = adapter("easyr1")
+    assert module.REWARD_TYPE == "batch"
+    for task, rows in TASKS:
+        items = [{"response": row["text"], "response_length": 9, "ground_truth": row["gold"]} for row in rows]
+        found = partial(module.compute_score, task=task)(items)
+        assert [each["overall"] for each in found] == totals(rows)
+        one_schema(found, COMMON | {"overall", "accuracy"})
+
+
+def test_trl_by_dotted_names():
+    for task, rows in TASKS:
+        function = adapter(task).default
+        assert function.__name__ == f"{task}_default"
+        assert pickle.loads(pickle.dumps(function)) == function
+        messages = [[{"role": "assistant", "content": row["text"]}] for row in rows]
+        assert function(messages, target=[row["gold"] for row in rows], prompts=["q"] * len(rows)) == totals(rows)
+    with pytest.raises(AttributeError, match="papr"):
+        getattr(adapter("tvr"), "pa" + "pr")
+    with pytest.raises(ImportError):
+        exec("from star_r1.tvr import papr")
+
+
+def test_slime():
+    reward = adapter("slime").reward
+    samples = [SimpleNamespace(response=row["text"], label=row["gold"], metadata={"task": row["task"]}) for row in ROWS]
+    one = SimpleNamespace(reward_key=None)
+    assert [asyncio.run(reward(one, each)) for each in samples] == totals(ROWS)
+    assert asyncio.run(reward(one, samples)) == totals(ROWS)  # --group-rm
+    keyed = asyncio.run(reward(SimpleNamespace(reward_key="total"), samples[:200]))
+    assert [each["total"] for each in keyed] == totals(TVR)
+    one_schema(keyed)
+
+
+def test_areal():
+    reward_fn = adapter("areal").reward_fn
+    for row in ROWS:
+        given = {"messages": "q", "images": [], "task": row["task"]}
+        call = {"prompt": "q", "completions": row["text"], "prompt_ids": [], "completion_ids": []}
+        assert reward_fn(**call, answer=row["gold"], **given) == row["total"]
+        assert reward_fn(**call, target=row["target"], **columns(row), **given) == row["total"]
+
+
+def test_skyrl(stand_in):
+    class BaseTextEnv:
+        def __init__(self):
+            self.turns = 0
+
+    module = stand_in(
+        "skyrl", skyrl_gym__envs__base_text_env={"BaseTextEnv": BaseTextEnv, "BaseTextEnvStepOutput": dict}
+    )
+    for row in ROWS:
+        extras = {"reward_spec": {"ground_truth": row["gold"]}, "task": row["task"]}
+        found = module.StarEnv(env_config=None, extras=extras).step(row["text"])
+        assert (found["reward"], found["done"], found["observations"]) == (row["total"], True, [])
+        assert found["reward_components"] == pytest.approx(row["parts"])
+
+
+# --- environments -----------------------------------------------------------------------------------------------------
+
+
+def message(row):
+    think, rest = apart(row["text"])
+    return SimpleNamespace(role="assistant", content=rest, reasoning_content=think)
+
+
+def test_verifiers_functions():
+    module = adapter("verifiers")
+    for task, rows in TASKS:
+        reward, parts = getattr(module, task), getattr(module, f"{task}_parts")
+        assert list(inspect.signature(reward).parameters) == ["task", "trace"]  # injected by these names
+        logged = []
+        for at, row in enumerate(rows):
+            data = {"target": row["gold"]} if at % 2 else {"answer": row["target"], **columns(row)}
+            call = (SimpleNamespace(**data), SimpleNamespace(assistant_messages=[message(row)]))
+            assert asyncio.run(reward(*call)) == row["total"]
+            logged.append(asyncio.run(parts(*call)))
+        one_schema(logged)
+    nothing = SimpleNamespace(assistant_messages=[])
+    assert asyncio.run(module.tvr(SimpleNamespace(target="2.color.cyan"), nothing)) < 0
+
+
+@pytest.mark.parametrize("task", ["tvr", "multiview"])
+def test_generated_rows_depend_on_seed_and_index(task):
+    pytest.importorskip("torch")
+    module = importlib.import_module("trainers.adapters.verifiers")
+    row, images = module.generated_row(task, 3, 1, 32)
+    again, others = module.generated_row(task, 3, 1, 32)
+    assert row == again
+    assert row["task"] == task
+    assert len(images) >= 2
+    assert all((one == other).all() for one, other in zip(images, others, strict=True))
+    assert module.data_url(images[0]).startswith("data:image/png;base64,iVBOR")
+    assert (
+        module.generated_row(task, 4, 1, 32)[0]["target"] != row["target"]
+        or module.generated_row(task, 4, 2, 32)[0] != row
+    )
+
+
+def test_openenv(stand_in):
+    class Rubric:
+        def __init__(self):
+            self.hooks = []
+
+        def __call__(self, action, observation):
+            return self.forward(action, observation)
+
+    module = stand_in("openenv", openenv__core__rubrics={"Rubric": Rubric})
+    for task, rows in TASKS:
+        rubric = module.StarRubric(task)
+        for at, row in enumerate(rows):
+            gold = {"target": row["target"], **columns(row)}
+            observation = (SimpleNamespace(**gold), SimpleNamespace(metadata=gold), {"target": row["gold"]})[at % 3]
+            assert rubric(SimpleNamespace(message=row["text"]), observation) == row["total"]
+            assert set(rubric.last) >= COMMON
+    with pytest.raises(DataError, match="observation without target"):
+        rubric(SimpleNamespace(message="a"), SimpleNamespace())
+    with pytest.raises(DataError, match="action without message"):
+        rubric(SimpleNamespace(), SimpleNamespace(target="A"))
+
+
+def test_nemo_gym(stand_in):
+    import pydantic
+
+    class Base(pydantic.BaseModel):
+        responses_create_params: dict = {}
+        response: SimpleNamespace | None = None
+        model_config = {"arbitrary_types_allowed": True}
+
+    class Response(Base):
+        reward: float
+
+    class Server:
+        pass
+
+    names = {"BaseVerifyRequest": Base, "BaseVerifyResponse": Response, "SimpleResourcesServer": Server}
+    module = stand_in("nemo_gym", nemo_gym__base_resources_server=names | {"BaseResourcesServerConfig": dict})
+    for row in ROWS:
+        think, rest = apart(row["text"])
+        output = [{"type": "reasoning", "summary": [{"type": "summary_text", "text": think}]}] if think else []
+        output.append({"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": rest}]})
+        request = inspect.signature(module.StarServer.verify).parameters["body"].annotation
+        body = request(response=SimpleNamespace(output=output), target=row["gold"], task=row["task"])
+        answer = asyncio.run(module.StarServer().verify(body))
+        assert (answer.reward, answer.correct) == (row["total"], row["correct"])
+        assert sum(answer.reward_components.values()) == pytest.approx(row["total"])
+
+
+# --- evaluations ------------------------------------------------------------------------------------------------------
+
+
+def test_inspect(stand_in):
+    def scorer(metrics, name):
+        return lambda make: lambda: SimpleNamespace(score=make(), metrics=metrics, name=name)
+
+    names = {"Score": SimpleNamespace, "mean": lambda: "mean", "stderr": lambda: "stderr", "scorer": scorer}
+    module = stand_in("inspect", inspect_ai__scorer=names)
+    for task, rows in TASKS:
+        made = module.star_scorer(task)
+        assert made.name == f"star_{task}"
+        for row in rows:
+            think, rest = apart(row["text"])
+            parts = [SimpleNamespace(type="reasoning", reasoning=think)] if think else []
+            content = [*parts, SimpleNamespace(type="text", text=rest)] if parts else rest
+            reply = SimpleNamespace(role="assistant", content=content)
+            state = SimpleNamespace(output=SimpleNamespace(message=reply), metadata=columns(row))
+            found = asyncio.run(made.score(state, SimpleNamespace(text=row["target"])))
+            assert (found.value["total"], found.value["correct"]) == (row["total"], float(row["correct"]))
+            assert set(found.value) == set(made.metrics)
+
+
+def test_lmms():
+    process_results = adapter("lmms").process_results
+    for task, rows in TASKS:
+        found = [
+            partial(process_results, task=task)({"target": row["target"], **columns(row)}, [row["text"]])
+            for row in rows
+        ]
+        assert [each["star_total"] for each in found] == totals(rows)
+        one_schema(found, {f"star_{name}" for name in COMMON})
+
+
+def test_lighteval(stand_in):
+    module = stand_in(
+        "lighteval",
+        lighteval__metrics__metrics_sample={"SampleLevelComputation": type("Base", (), {})},
+        lighteval__metrics__utils__metric_utils={"SampleLevelMetricGrouping": SimpleNamespace},
+        lighteval__tasks__requests={"SamplingMethod": SimpleNamespace(GENERATIVE="generative")},
+    )
+    for task, rows in TASKS:
+        metric = module.star_metric(task)
+        for row in rows:
+            doc = SimpleNamespace(choices=[row["target"]], gold_index=0, specific=columns(row))
+            answer = SimpleNamespace(text=[row["text"]], final_text=["cut"])
+            found = metric.sample_level_fn.compute(doc, answer)
+            assert (found["total"], list(found)) == (row["total"], metric.metric_name)
+
+
+# --- beside files of other people -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("foreign", ["rewards", "parsers", "trainers"])
+def test_adapters_work_beside_foreign_files(foreign, tmp_path):
+    """A folder in which people train holds a ``rewards.py`` of theirs, which may import an adapter itself."""
+    plain = [name for name in VERSIONS if name not in ("trl", "swift", "nemo_gym", "openenv", "skyrl")]
+    lines = "".join(f"import star_r1.{name}\n" for name in plain)
+    (tmp_path / f"{foreign}.py").write_text(f"WHO = 'somebody else'\n{lines}")
+    program = (
+        f"import {foreign}\nfrom star_r1.easyr1 import compute_score\nfrom star_r1.tvr import default\n"
+        "item = {'response': '<think>a</think><answer>2.color.cyan</answer>', 'ground_truth': '2.color.cyan'}\n"
+        f"print(compute_score([item])[0]['overall'], default([item['response']], target=['2.color.cyan']), {foreign}.WHO)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False,
+        env={"PYTHONPATH": f"{tmp_path}:{Path(__file__).parents[3]}", "PATH": "/usr/bin:/bin"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "6.0 [6.0] somebody else\n"
+
+
+def test_no_adapter_loads_its_framework_or_torch():
+    lines = "".join(f"import trainers.adapters.{name}\n" for name in VERSIONS)
+    frameworks = (
+        "torch",
+        "trl",
+        "verl",
+        "swift",
+        "openrlhf",
+        "verifiers",
+        "inspect_ai",
+        "lighteval",
+        "lmms_eval",
+        "openenv",
+    )
+    program = f"import sys\n{lines}print([name for name in {frameworks} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
