@@ -23,7 +23,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import psutil
 import yaml
 
 from tests.measure.stand_in import qwen_config, qwen_processor, qwen_tokenizer
@@ -135,6 +134,8 @@ def run(command: list[str], folder: Path, name: str) -> subprocess.Popen[str]:
 
 def ended(job: subprocess.Popen[str], until: float) -> int:
     """Return a command's exit code; at that time it is killed, with its processes, which have sessions of their own."""
+    import psutil  # accelerate brings it
+
     try:
         return job.wait(timeout=max(1.0, until - time.monotonic()))
     except subprocess.TimeoutExpired:
