@@ -5,8 +5,14 @@ import sys
 
 from hypothesis import HealthCheck, Phase, settings
 
-# What `make conformance` runs in other environments imports frameworks that are only there.
-collect_ignore_glob = ["conformance/drive_*.py", "conformance/__main__.py", "conformance/results.py"]
+# What `make conformance` and other tests start in processes of their own imports frameworks that are only there.
+collect_ignore_glob = [
+    "conformance/drive_*.py",
+    "conformance/__main__.py",
+    "conformance/results.py",
+    "trainers/every_checkpoint.py",
+    "trainers/fsdp_on_cpu.py",
+]
 
 settings.register_profile("star", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("star")

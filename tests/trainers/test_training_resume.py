@@ -11,12 +11,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.trainers.every_checkpoint import differences
-from tests.trainers.test_processes import TORCHRUN, compare
-from trainers.stages import train
-
 torch = pytest.importorskip("torch")
 pytest.importorskip("trl")
+from tests.trainers.every_checkpoint import differences  # noqa: E402  needs accelerate, which comes with trl
+from tests.trainers.test_processes import TORCHRUN, compare  # noqa: E402
+from trainers.stages import train  # noqa: E402
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 ROOT = Path(__file__).parents[2]

@@ -9,6 +9,7 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import get_context, parent_process
+from time import sleep
 from typing import TYPE_CHECKING, Any
 
 from rewards.errors import ConfigError
@@ -35,6 +36,7 @@ def worker_pool(
     try:
         yield pool
     except BrokenProcessPool:
+        sleep(0.2)  # Ctrl-C at a terminal ends workers and interrupts this process: tell which of the two it was
         raise ConfigError("a worker was killed (out of memory?); start again, with fewer workers if need be") from None
     finally:
         pool.shutdown(cancel_futures=True)
