@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import json
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -117,10 +116,11 @@ def _reward(files: Sequence[str], *, mapping: dict[str, str], group: str | None,
 def _evaluate(files: Sequence[str], *, report_data: str | None, **options: Any) -> Report:
     """Evaluate on a benchmark; write the data for reports where they are asked for."""
     from benchmarks import evaluate
+    from benchmarks.files.write import write_whole
 
     report = evaluate(files, **options)
     if report_data is not None:
-        Path(report_data).write_text(json.dumps(report.as_dict(with_rows=True)) + "\n", encoding="utf-8")
+        write_whole(report_data, json.dumps(report.as_dict(with_rows=True)) + "\n")
     return report
 
 

@@ -132,8 +132,6 @@ if not TYPE_CHECKING:
                 return version("star-r1")
             except PackageNotFoundError:
                 return "source"
-        if name == "TVR":  # read from its YAML file when it is needed
-            return _rewards.TVR
         if name not in _LAZY:
             raise AttributeError(f"module 'star_r1' has no attribute {name!r}")
         for package, path in _foreign(*_CORE, "benchmarks", "trainers").items():

@@ -16,7 +16,7 @@ import numpy as np
 from benchmarks.benchmark import as_array
 from benchmarks.files.blocks import number_of
 from benchmarks.files.columns import unwrap
-from benchmarks.run.score_files import Scored, wrong_targets
+from benchmarks.run.score_files import Scored, refused_rows
 from rewards.errors import DataError
 from rewards.messages import completion_text
 
@@ -84,7 +84,7 @@ class BlockScorer:
         except DataError:
             errors: dict[int, str] = {}
             for rules in self._rules().values():
-                errors = wrong_targets(rules, rows) | errors
+                errors = refused_rows(rules, rows) | errors
             block, rows = block.without(errors), [row for at, row in enumerate(rows) if at not in errors]
             scores = self._score(rows)
         return Scored(block, Evaluated(scores, row_clusters(block, rows, self.benchmark)), lambda: written_rows(scores))

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.files.targets import TARGET_ROLES, read_target_file
 from benchmarks.run.output import Output, fingerprint
 from benchmarks.run.reward_summary import Rewarded, RewardTally
-from benchmarks.run.score_files import Scored, score_files, wrong_targets
+from benchmarks.run.score_files import Scored, score_files
 from benchmarks.run.signature import signature
 from parsers.values import Records
 from rewards.errors import ConfigError, DataError
-from rewards.score import answer_text, parse_answers, parse_completions, resolve, score_for_specs
+from rewards.score import answer_text, parse_answers, parse_completions, resolve, score_for_specs, wrong_targets
 from rewards.spec import QuestionSpec, preset_spec
 from rewards.targets import try_targets
 
@@ -94,7 +94,8 @@ class RewardScorer:
         try:
             return block, Rewarded(score(rows))
         except DataError:
-            errors = wrong_targets(score, rows, in_order=True)
+            targets, *others = (block.columns[role] for role in roles)
+            errors = wrong_targets(self.task, targets, **dict(zip(roles[1:], others, strict=True)), spec=spec)
         return block.without(errors), Rewarded(score([row for at, row in enumerate(rows) if at not in errors]))
 
 

@@ -141,23 +141,20 @@ def score_files(
     return done
 
 
-def wrong_targets(
-    score: Callable[[Sequence[Row]], object], rows: Sequence[Row], *, in_order: bool = False
-) -> dict[int, str]:
-    """Return what is wrong with the target of which rows, where scoring refuses all of them for one.
+def refused_rows(score: Callable[[Sequence[Row]], object], rows: Sequence[Row]) -> dict[int, str]:
+    """Return which rows a benchmark's scorer refuses, and why; it refuses all that it is given for one of them.
+
+    The rows are halved until each wrong one is alone. (`rewards.score.wrong_targets` does this for rewards.)
 
     Args:
         score: scores some rows, or raises a DataError.
         rows: the rows.
-        in_order: whether the ``row`` of an error is the first wrong one, so that those before it are known to be good;
-            otherwise the rows are halved until each wrong one is alone.
 
     >>> def score(rows):
-    ...     for number, answer in enumerate(rows):
-    ...         if answer is None:
-    ...             raise DataError("there is no answer", row=number)
-    >>> wrong_targets(score, ["B", None, "C"]), wrong_targets(score, ["B", None, "C"], in_order=True)
-    ({1: 'there is no answer'}, {1: 'there is no answer'})
+    ...     if None in rows:
+    ...         raise DataError("there is no answer", row=rows.index(None))
+    >>> refused_rows(score, ["B", None, "C"])
+    {1: 'there is no answer'}
     """
     errors: dict[int, str] = {}
     parts = [(0, len(rows))]
@@ -166,10 +163,8 @@ def wrong_targets(
         try:
             score(rows[start:end])
         except DataError as error:
-            first = start + (error.row or 0)
-            if end - start == 1 or in_order:
-                errors[first] = str(error.args[0])  # without the number that the row has among these
-                parts += [(first + 1, end)] if first + 1 < end else []
+            if end - start == 1:
+                errors[start] = error.message
             else:
                 middle = (start + end) // 2
                 parts += [(start, middle), (middle, end)]
