@@ -123,11 +123,6 @@ def parse_completion(text: str, *, mode: Mode = "strict", think_prefilled: Prefi
     return _read_lenient(text, found.fault, think_prefilled)
 
 
-def has_tags(text: str) -> bool:
-    """Return whether a text has any tag of reasoning or of an answer, as leniency reads them."""
-    return next(_lenient()(text), None) is not None
-
-
 def _check_opener(found: Completion, text: str, prefilled: Prefilled) -> Completion:
     """Turn a completion that is right but for its opener, or the caller's word on it, into a fault."""
     if prefilled == "auto":

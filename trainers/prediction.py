@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     Generate = Callable[[Sequence[Any], int], list[str]]
 
 BACKENDS: Final = ("auto", "transformers", "vllm")
-KEPT: Final = (*TARGET_COLUMNS, "references", "relations", "options", "view", "category")
-"""Columns of the data that predictions carry along, so that they can be scored."""
+KEPT: Final = (*TARGET_COLUMNS, "references", "relations", "options", "scene", "view", "category")
+"""Columns of the data that predictions carry along, so that they can be scored, and clustered by scene."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from benchmarks.files.targets import read_target_file
 from benchmarks.registry import find_benchmark
 from benchmarks.run.evaluation_report import Report
 from benchmarks.run.evaluation_tally import BlockScorer, EvaluationTally
-from benchmarks.run.output import Output, fingerprint
+from benchmarks.run.output import Output, fingerprint, kept_to_resume
 from benchmarks.run.score_files import Progress, score_files
 from benchmarks.run.signature import installed_version
 from benchmarks.statistics import bootstrap_interval, mean_interval
@@ -241,7 +241,7 @@ def _evaluate_files(
         spool=Path(f"{out}.partial.rows") if out else None,
         state=output.state["tally"] if output and output.state else None,
     )
-    try:
+    with kept_to_resume(output, tally):
         progress = score_files(
             files,
             BlockScorer(plan.benchmark, plan.protocols),
@@ -262,16 +262,7 @@ def _evaluate_files(
         )
         if output is not None:
             output.finish()
-        report = make_report(plan, tally, progress, {"files": list(files), "limit": run.limit, **plan.source})
-    except (DataError, ConfigError):
-        if output is not None:
-            output.discard()
-        raise
-    finally:
-        if output is not None:
-            output.close()
-        tally.close(remove=output is None or not output.partial.exists())
-    return report
+        return make_report(plan, tally, progress, {"files": list(files), "limit": run.limit, **plan.source})
 
 
 def _evaluate_rows(plan: EvaluationPlan, run: _Run, rows: Iterable[Mapping[str, Any]]) -> Report:

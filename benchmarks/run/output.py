@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import contextmanager
 from glob import escape
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -16,7 +17,10 @@ from benchmarks.files.write import path_beside, remove_partials, write_whole
 from rewards.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from benchmarks.run.evaluation_tally import EvaluationTally
+    from benchmarks.run.reward_summary import RewardTally
 
     Schema = Mapping[str, Any]
 
@@ -154,14 +158,36 @@ class Output:
             left.unlink(missing_ok=True)
 
 
+@contextmanager
+def kept_to_resume(output: Output | None, tally: RewardTally | EvaluationTally) -> Iterator[None]:
+    """Close what a run writes, however it ends: one that was stopped can go on, and wrong input leaves nothing.
+
+    Args:
+        output: None where none was asked for; then nothing can go on.
+        tally: what keeps the records of rows in a file of its own.
+    """
+    try:
+        yield
+    except (DataError, ConfigError):
+        if output is not None:
+            output.discard()
+        raise
+    finally:
+        if output is not None:
+            output.close()
+        tally.close(remove=output is None or not output.partial.exists())
+
+
 def _import_parquet(path: Path) -> list[Any]:
     package, purpose = "'star-r1[scale]'", f"{path}: writing Parquet"
     return [need(module, package=package, purpose=purpose) for module in ("pyarrow", "pyarrow.parquet")]
 
 
 def _convert(source: Path, target: Path, schema: Schema) -> None:
-    """Convert JSON Lines to Parquet, a chunk at a time."""
+    """Convert JSON Lines to Parquet, a chunk at a time; with a column of scenes if a row has one."""
     pa, parquet = _import_parquet(target)
+    if any("scene" in row for chunk in read_chunks(str(source)) for row in chunk.rows if isinstance(row, dict)):
+        schema = {"id": schema["id"], "scene": str, **schema}
     types = pa.schema(_arrow_fields(pa, schema))
     with parquet.ParquetWriter(target, types) as writer:
         for chunk in read_chunks(str(source)):

@@ -107,11 +107,6 @@ class Summary:
             plain["groups"] = {name: value for name, value in asdict(self.groups).items() if name not in hidden}
         return plain
 
-    @property
-    def groups_differ(self) -> bool:
-        """Whether groups have different numbers of rows: the key may not tell prompts apart, or rows are missing."""
-        return self.groups is not None and self.groups.smallest < self.groups.largest
-
 
 class RewardTally:
     """Adds up the scores of blocks, see `benchmarks.run.score_files.Tally`.

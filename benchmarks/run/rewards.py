@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.files.targets import TARGET_ROLES, read_target_file
-from benchmarks.run.output import Output, fingerprint
+from benchmarks.run.output import Output, fingerprint, kept_to_resume
 from benchmarks.run.reward_summary import Rewarded, RewardTally
 from benchmarks.run.score_files import Scored, score_files
 from benchmarks.run.signature import signature
@@ -215,7 +215,7 @@ def score_rewards(
         spool=Path(f"{out}.partial.groups") if out else None,
         state=output.state["tally"] if output and output.state else None,
     )
-    try:
+    with kept_to_resume(output, tally):
         progress = score_files(
             files,
             scorer,
@@ -233,12 +233,4 @@ def score_rewards(
         summary = tally.summary(progress, signature=signed, compared=not isinstance(spec, QuestionSpec))
         if output is not None:
             output.finish()
-    except (DataError, ConfigError):
-        if output is not None:
-            output.discard()
-        raise
-    finally:
-        if output is not None:
-            output.close()
-        tally.close(remove=output is None or not output.partial.exists())
     return summary

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from functools import partial
+from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
@@ -33,7 +34,7 @@ class Scored(NamedTuple):
     Attributes:
         block: the rows that were scored; ``block.errors`` says what is wrong with the chunk's other rows.
         result: what the tally takes.
-        rows: makes the output rows, one for each row of the block, without ``id`` and ``error``.
+        rows: makes the output rows, one for each row of the block, without ``id``, ``scene`` and ``error``.
     """
 
     block: Block
@@ -215,24 +216,25 @@ def _output_rows(
     errors: Mapping[int, str],
     schema: Mapping[str, Any],
 ) -> Iterator[dict[str, Any]]:
-    """Yield a row for each row of the chunk: its scores, or nulls and what is wrong."""
+    """Yield a row for each row of the chunk: its scores, or nulls and what is wrong; and its scene, if it has one."""
     scores = zip(scored.block.ids(), scored.rows(), strict=True) if scored is not None else iter(())
+    scenes = iter(scored.block.columns.get("scene", repeat(None))) if scored is not None else repeat(None)
     blank = dict.fromkeys(name for name in schema if name not in ("id", "error"))
     for at in range(len(chunk.rows)):
         if at in errors:
-            yield {"id": _id(chunk, at, columns), **blank, "error": errors[at]}
+            id_, scene, score = _given(chunk, at, columns, "id"), _given(chunk, at, columns, "scene"), blank
         else:
-            id_, score = next(scores)
-            yield {"id": id_, **score, "error": None}
+            (id_, score), scene = next(scores), next(scenes)
+        yield {"id": id_, **({} if scene is None else {"scene": scene}), **score, "error": errors.get(at)}
 
 
-def _id(chunk: Chunk, at: int, columns: Columns | None) -> Any:
-    """Return the id of a row that could not be scored, if it could be read."""
+def _given(chunk: Chunk, at: int, columns: Columns | None, role: str) -> Any:
+    """Return what a row that could not be scored has in a role, if it could be read."""
     row = chunk.rows[at]
-    if isinstance(row, BadRow) or columns is None or "id" not in columns.roles:
+    if isinstance(row, BadRow) or columns is None or role not in columns.roles:
         return None
-    (id_,) = columns.values("id", [row])
-    return None if id_ is MISSING else id_
+    (value,) = columns.values(role, [row])
+    return None if value is MISSING else value
 
 
 def _advance(done: Progress, rows: int, errors: int, share: float | None, columns: Columns | None) -> Progress:

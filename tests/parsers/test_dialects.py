@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from parsers import records as module
 from parsers.choice import parse_choice, parse_words, parse_yes_no
-from parsers.completion import has_tags, parse_completion
+from parsers.completion import parse_completion
 from parsers.formats import FIELD_KEYS, TRANCE, TVR
 from parsers.number import Number, parse_number
 from parsers.records import parse_records, record_grammar
@@ -383,7 +383,6 @@ def test_leniency_never_answers_from_reasoning(word):
     text = f"<{word}>so <answer>a</answer></{word}>\n<Answer>b</Answer>"
     assert parse_completion(text, mode="lenient").answer == "b"
     assert parse_completion(f"<{word}>so</{word}>\n\nB", mode="lenient").answer == "\n\nB"
-    assert has_tags(text)
 
 
 @pytest.mark.parametrize(

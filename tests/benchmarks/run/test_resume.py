@@ -254,6 +254,28 @@ def test_parquet_holds_the_same_rows(tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"in.jsonl", "out.jsonl", "out.parquet"}
 
 
+def test_scenes_are_written_where_the_input_has_them(tmp_path):
+    """Of rows and of bad rows, in files of which only one has scenes; numbers and text, in Parquet text."""
+    said = {"completion": "<think>b</think><answer>2.color.cyan</answer>", "target": "2.color.cyan"}
+    rows = [{"id": 0, "scene": "a", **said}, {"id": 1, "scene": 7, **said, "target": "2.color.cyna"}, {"id": 2, **said}]
+    files = [tmp_path / "plain.jsonl", tmp_path / "scenes.jsonl"]
+    files[0].write_text(json.dumps({"id": 3, **said}) + "\n")
+    files[1].write_text("".join(json.dumps(row) + "\n" for row in rows))
+    out = tmp_path / "out.jsonl"
+    score_rewards([str(path) for path in files], out=str(out))
+    found = [json.loads(line) for line in out.read_bytes().splitlines()]
+    assert [(row["id"], row.get("scene", "none")) for row in found] == [(3, "none"), (0, "a"), (1, 7), (2, "none")]
+    assert [name for name in found[1] if name != "scene"] == list(found[0])
+    assert list(found[1])[:2] == ["id", "scene"]
+    assert found[2]["error"]
+    parquet = pytest.importorskip("pyarrow.parquet")
+    score_rewards([str(path) for path in files], out=str(tmp_path / "out.parquet"))
+    table = parquet.read_table(tmp_path / "out.parquet")
+    assert table["scene"].to_pylist() == [None, "a", "7", None]
+    score_rewards([str(files[0])], out=str(tmp_path / "plain.parquet"))
+    assert "scene" not in parquet.read_table(tmp_path / "plain.parquet").column_names
+
+
 def test_parquet_without_pyarrow_is_refused_at_once(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(ConfigError, match=r"pip install 'star-r1\[scale\]'"):
