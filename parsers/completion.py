@@ -6,7 +6,7 @@ import re
 from bisect import bisect_right
 from functools import cache, lru_cache
 from itertools import accumulate, islice
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from parsers.grammars import FaultTable, attempt, build, error_offset, terminals
 from parsers.values import Completion, Fault
@@ -107,15 +107,42 @@ def parse_completion(text: str, *, mode: Mode = "strict", think_prefilled: Prefi
     >>> parse_completion("<think>Perhaps <answer>0.size.small</answer>").fault.code
     'unclosed_think'
     """
+    think, answer, fault, prefilled = find_sections(text, mode=mode, think_prefilled=think_prefilled)
+    return Completion(
+        None if think is None else text[think], None if answer is None else text[answer], fault, prefilled
+    )
+
+
+class Sections(NamedTuple):
+    """Where a completion's sections stand in its text; each None where `Completion` has none. The rest is its own."""
+
+    think: slice | None
+    answer: slice | None
+    fault: Fault | None = None
+    prefilled: bool = False
+
+
+def find_sections(text: str, *, mode: Mode = "strict", think_prefilled: Prefilled = "auto") -> Sections:
+    """Find what `parse_completion` returns: where the sections stand, the fault, and whether the opener is prefilled.
+
+    >>> text = "<think>It turned.</think> <answer>2.color.cyan</answer>"
+    >>> text[find_sections(text).answer]
+    '2.color.cyan'
+    """
     if len(text) > MAX_COMPLETION:
         message = f"the completion has {len(text):,} characters; {MAX_COMPLETION:,} are read"
-        return Completion(None, None, Fault("too_long", message, MAX_COMPLETION))
+        return Sections(None, None, Fault("too_long", message, MAX_COMPLETION))
     match = _strict()(text)
     if match is None:
-        found = Completion(None, None, _name_fault(text))
+        found = Sections(None, None, _name_fault(text))
     else:
-        opener, think, answer = match.groups("")
-        found = Completion(think, answer, None, not opener)
+        opener = match["opener"]
+        found = Sections(
+            _place(match, "think", max(match.end("opener"), 0)),
+            _place(match, "answer", text.rfind("</answer>")),
+            None,
+            not opener,
+        )
         if think_prefilled != "auto" or not opener:
             found = _check_opener(found, text, think_prefilled)
     if found.fault is None or mode == "strict":
@@ -123,20 +150,26 @@ def parse_completion(text: str, *, mode: Mode = "strict", think_prefilled: Prefi
     return _read_lenient(text, found.fault, think_prefilled)
 
 
-def _check_opener(found: Completion, text: str, prefilled: Prefilled) -> Completion:
+def _place(match: re.Match[str], group: str, empty: int) -> slice:
+    """Return where a group of a match stands; at *empty* where it holds nothing."""
+    start, end = match.span(group)
+    return slice(empty, empty) if start < 0 else slice(start, end)
+
+
+def _check_opener(found: Sections, text: str, prefilled: Prefilled) -> Sections:
     """Turn a completion that is right but for its opener, or the caller's word on it, into a fault."""
     if prefilled == "auto":
         other = _other_open()(text)
         if other is None:
             return found
         message = f"{other['other']} stands where <think> should"
-        return Completion(None, None, Fault("wrong_think_open", message, other.start("other")))
+        return Sections(None, None, Fault("wrong_think_open", message, other.start("other")))
     if prefilled and not found.prefilled:
         message = "<think> is written although the chat template already opened it"
-        return Completion(None, None, Fault("nested_think", message, text.index("<think>")))
+        return Sections(None, None, Fault("nested_think", message, text.index("<think>")))
     if not prefilled and found.prefilled:
         message = "the opening <think> is missing (if the chat template writes it, set think_prefilled)"
-        return Completion(None, None, Fault("missing_think_open", message, 0))
+        return Sections(None, None, Fault("missing_think_open", message, 0))
     return found
 
 
@@ -176,13 +209,13 @@ def _shape_fault(shape: tuple[str, ...]) -> tuple[str, int, int]:
     return code, number, at - starts[number]
 
 
-def _read_lenient(text: str, fault: Fault, think_prefilled: Prefilled) -> Completion:
+def _read_lenient(text: str, fault: Fault, think_prefilled: Prefilled) -> Sections:
     """Follow the tags: an answer counts only while no reasoning is open, and only after the last of it."""
     opened: str | None = None  # by which word reasoning is open
     first: re.Match[str] | None = None  # the tag that opened it first
     end: re.Match[str] | None = None  # the last one that closed it
     start: int | None = None  # where the answer block begins that is open
-    block: str | None = None  # the last complete one since the reasoning
+    block: slice | None = None  # the last complete one since the reasoning
     mentioned = False  # an answer tag stands after the reasoning
     for tag in _lenient()(text):
         closes, word = tag[0].startswith("</"), tag[0].strip("</>").lower()
@@ -193,18 +226,18 @@ def _read_lenient(text: str, fault: Fault, think_prefilled: Prefilled) -> Comple
                 opened, end = None, tag
             start, block, mentioned = None, None, False
         elif opened is None:
-            block = text[start : tag.start()] if closes and start is not None else block
+            block = slice(start, tag.start()) if closes and start is not None else block
             start, mentioned = None if closes else tag.end(), True
     if end is None:
         # Without a closer, a prefilled opener leaves everything inside the reasoning.
-        return Completion(None, None if opened or think_prefilled is True else block, fault)
+        return Sections(None, None if opened or think_prefilled is True else block, fault)
     if opened:
-        return Completion(None, None, fault)
+        return Sections(None, None, fault)
     if block is None and not mentioned and not text[end.end() :].isspace():
-        block = text[end.end() :] or None
+        block = slice(end.end(), len(text)) if end.end() < len(text) else None
     if block is None:
-        return Completion(None, None, fault)
+        return Sections(None, None, fault)
     opens = first is not None and not text[: first.start()].strip()
-    think = text[first.end() if first and opens else 0 : end.start()]
+    think = slice(first.end() if first and opens else 0, end.start())
     prefilled = first is None and (think_prefilled is True or (think_prefilled == "auto" and not _other_open()(text)))
-    return Completion(think, block, fault, prefilled)
+    return Sections(think, block, fault, prefilled)
