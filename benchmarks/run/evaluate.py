@@ -19,8 +19,8 @@ from benchmarks.files.targets import read_target_file
 from benchmarks.registry import find_benchmark
 from benchmarks.run.evaluation_report import Report
 from benchmarks.run.evaluation_tally import BlockScorer, EvaluationTally
-from benchmarks.run.output import Output, fingerprint, kept_to_resume
-from benchmarks.run.score_files import Progress, score_files
+from benchmarks.run.output import Output, fingerprint
+from benchmarks.run.score_files import Progress, kept_to_resume, score_files
 from benchmarks.run.signature import installed_version
 from benchmarks.statistics import bootstrap_interval, mean_interval
 from benchmarks.tables import average

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from contextlib import contextmanager
 from glob import escape
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -17,10 +16,7 @@ from benchmarks.files.write import path_beside, remove_partials, write_whole
 from rewards.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-
-    from benchmarks.run.evaluation_tally import EvaluationTally
-    from benchmarks.run.reward_summary import RewardTally
+    from collections.abc import Iterable, Mapping, Sequence
 
     Schema = Mapping[str, Any]
 
@@ -156,26 +152,6 @@ class Output:
         self._checkpoint.unlink(missing_ok=True)
         for left in self.path.parent.glob(f".{escape(self._checkpoint.name)}.*.partial"):
             left.unlink(missing_ok=True)
-
-
-@contextmanager
-def kept_to_resume(output: Output | None, tally: RewardTally | EvaluationTally) -> Iterator[None]:
-    """Close what a run writes, however it ends: one that was stopped can go on, and wrong input leaves nothing.
-
-    Args:
-        output: None where none was asked for; then nothing can go on.
-        tally: what keeps the records of rows in a file of its own.
-    """
-    try:
-        yield
-    except (DataError, ConfigError):
-        if output is not None:
-            output.discard()
-        raise
-    finally:
-        if output is not None:
-            output.close()
-        tally.close(remove=output is None or not output.partial.exists())
 
 
 def _import_parquet(path: Path) -> list[Any]:

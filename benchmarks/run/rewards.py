@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.files.targets import TARGET_ROLES, read_target_file
-from benchmarks.run.output import Output, fingerprint, kept_to_resume
+from benchmarks.run.output import Output, fingerprint
 from benchmarks.run.reward_summary import Rewarded, RewardTally
-from benchmarks.run.score_files import Scored, score_files
+from benchmarks.run.score_files import Scored, kept_to_resume, score_files
 from benchmarks.run.signature import signature
 from parsers.values import Records
 from rewards.errors import ConfigError, DataError

@@ -6,6 +6,7 @@ What a score is, and what is added up, is the caller's: `benchmarks.run.rewards`
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager
 from functools import partial
 from itertools import repeat
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 from benchmarks.files.blocks import read_block, spread_attempts
 from benchmarks.files.columns import MISSING, ROLES, find_columns
 from benchmarks.files.sources import START, BadRow, Position, is_stream, read_chunks
-from rewards.errors import DataError
+from rewards.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -50,6 +51,9 @@ class Tally(Protocol):
 
     def save(self) -> dict[str, Any]:
         """Make what was added so far last, and return the rest of the state, as JSON takes it."""
+
+    def close(self, *, remove: bool) -> None:
+        """Close what keeps the records of rows, and remove it unless the run can go on with it."""
 
 
 class Progress(NamedTuple):
@@ -140,6 +144,26 @@ def score_files(
     if not done.rows:
         raise DataError(f"{', '.join(files)}: there are no rows")
     return done
+
+
+@contextmanager
+def kept_to_resume(output: Output | None, tally: Tally) -> Iterator[None]:
+    """Close what a run writes, however it ends: one that was stopped can go on, and wrong input leaves nothing.
+
+    Args:
+        output: None where none was asked for; then nothing can go on.
+        tally: what keeps the records of rows in a file of its own.
+    """
+    try:
+        yield
+    except (DataError, ConfigError):
+        if output is not None:
+            output.discard()
+        raise
+    finally:
+        if output is not None:
+            output.close()
+        tally.close(remove=output is None or not output.partial.exists())
 
 
 def refused_rows(score: Callable[[Sequence[Row]], object], rows: Sequence[Row]) -> dict[int, str]:
