@@ -132,6 +132,7 @@ class Target(NamedTuple):
         keys: for each tier of the table, the numbers under which records agree.
         counts: likewise how many records have each; None where each has one.
         whole: the key of the score of the target itself, as the answer of a usual completion.
+        best: the best tier of records that were predicted, by code; filled as they come.
     """
 
     codes: list[int]
@@ -139,6 +140,7 @@ class Target(NamedTuple):
     keys: tuple[frozenset[int], ...]
     counts: tuple[Mapping[int, int] | None, ...]
     whole: tuple[Any, ...]
+    best: dict[int, int]
 
 
 # --- scores ----------------------------------------------------------------------------------------------------------
@@ -192,9 +194,8 @@ class ScoreTable:
         self._keys: dict[tuple[int, ...], tuple[dict[Any, int], list[int]]] = {at: ({}, []) for at in positions}
         self._levels = [self._keys[level.positions][1] for level in spec.levels]
         self._cells = self._keys[_cell(spec)][1] if spec.has_cells else None
-        tiers = range(len(spec.levels))
-        self._alone = [tuple([int(at == level) for at in tiers]) for level in (*tiers, -1)]  # of a record by itself
         self._literal = spec.matching == "literal"
+        self._independent = self._literal and not spec.has_cells
         self._numbered = 0  # records that have numbers
         self._arrays: dict[tuple[int, ...], Array] = {}
         self._lock = Lock()
@@ -240,10 +241,10 @@ class ScoreTable:
         for numbers in self._levels:
             found = [numbers[code] for code in codes]
             keys.append(frozenset(found))
-            counts.append(None if len(keys[-1]) == len(found) else {key: found.count(key) for key in keys[-1]})
+            counts.append(None if len(keys[-1]) == len(found) else Counter(found))
         matched = (len(codes), *(0 for _ in keys[1:]))
         return Target(
-            codes, frozenset(codes), tuple(keys), tuple(counts), (True, True, len(codes), len(codes), matched)
+            codes, frozenset(codes), tuple(keys), tuple(counts), (True, True, len(codes), len(codes), matched), {}
         )
 
     def try_targets(self, targets: Sequence[Any]) -> tuple[list[Target], dict[int, str]]:
@@ -321,21 +322,34 @@ class ScoreTable:
 
     def _match(self, predicted: list[int], target: Target) -> tuple[tuple[int, ...], bool]:
         """Return the matches of each tier, as `rewards.tiered.count_row`, and whether both are the same set."""
-        number, n_gt, cells = len(predicted), len(target.codes), self._cells
-        if number == 1:
-            (code,) = predicted
-            level = next((at for at, keys in enumerate(target.keys) if self._levels[at][code] in keys), -1)
-            return self._alone[level], level == 0 and n_gt == 1
-        if cells is not None and len({cells[code] for code in predicted}) < number:
+        number, objects = len(predicted), self._levels[-1]
+        # Predictions that agree nowhere do not compete for a true record: each takes its best tier.
+        if not self._independent and number > 1 and len({objects[code] for code in predicted}) < number:
+            return self._match_together(predicted, target)
+        best, found = target.best, [0] * (len(self._levels) + 1)
+        for code in predicted:
+            level = best.get(code)
+            if level is None:
+                level = best[code] = self._best(code, target)
+            found[level] += 1
+        same = found[0] >= number == len(target.codes) and (number < 2 or target.exact == set(predicted))
+        return tuple(found[:-1]), same
+
+    def _best(self, code: int, target: Target) -> int:
+        """Return the best tier at which a record agrees with a true one; the number of tiers where none does."""
+        tiers = enumerate(zip(self._levels, target.keys, strict=True))
+        return next((at for at, (numbers, keys) in tiers if numbers[code] in keys), len(self._levels))
+
+    def _match_together(self, predicted: list[int], target: Target) -> tuple[tuple[int, ...], bool]:
+        """Match predictions some of which agree with each other."""
+        same, cells = target.exact == set(predicted), self._cells
+        if cells is not None and len({cells[code] for code in predicted}) < len(predicted):
             records = self.known.records
             both = ([records[code] for code in codes] for codes in (predicted, target.codes))
-            return tuple(count_row(self.specs[0], *both)), target.exact == set(predicted)
-        # Σ over keys of min(#predicted, #true), at each tier: how many matches reach it or a better one
-        before = len(target.exact.intersection(predicted))
-        if self._literal:
-            before = sum([code in target.exact for code in predicted])
-        found = [before]
-        for numbers, keys, counts in zip(self._levels[1:], target.keys[1:], target.counts[1:], strict=True):
+            return tuple(count_row(self.specs[0], *both)), same
+        found, before = [], 0
+        for numbers, keys, counts in zip(self._levels, target.keys, target.counts, strict=True):
+            # Σ over keys of min(#predicted, #true): how many matches reach this tier or a better one
             here = [numbers[code] for code in predicted]
             if self._literal:
                 reached = sum([key in keys for key in here])
@@ -346,7 +360,7 @@ class ScoreTable:
                 reached = sum([min(said[key], count) for key, count in counts.items()])
             found.append(reached - before)
             before = reached
-        return tuple(found), found[0] >= n_gt and target.exact == set(predicted)
+        return tuple(found), same
 
     def _total(self, key: tuple[Any, ...], pays: tuple[str, ...] | None) -> float:
         batch = _score_kinds(self.specs[0], *(np.array([each]) for each in key))
