@@ -57,7 +57,7 @@ _FAULTS: dict[str, tuple[str, list[str]]] = {
 
 
 def _terminals() -> dict[str, str]:
-    return terminals("completion", "strict", "shape")
+    return terminals("completion", "strict", "ending", "tags")
 
 
 @cache
@@ -66,9 +66,8 @@ def _strict() -> Callable[[str], re.Match[str] | None]:
 
 
 @cache
-def _shape() -> Callable[[str], Iterator[re.Match[str]]]:
-    patterns = _terminals()
-    return re.compile("|".join(f"(?P<{name}>{patterns[name]})" for name in ("TAG", "BLANK", "WORDS"))).finditer
+def _tags() -> Callable[[str], Iterator[re.Match[str]]]:
+    return re.compile(_terminals()["TAG"]).finditer
 
 
 @cache
@@ -107,10 +106,36 @@ def parse_completion(text: str, *, mode: Mode = "strict", think_prefilled: Prefi
     >>> parse_completion("<think>Perhaps <answer>0.size.small</answer>").fault.code
     'unclosed_think'
     """
+    if think_prefilled is not True and (usual := match_usual(text)) is not None:
+        return Completion(text[7 : usual.start()], usual[1] or "")
     think, answer, fault, prefilled = find_sections(text, mode=mode, think_prefilled=think_prefilled)
     return Completion(
         None if think is None else text[think], None if answer is None else text[answer], fault, prefilled
     )
+
+
+def match_usual(text: str) -> re.Match[str] | None:
+    """Match a completion in the usual strict form from ``</think>`` to its end; group 1 is the answer.
+
+    The first tag-like ``</...``, ``<t...`` or ``<a...`` behind an opening ``<think>`` is searched for, so that the
+    reasoning is neither matched nor copied; what follows must be `ending` of the grammar. None for all else, which
+    may be of the strict form too, such as an ``<answer>`` that is mentioned in the reasoning.
+
+    >>> match_usual("<think>2 < 3</think> <answer>2.color.cyan</answer>")[1]
+    '2.color.cyan'
+    >>> match_usual("<think>Perhaps <answer>x</answer></think><answer>y</answer>")
+    """
+    if not text.startswith("<think>") or len(text) > MAX_COMPLETION:
+        return None
+    end = text.find("<", 7)
+    while end > 0 and text[end + 1 : end + 2] not in "/ta":  # an empty string, at the end of the text, is in it
+        end = text.find("<", end + 1)
+    return _ending()(text, max(end, 0))
+
+
+@cache
+def _ending() -> Callable[[str, int], re.Match[str] | None]:
+    return re.compile(_terminals()["ENDING"]).fullmatch
 
 
 class Sections(NamedTuple):
@@ -132,9 +157,10 @@ def find_sections(text: str, *, mode: Mode = "strict", think_prefilled: Prefille
     if len(text) > MAX_COMPLETION:
         message = f"the completion has {len(text):,} characters; {MAX_COMPLETION:,} are read"
         return Sections(None, None, Fault("too_long", message, MAX_COMPLETION))
-    match = _strict()(text)
+    fault = _fault_by_shape(text)
+    match = _strict()(text) if fault is None else None
     if match is None:
-        found = Sections(None, None, _name_fault(text))
+        found = Sections(None, None, fault or _named(*_outline_fault(text)))
     else:
         opener = match["opener"]
         found = Sections(
@@ -173,19 +199,46 @@ def _check_opener(found: Sections, text: str, prefilled: Prefilled) -> Sections:
     return found
 
 
-def _name_fault(text: str) -> Fault:
-    """Name the first deviation from the strict form.
+def _fault_by_shape(text: str) -> Fault | None:
+    """Name the first deviation from the strict form; None where there is none, or the text has too many tags to tell.
 
     It is looked up by the completion's shape, its tags and one letter for each text between them: model output has few
     shapes. The first ones are enough, since the grammar takes six tokens at most; reasoning full of answer tags, which
     are text there, may need more.
     """
-    tokens = list(islice(_shape()(text), _SHAPE_LENGTH))
-    if len(tokens) == _SHAPE_LENGTH:
-        code, offset = _outline_fault(text)
-    else:
-        code, number, within = _shape_fault(tuple([_SHORT.get(token.lastgroup) or token[0] for token in tokens]))
-        offset = tokens[number].start() + within if number < len(tokens) else len(text)
+    shape: list[str] = []
+    starts: list[int] = []
+    last = 0
+    for tag in islice(_tags()(text), _SHAPE_LENGTH):
+        start, end = tag.span()
+        if start > last:
+            _add_text(text, last, start, shape, starts)
+        shape.append(tag[0])
+        starts.append(start)
+        last = end
+    if last < len(text):
+        _add_text(text, last, len(text), shape, starts)
+    if len(shape) >= _SHAPE_LENGTH:
+        return None
+    found = _shape_fault(tuple(shape))
+    if found is None:
+        return None
+    code, number, within = found
+    return _named(code, starts[number] + within if number < len(starts) else len(text))
+
+
+def _add_text(text: str, start: int, end: int, shape: list[str], starts: list[int]) -> None:
+    """Add what stands between two tags: the white space that it begins with, and the rest."""
+    if text[start].isspace():
+        shape.append(" ")
+        starts.append(start)
+        start = end - len(text[start:end].lstrip())
+    if start < end:
+        shape.append("a")
+        starts.append(start)
+
+
+def _named(code: str, offset: int) -> Fault:
     return Fault(code, _FAULTS[code][0], 0 if code == "no_think" else offset)
 
 
@@ -197,13 +250,15 @@ def _outline_fault(text: str) -> tuple[str, int]:
 
 
 _SHAPE_LENGTH = 16
-_SHORT: dict[str | None, str] = {"WORDS": "a", "BLANK": " "}
 
 
 @lru_cache(maxsize=4096)
-def _shape_fault(shape: tuple[str, ...]) -> tuple[str, int, int]:
+def _shape_fault(shape: tuple[str, ...]) -> tuple[str, int, int] | None:
     """Return the fault of a shape: its code, at which token it is, and at which character of that token."""
-    code, at = _outline_fault("".join(shape))
+    text = "".join(shape)
+    if _strict()(text) is not None:
+        return None
+    code, at = _outline_fault(text)
     starts = list(accumulate(map(len, shape), initial=0))
     number = bisect_right(starts, at) - 1
     return code, number, at - starts[number]

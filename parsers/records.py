@@ -161,9 +161,9 @@ def _split(text: str) -> list[tuple[str | None, int]]:
     if not stripped:
         return []
     start = len(text) - len(text.lstrip())
-    whole, each = _plain()
-    if whole(stripped):
-        return [(item[1], start + item.start()) for item in each(stripped)]
+    cut = plain_items(stripped)
+    if cut is not None:
+        return [(item, start + at) for item, at in cut]
     end = start
     items: list[tuple[str | None, int]] = []
     for token in _tokens()(stripped):
@@ -175,13 +175,39 @@ def _split(text: str) -> list[tuple[str | None, int]]:
     return items
 
 
+def plain_items(text: str) -> list[tuple[str, int]] | None:
+    """Return the items of a list and where each begins, if none is missing between separators; otherwise None.
+
+    Patterns composed from the terminals of ``items.lark`` do this, in place of the parser that lark makes of it.
+
+    Args:
+        text: an answer without white space at its ends.
+
+    >>> plain_items("(2, color, cyan); 0.shape.cube")
+    [('(2, color, cyan)', 0), ('0.shape.cube', 18)]
+    """
+    plain, each, bracketed, opener, each_inside = _plain()
+    if plain(text):
+        return [(item[1], item.start()) for item in each(text)]
+    if text[:1] != "[" or not bracketed(text):
+        return None
+    inside = opener(text).end()  # type: ignore[union-attr]  # as `bracketed` saw
+    return [(item[1], item.start()) for item in each_inside(text, inside)]
+
+
 @cache
-def _plain() -> tuple[Callable[[str], object], Callable[[str], Iterator[re.Match[str]]]]:
-    """Return what matches a plain list, and what finds its items: group 1, with the separator behind it."""
-    patterns = terminals("items", "plain", "items")
+def _plain() -> tuple[Callable[..., Any], ...]:
+    """Return what matches a plain list and finds its items (group 1, with the separator behind them), and of lists in
+    square brackets likewise, with what opens them in between.
+    """
+    patterns = terminals("items", "plain", "bracketed", "items")
+    separated = [f"({patterns[item]})(?:{patterns['_SEPARATOR']})?" for item in ("ITEM", "LIST_ITEM")]
     return (
         re.compile(patterns["PLAIN"]).fullmatch,
-        re.compile(f"({patterns['ITEM']})(?:{patterns['_SEPARATOR']})?").finditer,
+        re.compile(separated[0]).finditer,
+        re.compile(patterns["BRACKETED"]).fullmatch,
+        re.compile(patterns["LIST_OPEN"]).match,
+        re.compile(separated[1]).finditer,
     )
 
 

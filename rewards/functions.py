@@ -41,6 +41,7 @@ from rewards.score import (
     resolve,
     score_rows,
 )
+from rewards.score_table import is_tabular, score_table
 from rewards.spec import QuestionSpec, TieredSpec
 from rewards.targets import Rows, unpack_rows
 from rewards.tasks import load_task, route_task
@@ -115,6 +116,8 @@ class TaskReward:
             DataError: if a target is wrong.
         """
         rows, routes = self._read(completions, columns)
+        if log_metric is None and log_extra is None and (quick := self._look_up(completions, rows, routes)) is not None:
+            return quick
         batches = [(task, places, self._score(completions, rows, task, places)) for task, places in routes.items()]
         if log_metric is not None or log_extra is not None:
             self._log(_batch_log(completions, columns, log_metric, log_extra), batches, rows.targets, columns.get("id"))
@@ -125,6 +128,20 @@ class TaskReward:
             for row, value in zip(places, self._values(batch), strict=True):
                 values[row] = value
         return values
+
+    def _look_up(
+        self, completions: Sequence[Any], rows: Rows, routes: Mapping[Task, Sequence[int]]
+    ) -> list[float | None] | None:
+        """Return the rewards of a batch of one list task whose scores can be looked up; None for any other."""
+        if len(routes) != 1:
+            return None
+        ((task, places),) = routes.items()
+        _, spec = resolve(task, self.preset, **self.overrides)
+        if len(places) < len(completions) or task.record_format is None or not is_tabular(spec):
+            return None
+        table = score_table([spec], task.record_format)
+        settings: dict[str, Any] = {"mode": self.mode, "think_prefilled": self.think_prefilled}
+        return table.totals(completions, rows.targets, pays=self.pays, **settings)  # type: ignore[return-value]
 
     def spans(self, completions: Sequence[Any], **columns: Any) -> list[Spans | None]:
         """Return where the rewards come from; None where a row has no target or is of a task that is not served.
@@ -420,7 +437,10 @@ def _plain(  # noqa: PLR0917  likewise
 
 def _setting(value: Any, usual: Any) -> Any:
     """Return a setting; *usual* where a data set's own column has its name."""
-    return usual if is_column(value) else value
+    return value if type(value) in _PLAIN or not is_column(value) else usual
+
+
+_PLAIN = frozenset({str, bool, type(None)})  # what settings nearly always are, and quick to tell
 
 
 # --- logging ---------------------------------------------------------------------------------------------------------

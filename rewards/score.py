@@ -331,17 +331,23 @@ def parse_completions(completions: Sequence[Any], *, mode: Mode, think_prefilled
     """
     check_batch(completions)
     check_reading(mode, think_prefilled)
-    said = [each if type(each) is str else _spoken(each, row) for row, each in enumerate(completions)]
-    # Nearly all end so, and need no look at their end.
-    texts = [each if each.endswith("</answer>") else strip_special_tokens(each) for each in said]
-    if think_prefilled == "auto":
-        return [parse_completion(text, mode=mode) for text in texts]
-    # Whether the template wrote <think> cannot be seen where the reasoning was kept apart.
-    apart = [type(each) is Rejoined for each in said]
     return [
-        parse_completion(text, mode=mode, think_prefilled="auto" if rejoined else think_prefilled)
-        for text, rejoined in zip(texts, apart, strict=True)
+        parse_one(
+            each if type(each) is str else spoken(each, row),
+            mode=mode,
+            think_prefilled=think_prefilled,
+        )
+        for row, each in enumerate(completions)
     ]
+
+
+def parse_one(text: str, *, mode: Mode, think_prefilled: Prefilled) -> Completion:
+    """Split one completion, as `spoken` returns it, into reasoning and answer."""
+    if type(text) is Rejoined:
+        think_prefilled = "auto"  # whether the template wrote <think> cannot be seen where reasoning was kept apart
+    # Nearly all end so, and need no look at their end.
+    text = text if text.endswith("</answer>") else strip_special_tokens(text)
+    return parse_completion(text, mode=mode, think_prefilled=think_prefilled)
 
 
 def readable_text(completion: Any, think_prefilled: Prefilled) -> tuple[str, Prefilled]:
@@ -349,11 +355,16 @@ def readable_text(completion: Any, think_prefilled: Prefilled) -> tuple[str, Pre
 
     Special tokens at its end are cut, so that places in it are places in `rewards.completion_text`.
     """
-    said = completion if type(completion) is str else _spoken(completion, 0)
+    said = completion if type(completion) is str else spoken(completion, 0)
     return strip_special_tokens(said), "auto" if type(said) is Rejoined else think_prefilled
 
 
-def _spoken(completion: Any, row: int) -> str:
+def spoken(completion: Any, row: int) -> str:
+    """Return the text of a completion; of None an empty one.
+
+    Raises:
+        DataError: for what is neither text nor messages, with its row.
+    """
     if completion is None:
         return ""  # a trainer's null: the fault of this row, and not the end of the batch
     try:
