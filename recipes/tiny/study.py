@@ -18,7 +18,7 @@ from recipes.tiny.model import Sizes, build
 from recipes.tiny.world import World, dataset
 from rewards.errors import ConfigError
 from rewards.score import score_batch
-from trainers.data.workers import worker_pool
+from benchmarks.run.workers import worker_pool
 from trainers.prediction import read_predictions
 
 if TYPE_CHECKING:

@@ -37,7 +37,7 @@ from benchmarks.tvr.world import (
 from rewards.errors import ConfigError
 from trainers.data.card import write_generated_card
 from trainers.data.files import whole
-from trainers.data.workers import worker_pool
+from benchmarks.run.workers import worker_pool
 from trainers.scenes.cameras import VIEWS
 from trainers.scenes.mitsuba import denoises
 from trainers.scenes.multiview_questions import multiview_item

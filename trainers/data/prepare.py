@@ -31,7 +31,7 @@ from trainers.data.files import json_line, store_image, whole_file
 from trainers.data.leakage import Fingerprint, TestSets, fingerprint, question_hash, read_test_sets
 from trainers.data.sampling import count, divide_groups, draw, draw_order, quotas
 from trainers.data.training_rows import score_row
-from trainers.data.workers import worker_pool
+from benchmarks.run.workers import worker_pool
 from trainers.scenes.prompts import MULTIVIEW, multiview_prompt
 from trainers.scenes.records import IMAGES, METADATA
 from trainers.scenes.validation import CheckedSettings
