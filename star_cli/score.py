@@ -50,7 +50,7 @@ def _thresholds(ctx: click.Context, param: click.Parameter, values: Sequence[str
 @click.option(
     "--out",
     metavar="FILE|DIR/",
-    help="Write one output row per input row: .jsonl, .parquet, or a folder of parts, which the same command completes.",
+    help="Write one output row per input row: .jsonl, .parquet, or a folder of parts that the same command completes.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace --out if it exists.")
 @click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, metavar="N", help="Processes.")

@@ -40,7 +40,8 @@ class Block:
         group_key: the roles whose values together say which rows answer one prompt; empty where none do.
             The first is the one that was chosen.
         group_name: how people are told of that, e.g. ``uid and step``.
-        given: the id of each row of the chunk, whether it can be scored or not; None where it has none.
+        given: ``id`` and ``scene`` of each row of the chunk, whether it can be scored or not, as far as the file has
+            such columns; None where a row has none.
     """
 
     chunk: Chunk
@@ -49,7 +50,7 @@ class Block:
     errors: Mapping[int, str] = field(default_factory=dict)
     group_key: tuple[str, ...] = ()
     group_name: str = ""
-    given: Sequence[Any] = ()
+    given: Mapping[str, Sequence[Any]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.at)
@@ -164,7 +165,8 @@ def read_block(
             found |= _join(found[targets.on], targets, faults)
             _check_joined(found, targets, required, faults)
         everything = range(len(chunk.rows))
-        return _block(chunk, columns, everything, found, errors={}, given=found.get("id", ())).without(faults)
+        same = {role: found[role] for role in _GIVEN if role in found}
+        return _block(chunk, columns, everything, found, errors={}, given=same).without(faults)
     errors = chunk.bad_rows()
     good = [at for at in range(len(chunk.rows)) if at not in errors]
     rows: list[Any] = [chunk.rows[at] for at in good]
@@ -186,13 +188,17 @@ def read_block(
                 if value is None or value is MISSING:
                     faults.setdefault(row, _absent(columns.of(role), rows[row]))
     plain = {role: [None if value is MISSING else value for value in values] for role, values in found.items()}
-    given: list[Any] = [None] * len(chunk.rows)
-    for at, id_ in zip(good, plain.get("id", ())):  # noqa: B905  no ids where there is no such column
-        given[at] = id_
+    given: dict[str, list[Any]] = {role: [None] * len(chunk.rows) for role in _GIVEN if role in plain}
+    for role, values in given.items():
+        for at, value in zip(good, plain[role], strict=True):
+            values[at] = value
     block = _block(chunk, columns, good, plain, errors=errors, given=given).without(faults)
     if digest is None:
         return block
     return replace(block, columns={**block.columns, "completion": digest(block.columns["completion"])})
+
+
+_GIVEN = ("id", "scene")  # what output rows say of a row
 
 
 def _block(
@@ -202,7 +208,7 @@ def _block(
     found: Mapping[str, Sequence[Any]],
     *,
     errors: Mapping[int, str],
-    given: Sequence[Any],
+    given: Mapping[str, Sequence[Any]],
 ) -> Block:
     key = tuple(role for role in _group_key(columns) if role in found)
     told = [role for role in key if columns.grouped_by == "prompt" or role != "target"]

@@ -7,7 +7,7 @@ of, the faults, and where two protocols differ.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 
 import msgspec
@@ -17,7 +17,7 @@ from benchmarks.benchmark import as_array, output_schema
 from benchmarks.files.blocks import number_of
 from benchmarks.files.columns import unwrap
 from benchmarks.registry import find_benchmark
-from benchmarks.run.score_files import Scored, encode_line, wrong_targets
+from benchmarks.run.score_files import Scored, encode_line, named, refused_rows
 from rewards.errors import DataError
 from rewards.messages import completion_text
 
@@ -93,7 +93,7 @@ class BlockScorer:
         except DataError:
             errors: dict[int, str] = {}
             for rules in self._rules().values():
-                errors = wrong_targets(rules, rows) | errors
+                errors = refused_rows(rules, rows) | errors
             block, rows = block.without(errors), [row for at, row in enumerate(rows) if at not in errors]
             scores = self._score(rows)
         tally = EvaluationTally()
@@ -102,15 +102,7 @@ class BlockScorer:
             tally.add(
                 block, scores, clusters, file=max(at for at, path in enumerate(self.files) if path == block.chunk.path)
             )
-        ids = block.ids()
-        return Scored(
-            block,
-            tally,
-            lambda: [
-                encode_line({"id": id_, **row, "error": None})
-                for id_, row in zip(ids, written_rows(scores), strict=True)
-            ],
-        )
+        return Scored(block, tally, partial(_lines, block, scores))
 
     def _rules(self) -> dict[Protocol, Callable[..., Scores]]:
         return {protocol: self.benchmark.rules[protocol].score for protocol in self.protocols}
@@ -197,6 +189,13 @@ def _numbers(values: Any) -> list[int | None]:
             last, number = value, None if value is None else number_of(value)
         numbers.append(number)
     return numbers
+
+
+def _lines(block: Block, scores: Mapping[Protocol, Scores]) -> list[bytes]:
+    """Return an output row for each row of the block."""
+    scenes = block.columns.get("scene", [None] * len(block))
+    rows = zip(block.ids(), scenes, written_rows(scores), strict=True)
+    return [encode_line({**named(id_, scene), **row, "error": None}) for id_, scene, row in rows]
 
 
 def written_rows(scores: Mapping[Protocol, Scores]) -> list[dict[str, Any]]:

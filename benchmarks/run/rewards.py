@@ -18,16 +18,24 @@ from benchmarks.run.executors import Executor
 from benchmarks.run.group_counts import Runs
 from benchmarks.run.parts import PART_BYTES
 from benchmarks.run.reward_summary import RewardTally
-from benchmarks.run.score_files import Reading, Run, Scored, score_files, wrong_targets
+from benchmarks.run.score_files import Reading, Run, Scored, score_files
 from benchmarks.run.signature import signature
 from parsers.values import Completion, Records
 from rewards.errors import ConfigError, DataError
-from rewards.score import ParsedBatch, answer_text, parse_answers, parse_completions, resolve, score_for_specs
+from rewards.score import (
+    ParsedBatch,
+    answer_text,
+    parse_answers,
+    parse_completions,
+    resolve,
+    score_for_specs,
+    wrong_targets,
+)
 from rewards.spec import QuestionSpec, preset_spec
 from rewards.targets import try_targets
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -90,9 +98,14 @@ class RewardScorer:
             for answer in batch.answers
         ]
         faults = [None if fault is None else fault._asdict() for fault in batch.faults]
+        scenes: Iterable[bytes] = repeat(b"")
+        if "scene" in block.columns:
+            encoded = _encoded(block.columns["scene"])
+            scenes = [b"" if scene == b"null" else b',"scene":' + scene for scene in encoded]
         values = zip(
             repeat(b'{"id":'),
             _encoded(block.ids()),
+            scenes,
             map(before.__getitem__, codes.tolist()),
             _encoded(faults),
             repeat(b',"answer":'),
@@ -145,7 +158,8 @@ class RewardScorer:
         try:
             return block, score(rows)
         except DataError:
-            errors = wrong_targets(score, rows, in_order=True)
+            targets, *others = (block.columns[role] for role in roles)
+            errors = wrong_targets(self.task, targets, **dict(zip(roles[1:], others, strict=True)), spec=spec)
         return block.without(errors), score([row for at, row in enumerate(rows) if at not in errors])
 
 

@@ -205,7 +205,7 @@ class Job(NamedTuple):
             if columns is None:
                 bad = chunk.bad_rows()
                 errors, tally = {at: f"{chunk.place(at)}: {message}" for at, message in bad.items()}, None
-                lines = b"".join(self._blank(None, message) for message in errors.values()) if write else b""
+                lines = b"".join(self._blank({}, message) for message in errors.values()) if write else b""
             else:
                 scored = self.scorer(self.reading.read(chunk, columns, self.scorer.digest))
                 errors, tally = _errors(scored.block), scored.tally
@@ -220,13 +220,21 @@ class Job(NamedTuple):
             return b"".join(lines)
         given, good = scored.block.given, iter(lines)
         return b"".join(
-            self._blank(given[at] if given else None, errors[at]) if at in errors else next(good)
+            self._blank({role: values[at] for role, values in given.items()}, errors[at])
+            if at in errors
+            else next(good)
             for at in range(len(lines) + len(errors))
         )
 
-    def _blank(self, id_: Any, error: str) -> bytes:
+    def _blank(self, given: Mapping[str, Any], error: str) -> bytes:
         """Return the output row of a row that could not be scored."""
-        return encode_line({**dict.fromkeys(self.scorer.schema), "id": id_, "error": error})
+        blank = dict.fromkeys(name for name in self.scorer.schema if name != "id")
+        return encode_line({**named(given.get("id"), given.get("scene")), **blank, "error": error})
+
+
+def named(id_: Any, scene: Any) -> dict[str, Any]:
+    """Return what an output row begins with: the id, and the scene, if the row has one."""
+    return {"id": id_} if scene is None else {"id": id_, "scene": scene}
 
 
 _encode = msgspec.json.Encoder(enc_hook=str).encode
@@ -346,7 +354,8 @@ def score_files(
     if run.folder is not None:
         _to_folder(total, job, run, files, signed)
         return total
-    output = nullcontext() if run.out is None else output_file(run.out, signed, scorer.schema, overwrite=run.overwrite)
+    schema = {"id": str, **({"scene": str} if _has_scenes(columns, files, reading) else {}), **scorer.schema}
+    output = nullcontext() if run.out is None else output_file(run.out, signed, schema, overwrite=run.overwrite)
     with output as rows:
         _to_rows(total, job, run, files, rows)
         _check_end(total, files, signed)
@@ -414,29 +423,33 @@ def _locate(path: str, reading: Reading) -> Columns | None:
     return None if chunk is None else reading.find(chunk)
 
 
+def _has_scenes(columns: Mapping[str, Columns | None], files: Sequence[str], reading: Reading) -> bool:
+    """Return whether output rows may have scenes: of a stream nobody knows before it is read."""
+    known = [columns.get(path) for path in files]
+    told = any(each is not None and "scene" in each.roles for each in known) or any(map(is_stream, files))
+    return told or (reading.targets is not None and "scene" in reading.targets.roles)
+
+
 def _check_end(total: Total, files: Sequence[str], signed: Mapping[str, Any]) -> None:
     if not total.progress.rows:
         raise DataError(f"{', '.join(files)}: there are no rows")
     check_unchanged(signed)
 
 
-def wrong_targets(
-    score: Callable[[Sequence[Row]], object], rows: Sequence[Row], *, in_order: bool = False
-) -> dict[int, str]:
-    """Return what is wrong with the target of which rows, where scoring refuses all of them for one.
+def refused_rows(score: Callable[[Sequence[Row]], object], rows: Sequence[Row]) -> dict[int, str]:
+    """Return which rows a benchmark's scorer refuses, and why; it refuses all that it is given for one of them.
+
+    The rows are halved until each wrong one is alone. (`rewards.score.wrong_targets` does this for rewards.)
 
     Args:
         score: scores some rows, or raises a DataError.
         rows: the rows.
-        in_order: whether the ``row`` of an error is the first wrong one, so that those before it are known to be good;
-            otherwise the rows are halved until each wrong one is alone.
 
     >>> def score(rows):
-    ...     for number, answer in enumerate(rows):
-    ...         if answer is None:
-    ...             raise DataError("there is no answer", row=number)
-    >>> wrong_targets(score, ["B", None, "C"]), wrong_targets(score, ["B", None, "C"], in_order=True)
-    ({1: 'there is no answer'}, {1: 'there is no answer'})
+    ...     if None in rows:
+    ...         raise DataError("there is no answer", row=rows.index(None))
+    >>> refused_rows(score, ["B", None, "C"])
+    {1: 'there is no answer'}
     """
     errors: dict[int, str] = {}
     parts = [(0, len(rows))]
@@ -445,10 +458,8 @@ def wrong_targets(
         try:
             score(rows[start:end])
         except DataError as error:
-            first = start + (error.row or 0)
-            if end - start == 1 or in_order:
-                errors[first] = str(error.args[0])  # without the number that the row has among these
-                parts += [(first + 1, end)] if first + 1 < end else []
+            if end - start == 1:
+                errors[start] = error.message
             else:
                 middle = (start + end) // 2
                 parts += [(start, middle), (middle, end)]

@@ -39,8 +39,8 @@ ROWS = st.lists(st.tuples(COMPLETIONS, GOLD.map(", ".join)), max_size=12)
 CHANGES = [{}, {"tiers": {"object": 0.0}}, {"incorrect": "no_tier"}, {"conflicts": "each"}, {"scale": "n_gt"}]
 
 
-def block_of(rows):
-    columns = {"completion": [text for text, _ in rows], "target": [target for _, target in rows]}
+def block_of(rows, scorer):
+    columns = {"completion": scorer.digest([text for text, _ in rows]), "target": [target for _, target in rows]}
     return Block(Chunk("f", [{}] * len(rows), range(len(rows)), None, START, None), range(len(rows)), columns)
 
 
@@ -54,7 +54,8 @@ def block_of(rows):
 def test_as_if_each_were_counted_alone(rows, preset, changes, repeats):
     rows *= repeats  # once few enough to be counted in plain Python, once too many
     task, spec = resolve("tvr", preset, **changes)
-    scored = RewardScorer(task, spec)(block_of(rows))
+    scorer = RewardScorer(task, spec)
+    scored = scorer(block_of(rows, scorer))
     texts, targets = [text for text, _ in rows], [target for _, target in rows]
     totals = score_batch(texts, targets, preset=preset, **changes).total.tolist()
     assert [json.loads(line)["total"] for line in scored.lines()] == totals
@@ -79,6 +80,7 @@ def totals_of(tally):
 def test_a_block_without_rows():
     for name in ("tvr", "multiview"):
         task = load_task(name)
-        scored = RewardScorer(task, task.spec)(block_of([]))
+        scorer = RewardScorer(task, task.spec)
+        scored = scorer(block_of([], scorer))
         assert sum(scored.tally.counts) == 0
         assert scored.lines() == []

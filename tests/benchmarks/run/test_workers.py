@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from rewards.errors import ConfigError
 from benchmarks.run.workers import worker_pool
+from rewards.errors import ConfigError
 
 ROOT = Path(__file__).parents[3]
 LIMIT = 60  # seconds to wait for what must happen
