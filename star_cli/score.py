@@ -46,9 +46,23 @@ def _thresholds(ctx: click.Context, param: click.Parameter, values: Sequence[str
     help="Column that rows of one prompt share.  [default: prompt_id, uid, group or id, or the prompt and its target; "
     "of benchmarks the scene]",
 )
-@click.option("--out", metavar="FILE", help="Write one output row per input row: .jsonl or .parquet.")
+@click.option(
+    "--out",
+    metavar="FILE|DIR/",
+    help="Write one output row per input row: .jsonl, .parquet, or a folder of parts that the same command completes.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace --out if it exists.")
-@click.option("--resume", is_flag=True, help="Resume an interrupted run.")
+@click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, metavar="N", help="Processes.")
+@click.option(
+    "--engine",
+    type=click.Choice(["here", "ray"]),
+    default="here",
+    show_default=True,
+    help="Who scores: this machine, or Ray Data on a cluster.",
+)
+@click.option(
+    "--address", metavar="HOST:PORT", help="Of a Ray cluster that is running; auto for the one of this machine."
+)
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Score the first N rows.")
 @click.option("--strict-input", is_flag=True, help="Stop at the first row that cannot be scored.")
 @click.option(
@@ -86,7 +100,8 @@ def score(
         _check_thresholds(fail_under, options["task"])
     with progress_bar(hidden=quiet) as (advance, print_line):
         errors = ErrorLines(print_line)
-        watched = {"mapping": mapping, "group": group, "on_error": errors.add, "on_progress": advance}
+        told = {"on_error": errors.add, "on_progress": advance, "on_notice": print_line}
+        watched = {"mapping": mapping, "group": group, **told}
         try:
             found = (
                 _reward(files, **{**options, **watched})
@@ -94,8 +109,8 @@ def score(
                 else _evaluate(files, **{**evaluation, **watched})
             )
         except KeyboardInterrupt:
-            goes_on = "; the same command with --resume instead of --overwrite goes on" if options["out"] else ""
-            print_line(f"interrupted{goes_on}")
+            goes_on = options["out"] is not None and Path(options["out"]).is_dir()
+            print_line(f"interrupted{'; give the same command again to go on' if goes_on else ''}")
             sys.exit(130)
         errors.close()
     _show(found, files, options["task"], as_json=as_json, quiet=quiet, no_color=no_color, out=options["out"])

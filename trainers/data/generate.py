@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self
 from pydantic import AfterValidator, NonNegativeInt, ValidationError, model_validator
 
 from benchmarks.files.write import whole_file, write_whole
+from benchmarks.run.workers import worker_pool
 from benchmarks.tvr.world import (
     ATTRIBUTES,
     COLORS,
@@ -37,7 +38,6 @@ from benchmarks.tvr.world import (
 )
 from rewards.errors import ConfigError
 from trainers.data.card import write_generated_card
-from trainers.data.workers import worker_pool
 from trainers.scenes.cameras import VIEWS
 from trainers.scenes.mitsuba import denoises
 from trainers.scenes.multiview_questions import multiview_item

@@ -22,6 +22,7 @@ from benchmarks.datasets import load
 from benchmarks.files.write import whole_file
 from benchmarks.mindcube.cogmap import extract_map
 from benchmarks.mindcube.references import relations_from_map
+from benchmarks.run.workers import worker_pool
 from benchmarks.spar.marks import marked, marked_names, marks_of
 from parsers.references import VIEWER, normalise_name
 from parsers.values import Relation
@@ -32,7 +33,6 @@ from trainers.data.files import json_line, store_image
 from trainers.data.leakage import Fingerprint, TestSets, fingerprint, question_hash, read_test_sets
 from trainers.data.sampling import count, divide_groups, draw, draw_order, quotas
 from trainers.data.training_rows import score_row
-from trainers.data.workers import worker_pool
 from trainers.scenes.prompts import MULTIVIEW, multiview_prompt
 from trainers.scenes.records import IMAGES, METADATA
 from trainers.scenes.validation import CheckedSettings
