@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from pathlib import Path
 from string import ascii_letters, digits
@@ -9,7 +10,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from lark import Lark, Transformer
     from lark.exceptions import UnexpectedInput
@@ -61,6 +62,18 @@ def build(grammar: str, *start: str, more: str = "", transformer: Transformer[An
 def terminals(grammar: str, *start: str) -> dict[str, str]:
     """Return the terminals of some rules as patterns for `re`. Where a language is regular, matching one is parsing."""
     return {terminal.name: terminal.pattern.to_regexp() for terminal in build(grammar, *start).terminals}
+
+
+@cache
+def scanner(grammar: str, start: str) -> Callable[[str], Iterator[re.Match[str]]]:
+    """Return what finds the tokens of a text, for a rule that any sequence of its terminals derives.
+
+    There scanning is parsing. The terminals are tried in lark's order, in one pattern as lark has it; ``lastgroup`` of
+    a match is the name of its terminal. Ignored ones are among them, under their names.
+    """
+    terminals = build(grammar, start).terminals
+    order = sorted(terminals, key=lambda t: (-t.priority, -t.pattern.max_width, -len(t.pattern.value), t.name))
+    return re.compile("|".join(f"(?P<{each.name}>{each.pattern.to_regexp()})" for each in order)).finditer
 
 
 class FaultTable:

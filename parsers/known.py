@@ -12,7 +12,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from parsers.formats import LARGEST, fold, template_parts
-from parsers.records import MAX_ANSWER, parse_record, parse_records, plain_items, record_grammar
+from parsers.records import parse_record, parse_records, plain_items, record_grammar
 from parsers.values import Fault
 
 if TYPE_CHECKING:

@@ -197,8 +197,9 @@ def plain_items(text: str) -> list[tuple[str, int]] | None:
 
 @cache
 def _plain() -> tuple[Callable[..., Any], ...]:
-    """Return what matches a plain list and finds its items (group 1, with the separator behind them), and of lists in
-    square brackets likewise, with what opens them in between.
+    """Return what matches a list, and what finds its items (group 1, with the separator behind).
+
+    First of plain lists; then of those in square brackets, with what opens them in between.
     """
     patterns = terminals("items", "plain", "bracketed", "items")
     separated = [f"({patterns[item]})(?:{patterns['_SEPARATOR']})?" for item in ("ITEM", "LIST_ITEM")]

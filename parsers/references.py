@@ -8,16 +8,16 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass, field
-from functools import cache, lru_cache
+from functools import lru_cache
 from itertools import pairwise
 from string import digits
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from parsers.grammars import ASCII_MARKS, build
+from parsers.grammars import ASCII_MARKS, scanner
 from parsers.values import Fault, Relation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
 VIEWER = "camera"
 """The normalised name of whoever looks at the view; it stands in triplets but is no reference object."""
@@ -264,9 +264,9 @@ def parse_references(text: str) -> References:
         if token is None or triplet is None:
             found.setdefault(view, [])
         elif isinstance(triplet, Fault):
-            invalid.append(triplet._replace(offset=token.start_pos))
+            invalid.append(triplet._replace(offset=token.start()))
         else:
-            found.setdefault(view, []).append((token.start_pos, triplet))
+            found.setdefault(view, []).append((token.start(), triplet))
     if None in found:
         message = f"triplets outside any view's section: {len(found[None])}"
         notes.append(Fault("outside_view", message, found[None][0][0]))
@@ -276,22 +276,26 @@ def parse_references(text: str) -> References:
     return References(relations, tuple(invalid), tuple(notes))
 
 
-def _read(text: str) -> Iterator[tuple[int | None, Any, Relation | Fault | None]]:
+def _read(text: str) -> Iterator[tuple[int | None, re.Match[str] | None, Relation | Fault | None]]:
     """Yield the view, token and triplet of each bracket; where a view begins, its number alone."""
     view: int | None = None
     begun = False  # whether the section has a triplet
-    for token in _parser()(text.translate(_MARKS)).children:
-        if token.type == "VIEW":
-            view, begun = int(token[len(token.rstrip(digits)) :]), False
+    for token in scanner("references", "start")(text if text.isascii() else text.translate(_MARKS)):
+        kind = token.lastgroup
+        if kind == "VIEW":
+            view, begun = int(token[0][len(token[0].rstrip(digits)) :]), False
             yield view, None, None
-        elif token.type == "HEADING" or (token.type == "AFTER" and begun):
+        elif kind == "HEADING" or (kind == "AFTER" and begun):
             view, begun = None, False
-        elif token.type != "AFTER":
-            triplet = _malformed(token) if token.type in ("BROKEN", "UNCLOSED") else _triplet(str(token))
-            if token.type == "ROUND" and (isinstance(triplet, Fault) or view is None):
+        elif kind in _BRACKETS:
+            triplet = _malformed(token[0], kind) if kind in ("BROKEN", "UNCLOSED") else _triplet(token[0])
+            if kind == "ROUND" and (isinstance(triplet, Fault) or view is None):
                 continue  # prose
             begun = begun or not isinstance(triplet, Fault)
             yield view, token, triplet
+
+
+_BRACKETS = frozenset({"TRIPLET", "QUOTED", "ROUND", "BROKEN", "UNCLOSED"})
 
 
 class Mention(NamedTuple):
@@ -323,12 +327,14 @@ def locate_references(text: str) -> tuple[Mention, ...]:
         return ()
     found = []
     for view, token, triplet in _read(text):
+        if token is None or triplet is None:
+            continue
+        start, end = token.span()
         if isinstance(triplet, Fault):
-            moved = triplet._replace(offset=token.start_pos)
-            found.append(Mention(view, moved, token.start_pos, token.end_pos))
-        elif triplet is not None:
-            parts = [(token.start_pos + start, token.start_pos + end) for start, end in _places(str(token))[:3]]
-            found.append(Mention(view, triplet, token.start_pos, token.end_pos, tuple(parts)))
+            found.append(Mention(view, triplet._replace(offset=start), start, end))
+        else:
+            parts = tuple([(start + begin, start + stop) for begin, stop in _places(token[0])[:3]])
+            found.append(Mention(view, triplet, start, end, parts))
     return tuple(found)
 
 
@@ -351,10 +357,10 @@ _cached_triplet = lru_cache(maxsize=8192)(_read_triplet)
 _EMPTY_PART = Fault("empty_part", "a part of the triplet is empty")
 
 
-def _malformed(token: Any) -> Fault:
-    if token.type == "UNCLOSED":
+def _malformed(bracket: str, kind: str) -> Fault:
+    if kind == "UNCLOSED":
         return Fault("unclosed", "a bracket is not closed on its line")
-    count = len(_parts(token))
+    count = len(_parts(bracket))
     return _EMPTY_PART if count == 3 else Fault("part_count", f"a triplet has 3 parts, this has {count}")
 
 
@@ -391,11 +397,6 @@ def _odd(view: int | None, triplets: Iterable[tuple[int, Relation]]) -> Iterator
                 where = "outside the views" if view is None else f"in view {view}"
                 message = f"{cell[0]!r} is both {seen[cell]} and {basic} of {cell[1]!r} {where}"
                 yield Fault("contradiction", message, offset)
-
-
-@cache
-def _parser() -> Callable[[str], Any]:
-    return build("references", "start").parse
 
 
 _STEP_WORDS = 3  # fewer words are no step but a label's remainder
@@ -448,7 +449,8 @@ def parse_steps(think: str, *, views: int | None = None) -> Steps:
 
 def _labels(think: str) -> list[tuple[str, int, int]]:
     """Return (kind, start, end) of each label."""
-    return [(token.type, token.start_pos, token.end_pos) for token in _step_parser()(think).children]
+    tokens = scanner("steps", "start")(think)
+    return [(str(token.lastgroup), *token.span()) for token in tokens if token.lastgroup != "_LINE"]
 
 
 def _text(think: str, spans: list[tuple[str, int, int]], kind: str) -> str | None:
@@ -475,8 +477,3 @@ def _disorder(spans: list[tuple[str, int, int]]) -> Fault | None:
     if first["REASONING"] < first["MAPPING"]:
         return Fault("steps_out_of_order", "the third step comes before the second", first["REASONING"])
     return None
-
-
-@cache
-def _step_parser() -> Callable[[str], Any]:
-    return build("steps", "start").parse

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from parsers.references import VIEWER, Cell, cells, normalise_name, normalise_relation, true_name
@@ -244,8 +245,11 @@ def _relation_f1(parsed: References, view: int, truth: frozenset[Fact], known: f
 # --- what is written, in the words of the truth ----------------------------------------------------------------------
 
 
-def _true_forms(names: Collection[str], known: Collection[str]) -> frozenset[str]:
-    return frozenset(true_name(name, known) for name in names)
+def _true_forms(names: Collection[str], known: frozenset[str]) -> frozenset[str]:
+    return frozenset([_true_name(name, known) for name in names])
+
+
+_true_name = lru_cache(maxsize=8192)(true_name)  # the completions of a group share their labels
 
 
 def named(parsed: References, view: int, labels: Labels) -> frozenset[str]:
@@ -254,14 +258,14 @@ def named(parsed: References, view: int, labels: Labels) -> frozenset[str]:
     return forms - {VIEWER} if VIEWER in forms and VIEWER not in labels.names[view] else forms
 
 
-def facts_of(parsed: References, view: int, known: Collection[str]) -> frozenset[Fact]:
+def facts_of(parsed: References, view: int, known: frozenset[str]) -> frozenset[Fact]:
     """Return what the triplets of a view say, part by part."""
     triplets = parsed.relations.get(view, ())
-    true_forms = (Relation(true_name(one, known), true_name(other, known), name) for one, other, name in triplets)
+    true_forms = (Relation(_true_name(one, known), _true_name(other, known), name) for one, other, name in triplets)
     return frozenset(fact for triplet in true_forms for fact in cells(triplet))
 
 
-def consistent_facts(parsed: References, view: int, known: Collection[str]) -> frozenset[Fact]:
+def consistent_facts(parsed: References, view: int, known: frozenset[str]) -> frozenset[Fact]:
     """Return what the triplets of a view say and no other triplet of the view contradicts."""
     facts = facts_of(parsed, view, known)
     said = Counter(cell for cell, _ in facts)
