@@ -102,7 +102,7 @@ def _scores(summary: Summary, meanings: Mapping[str, str]) -> Table:
         "total", f"{summary.total.value:.3f}", _interval(summary.total), _note("the parts added up"), style="bold"
     )
     for part, mean in summary.parts.items():
-        table.add_row(f"  {part}", f"{mean:.3f}", "", _note(meanings[part]))
+        table.add_row(f"  {part}", f"{mean:.3f}", "", _note(meanings.get(part, "")))
     table.rows[-1].end_section = True
     accuracy = summary.accuracy
     table.add_row(

@@ -12,6 +12,7 @@ import sys
 import zlib
 from codecs import BOM_UTF8
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from itertools import accumulate, pairwise
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -124,6 +125,7 @@ def read_chunks(
     stop: int | None = None,
     names: Sequence[str] | None = None,
     decode: Decode | None = None,
+    rows: int | None = None,
 ) -> Iterator[Chunk]:
     """Yield the rows of a file, a chunk at a time. What is wrong with a row is in the `BadRow` at its place.
 
@@ -136,6 +138,7 @@ def read_chunks(
         names: columns to read; only Parquet makes use of it.
         decode: makes rows of lines of JSON, and is quicker than decoding them to mappings; it raises for lines that it
             does not take. Chunks hold rows of one kind, see `Chunk.typed`.
+        rows: rows after which a chunk ends; None for `CHUNK_ROWS`.
 
     Raises:
         DataError: if the file cannot be opened, or is no such file.
@@ -148,18 +151,23 @@ def read_chunks(
         if magic.startswith(_PARQUET):
             if is_stream(path):
                 raise DataError(f"{path}: Parquet is read from its end, which a stream does not have; name the file")
-            yield from _parquet_chunks(path, start, stop, names)
+            yield from _parquet_chunks(path, start, stop, names, rows or CHUNK_ROWS)
             return
         if not magic.startswith(_GZIP) and (wrong := _foreign_kind(path, raw.peek()[:_HEAD])):
             raise DataError(f"{path}: {wrong}")
         with gzip.GzipFile(fileobj=raw) if magic.startswith(_GZIP) else nullcontext(raw) as stream:
             blocks = _blocks(stream, start.offset, stop)
-            yield from _chunks(path, blocks, start, lambda: raw.tell() / size if size else None, decode)
+            share = partial(_share_read, raw, size)
+            yield from _chunks(path, blocks, start, share, decode=decode, most=rows or CHUNK_ROWS)
 
 
 def is_stream(path: str) -> bool:
     """Return whether a file can be read only once: standard input or a pipe."""
     return path == "-" or (Path(path).exists() and not Path(path).is_file() and not Path(path).is_dir())
+
+
+def _share_read(raw: io.BufferedReader, size: int | None) -> float | None:
+    return raw.tell() / size if size else None
 
 
 @contextmanager
@@ -184,7 +192,9 @@ def _chunks(
     blocks: Iterator[tuple[bytes | BadRow, int]],
     start: Position,
     share_read: Callable[[], float | None],
+    *,
     decode: Decode | None,
+    most: int,
 ) -> Iterator[Chunk]:
     rows: list[Any] = []
     lines: list[int] = []
@@ -199,7 +209,7 @@ def _chunks(
         rows += found.rows
         lines += found.lines
         end = Position(offset, end.line + found.in_all)
-        if len(rows) >= CHUNK_ROWS or end.offset - begin.offset >= CHUNK_BYTES:
+        if len(rows) >= most or end.offset - begin.offset >= CHUNK_BYTES:
             yield _chunk(path, rows, lines, end, share_read(), typed=typed)
             rows, lines, begin, typed = [], [], end, decode is not None
     if rows:
@@ -354,7 +364,9 @@ def _entries(table: dict[str, Any]) -> Sequence[dict[str, Any] | BadRow]:
 # Parquet
 
 
-def _parquet_chunks(path: str, start: Position, stop: int | None, names: Sequence[str] | None) -> Iterator[Chunk]:
+def _parquet_chunks(
+    path: str, start: Position, stop: int | None, names: Sequence[str] | None, most: int
+) -> Iterator[Chunk]:
     """Yield the rows of a Parquet file, see `read_chunks`."""
     arrow, parquet = _arrow(path)
     try:
@@ -364,7 +376,7 @@ def _parquet_chunks(path: str, start: Position, stop: int | None, names: Sequenc
             starts = _group_starts(file)
             groups = [at for at, end in enumerate(starts[1:]) if end > start.offset and starts[at] < last]
             after = starts[groups[0]] if groups else 0
-            for batch in file.iter_batches(batch_size=CHUNK_ROWS, row_groups=groups, columns=names, use_threads=False):
+            for batch in file.iter_batches(batch_size=most, row_groups=groups, columns=names, use_threads=False):
                 before, after = after, after + batch.num_rows
                 first, end = max(before, start.offset), min(after, last)
                 if first < end:

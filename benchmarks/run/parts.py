@@ -59,11 +59,11 @@ def plan_parts(files: Sequence[str], size: int = PART_BYTES) -> list[Part]:
 
 def number_lines(parts: Iterable[Part], counts: Iterable[int]) -> Iterator[Part]:
     """Yield the parts with the number of lines before them in their file, given how many each has."""
-    line, path = 0, None
+    line = 0
     for part, count in zip(parts, counts, strict=True):
-        line = line if part.path == path else 0
+        line = line if part.start else 0  # a file begins
         yield part._replace(line=line)
-        line, path = line + count, part.path
+        line += count
 
 
 class PartResult(msgspec.Struct):

@@ -33,6 +33,7 @@ from rewards.score import (
 )
 from rewards.spec import QuestionSpec, preset_spec
 from rewards.targets import try_targets
+from rewards.tasks.load import part_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -83,7 +84,7 @@ class RewardScorer:
     def schema(self) -> dict[str, Any]:
         """The fields of an output row and their types, see `benchmarks.run.output`."""
         fault = {"code": str, "message": str, "offset": int}
-        scores = {"total": float, "parts": dict.fromkeys(self.task.parts, float), "correct": bool, "fault": fault}
+        scores = {"total": float, "parts": dict.fromkeys(part_names(self.spec), float), "correct": bool, "fault": fault}
         return {"id": str, **scores, "answer": str, "unit": float, "group": str, "error": str}
 
     def _lines(
@@ -211,7 +212,8 @@ def _runs(
         own = [number_of(block.chunk.place(at)) for at in block.at]
         known = [row for row in known if groups[row] is not None or scenes[row] is not None]
         groups = [own[row] if groups[row] is None else groups[row] for row in known]
-        scenes = [groups[at] if scenes[row] is None else scenes[row] for at, row in enumerate(known)]
+        # A scene is no group, even where both have the same name.
+        scenes = [groups[at] if scenes[row] is None else _MOST ^ scenes[row] for at, row in enumerate(known)]
     elif None in groups:
         known = [row for row in known if groups[row] is not None]
         groups = [groups[row] for row in known]
@@ -220,6 +222,9 @@ def _runs(
     starts = np.flatnonzero(np.r_[True, (group[1:] != group[:-1]) | (cluster[1:] != cluster[:-1])])
     length = np.diff(starts, append=len(group)).astype(np.uint32)
     return Runs(cluster[starts], group[starts], length, codes[known])
+
+
+_MOST = 2**64 - 1
 
 
 def _first_faults(block: Block, batch: BatchScore) -> dict[str, tuple[int, str, str]]:
@@ -371,4 +376,4 @@ def score_rewards(
     )
     tally: RewardTally = total.tally
     compared = not isinstance(spec, QuestionSpec)
-    return tally.summary(found.parts, total.progress, signature=signed, compared=compared)
+    return tally.summary(part_names(spec), total.progress, signature=signed, compared=compared)

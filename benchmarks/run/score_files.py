@@ -18,7 +18,7 @@ import msgspec
 
 from benchmarks.files.blocks import read_block, row_decoder, spread_attempts
 from benchmarks.files.columns import ROLES, find_columns
-from benchmarks.files.sources import Position, is_stream, read_chunks
+from benchmarks.files.sources import CHUNK_ROWS, Position, is_stream, read_chunks
 from benchmarks.run.executors import Executor
 from benchmarks.run.output import (
     check_unchanged,
@@ -45,6 +45,9 @@ if TYPE_CHECKING:
     from benchmarks.run.parts import PartResult
 
 Row = TypeVar("Row")
+
+BLOCK_ROWS = CHUNK_ROWS
+"""Rows of a block, about. No score and no figure depends on it."""
 
 
 class Tally(Protocol):
@@ -187,6 +190,7 @@ class Job(NamedTuple):
             stop=part.stop,
             names=columns.names if columns else None,
             decode=decode,
+            rows=BLOCK_ROWS,
         )
         return self.score(chunks, columns, limit=limit, write=write)
 
