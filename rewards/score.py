@@ -47,6 +47,7 @@ class Score:
         answer: the parsed answer, or None where none could be taken.
         fault: the first thing wrong with the text, or None.
         unit: max(0, R_acc / R_acc of the exact answer), in [0, 1]; for frameworks that filter by it.
+        prefilled: whether the opening ``<think>`` was taken as written by the chat template.
     """
 
     total: float
@@ -55,17 +56,22 @@ class Score:
     answer: object
     fault: Fault | None
     unit: float
+    prefilled: bool = False
 
     def flat(self) -> dict[str, float]:
         """Return the score as numbers alone, with the same keys for every completion of a task.
 
-        ``total``, ``correct`` and ``parsed`` (no fault) as 1 or 0, ``unit``, and the parts.
+        ``total``; ``correct``, ``parsed`` (no fault) and ``prefilled`` as 1 or 0; ``unit``, and the parts.
 
         >>> score_completion("<think>b</think><answer>C</answer>", "B", task="multiview").flat()
-        {'total': 0.0, 'correct': 0.0, 'parsed': 1.0, 'unit': 0.0, 'format': 0.0, 'answer': 0.0, 'reference': 0.0}
+        ... # doctest: +NORMALIZE_WHITESPACE
+        {'total': 0.0, 'correct': 0.0, 'parsed': 1.0, 'prefilled': 0.0, 'unit': 0.0,
+         'format': 0.0, 'answer': 0.0, 'reference': 0.0}
         """
-        facts = {"total": self.total, "correct": float(self.correct), "parsed": float(self.fault is None)}
-        return {**facts, "unit": self.unit, **self.parts}
+        facts = {"correct": self.correct, "parsed": self.fault is None, "prefilled": self.prefilled}
+        return {"total": self.total, **{name: float(value) for name, value in facts.items()}, "unit": self.unit} | dict(
+            self.parts
+        )
 
 
 @dataclass(frozen=True)
@@ -112,6 +118,7 @@ class BatchScore:
             answer=self.answers[row],
             fault=self.faults[row],
             unit=float(self.unit[row]),
+            prefilled=bool(self.prefilled[row]),
         )
 
     def __iter__(self) -> Iterator[Score]:
@@ -144,6 +151,8 @@ def resolve(task: str | Task, preset: str = "default", **overrides: Any) -> tupl
         ConfigError: for an unknown task, preset or option.
     """
     found = load_task(task) if isinstance(task, str) else task
+    if not isinstance(preset, str):
+        raise ConfigError(f"preset is {preset!r:.60}; it is a name")
     return found, _preset_spec(found, preset).change(**overrides)
 
 

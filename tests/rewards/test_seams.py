@@ -319,13 +319,13 @@ def test_reasoning_that_is_kept_apart_is_scored(think_prefilled):
 def test_parts_are_known_before_scoring(task):
     assert task_parts(task) == task_parts(load_task(task)) == load_task(task).parts
     target = {"records": []}.get(load_task(task).kind, 1 if task == "spar_number" else "A")
-    keys = {"total", "correct", "parsed", "unit", *task_parts(task)}
+    keys = ["total", "correct", "parsed", "prefilled", "unit", *task_parts(task)]
     for completion in ("", GOOD.format("x"), GOOD.format("A"), None):
         flat = score_completion(completion, target, task=task).flat()
-        assert list(flat) == ["total", "correct", "parsed", "unit", *task_parts(task)]
-        assert set(flat) == keys
+        assert list(flat) == keys
         assert {type(value) for value in flat.values()} == {float}
         assert pickle.loads(pickle.dumps(flat)) == flat
+    assert score_completion("a</think><answer>A</answer>", target, task=task).flat()["prefilled"] == 1.0
 
 
 def test_parts_of_other_tables():
