@@ -181,7 +181,9 @@ def _gold_text(target: object) -> str:
     if isinstance(target, str | Real):
         text = str(target)
         if "{" in text and text.strip()[:1] == "{" and _is_object(text):
-            raise DataError(f"the true answer {text[:60]!r} is an object of JSON, whose answer stands under no 'target'")
+            raise DataError(
+                f"the true answer {text[:60]!r} is an object of JSON, whose answer stands under no 'target'"
+            )
         return text
     raise DataError(f"the true answer {target!r} is a {type(target).__name__}, expected text, a number or a bool")
 

@@ -138,7 +138,7 @@ class TieredSpec:
                 raise ConfigError(f"tier {key} pays {value}; a tier pays a number from 0 to {_MOST:g}")
         for name in ("incorrect_penalty", "underprediction_penalty", "consistency_weight"):
             value = getattr(self, name)
-            if not isinstance(value, Real) or not 0 <= value <= _MOST:
+            if not isinstance(value, int | float | Real) or not 0 <= value <= _MOST:
                 raise ConfigError(f"{name} is {value!r}; a penalty is a number from 0 to {_MOST:g} (it is subtracted)")
         for name, choices in _CHOICES.items():
             if getattr(self, name) not in choices:

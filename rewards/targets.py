@@ -28,8 +28,8 @@ def read_target(value: Any, record_format: RecordFormat) -> tuple[Record, ...]:
 
     Args:
         value: records as tuples or lists, any string that the answer's parser accepts (also inside ``<answer>`` tags),
-            JSON, or mappings such as ``{"obj_idx": 2, "attr": "color", "val": "cyan"}``, a single one also alone. The same
-            cell twice is allowed.
+            JSON, or mappings such as ``{"obj_idx": 2, "attr": "color", "val": "cyan"}``, one of them also alone. The
+            same cell twice is allowed.
         record_format: the format of the task's records.
 
     Raises:

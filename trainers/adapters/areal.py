@@ -2,9 +2,9 @@
 
     workflow_kwargs = dict(reward_fn="star_r1.areal.reward_fn", ...)     # of RLVRWorkflow or VisionRLVRWorkflow
 
-Settings of the reward: ``reward_fn=functools.partial(star_r1.areal.reward_fn, settings={"preset": "paper"})``. A row of the
-data holds the target under ``answer``, plain or packed as `star data export --to easyr1` writes it, or under ``target``; and
-task, references and options where there are some. AReaL takes one number, so that parts and faults are not logged.
+Settings of the reward: ``reward_fn=functools.partial(star_r1.areal.reward_fn, settings={"preset": "paper"})``. A row
+of the data holds the target under ``answer``, plain or packed as `star data export --to easyr1` writes it, or under
+``target``; and task, references and options where there are some. AReaL takes one number: it has no place for parts.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from trainers.adapters.score_row import score_row
-
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

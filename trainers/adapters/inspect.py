@@ -4,8 +4,8 @@
     Task(dataset=..., solver=generate(), scorer=star_scorer("tvr"))
 
 A sample's target is '2.color.cyan, 0.shape.cube', or all of a question packed; its metadata may hold references,
-relations, options and task. The score's value holds total, correct, parsed, prefilled, unit and the parts, each with mean
-and standard error; its explanation says what is wrong with the text, and its metadata holds the code of that fault.
+relations, options and task. The score's value holds total, correct, parsed, prefilled, unit and the parts, each with
+mean and standard error; its explanation says what is wrong with the text, its metadata holds the code of that fault.
 Reasoning that inspect_ai keeps apart from the text is put in front of it again.
 """
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 def process_results(doc: Mapping[str, Any], results: Sequence[str], **settings: Any) -> dict[str, float | str | None]:
-    """Return ``star_total``, ``star_correct``, ... of one row's completion, ``star_PART`` for each part, ``star_fault``.
+    """Return ``star_total``, ``star_correct``, ... of one row's completion, ``star_PART`` of each part, ``star_fault``.
 
     Those that the task's ``metric_list`` names are averaged; the samples that lmms-eval logs hold them all.
     """

@@ -7,8 +7,8 @@
 
 A row holds ``target`` beside ``responses_create_params``, plain or packed, and task, references and options where there
 are some. Settings of the reward stand in the server's configuration: ``settings: {preset: paper}``. The answer holds
-``reward`` (the total), ``correct``, ``parsed``, ``prefilled``, ``unit`` and the parts, which NeMo-Gym averages, the parts
-again as ``reward_components``, and the code of the ``fault``.
+``reward`` (the total), ``correct``, ``parsed``, ``prefilled``, ``unit`` and the parts, which NeMo-Gym averages; the
+parts again as ``reward_components``; and the code of the ``fault``.
 """
 
 from typing import Any
@@ -32,7 +32,7 @@ def __getattr__(name: str) -> Any:
     class StarConfig(BaseResourcesServerConfig):  # type: ignore[misc]
         """The server's configuration; settings are those of `score_completion`."""
 
-        settings: dict[str, Any] = {}
+        settings: dict[str, Any] = {}  # noqa: RUF012  pydantic copies it
 
     class StarRequest(BaseVerifyRequest):  # type: ignore[misc]
         """A row with what a model answered."""

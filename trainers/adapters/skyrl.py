@@ -6,9 +6,9 @@
     environment.env_class=star
 
 Settings are given there: ``register(..., kwargs={"preset": "paper"})``. A row holds ``env_class: star`` and
-``reward_spec: {"ground_truth": ...}``, plain or packed as `star data export --to verl` writes it; its other columns (task,
-references, options) are read where they are there. SkyRL logs the means of total, correct, parsed, prefilled, unit and the
-parts, and the share of each fault.
+``reward_spec: {"ground_truth": ...}``, plain or packed as `star data export --to verl` writes it; its other columns
+(task, references, options) are read where they are there. SkyRL logs the means of total, correct, parsed, prefilled,
+unit and the parts, and the share of each fault.
 """
 
 from __future__ import annotations
@@ -53,6 +53,6 @@ def __getattr__(name: str) -> Any:
         def aggregate_metrics(metrics: list[dict[str, Any]]) -> dict[str, Any]:
             faults = Counter(each["fault"] for each in metrics if each.get("fault"))
             shares = {f"fault/{code}": count / len(metrics) for code, count in faults.items()}
-            return BaseTextEnv.aggregate_metrics(metrics) | shares
+            return {**BaseTextEnv.aggregate_metrics(metrics), **shares}
 
     return globals().setdefault(name, StarEnv)

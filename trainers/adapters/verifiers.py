@@ -17,8 +17,8 @@
     settings = { preset = "paper" }
 
 The metrics hold total, correct, parsed, prefilled, unit and the parts; ``info["fault"]`` of a trace the code of what is
-wrong with its text. Reasoning that a server keeps apart from the text is put in front of it again. Images are drawn by the ray caster, which
-needs torch: ``pip install 'star-r1[train]'``.
+wrong with its text. Reasoning that a server keeps apart from the text is put in front of it again. Images are drawn by
+the ray caster, which needs torch: ``pip install 'star-r1[train]'``.
 """
 
 import base64
@@ -35,9 +35,9 @@ from trainers.adapters.score_row import COLUMNS, score_row
 Hook = Callable[[Any, Any], Coroutine[Any, Any, Any]]
 
 
-def scored(task: Any, trace: Any, **settings: Any) -> Score:
+def scored(data: Any, trace: Any, /, **settings: Any) -> Score:
     """Score the last message of a trace against a task's data, which may name its own task; note its fault there."""
-    row = {each: getattr(task, each, None) for each in ("target", "answer", *COLUMNS)}
+    row = {each: getattr(data, each, None) for each in ("target", "answer", *COLUMNS)}
     text = completion_text(trace.assistant_messages[-1]) if trace.assistant_messages else ""
     score = score_row(text, row["answer"] if row["target"] is None else row["target"], row, **settings)
     trace.info["fault"] = None if score.fault is None else score.fault.code
@@ -110,7 +110,7 @@ def __getattr__(name: str) -> Any:
     class StarTaskConfig(vf.TaskConfig):  # type: ignore[misc]
         """Settings of the reward, those of `score_completion`."""
 
-        settings: dict[str, Any] = {}
+        settings: dict[str, Any] = {}  # noqa: RUF012  pydantic copies it
 
     class StarTask(vf.Task[StarData, vf.State, StarTaskConfig]):  # type: ignore[misc]
         """Its reward, and that its target earns all of it."""

@@ -113,7 +113,7 @@ def answer(path: str, body: bytes, served: Served) -> Answer:
     except (DataError, ConfigError) as error:
         return _refused(str(error), 422)
     except Exception as error:  # noqa: BLE001  a client is told that it was not its request
-        LOG.error("%s: %s", path, _place(error))
+        LOG.error("%s: %s", path, _place(error))  # noqa: TRY400  one line
         return _refused("internal error; the server's log says more", 500)
 
 
@@ -146,7 +146,7 @@ def _place(error: Exception) -> str:
 
 
 def _get_reward(body: bytes, served: Served) -> Answer:
-    """Return ``rewards``, ``scores`` and ``extra_logs``; a row that is wrong refuses them all, since they have no place.
+    """Return ``rewards``, ``scores`` and ``extra_logs``; a row that is wrong refuses them all, for want of a place.
 
     OpenRLHF takes any other status than 200 for a failure, which it tries again and then logs.
     """
@@ -213,7 +213,7 @@ def _score(body: bytes, served: Served) -> Answer:
 
 
 def _check_whole(request: ScoreRequest, served: Served) -> None:
-    """Refuse a task, a preset or settings that are given for the whole request and are wrong: no row could be scored."""
+    """Refuse a task, a preset or settings that are given for all rows and are wrong: none could be scored."""
     task = request.task if isinstance(request.task, str) else None
     preset = request.preset if isinstance(request.preset, str) else None
     settings = request.settings if isinstance(request.settings, dict) else {}
@@ -284,7 +284,7 @@ def _score_group(rows: Sequence[_Row], task: Task, settings: Mapping[str, Any]) 
     try:
         # The task that a packed target names is the group's; it is not looked up again.
         targets = [{**gold, "task": None} if len(gold := unpack_value(each)) > 1 else each for each in targets]
-        columns = {"references": references, "relations": relations, "options": options}
+        columns: dict[str, Any] = {"references": references, "relations": relations, "options": options}
         return list(score_batch(completions, targets, task=task, **columns, **settings))
     except (DataError, ConfigError) as error:
         if len(rows) == 1:

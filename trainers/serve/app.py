@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 PATHS: Final = ("/score", "/get_reward", "/health", "/metrics")
 DRAINED: Final = 4
-"""Times the size limit that is read of a body that is too large: most clients look for an answer only when they are done."""
+"""Times the size limit that is read of a body that is too large: most clients read no answer before they are done."""
 
 
 class Limits(NamedTuple):
@@ -71,7 +71,9 @@ class Metrics:
         own: dict[str, Any] = {"registry": CollectorRegistry()}
         self.registry = own["registry"]
         self.requests = Counter("star_requests", "Requests answered.", ["path", "status"], **own)
-        self.seconds = Histogram("star_request_seconds", "Seconds from a request's first line to its answer.", ["path"], **own)
+        self.seconds = Histogram(
+            "star_request_seconds", "Seconds from a request's first line to its answer.", ["path"], **own
+        )
         self.rows = Counter("star_rows", "Rows, by whether they could be scored.", ["outcome"], **own)
         self.faults = Counter("star_faults", "Completions with a fault, by its code.", ["code"], **own)
         self.waiting = Gauge("star_waiting_requests", "Requests that are read, wait or are scored.", **own)
@@ -92,7 +94,7 @@ def make_app(served: Served, workers: Sequence[Worker], limits: Limits, token: s
         served: what it scores with.
         workers: processes that do so; they end with the application.
         limits: what it bears.
-        token: what clients must show, as ``Authorization: Bearer TOKEN`` or as the password of ``Basic``; None: nothing.
+        token: what clients must show, as ``Authorization: Bearer TOKEN`` or the password of ``Basic``; None: nothing.
     """
     from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
     from starlette.applications import Starlette
@@ -120,7 +122,11 @@ def make_app(served: Served, workers: Sequence[Worker], limits: Limits, token: s
         try:
             _authorize(request.headers.get("authorization"), token)
             with held.admit(request.headers) as body:
-                await _within(limits.timeout, body.read(request), Refused(408, "the body did not arrive in time", connection="close"))
+                await _within(
+                    limits.timeout,
+                    body.read(request),
+                    Refused(408, "the body did not arrive in time", connection="close"),
+                )
                 job = Job(request.url.path, bytes(body.data), asyncio.get_running_loop().create_future())
                 queue.put_nowait(job)
                 late = Refused(504, json.loads(TOO_LONG)["error"])
@@ -141,7 +147,8 @@ def make_app(served: Served, workers: Sequence[Worker], limits: Limits, token: s
         return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
     async def unknown(request: Any, error: Any) -> Any:
-        message = f"{request.method} {request.url.path[:100]}: {error.detail}; there are POST /score and /get_reward, GET /health and /metrics"
+        asked = f"{request.method} {request.url.path[:100]}: {error.detail}"
+        message = f"{asked}; there are POST /score and /get_reward, GET /health and /metrics"
         return JSONResponse({"error": message}, error.status_code, getattr(error, "headers", None))
 
     async def failed(*_: Any) -> Any:
@@ -206,7 +213,9 @@ def _authorize(header: str | None, token: str | None) -> None:
             shown = base64.b64decode(shown, validate=True).decode("utf-8", "replace").partition(":")[2]
         except binascii.Error:
             shown = ""
-    if scheme.lower() not in ("basic", "bearer") or not hmac.compare_digest(shown.encode("utf-8", "replace"), token.encode()):
+    if scheme.lower() not in ("basic", "bearer") or not hmac.compare_digest(
+        shown.encode("utf-8", "replace"), token.encode()
+    ):
         raise Refused(401, "a token is needed: Authorization: Bearer TOKEN", www_authenticate="Bearer")
 
 
@@ -355,8 +364,12 @@ def listen(host: str, port: int, token: str | None) -> socket.socket:
     """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        if token is None and not all(ipaddress.ip_address(str(each[4][0]).partition("%")[0]).is_loopback for each in found):
-            raise ConfigError(f"{host} can be reached from other machines: a token is needed (--token-file, or STAR_TOKEN)")
+        if token is None and not all(
+            ipaddress.ip_address(str(each[4][0]).partition("%")[0]).is_loopback for each in found
+        ):
+            raise ConfigError(
+                f"{host} can be reached from other machines: a token is needed (--token-file, or STAR_TOKEN)"
+            )
         family, *_, address = found[0]
         return socket.create_server((str(address[0]), port), family=family, backlog=2048)
     except (OSError, OverflowError, UnicodeError) as error:

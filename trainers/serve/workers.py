@@ -21,7 +21,7 @@ TOGETHER: Final = 32
 """Requests that a process takes at a time, where as many wait: small ones cost more to hand over than to answer."""
 TOGETHER_BYTES: Final = 2**18
 TURNOVER: Final = 2**30
-"""Bytes of requests after which a process makes room for a fresh one: parsers remember the texts that they have read."""
+"""Bytes of requests after which a process makes room for a fresh one: parsers remember texts that they have read."""
 TOO_LONG: Final = b'{"error":"the request took too long; send it in smaller parts"}'
 BROKEN: Final = b'{"error":"the process that scored this request ended (out of memory?); send it in smaller parts"}'
 
@@ -100,12 +100,12 @@ class Worker:
             self.process.join()
 
 
-async def serve_queue(queue: asyncio.Queue[Job], worker: Worker, threads: Executor, timeout: float) -> None:
+async def serve_queue(queue: asyncio.Queue[Job], worker: Worker, threads: Executor, patience: float) -> None:
     """Hand requests to a worker, some at a time, for as long as this is not cancelled."""
     while True:
         jobs = await _take(queue)
         if jobs:
-            await _answer(jobs, worker, threads, timeout)
+            await _answer(jobs, worker, threads, patience)
         if worker.seen > TURNOVER:
             await asyncio.get_running_loop().run_in_executor(threads, worker.restart)
 
@@ -120,21 +120,21 @@ async def _take(queue: asyncio.Queue[Job]) -> list[Job]:
     return [job for job in jobs if not job.answer.done()]
 
 
-async def _answer(jobs: list[Job], worker: Worker, threads: Executor, timeout: float, *, again: bool = True) -> None:
+async def _answer(jobs: list[Job], worker: Worker, threads: Executor, patience: float, *, again: bool = True) -> None:
     """Set the answers of some requests; *again*: whether to ask once more where the process has ended."""
     loop = asyncio.get_running_loop()
     worker.seen += sum(len(job.body) for job in jobs)
     asked = loop.run_in_executor(threads, worker.ask, [(job.path, job.body) for job in jobs])
     try:
-        found = await asyncio.wait_for(asked, timeout)
+        found = await asyncio.wait_for(asked, patience)
     except (TimeoutError, EOFError, OSError) as error:
         late = isinstance(error, TimeoutError)  # which is an OSError
-        LOG.error("a process %s, and is started anew", f"took more than {timeout:g} s" if late else "has ended")
+        LOG.error("a process %s, and is started anew", f"took more than {patience:g} s" if late else "has ended")
         await loop.run_in_executor(threads, worker.restart)
         if len(jobs) > 1 or (again and not late):  # one of several did it, or none: each is asked alone
             for job in jobs:
                 if not job.answer.done():
-                    await _answer([job], worker, threads, timeout, again=len(jobs) > 1 and not late)
+                    await _answer([job], worker, threads, patience, again=len(jobs) > 1 and not late)
             return
         found = [Answer(504, TOO_LONG) if late else Answer(500, BROKEN)]
     for job, each in zip(jobs, found, strict=True):

@@ -118,7 +118,10 @@ def test_a_task_of_a_file_is_served_by_its_name_alone(tmp_path):
     file.write_text(text)
     served = Served(("multiview", str(file)))
     assert scores(served, completions=[GOOD], targets=["2.color.cyan"], task="mine")[0]["total"] == 6.0
-    assert "unknown task" in ask("/score", served, completions=[GOOD], targets=["2.color.cyan"], task=str(file))[1]["error"]
+    assert (
+        "unknown task"
+        in ask("/score", served, completions=[GOOD], targets=["2.color.cyan"], task=str(file))[1]["error"]
+    )
     named = {"target": "2.color.cyan", "task": str(file)}
     assert "unknown task" in scores(served, completions=[GOOD], targets=[named])[0]["error"]
     # A reward for a file of the user's own scores rows of tvr as that file says, here as everywhere.
@@ -237,7 +240,9 @@ def test_a_bug_of_ours_is_one_line_of_the_log(monkeypatch, caplog):
 
 # --- whatever is sent -------------------------------------------------------------------------------------------------
 
-text = st.text(max_size=30) | st.sampled_from([GOOD, "B", "2.color.cyan", "tvr", "multiview", "paper", '{"target": "B"}'])
+text = st.text(max_size=30) | st.sampled_from(
+    [GOOD, "B", "2.color.cyan", "tvr", "multiview", "paper", '{"target": "B"}']
+)
 scalar = st.none() | st.booleans() | st.integers() | st.floats() | text
 values = st.recursive(
     scalar, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(text, inner, max_size=4), max_leaves=12
