@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from rewards.errors import ConfigError
+from rewards.targets import plain_value
 from rewards.tasks import task_names
 
 TARGET_COLUMNS = (
@@ -47,9 +48,16 @@ def column_of(columns: Mapping[str, Any], name: str, rows: int) -> Sequence[Any]
     column = columns.get(name)
     if column is None:
         return [None] * rows
-    if isinstance(column, str) or len(column) != rows:
+    if not is_column(column) or len(column) != rows:
         raise ConfigError(f"column {name!r} must have one entry for each of the {rows} completions")
-    return column  # type: ignore[no-any-return]
+    return in_order(column)
+
+
+def in_order(column: Any) -> Sequence[Any]:
+    """Return a column of whatever library as a list; in pandas a number finds an entry by its label, not its place."""
+    if isinstance(column, list | tuple):
+        return column
+    return column.to_pylist() if hasattr(column, "to_pylist") else list(column)
 
 
 # --- which task a row is of ------------------------------------------------------------------------------------------
@@ -71,7 +79,7 @@ def row_tasks(
     for name, task_of in _NAMED_BY.items():
         if columns.get(name) is None or not is_column(columns[name]):
             continue
-        said = [task_of(value) for value in column_of(columns, name, length)]
+        said = [task_of(plain_value(value)) for value in column_of(columns, name, length)]
         if any(_is_task(task) for task in set(said)):
             found = [old if old is not None else new for old, new in zip(found, said, strict=True)]
     return found if any(task is not None for task in found) else None

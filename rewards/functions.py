@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rewards.columns import GIVEN_COLUMNS, check_names, column_of, is_column, row_tasks, target_name
+from rewards.columns import GIVEN_COLUMNS, check_names, column_of, in_order, is_column, row_tasks, target_name
 from rewards.errors import ConfigError, DataError
 from rewards.score import (
     BatchScore,
@@ -155,6 +155,7 @@ class TaskReward:
         if len(places) == len(completions):
             return score_rows(completions, rows, task, spec, **settings)
         mine = Rows._make(None if column is None else [column[row] for row in places] for column in rows)
+        completions = in_order(completions)
         try:
             return score_rows([completions[row] for row in places], mine, task, spec, **settings)
         except DataError as error:

@@ -15,7 +15,7 @@ from parsers.values import Completion, Records
 from rewards.errors import ConfigError, DataError
 from rewards.messages import Rejoined, completion_text, strip_special_tokens
 from rewards.spec import QuestionSpec, TieredSpec, preset_spec
-from rewards.targets import equal, read_targets, unpack_rows
+from rewards.targets import equal, plain_value, read_targets, unpack_rows
 from rewards.tasks import Task, load_task, route_task
 from rewards.tiered import count_for_specs, maximum, reward_parts
 
@@ -199,8 +199,8 @@ def score_batch(
     ([5.0], -1.0)
     """
     check_batch(completions)
-    if isinstance(targets, str) or len(completions) != len(targets):
-        given = f"the text {targets[:40]!r} for" if isinstance(targets, str) else f"{len(targets)}"
+    if isinstance(targets, str | Mapping) or len(completions) != len(targets):
+        given = f"{len(targets)}" if not isinstance(targets, str | Mapping) else f"{targets!r:.60} for"
         raise ConfigError(f"there are {len(completions)} completions and {given} targets")
     rows = unpack_rows(targets, references=references, relations=relations, options=options)
     found, spec = resolve(task if rows.tasks is None else _own_task(task, rows.tasks), preset, **overrides)
@@ -311,8 +311,10 @@ def parse_completions(completions: Sequence[Any], *, mode: Mode, think_prefilled
 
 
 def _spoken(completion: Any, row: int) -> str:
-    if completion is None:
-        return ""  # a trainer's null: the fault of this row, and not the end of the batch
+    completion = plain_value(completion)
+    missing = isinstance(completion, float) and completion != completion  # noqa: PLR0124  it is NaN
+    if completion is None or missing or type(completion).__name__ == "NAType":
+        return ""  # a trainer's null, also as pandas has it: the fault of this row, and not the end of the batch
     try:
         return completion_text(completion)
     except DataError as error:
@@ -459,8 +461,9 @@ def score_questions(
 def _column(name: str, values: Sequence[Any] | None, rows: int) -> Sequence[Any]:
     if values is None:
         return [None] * rows
-    if len(values) != rows:
-        raise ConfigError(f"there are {rows} targets and {len(values)} {name}")
+    if isinstance(values, str | Mapping) or len(values) != rows:
+        given = f"{len(values)}" if not isinstance(values, str | Mapping) else f"{values!r:.60} for"
+        raise ConfigError(f"there are {rows} targets and {given} {name}")
     return values
 
 

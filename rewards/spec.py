@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 Key = tuple[str, ...]
 
-_MOST = 1e9
+_MOST = 1e18
 """The largest weight, so that no total overflows."""
 _OTHER_PARTS = ("format", "incorrect", "underprediction", "consistency")
 
@@ -297,7 +297,7 @@ class QuestionSpec:
     def __post_init__(self) -> None:
         for name in (*_WEIGHTS, *_SHARES):
             value = getattr(self, name)
-            limit = 1.0 if name in _SHARES else _MOST
+            limit = 1.0 if name in _SHARES else 1e9
             if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= limit:
                 raise ConfigError(f"{name} is {value!r}; it is a number from 0{' to 1' if limit == 1 else ''}")
         if self.reference_rule not in _REFERENCE_RULES:

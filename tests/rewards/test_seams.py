@@ -217,7 +217,7 @@ def test_one_completion_is_no_batch(function):
             function(one, target=["2.color.cyan"])
     with pytest.raises(ConfigError, match="^completions is a str"):
         score_batch(RIGHT, ["2.color.cyan"])
-    with pytest.raises(ConfigError, match="^there are 2 completions and the text 'AB' for targets$"):
+    with pytest.raises(ConfigError, match="^there are 2 completions and 'AB' for targets$"):
         score_batch([SEEN, SEEN], "AB", task="multiview")
 
 

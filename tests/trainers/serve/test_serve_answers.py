@@ -150,7 +150,7 @@ def test_a_task_of_a_file_is_served_by_its_name_alone(tmp_path):
         ({"settings": {"scael": 1}}, "did you mean 'scale'"),
         ({"settings": {"mode": 3}}, "mode is 3"),
         ({"settings": {"tiers": {"exact": 10**400}}}, "too large"),
-        ({"settings": {"tiers": {"exact": 1e308}}}, "from 0 to 1e+09"),
+        ({"settings": {"tiers": {"exact": 1e308}}}, "from 0 to 1e+18"),
         ({"settings": {"incorrect_penalty": [1]}}, "incorrect_penalty"),
         ({"settings": {"target": "a"}}, "settings hold"),
         ({"task": "multiview", "target": "B", "options": 5}, "options"),
@@ -235,7 +235,7 @@ def test_a_bug_of_ours_is_one_line_of_the_log(monkeypatch, caplog):
     monkeypatch.setattr("trainers.serve.answers._score_rows", broken)
     status, found = ask("/get_reward", query=["a"], prompts=["a"], labels=["2.color.cyan"])
     assert (status, found) == (500, {"error": "internal error; the server's log says more"})
-    assert "ZeroDivisionError: secret second line (test_answers.py:" in caplog.text
+    assert "ZeroDivisionError: secret second line (test_serve_answers.py:" in caplog.text
 
 
 # --- whatever is sent -------------------------------------------------------------------------------------------------
