@@ -9,7 +9,7 @@ that is nearly one of them is refused.
 
 *Columns* have one entry a row:
 
-- the target, under the first of `rewards.columns.TARGET_COLUMNS` that is there, plain or packed
+- the target, under the first of `rewards.columns.TARGET_COLUMNS` that holds one for the row, plain or packed
   (`rewards.unpack_gold`);
 - of questions, ``references`` (true names per view), ``relations`` (true triplets per view) and ``options`` (texts);
 - ``task``, where a data set mixes them: each row is scored under its own task, and is None where the reward does not
@@ -23,13 +23,14 @@ list, so a list is that column, and not the setting.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rewards.columns import GIVEN_COLUMNS, check_names, column_of, in_order, is_column, row_tasks, target_name
+from rewards.columns import GIVEN_COLUMNS, check_names, column_of, in_order, is_column, row_tasks, targets_of
 from rewards.errors import ConfigError, DataError
 from rewards.score import (
     BatchScore,
@@ -46,7 +47,7 @@ from rewards.targets import Rows, unpack_rows
 from rewards.tasks import load_task, route_task
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from parsers.completion import Mode, Prefilled
     from rewards.tasks import Task
@@ -117,7 +118,7 @@ class TaskReward:
         check_names(columns, _SETTINGS, taken=True)
         length = len(completions)
         given = {name: column_of(columns, name, length) for name in GIVEN_COLUMNS if columns.get(name) is not None}
-        rows = unpack_rows(column_of(columns, target_name(columns), length), **given)
+        rows = unpack_rows(targets_of(columns, length), **given)
         batches = [
             (task, places, self._score(completions, rows, task, places))
             for task, places in self._routes(rows, row_tasks(columns, length, rows.tasks)).items()
@@ -373,7 +374,10 @@ def _configured(  # noqa: PLR0917  the settings of a reward function, in its ord
     pays: tuple[str, ...] | None = None,
 ) -> TaskReward:
     """Return the reward that settings ask for, and take those among *columns* out of them."""
-    changed = dict(_setting(overrides, None) or {})
+    changed = _setting(overrides, None) or {}
+    if not isinstance(changed, Mapping):
+        raise ConfigError(f"overrides is {overrides!r:.60}; it is a mapping of options of the reward")
+    changed = dict(changed)
     for option in _OPTIONS.intersection(columns):
         if not is_column(columns[option]) or (option == "table" and isinstance(columns[option], tuple)):
             changed[option] = columns.pop(option)

@@ -18,12 +18,13 @@ _APART = ("reasoning_content", "reasoning", "thinking", "reasoning_text")
 _IN_PIECES = ("reasoning_details", "thinking_blocks")
 """The same in pieces, often beside one of the above: OpenRouter, LiteLLM."""
 
-_BESIDE = frozenset((*_APART, *_IN_PIECES, "additional_kwargs"))
+_BESIDE = frozenset((*_APART, *_IN_PIECES, "additional_kwargs", "channel"))
 _CONTENT = ("content", "text", "parts")
 """Where a message keeps its content; ``parts``: Gemini and the AI SDK."""
 
 _THOUGHT = ("thinking", "reasoning", "reasoning_text", "summary_text")
 _SAID = ("text", "output_text")
+_OTHERS = ("user", "system", "developer", "tool", "human")
 _HOLDS_TEXT = ("thinking", "reasoning", "reasoning_content", "content", "text", "value", "summary")
 _LONGEST_TOKEN = 64
 
@@ -54,8 +55,13 @@ def completion_text(completion: Any) -> str:
     if isinstance(completion, str):
         return completion
     if type(completion) is list and len(completion) == 1 and type(completion[0]) is dict:  # what trainers hand over
-        content = completion[0].get("content")
-        if type(content) is str and completion[0].keys().isdisjoint(_BESIDE):
+        message = completion[0]
+        content = message.get("content")
+        if (
+            type(content) is str
+            and message.get("role", "assistant") == "assistant"
+            and message.keys().isdisjoint(_BESIDE)
+        ):
             return content
     completion = plain_value(completion)
     if isinstance(completion, str):
@@ -94,6 +100,8 @@ def _thinks(value: Any) -> bool:
 
 
 def _message(message: Any, before: str = "") -> str:
+    if _get(message, "role") in _OTHERS:
+        raise DataError(f"a completion is of the assistant, not of the {_get(message, 'role')}: {_shorten(message)}")
     name = next((name for name in _CONTENT if _has(message, name)), None)
     if name is None and not _has(message, *_APART, "tool_calls"):
         raise DataError(f"a message has no content: {_shorten(message)}")
@@ -174,9 +182,11 @@ def _shorten(value: Any) -> str:
 # --- special tokens --------------------------------------------------------------------------------------------------
 
 # <|im_end|> <|eot_id|> <|endoftext|> (Qwen, Llama, GPT); <｜end▁of▁sentence｜> (DeepSeek); <end_of_turn> <turn|> <eos>
-# <pad> (Gemma 3 and 4); <end_of_utterance> (SmolVLM); </s> <s> (Llama 2, Mistral); [EOS] [PAD]
+# <pad> (Gemma 3 and 4); <end_of_utterance> (SmolVLM); </s> <s> (Llama 2, Mistral); [EOS] [PAD]; <end_of_sentence>
+# (MiniMax); <seed:eos> (Seed); <EOS_TOKEN> (Aya); <SPECIAL_12> (Nemotron); [UNUSED_TOKEN_145] (InternLM 2)
 _SPECIAL = re.compile(
-    r"<[|｜][^<>\s]+[|｜]>|<[a-z_]+\|>|<(?:end_of_turn|end_of_utterance|eos|bos|pad|unk|endoftext|s)>|</s>|\[(?:EOS|PAD|SEP)\]"
+    r"<[|｜][^<>\s]+[|｜]>|<[a-z_]+\|>|</s>|\[(?:EOS|PAD|SEP|UNUSED_TOKEN_\d+)\]"
+    r"|<(?:end_of_(?:turn|utterance|sentence)|(?:seed:)?eos|bos|pad|unk|eod|endoftext|s|EOS_TOKEN|SPECIAL_\d+)>"
 )
 
 

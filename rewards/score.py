@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -275,7 +276,9 @@ def _own_task(task: str | Task, named: Sequence[str | None]) -> Task:
 
 def check_batch(completions: Any) -> None:
     """Raise a ConfigError unless this is a batch of completions, and no single one."""
-    if type(completions) is not list and isinstance(completions, str | bytes | Mapping):
+    if type(completions) is list:
+        return
+    if isinstance(completions, str | bytes | Mapping | AbstractSet) or not hasattr(completions, "__len__"):
         kind = type(completions).__name__
         raise ConfigError(f"completions is a {kind} {completions!r:.60}; it is a list with one entry a row")
 
