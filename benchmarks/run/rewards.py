@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,10 +17,11 @@ from parsers.values import Records
 from rewards.errors import ConfigError, DataError
 from rewards.score import answer_text, parse_answers, parse_completions, resolve, score_for_specs
 from rewards.spec import QuestionSpec, preset_spec
-from rewards.targets import try_targets
+from rewards.targets import try_targets, unpack_value
+from rewards.tasks import route_task, task_names
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from benchmarks.files.blocks import Block
     from benchmarks.files.targets import On
@@ -51,7 +53,8 @@ class RewardScorer:
     think_prefilled: Prefilled = "auto"
 
     def __call__(self, block: Block) -> Scored:
-        """Score the rows of a block; those with wrong targets become errors."""
+        """Score the rows of a block; those with wrong targets, or of other tasks, become errors."""
+        block = own_rows(block, self.task)
         score = self._score_questions if isinstance(self.spec, QuestionSpec) else self._score_records
         block, rewarded = score(block)
         return Scored(block, rewarded, partial(_output_rows, block, rewarded.batch, self.task))
@@ -96,6 +99,40 @@ class RewardScorer:
         except DataError:
             errors = wrong_targets(score, rows, in_order=True)
         return block.without(errors), Rewarded(score([row for at, row in enumerate(rows) if at not in errors]))
+
+
+def own_rows(block: Block, task: Task) -> Block:
+    """Return a block with packed targets spread over its columns, without the rows of tasks that this one cannot score.
+
+    A row is of the task that its packed target names, or its column ``task``; words that are no tasks' names are the
+    data set's own.
+    """
+    packed: dict[int, dict[str, Any]] = {}
+    errors: dict[int, str] = {}
+    for row, target in enumerate(block.columns["target"]):
+        if isinstance(target, Mapping) or (isinstance(target, str) and '"target"' in target):
+            try:
+                packed[row] = unpack_value(target)
+            except DataError as error:
+                errors[row] = error.message
+    given = block.columns.get("task", [None] * len(block))
+    named = [packed[row].get("task") if row in packed else each for row, each in enumerate(given)]
+    names = [each.removeprefix("star-r1/") if isinstance(each, str) else None for each in named]
+    for row, name in enumerate(names if not set(task_names()).isdisjoint(names) else ()):
+        if name is not None and row not in errors:
+            try:
+                if route_task(task, name) is None:
+                    errors[row] = f"its task is {name!r}, and {task.name!r} is scored: --task {name}"
+            except ConfigError as error:
+                errors[row] = str(error)
+    columns = dict(block.columns)
+    for role in TARGET_ROLES:
+        found = {row: gold[role] for row, gold in packed.items() if gold.get(role) is not None}
+        values = list(columns.get(role, [None] * len(block))) if found else []
+        for row, value in found.items():
+            values[row] = value if role == "target" or values[row] is None else values[row]
+        columns |= {role: values} if found else {}
+    return replace(block, columns=columns).without(errors)
 
 
 def _output_rows(block: Block, batch: BatchScore, task: Task) -> list[dict[str, Any]]:
