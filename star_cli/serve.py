@@ -61,11 +61,11 @@ def serve(
     and /metrics. Without --task rows are of the task tvr unless they name another; given several times, it names
     the tasks that a data set mixes. SIGTERM ends it when the requests that are there are answered.
     """
-    from trainers.serve.answers import Served
+    from trainers.serve.answers import LOG_FORMAT, Served
     from trainers.serve.app import Limits
     from trainers.serve.app import serve as run
 
-    logging.basicConfig(format="star serve: %(message)s", level=logging.WARNING)
+    logging.basicConfig(format=LOG_FORMAT, level=logging.WARNING)
     overrides = (found := reward_settings(**settings)).pop("overrides")
     limits = Limits(body=int(max_mb * 2**20), waiting=waiting, timeout=timeout)
     run(

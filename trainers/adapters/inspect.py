@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import Any
 
 from rewards.messages import completion_text
-from trainers.adapters.score_row import flat_names, flat_row, score_row
+from trainers.adapters.score_row import flat_names, flat_row, only, score_row
 
 
 def star_scorer(task: str = "tvr", **settings: Any) -> Any:
@@ -24,7 +24,7 @@ def star_scorer(task: str = "tvr", **settings: Any) -> Any:
     def make() -> Any:
         async def score(state: Any, target: Any) -> Any:
             text = completion_text(state.output.message)
-            found = score_row(text, target.text, state.metadata, task=task, **settings)
+            found = score_row(text, only(target), state.metadata, task=task, **settings)
             value = flat_row(found, names)
             fault = None if found.fault is None else found.fault.message
             return Score(

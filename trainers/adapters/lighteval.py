@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from trainers.adapters.score_row import flat_names, flat_row, score_row
+from trainers.adapters.score_row import flat_names, flat_row, only, score_row
 
 
 def star_metric(task: str = "tvr", **settings: Any) -> Any:
@@ -28,7 +28,7 @@ def star_metric(task: str = "tvr", **settings: Any) -> Any:
         """What `score_completion` gives for one completion."""
 
         def compute(self, doc: Any, model_response: Any, **_: Any) -> dict[str, float]:
-            target = doc.choices[doc.gold_index if isinstance(doc.gold_index, int) else doc.gold_index[0]]
+            target = doc.choices[doc.gold_index if isinstance(doc.gold_index, int) else only(doc.gold_index)]
             score = score_row(model_response.text[0], target, doc.specific, task=task, **settings)
             return flat_row(score, names)
 

@@ -40,6 +40,19 @@ def score_row(completion: Any, target: Any, row: Mapping[str, Any] | None = None
     return score_completion(completion, gold | unpack_value(target), **settings)
 
 
+def only(targets: Sequence[Any]) -> Any:
+    """Return the one target of a row, of a framework that holds several.
+
+    Raises:
+        DataError: there are several: the changes of a scene stand in one text, and a question has one answer.
+    """
+    if len(targets) != 1:
+        raise DataError(
+            f"a row has {len(targets)} targets {list(targets)!r:.80}; write them as one: '2.color.cyan, ...'"
+        )
+    return targets[0]
+
+
 def flat_names(tasks: Sequence[str], **settings: Any) -> tuple[str, ...]:
     """Return the keys of `flat_row` before a row is scored; settings are those of `score_row`."""
     declared = {name: value for name, value in settings.items() if name not in ("task", "mode", "think_prefilled")}

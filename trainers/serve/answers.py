@@ -9,6 +9,7 @@ import json
 import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from traceback import extract_tb
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -31,6 +32,7 @@ MOST_ROWS: Final = 10_000
 MOST_TARGET: Final = 100_000
 """Characters of one target: parsers remember those that they have read."""
 LOG: Final = logging.getLogger("star.serve")
+LOG_FORMAT: Final = "star serve: %(message)s"
 
 
 class Served(NamedTuple):
@@ -109,12 +111,21 @@ def answer(path: str, body: bytes, served: Served) -> Answer:
     try:
         return {"/score": _score, "/get_reward": _get_reward}[path](body, served)
     except ValidationError as error:
-        return _refused(_said(error), 400 if error.errors()[0]["type"] == "json_invalid" else 422)
+        message, status = _said(error), 400 if error.errors()[0]["type"] == "json_invalid" else 422
     except (DataError, ConfigError) as error:
-        return _refused(str(error), 422)
+        message, status = str(error), 422
     except Exception as error:  # noqa: BLE001  a client is told that it was not its request
         LOG.error("%s: %s", path, _place(error))  # noqa: TRY400  one line
-        return _refused("internal error; the server's log says more", 500)
+        message, status = "internal error; the server's log says more", 500
+    if path == "/get_reward" and status == 422:
+        _warn_once(f"{path}: {message}"[:500])
+    return Answer(status, _json({"error": message[:500]}))
+
+
+@lru_cache(maxsize=256)
+def _warn_once(message: str) -> None:
+    """Tell the log why a run gets no rewards: OpenRLHF tells its own no more than the status."""
+    LOG.warning("%s", message)
 
 
 def _said(error: ValidationError) -> str:
@@ -125,10 +136,6 @@ def _said(error: ValidationError) -> str:
     if first["type"] == "extra_forbidden":
         return f"unknown field {where!r}{nearest(where, ScoreRequest.model_fields)}"
     return f"{where + ': ' if where else ''}{first['msg']}"
-
-
-def _refused(message: str, status: int) -> Answer:
-    return Answer(status, _json({"error": message[:500]}))
 
 
 def _json(value: Any) -> bytes:

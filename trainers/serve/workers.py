@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 import signal
 from multiprocessing import get_context
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from trainers.serve.answers import LOG, Answer, answer
+from trainers.serve.answers import LOG, LOG_FORMAT, Answer, answer
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -39,6 +40,7 @@ READY: Final = "ready"
 
 def run(connection: Connection, served: Served) -> None:
     """Answer requests until the other end is closed: what a process does."""
+    logging.basicConfig(format=LOG_FORMAT, level=logging.WARNING)
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, signal.SIG_IGN)  # those of a whole group reach it too; the server says when to end
     for task in served.tasks:  # grammars are built when they are first needed: let no request wait for that

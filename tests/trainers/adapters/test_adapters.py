@@ -372,7 +372,7 @@ def test_inspect(stand_in):
             content = [*parts, SimpleNamespace(type="text", text=rest)] if parts else rest
             reply = SimpleNamespace(role="assistant", content=content)
             state = SimpleNamespace(output=SimpleNamespace(message=reply), metadata=columns(row))
-            found = asyncio.run(made.score(state, SimpleNamespace(text=row["target"])))
+            found = asyncio.run(made.score(state, [row["target"]]))
             assert (found.value["total"], found.value["correct"]) == (row["total"], float(row["correct"]))
             assert set(found.value) == set(made.metrics) >= COMMON
             assert (found.metadata["fault"] is None) == bool(found.value["parsed"])
@@ -380,7 +380,9 @@ def test_inspect(stand_in):
     reply = SimpleNamespace(role="assistant", content="a")
     state = SimpleNamespace(output=SimpleNamespace(message=reply), metadata={"task": "multiview"})
     with pytest.raises(DataError, match="'answer'"):
-        asyncio.run(module.star_scorer("tvr").score(state, SimpleNamespace(text="B")))
+        asyncio.run(module.star_scorer("tvr").score(state, ["B"]))
+    with pytest.raises(DataError, match="a row has 2 targets"):  # whose `text` would be AB
+        asyncio.run(module.star_scorer("multiview").score(state, ["A", "B"]))
 
 
 def test_lmms():
@@ -412,6 +414,9 @@ def test_lighteval(stand_in):
     doc = SimpleNamespace(choices=["B"], gold_index=0, specific={"task": "multiview"})
     with pytest.raises(DataError, match="'answer'"):
         module.star_metric("tvr").sample_level_fn.compute(doc, SimpleNamespace(text=["a"]))
+    doc = SimpleNamespace(choices=["A", "B"], gold_index=[0, 1], specific=None)
+    with pytest.raises(DataError, match="a row has 2 targets"):
+        module.star_metric("multiview").sample_level_fn.compute(doc, SimpleNamespace(text=["a"]))
 
 
 # --- beside files of other people -------------------------------------------------------------------------------------

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 from rewards import score_completion, task_parts
 from rewards.errors import ConfigError
 from tests.conformance.rows import make_rows
+from trainers.serve import answers
 from trainers.serve.answers import MOST_ROWS, MOST_TARGET, Served, answer, check_served
 
 ROWS = make_rows()
@@ -168,6 +171,21 @@ def test_a_bad_row_is_told_and_its_neighbours_are_scored(row, said):
     assert said in found[1]["error"]
     assert "\n" not in found[1]["error"]
     assert list(found[1]) == KEYS
+
+
+def test_the_log_says_once_why_a_run_gets_no_rewards(caplog):
+    answers._warn_once.cache_clear()
+    request = {"query": ["a"], "prompts": ["a"], "labels": ["2.color.cyna"]}
+    for _ in range(3):
+        assert ask("/get_reward", **request)[0] == 422
+    assert caplog.text.count("'cyna' is not a color") == 1
+
+
+def test_the_page_shows_what_is_answered():
+    page = (Path(__file__).parents[3] / "docs" / "serve.md").read_text("utf-8")
+    blocks = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
+    for path, sent, answered in (("/get_reward", *blocks[:2]), ("/score", *blocks[2:])):
+        assert json.loads(answer(path, sent.encode(), Served()).body) == json.loads(answered)
 
 
 def test_a_null_completion_is_a_fault_and_no_error():
