@@ -1,7 +1,8 @@
 """What `star serve` bears, on loopback: ``python -m tests.measure.serve [--seconds 5] [--workers 2]``.
 
 The load is made by this process, on the same machine: what it prints is a lower bound. Every step ends after so many
-seconds. Rows are those of the conformance run, with reasoning of 1,500 characters; every good answer is checked.
+seconds. Rows are those of the conformance run, with reasoning of 1,500 characters; every good answer is checked. The
+processor time of the server and its processes (Linux) says what a machine can do that has nothing else to do.
 """
 
 from __future__ import annotations
@@ -9,14 +10,15 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import random
 import re
 import subprocess
 import sys
 import time
-from collections import Counter
 from contextlib import asynccontextmanager
 from itertools import cycle
+from pathlib import Path
 from statistics import quantiles
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -48,12 +50,20 @@ class Request(NamedTuple):
     path: str = "/score"
 
 
+class Server(NamedTuple):
+    """One that runs."""
+
+    address: Address
+    pid: int
+
+
 class Load(NamedTuple):
-    """What came of one step."""
+    """What came of one step; *cpu*: of the server and its processes, in seconds."""
 
     seconds: float
     times: dict[int, list[float]]
     wrong: int
+    cpu: float = 0.0
 
     def line(self, name: str, rows: int = 1) -> str:
         """Return a line of the table."""
@@ -62,7 +72,7 @@ class Load(NamedTuple):
         statuses = ", ".join(f"{status}: {len(found)}" for status, found in sorted(self.times.items()))
         return (
             f"| {name} | {answered / self.seconds:,.0f} | {len(good) * rows / self.seconds:,.0f} | {spread(good)} "
-            f"| {statuses} | {self.wrong} |"
+            f"| {self.cpu / max(answered, 1) * 1e3:,.2f} | {statuses} | {self.wrong} |"
         )
 
 
@@ -125,7 +135,20 @@ async def ask(address: Address, request: Request, link: list) -> tuple[int, byte
     return int(told[9:12]), body
 
 
-async def closed_loop(address: Address, requests: Iterator[Request], clients: int, seconds: float) -> Load:
+def cpu_seconds(pid: int) -> float:
+    """Return the processor time of a process and of those that it has started; 0 where there is no ``/proc``."""
+    total = 0.0
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            fields = (entry / "stat").read_text().rpartition(") ")[2].split()
+        except OSError:
+            continue
+        if pid in (int(entry.name), int(fields[1])):  # the fourth field is the parent
+            total += (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return total
+
+
+async def closed_loop(server: Server, requests: Iterator[Request], clients: int, seconds: float) -> Load:
     """Let so many clients ask, each again when it has its answer."""
     times: dict[int, list[float]] = {}
     wrong = 0
@@ -136,7 +159,7 @@ async def closed_loop(address: Address, requests: Iterator[Request], clients: in
         link: list = []
         while time.perf_counter() < end:
             request, began = next(requests), time.perf_counter()
-            status, body = await ask(address, request, link)
+            status, body = await ask(server.address, request, link)
             times.setdefault(status, []).append(time.perf_counter() - began)
             wrong += bool(status == 200 and request.right is not None and not request.right(body))
             wrong += bool(request.right is None and status not in (400, 422))
@@ -145,13 +168,13 @@ async def closed_loop(address: Address, requests: Iterator[Request], clients: in
         if link:
             link[1].close()
 
-    began = time.perf_counter()
+    began, before = time.perf_counter(), cpu_seconds(server.pid)
     await asyncio.gather(*(client() for _ in range(clients)))
-    return Load(time.perf_counter() - began, times, wrong)
+    return Load(time.perf_counter() - began, times, wrong, cpu_seconds(server.pid) - before)
 
 
 @asynccontextmanager
-async def server(*options: str) -> AsyncIterator[Address]:
+async def running(*options: str) -> AsyncIterator[Server]:
     """Run a server in a process of its own."""
     command = [
         sys.executable,
@@ -169,7 +192,7 @@ async def server(*options: str) -> AsyncIterator[Address]:
     process = await asyncio.create_subprocess_exec(*command, stderr=subprocess.PIPE)
     try:
         host, port = re.search(rb"http://(\S+):(\d+)", await process.stderr.readline()).groups()
-        yield host.decode(), int(port)
+        yield Server((host.decode(), int(port)), process.pid)
     finally:
         process.terminate()
         said = (await process.stderr.read()).decode()
@@ -177,14 +200,14 @@ async def server(*options: str) -> AsyncIterator[Address]:
         print(said, end="", file=sys.stderr)
 
 
-async def overload(address: Address, clients: int, seconds: float) -> tuple[Load, list[float]]:
+async def overload(server: Server, clients: int, seconds: float) -> tuple[Load, list[float]]:
     """Let ten times as many clients ask as are admitted; and look meanwhile how long the event loop takes."""
     looks: list[float] = []
 
     async def look() -> None:
         while True:
             began = time.perf_counter()
-            _, writer = link = await asyncio.open_connection(*address)
+            _, writer = link = await asyncio.open_connection(*server.address)
             writer.write(b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
             await link[0].read()
             writer.close()
@@ -192,30 +215,31 @@ async def overload(address: Address, clients: int, seconds: float) -> tuple[Load
             await asyncio.sleep(0.05)
 
     looking = asyncio.create_task(look())
-    found = await closed_loop(address, requests_of_openrlhf(), clients, seconds)
+    found = await closed_loop(server, requests_of_openrlhf(), clients, seconds)
     looking.cancel()
     return found, looks
 
 
 async def measure(seconds: float, workers: int) -> None:
     """Print the tables."""
-    print("| what | answers/s | rows/s | ms, p50 / p99 | statuses | wrong |\n| --- | ---: | ---: | ---: | --- | ---: |")
-    async with server("--workers", str(workers)) as address:
-        await closed_loop(address, requests_of_openrlhf(), 4, 1.0)
+    print("| what | answers/s | rows/s | ms, p50 / p99 | server's CPU ms | statuses | wrong |")
+    print("| --- | ---: | ---: | ---: | ---: | --- | ---: |")
+    async with running("--workers", str(workers)) as server:
+        await closed_loop(server, requests_of_openrlhf(), 4, 1.0)
         for clients in (1, 16, 128):
-            found = await closed_loop(address, requests_of_openrlhf(), clients, seconds)
+            found = await closed_loop(server, requests_of_openrlhf(), clients, seconds)
             print(found.line(f"`/get_reward`, one row, {clients} clients"), flush=True)
         for size, clients in ((64, 4), (1024, 4)):
-            found = await closed_loop(address, requests_of_batches(size), clients, seconds)
+            found = await closed_loop(server, requests_of_batches(size), clients, seconds)
             print(found.line(f"`/score`, {size} rows, {clients} clients", size), flush=True)
-        found = await closed_loop(address, with_malformed(requests_of_openrlhf(), 0.5), 16, seconds)
+        found = await closed_loop(server, with_malformed(requests_of_openrlhf(), 0.5), 16, seconds)
         print(found.line("half of the requests malformed, 16 clients"), flush=True)
-    async with server("--workers", str(workers), "--waiting", "32") as address:
-        await closed_loop(address, requests_of_openrlhf(), 4, 1.0)
-        found, looks = await overload(address, 320, seconds)
+    async with running("--workers", str(workers), "--waiting", "32") as server:
+        await closed_loop(server, requests_of_openrlhf(), 4, 1.0)
+        found, looks = await overload(server, 320, seconds)
         print(found.line("ten times more than `--waiting 32` admits"))
-        print(f"\nOverload: a 503 took {spread(found.times.get(503, []))} ms, `/health` meanwhile {spread(looks)} ms.")
-        print(f"Statuses: {dict(Counter({status: len(each) for status, each in found.times.items()}))}")
+        print(f"\nLoad of the machine: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores.")
+        print(f"Overload: a 503 took {spread(found.times.get(503, []))} ms, `/health` meanwhile {spread(looks)} ms.")
 
 
 def main() -> None:

@@ -137,7 +137,9 @@ def make_app(served: Served, workers: Sequence[Worker], limits: Limits, token: s
         return Response(found.body, found.status, media_type="application/json")
 
     async def health(_: Any) -> Any:
-        return JSONResponse({"status": "ok", "tasks": list(served.tasks), "waiting": held.requests})
+        scoring = sum(worker.alive for worker in workers)
+        found = {"status": "ok" if scoring else "no process scores", "tasks": list(served.tasks)}
+        return JSONResponse({**found, "workers": scoring, "waiting": held.requests}, 200 if scoring else 503)
 
     async def tell(request: Any) -> Any:
         try:

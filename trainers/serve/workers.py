@@ -74,6 +74,11 @@ class Worker:
         self.process.start()
         theirs.close()  # so that the pipe ends when the process does
 
+    @property
+    def alive(self) -> bool:
+        """Whether the process runs."""
+        return self.process.is_alive()
+
     def ask(self, requests: list[tuple[str, bytes]]) -> list[Answer]:
         """Return the answers to some requests; blocks.
 
@@ -105,11 +110,15 @@ class Worker:
 async def serve_queue(queue: asyncio.Queue[Job], worker: Worker, threads: Executor, patience: float) -> None:
     """Hand requests to a worker, some at a time, for as long as this is not cancelled."""
     while True:
-        jobs = await _take(queue)
-        if jobs:
-            await _answer(jobs, worker, threads, patience)
-        if worker.seen > TURNOVER:
-            await asyncio.get_running_loop().run_in_executor(threads, worker.restart)
+        try:
+            jobs = await _take(queue)
+            if jobs:
+                await _answer(jobs, worker, threads, patience)
+            if worker.seen > TURNOVER:
+                await asyncio.get_running_loop().run_in_executor(threads, worker.restart)
+        except Exception as error:  # noqa: BLE001  no process could be started, say: it is tried again
+            LOG.error("no process scores: %s: %s", type(error).__name__, error)
+            await asyncio.sleep(1.0)
 
 
 async def _take(queue: asyncio.Queue[Job]) -> list[Job]:

@@ -155,7 +155,7 @@ def test_openrlhf_asks_for_one_row_at_a_time_and_for_many_at_once(address):
 def test_health_and_metrics(address):
     status, _, body = ask(address, "GET", "/health")
     assert status == 200
-    assert json.loads(body)["tasks"] == ["tvr", "multiview"]
+    assert json.loads(body) == {"status": "ok", "tasks": ["tvr", "multiview"], "workers": 2, "waiting": 0}
     post(address, completions=[None, GOOD, GOOD], targets=["2.color.cyan", "2.color.cyan", "2.color.cyna"])
     status, headers, body = ask(address, "GET", "/metrics")
     text = body.decode()
