@@ -9,7 +9,7 @@ that is nearly one of them is refused.
 
 *Columns* have one entry a row:
 
-- the target, under the first of `rewards.columns.TARGET_COLUMNS` that is there, plain or packed
+- the target, under the first of `rewards.columns.TARGET_COLUMNS` that holds one for the row, plain or packed
   (`rewards.unpack_gold`);
 - of questions, ``references`` (true names per view), ``relations`` (true triplets per view) and ``options`` (texts);
 - ``task``, where a data set mixes them: each row is scored under its own task, and is None where the reward does not
@@ -23,13 +23,14 @@ list, so a list is that column, and not the setting.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rewards.columns import GIVEN_COLUMNS, check_names, column_of, is_column, row_tasks, target_name
+from rewards.columns import GIVEN_COLUMNS, check_names, column_of, in_order, is_column, row_tasks, targets_of
 from rewards.errors import ConfigError, DataError
 from rewards.score import (
     BatchScore,
@@ -47,7 +48,7 @@ from rewards.targets import Rows, unpack_rows
 from rewards.tasks import load_task, route_task
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from parsers.completion import Mode, Prefilled
     from rewards.spans import Spans
@@ -116,6 +117,7 @@ class TaskReward:
             DataError: if a target is wrong.
         """
         rows, routes = self._read(completions, columns)
+        completions = in_order(completions)
         if log_metric is None and log_extra is None and (quick := self._look_up(completions, rows, routes)) is not None:
             return quick
         batches = [(task, places, self._score(completions, rows, task, places)) for task, places in routes.items()]
@@ -155,6 +157,7 @@ class TaskReward:
         from rewards.spans import score_spans  # noqa: PLC0415  only who asks for them
 
         rows, routes = self._read(completions, columns)
+        completions = in_order(completions)
         settings: dict[str, Any] = {"preset": self.preset, "mode": self.mode, "think_prefilled": self.think_prefilled}
         found: list[Spans | None] = [None] * len(completions)
         for task, places in routes.items():
@@ -173,7 +176,7 @@ class TaskReward:
         check_names(columns, _SETTINGS, taken=True)
         length = len(completions)
         given = {name: column_of(columns, name, length) for name in GIVEN_COLUMNS if columns.get(name) is not None}
-        rows = unpack_rows(column_of(columns, target_name(columns), length), **given)
+        rows = unpack_rows(targets_of(columns, length), **given)
         return rows, self._routes(rows, row_tasks(columns, length, rows.tasks))
 
     def _routes(self, rows: Rows, tasks: Sequence[str | None] | None) -> dict[Task, list[int]]:
@@ -416,7 +419,10 @@ def _configured(  # noqa: PLR0917  the settings of a reward function, in its ord
     pays: tuple[str, ...] | None = None,
 ) -> TaskReward:
     """Return the reward that settings ask for, and take those among *columns* out of them."""
-    changed = dict(_setting(overrides, None) or {})
+    changed = _setting(overrides, None) or {}
+    if not isinstance(changed, Mapping):
+        raise ConfigError(f"overrides is {overrides!r:.60}; it is a mapping of options of the reward")
+    changed = dict(changed)
     for option in _OPTIONS.intersection(columns):
         if not is_column(columns[option]) or (option == "table" and isinstance(columns[option], tuple)):
             changed[option] = columns.pop(option)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -15,7 +16,7 @@ from parsers.values import Completion, Records
 from rewards.errors import ConfigError, DataError
 from rewards.messages import Rejoined, completion_text, strip_special_tokens
 from rewards.spec import QuestionSpec, TieredSpec, preset_spec
-from rewards.targets import equal, read_targets, unpack_rows
+from rewards.targets import equal, plain_value, read_targets, unpack_rows
 from rewards.tasks import Task, load_task, route_task
 from rewards.tiered import count_for_specs, maximum, reward_parts
 
@@ -48,6 +49,7 @@ class Score:
         answer: the parsed answer, or None where none could be taken.
         fault: the first thing wrong with the text, or None.
         unit: max(0, R_acc / R_acc of the exact answer), in [0, 1]; for frameworks that filter by it.
+        prefilled: whether the opening ``<think>`` was taken as written by the chat template.
         source: what finds the spans, or None where the score was made without its completion.
     """
 
@@ -57,6 +59,7 @@ class Score:
     answer: object
     fault: Fault | None
     unit: float
+    prefilled: bool = False
     source: Callable[[], Spans] | None = field(default=None, repr=False, compare=False)
 
     @property
@@ -77,13 +80,17 @@ class Score:
     def flat(self) -> dict[str, float]:
         """Return the score as numbers alone, with the same keys for every completion of a task.
 
-        ``total``, ``correct`` and ``parsed`` (no fault) as 1 or 0, ``unit``, and the parts.
+        ``total``; ``correct``, ``parsed`` (no fault) and ``prefilled`` as 1 or 0; ``unit``, and the parts.
 
         >>> score_completion("<think>b</think><answer>C</answer>", "B", task="multiview").flat()
-        {'total': 0.0, 'correct': 0.0, 'parsed': 1.0, 'unit': 0.0, 'format': 0.0, 'answer': 0.0, 'reference': 0.0}
+        ... # doctest: +NORMALIZE_WHITESPACE
+        {'total': 0.0, 'correct': 0.0, 'parsed': 1.0, 'prefilled': 0.0, 'unit': 0.0,
+         'format': 0.0, 'answer': 0.0, 'reference': 0.0}
         """
-        facts = {"total": self.total, "correct": float(self.correct), "parsed": float(self.fault is None)}
-        return {**facts, "unit": self.unit, **self.parts}
+        facts = {"correct": self.correct, "parsed": self.fault is None, "prefilled": self.prefilled}
+        return {"total": self.total, **{name: float(value) for name, value in facts.items()}, "unit": self.unit} | dict(
+            self.parts
+        )
 
 
 @dataclass(frozen=True)
@@ -132,6 +139,7 @@ class BatchScore:
             answer=self.answers[row],
             fault=self.faults[row],
             unit=float(self.unit[row]),
+            prefilled=bool(self.prefilled[row]),
             source=None if self.source is None else partial(self.source, row),
         )
 
@@ -165,6 +173,8 @@ def resolve(task: str | Task, preset: str = "default", **overrides: Any) -> tupl
         ConfigError: for an unknown task, preset or option.
     """
     found = load_task(task) if isinstance(task, str) else task
+    if not isinstance(preset, str):
+        raise ConfigError(f"preset is {preset!r:.60}; it is a name")
     return found, _preset_spec(found, preset).change(**overrides)
 
 
@@ -211,8 +221,8 @@ def score_batch(
     ([5.0], -1.0)
     """
     check_batch(completions)
-    if isinstance(targets, str) or len(completions) != len(targets):
-        given = f"the text {targets[:40]!r} for" if isinstance(targets, str) else f"{len(targets)}"
+    if isinstance(targets, str | Mapping) or len(completions) != len(targets):
+        given = f"{len(targets)}" if not isinstance(targets, str | Mapping) else f"{targets!r:.60} for"
         raise ConfigError(f"there are {len(completions)} completions and {given} targets")
     rows = unpack_rows(targets, references=references, relations=relations, options=options)
     found, spec = resolve(task if rows.tasks is None else _own_task(task, rows.tasks), preset, **overrides)
@@ -309,7 +319,9 @@ def _own_task(task: str | Task, named: Sequence[str | None]) -> Task:
 
 def check_batch(completions: Any) -> None:
     """Raise a ConfigError unless this is a batch of completions, and no single one."""
-    if type(completions) is not list and isinstance(completions, str | bytes | Mapping):
+    if type(completions) is list:
+        return
+    if isinstance(completions, str | bytes | Mapping | AbstractSet) or not hasattr(completions, "__len__"):
         kind = type(completions).__name__
         raise ConfigError(f"completions is a {kind} {completions!r:.60}; it is a list with one entry a row")
 
@@ -365,8 +377,10 @@ def spoken(completion: Any, row: int) -> str:
     Raises:
         DataError: for what is neither text nor messages, with its row.
     """
-    if completion is None:
-        return ""  # a trainer's null: the fault of this row, and not the end of the batch
+    completion = completion if type(completion) is str else plain_value(completion)
+    missing = isinstance(completion, float) and completion != completion  # noqa: PLR0124  it is NaN
+    if completion is None or missing or type(completion).__name__ == "NAType":
+        return ""  # a trainer's null, also as pandas has it: the fault of this row, and not the end of the batch
     try:
         return completion_text(completion)
     except DataError as error:
@@ -513,8 +527,9 @@ def score_questions(
 def _column(name: str, values: Sequence[Any] | None, rows: int) -> Sequence[Any]:
     if values is None:
         return [None] * rows
-    if len(values) != rows:
-        raise ConfigError(f"there are {rows} targets and {len(values)} {name}")
+    if isinstance(values, str | Mapping) or len(values) != rows:
+        given = f"{len(values)}" if not isinstance(values, str | Mapping) else f"{values!r:.60} for"
+        raise ConfigError(f"there are {rows} targets and {given} {name}")
     return values
 
 

@@ -28,8 +28,8 @@ def read_target(value: Any, record_format: RecordFormat) -> tuple[Record, ...]:
 
     Args:
         value: records as tuples or lists, any string that the answer's parser accepts (also inside ``<answer>`` tags),
-            JSON, or mappings such as ``{"obj_idx": 2, "attr": "color", "val": "cyan"}``. The same cell twice is
-            allowed.
+            JSON, or mappings such as ``{"obj_idx": 2, "attr": "color", "val": "cyan"}``, one of them also alone. The
+            same cell twice is allowed.
         record_format: the format of the task's records.
 
     Raises:
@@ -39,6 +39,8 @@ def read_target(value: Any, record_format: RecordFormat) -> tuple[Record, ...]:
         value = plain_value(value)
     if isinstance(value, str):
         return _read_text(value, record_format)
+    if isinstance(value, Mapping):  # one record, as its JSON text is
+        value = [value]
     if isinstance(value, Sequence):
         return _unique(tuple(_read_record(record, at, record_format) for at, record in enumerate(value)))
     raise DataError(f"target is {type(value).__name__} {value!r:.60}; it is a list of records or a string of them")
@@ -259,7 +261,7 @@ def unpack_rows(
         elif type(target) in _AS_THEY_STAND:
             continue
         try:
-            packed[row] = _unpack_value(target)
+            packed[row] = unpack_value(target)
         except DataError as error:
             raise DataError(error.message, row=row) from error
     if not packed:
@@ -278,7 +280,12 @@ def unpack_rows(
     )
 
 
-def _unpack_value(target: Any) -> dict[str, Any]:
+def unpack_value(target: Any) -> dict[str, Any]:
+    """Return everything that scores a row, as `unpack_gold`; one record as JSON is a target itself.
+
+    Raises:
+        DataError: for a packed target that is wrong.
+    """
     target = plain_value(target)
     is_packed = not isinstance(target, str) or '"target"' in target  # of Arrow's and numpy's texts
     return unpack_gold(target) if is_packed else {"target": target}

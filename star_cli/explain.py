@@ -47,12 +47,14 @@ class Case(NamedTuple):
         completion: its text.
         gold: ``target`` and, of questions, ``references``, ``relations``, ``options`` where they are known.
         others: places of further rows with the same id.
+        task: what the row, or its packed target, names as its task.
     """
 
     place: str
     completion: str
     gold: Mapping[str, Any]
     others: tuple[str, ...] = ()
+    task: str | None = None
 
 
 class Explained(NamedTuple):
@@ -136,22 +138,30 @@ def _from_file(
         raise click.UsageError("say which row: --id ID or --line N")
     from benchmarks.files.predictions import find_rows
     from benchmarks.files.targets import TARGET_ROLES, read_target_file
+    from rewards.targets import unpack_value
 
     gold = None if targets is None else read_target_file(targets, on)
     first, *rest = find_rows(file, row_id=row_id, line=line, mapping=mapping, targets=gold)
     labels = {role: first.values[role] for role in TARGET_ROLES if role in first.values}
-    return Case(first.place, first.values["completion"], labels, tuple(row.place for row in rest))
+    packed = {"task": first.values.get("task")} | unpack_value(labels["target"])
+    labels |= {role: packed[role] for role in TARGET_ROLES if role in packed}
+    own = packed["task"] if isinstance(packed["task"], str) else None
+    return Case(first.place, first.values["completion"], labels, tuple(row.place for row in rest), own)
 
 
 def _explain(
     case: Case, *, task: str, preset: str, mode: Mode, think_prefilled: Prefilled, overrides: Mapping[str, Any]
 ) -> Explained:
+    from rewards.errors import DataError
     from rewards.explain import explain_completion, explain_question
     from rewards.score import resolve
     from rewards.spans import score_spans
     from rewards.spec import QuestionSpec
+    from rewards.tasks import route_task, task_names
 
     found, spec = resolve(task, preset, **overrides)
+    if case.task in task_names() and route_task(found, case.task) is None:
+        raise DataError(f"{case.place}: its task is {case.task!r}, and {found.name!r} is asked for: --task {case.task}")
     explain_one = partial(explain_completion, case.completion, task=found, mode=mode, think_prefilled=think_prefilled)
     settings = {"task": found, "preset": preset, "mode": mode, "think_prefilled": think_prefilled, **overrides}
     spans = score_spans(case.completion, **case.gold, **settings)

@@ -24,6 +24,7 @@ COMMANDS = {
     "explain": "star_cli.explain",
     "report": "star_cli.report",
     "score": "star_cli.score",
+    "serve": "star_cli.serve",
     "task": "star_cli.task",
     "train": "star_cli.train",
     "predict": "star_cli.predict",

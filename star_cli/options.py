@@ -6,7 +6,6 @@ arguments.
 
 from __future__ import annotations
 
-from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -23,8 +22,8 @@ def name_value_pairs(ctx: click.Context, param: click.Parameter, values: Sequenc
     return dict(value.split("=", 1) for value in values)
 
 
-_REWARD_OPTIONS = (
-    click.option("--task", default="tvr", show_default=True, help="A task's name, or the path of its YAML file."),
+_TASK = "A task's name, or the path of its YAML file."
+_SETTING_OPTIONS = (
     click.option(
         "--preset", default="default", show_default=True, help="A preset of the task's reward: paper, calibrated, ..."
     ),
@@ -55,6 +54,8 @@ _REWARD_OPTIONS = (
         show_default=True,
         help="Whether the chat template already opened <think>.",
     ),
+)
+_ROW_OPTIONS = (
     click.option(
         "--map",
         "mapping",
@@ -78,9 +79,25 @@ _REWARD_OPTIONS = (
 )
 
 
+def setting_options(*, several_tasks: bool = False) -> Callable[..., Any]:
+    """Return what adds the options of a reward to a command; it takes them by their names."""
+    several = {"multiple": True, "default": ("tvr",), "help": f"{_TASK} Can be given several times."}
+    task = click.option(
+        "--task", show_default=True, **(several if several_tasks else {"default": "tvr", "help": _TASK})
+    )
+    return lambda command: _decorated(command, (task, *_SETTING_OPTIONS))
+
+
 def reward_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options to a command; it takes them by their names, --map as ``mapping``."""
-    return reduce(lambda decorated, option: option(decorated), reversed(_REWARD_OPTIONS), command)
+    """Add the options of a reward and of the rows to a command; it takes them by their names, --map as ``mapping``."""
+    decorated: Callable[..., Any] = setting_options()(_decorated(command, _ROW_OPTIONS))
+    return decorated
+
+
+def _decorated(command: Callable[..., Any], options: Sequence[Callable[..., Any]]) -> Callable[..., Any]:
+    for option in reversed(options):
+        command = option(command)
+    return command
 
 
 def reward_settings(
@@ -137,7 +154,7 @@ _BENCHMARK_OPTIONS = (
 
 def benchmark_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options to a command; it takes them by their names."""
-    return reduce(lambda decorated, option: option(decorated), reversed(_BENCHMARK_OPTIONS), command)
+    return _decorated(command, _BENCHMARK_OPTIONS)
 
 
 def take_benchmark_options(ctx: click.Context, options: dict[str, Any]) -> dict[str, Any] | None:

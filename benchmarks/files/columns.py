@@ -28,6 +28,7 @@ ROLES: dict[str, Names] = {
     "references": ("references",),
     "relations": ("relations",),
     "options": ("options",),
+    "task": ("task", "extra_info.task", "data_source"),
     "id": ("id", "doc_id", "uid"),
     "group": ("prompt_id", "uid", "group"),
     "prompt": ("prompt", "input"),

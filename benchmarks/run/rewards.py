@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache, partial
 from itertools import repeat
 from pathlib import Path
@@ -32,11 +33,12 @@ from rewards.score import (
     wrong_targets,
 )
 from rewards.spec import QuestionSpec, preset_spec
-from rewards.targets import try_targets
+from rewards.targets import try_targets, unpack_value
+from rewards.tasks import route_task, task_names
 from rewards.tasks.load import part_names
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -72,7 +74,8 @@ class RewardScorer:
     tally: ClassVar = RewardTally
 
     def __call__(self, block: Block) -> Scored:
-        """Score the rows of a block; those with wrong targets become errors."""
+        """Score the rows of a block; those with wrong targets, or of other tasks, become errors."""
+        block = own_rows(block, self.task)
         score = self._score_questions if isinstance(self.spec, QuestionSpec) else self._score_records
         block, batch, *presets = score(block)
         default, paper = presets or (batch.total, batch.total)
@@ -165,6 +168,40 @@ class RewardScorer:
 
 
 _GOOD = (Completion(None, None), Completion(None, None, prefilled=True))
+
+
+def own_rows(block: Block, task: Task) -> Block:
+    """Return a block with packed targets spread over its columns, without the rows of tasks that this one cannot score.
+
+    A row is of the task that its packed target names, or its column ``task``; words that are no tasks' names are the
+    data set's own.
+    """
+    packed: dict[int, dict[str, Any]] = {}
+    errors: dict[int, str] = {}
+    for row, target in enumerate(block.columns["target"]):
+        if ('"target"' in target) if isinstance(target, str) else isinstance(target, Mapping):
+            try:
+                packed[row] = unpack_value(target)
+            except DataError as error:
+                errors[row] = error.message
+    given = block.columns.get("task", [None] * len(block))
+    named = [packed[row].get("task") if row in packed else each for row, each in enumerate(given)]
+    names = [each.removeprefix("star-r1/") if isinstance(each, str) else None for each in named]
+    for row, name in enumerate(names if not set(task_names()).isdisjoint(names) else ()):
+        if name is not None and row not in errors:
+            try:
+                if route_task(task, name) is None:
+                    errors[row] = f"its task is {name!r}, and {task.name!r} is scored: --task {name}"
+            except ConfigError as error:
+                errors[row] = str(error)
+    columns = dict(block.columns)
+    for role in TARGET_ROLES:
+        found = {row: gold[role] for row, gold in packed.items() if gold.get(role) is not None}
+        values = list(columns.get(role, [None] * len(block))) if found else []
+        for row, value in found.items():
+            values[row] = value if role == "target" or values[row] is None else values[row]
+        columns |= {role: values} if found else {}
+    return replace(block, columns=columns).without(errors)
 
 
 @lru_cache(maxsize=64)

@@ -46,11 +46,12 @@ class Environment(NamedTuple):
     source: str | None = None
 
 
+SERVE = ("starlette", "uvicorn", "prometheus-client")
 TORCH = "torch==2.13.0"  # first and alone: else the others choose a build of it for themselves
 ENVIRONMENTS = {
     "trl": Environment((TORCH, "peft", "pillow", "pyarrow")),
     "verl": Environment((TORCH, "transformers<5.11")),
-    "openrlhf": Environment((TORCH, "transformers", "aiohttp", "pylatexenc"), alone=True),
+    "openrlhf": Environment((TORCH, "transformers", "aiohttp", "pylatexenc", *SERVE), alone=True),
     "swift": Environment((TORCH,)),
     "easyr1": Environment((TORCH, "transformers<5.11", "verl==0.9.1"), source="EASYR1"),  # its requirements are verl's
     "verifiers": Environment((TORCH, "pillow")),

@@ -219,7 +219,7 @@ WRONG = {
     "a name of two words": (("name: target,", "name: the target,"), "5: fields[1].name: 'the target' is no name"),
     "an unknown option": (("incorrect_penalty", "incorrect_penalti"), "14: reward.incorrect_penalti: unknown key 'incorrect_penalti' (did you mean 'incorrect_penalty'?)"),
     "a wrong option": (("incorrect_penalty: 0.5", "matching: best"), "14: reward.matching: matching is 'best'; it is one of 'one_to_one', 'literal'"),
-    "a penalty that is a word": (("penalty: 0.5", "penalty: some"), "14: reward.incorrect_penalty: incorrect_penalty is 'some'; a penalty is a finite number >= 0"),
+    "a penalty that is a word": (("penalty: 0.5", "penalty: some"), "14: reward.incorrect_penalty: incorrect_penalty is 'some'; a penalty is a number from 0 to 1e+18"),
     "a price that is a word": (("pays: 5", "pays: lots"), "11: reward.tiers[0].pays: this is 'lots'; it is a number"),
     "a price below nothing": (("pays: 5", "pays: -5"), "11: reward.tiers[0].pays: this is -5; a tier pays a finite number >= 0"),
     "a tier twice": (("[source, label]", "[source, target]"), "13: reward.tiers[2].fields: there are two tiers of the fields source, target"),
