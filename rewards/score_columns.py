@@ -8,8 +8,7 @@ import numpy as np
 
 from rewards.columns import GIVEN_COLUMNS, target_name
 from rewards.errors import ConfigError, DataError
-from rewards.messages import completion_text
-from rewards.score import answer_text, check_reading, resolve, score_batch, wrong_targets
+from rewards.score import answer_text, check_reading, resolve, score_batch, spoken, wrong_targets
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,7 +45,7 @@ def score_columns(
         **overrides: fields of `TieredSpec` (or `QuestionSpec`) to change on top of the preset.
 
     Returns:
-        Numbers as arrays of float64, (rows,): ``total``, ``unit``, ``correct`` and ``parsed`` (no fault) as 1 or 0, and
+        Numbers as arrays of float64, (rows,): ``total``, ``unit``, ``correct``, ``parsed`` (no fault) and ``prefilled`` as 1 or 0, and
         the parts; see `rewards.score.Score`. Texts as lists, (rows,), empty for none: ``answer_text`` (what was read),
         ``fault`` (its code) and ``error``: why a row cannot be scored, whose numbers are then NaN.
 
@@ -97,7 +96,8 @@ def score_columns(
 def _flat(batch: BatchScore, rows: Sequence[int], errors: list[str], prefix: str) -> dict[str, Any]:
     """Return a column for each number and text; *rows* are those of the table that the batch scores."""
     correct, parsed = batch.correct, [fault is None for fault in batch.faults]
-    numbers = {"total": batch.total, "unit": batch.unit, "correct": correct, "parsed": parsed, **batch.parts}
+    facts = {"correct": correct, "parsed": parsed, "prefilled": batch.prefilled}
+    numbers = {"total": batch.total, "unit": batch.unit, **facts, **batch.parts}
     texts = {
         "answer_text": [answer_text(answer) or "" for answer in batch.answers],
         "fault": ["" if fault is None else fault.code for fault in batch.faults],
@@ -113,7 +113,7 @@ def _flat(batch: BatchScore, rows: Sequence[int], errors: list[str], prefix: str
 
 
 def _new_names(task: Task, prefix: str) -> list[str]:
-    names = ("total", "unit", "correct", "parsed", *task.parts, "answer_text", "fault", "error")
+    names = ("total", "unit", "correct", "parsed", "prefilled", *task.parts, "answer_text", "fault", "error")
     return [f"{prefix}{name}" for name in names]
 
 
@@ -122,7 +122,7 @@ def _texts(completions: Sequence[Any]) -> tuple[list[str], dict[int, str]]:
     texts, errors = [], {}
     for row, completion in enumerate(completions):
         try:
-            texts.append("" if completion is None else completion_text(completion))
+            texts.append("" if completion is None else spoken(completion, row))
         except DataError as error:
             texts.append("")
             errors[row] = error.message
