@@ -45,9 +45,9 @@ def score_columns(
         **overrides: fields of `TieredSpec` (or `QuestionSpec`) to change on top of the preset.
 
     Returns:
-        Numbers as arrays of float64, (rows,): ``total``, ``unit``, ``correct``, ``parsed`` (no fault) and ``prefilled`` as 1 or 0, and
-        the parts; see `rewards.score.Score`. Texts as lists, (rows,), empty for none: ``answer_text`` (what was read),
-        ``fault`` (its code) and ``error``: why a row cannot be scored, whose numbers are then NaN.
+        Numbers as arrays of float64, (rows,): ``total``, ``unit``, ``correct``, ``parsed`` (no fault) and ``prefilled``
+        as 1 or 0, and the parts; see `rewards.score.Score`. Texts as lists, (rows,), empty for none: ``answer_text``
+        (what was read), ``fault`` (its code) and ``error``: why a row cannot be scored, whose numbers are then NaN.
 
     Raises:
         ConfigError: for a column that is not there or would be replaced, and wrong settings; never for a single row.

@@ -20,6 +20,7 @@ NUMBERS = [
     "unit",
     "correct",
     "parsed",
+    "prefilled",
     "format",
     "exact",
     "attribute",
