@@ -1,7 +1,7 @@
 """Answers whose reading is beyond doubt, without running a grammar on each: what it has read before is looked up.
 
 The grammars stay the authority. Here stands nothing about a format: an item of an answer is known because
-`parsers.records` has read it, or one that differs from it in a number alone. Whatever is not known goes there.
+`parsers.record_grammar` has read it. Whatever is not known goes there.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from functools import cache
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from parsers.formats import LARGEST, fold, template_parts
-from parsers.records import parse_record, parse_records, plain_items, record_grammar
+from parsers.record_grammar import parse_record
+from parsers.records import MAX_ANSWER, parse_records, plain_items
 from parsers.values import Fault
 
 if TYPE_CHECKING:
@@ -49,8 +49,6 @@ class KnownRecords:
         self._inner: dict[str, int] = {}  # likewise what stands between round brackets
         self._others: dict[str, int] = {}
         self._whole: dict[str, Read] = {}  # answers that are no list of such items
-        self._numbered = _numbered(record_format)
-        self._patterns: dict[str, tuple[Record, int] | None] = {}  # items whose number is 0
         self._lock = Lock()
 
     @property
@@ -85,6 +83,8 @@ class KnownRecords:
         a bracket in it, or white space at its ends.
         """
         try:
+            if len(answer) > MAX_ANSWER:
+                return self._read_anew(answer)
             if answer[0] != "(":
                 plain = self._plain
                 return [plain[item] for item in answer.split(", ")], 0, None
@@ -101,7 +101,7 @@ class KnownRecords:
         return found
 
     def _read_anew(self, answer: str) -> Read:
-        codes = self._cut(answer)
+        codes = self._cut(answer) if len(answer) <= MAX_ANSWER else None
         if codes is not None:
             return codes, 0, None
         records = parse_records(answer, self.record_format)
@@ -122,8 +122,8 @@ class KnownRecords:
             if code is None:
                 code = self._others.get(item)
             if code is None:
-                record = self.record(item)
-                if record is None:
+                record = parse_record(item, self.record_format)
+                if isinstance(record, Fault):
                     return None
                 code = self._keep(item, self.code(record))
             found.append(code)
@@ -138,68 +138,10 @@ class KnownRecords:
                 self._inner[item[1:-1]] = code
         return code
 
-    def record(self, item: str) -> Record | None:
-        """Return the record that an item is, or None.
 
-        Where numbers are told apart from all else (`_numbered`), the grammar reads one item for all that differ in the
-        first number alone: with 0 there, and with 1, to see that it is this field's.
-        """
-        number = _NUMBER(item) if self._numbered else None
-        if number is None or len(item) > MAX_KEPT:
-            read = parse_record(item, self.record_format)
-            return None if isinstance(read, Fault) else read
-        start, end = number.span()
-        pattern = f"{item[:start]}0{item[end:]}"
-        if pattern not in self._patterns:
-            self._patterns[pattern] = self._first(pattern, f"{item[:start]}1{item[end:]}")
-        found = self._patterns[pattern]
-        if found is None:
-            return None
-        record, at = found
-        return self.record_format.make((*record[:at], int(number[0]), *record[at + 1 :]))
-
-    def _first(self, zero: str, one: str) -> tuple[Record, int] | None:
-        """Return the record of an item and which field its number is; None where it is no record, or not one field."""
-        grammar = record_grammar(self.record_format)
-        read, other = grammar.parse(zero), grammar.parse(one)
-        if isinstance(read, Fault) or isinstance(other, Fault):
-            return None
-        differ = [at for at, (mine, its) in enumerate(zip(read, other, strict=True)) if mine != its]
-        return (read, differ[0]) if len(differ) == 1 and (read[differ[0]], other[differ[0]]) == (0, 1) else None
-
-
-_NUMBER = re.compile(r"(?<![0-9])[0-9]{1,9}(?![0-9])").search
 _PLAIN = re.compile(r"(?=\S)[^,;\n()\[\]]{1,80}(?<=\S)").fullmatch
 _IN_BRACKETS = re.compile(r"\((?=[^()]*[^()\s])[^()\[\];\n]{1,80}\)").fullmatch
 _NOTHING = re.compile(r"(?:none|null)\.*", re.IGNORECASE).fullmatch
-
-
-def _numbered(record_format: RecordFormat) -> bool:
-    """Return whether the first number of an item is lexed alike whatever number it is.
-
-    It is if all fields have vocabularies or are numbers of any size, no form and no first letter of a value is a digit,
-    and values with digits stand behind the form's first number.
-    """
-    fields = {field.name: field for field in record_format.fields}
-    if any(field.kind == "open" or field.limits != (0, LARGEST) for field in fields.values()):
-        return False
-    with_digits = set()
-    for branch in record_format.branches():
-        for name, values in branch.items():
-            spellings = [fold(spelling) for value in values for spelling in record_format.spellings(value)]
-            if any(spelling[:1].isdigit() for spelling in spellings):
-                return False
-            if any(char.isdigit() for spelling in spellings for char in spelling):
-                with_digits.add(name)
-    for form in record_format.forms:
-        parts = template_parts(form)
-        names = [name for _, name in parts if name is not None]
-        numbers = [at for at, name in enumerate(names) if fields[name].kind == "integer"]
-        if not numbers or with_digits.intersection(names[: numbers[0]]):
-            return False
-        if any(char.isdigit() for literal, _ in parts for char in literal):
-            return False
-    return True
 
 
 @cache

@@ -18,7 +18,6 @@ import numpy as np
 
 from parsers.completion import match_usual
 from parsers.known import known_records
-from parsers.records import parse_records
 from rewards.errors import DataError
 from rewards.messages import Rejoined
 from rewards.score import BatchScore, add_up, parse_one, spoken
@@ -54,21 +53,21 @@ def is_tabular(spec: TieredSpec | QuestionSpec) -> TypeGuard[TieredSpec]:
 
 
 class Oddity(NamedTuple):
-    """What is unusual about a completion; the usual one has right tags with their opener, and an answer of records.
+    """What may be unusual about a completion; the usual one has right tags, and an answer of records alone.
 
     Attributes:
+        invalid: items of the answer that are no valid record.
+        fault: the first thing wrong with the text.
         answered: whether an answer could be taken.
         well_formed: whether the tags are right.
         prefilled: whether the opener is taken as written by the chat template.
-        invalid: items of the answer that are no valid record.
-        fault: the first thing wrong with the text.
     """
 
-    answered: bool
-    well_formed: bool
-    prefilled: bool
     invalid: int
     fault: Fault | None
+    answered: bool = True
+    well_formed: bool = True
+    prefilled: bool = False
 
 
 class Answers(NamedTuple):
@@ -104,7 +103,7 @@ def read_answers(
         if usual is not None:
             found, invalid, fault = read(usual[1] or "")
             if invalid:
-                odd[row] = Oddity(True, True, False, invalid, fault)
+                odd[row] = Oddity(invalid, fault)
         else:
             found, odd[row] = _read_closely(text, known, mode, think_prefilled)
         codes += found
@@ -114,10 +113,11 @@ def read_answers(
 
 def _read_closely(text: str, known: KnownRecords, mode: Mode, prefilled: Prefilled) -> tuple[list[int], Oddity]:
     _, answer, fault, opened = parse_one(text, mode=mode, think_prefilled=prefilled)
+    tags = {"answered": answer is not None, "well_formed": fault is None, "prefilled": opened}
     if answer is None:
-        return [], Oddity(False, fault is None, opened, 0, fault)
+        return [], Oddity(0, fault, **tags)
     found, invalid, first = known.read(answer)
-    return found, Oddity(True, fault is None, opened, invalid, fault or first)
+    return found, Oddity(invalid, fault or first, **tags)
 
 
 # --- targets ---------------------------------------------------------------------------------------------------------
@@ -162,7 +162,7 @@ class ScoredBlock(NamedTuple):
     known: KnownRecords
 
     def texts(self) -> list[str | None]:
-        """Return each answer as people write it, (rows,): ``"2.color.cyan, 0.shape.cube"``; None where there is none."""
+        """Return each answer as people write it, (rows,): ``"2.color.cyan, 0.shape.cube"``; None of no answer."""
         texts = self.known.texts()
         said = [texts[code] for code in self.answers.codes]
         found: list[str | None] = []
@@ -213,7 +213,7 @@ class ScoreTable:
             self._numbered = count
 
     def _array(self, positions: tuple[int, ...]) -> Array:
-        """Return a number for each code, below how many there are and shared iff two records agree at some positions."""
+        """Return a number for each code, below how many codes there are, shared iff two records agree there."""
         numbers, found = self._keys[positions][1], self._arrays.get(positions)
         if found is None or len(found) < len(numbers):
             found = self._arrays[positions] = np.array(numbers, dtype=np.int64)
@@ -363,7 +363,8 @@ class ScoreTable:
         return tuple(found), same
 
     def _total(self, key: tuple[Any, ...], pays: tuple[str, ...] | None) -> float:
-        batch = _score_kinds(self.specs[0], *(np.array([each]) for each in key))
+        well_formed, same, n_pred, n_gt, matched = (np.array([each]) for each in key)
+        batch = _score_kinds(self.specs[0], well_formed, Counts(matched, n_pred, n_gt, same))
         paid = {part: values for part, values in batch.parts.items() if pays is None or part in pays}
         kept = self._totals[pays]
         if len(kept) >= MOST_KEPT:
@@ -410,8 +411,8 @@ class ScoreTable:
         counts = count_numbered(self.specs, numbered, invalid, answered)
         first, kinds = _distinct([well_formed, counts[0].same, numbered.n_gt, counts[0].n_pred], counts)
         scores = [
-            _score_kinds(spec, well_formed[first], *(each[first] for each in (c.same, c.n_pred, c.n_gt, c.matched)))
-            for spec, c in zip(self.specs, counts, strict=True)
+            _score_kinds(spec, well_formed[first], _some(found, first))
+            for spec, found in zip(self.specs, counts, strict=True)
         ]
         return ScoredBlock(kinds, scores, answers, self.known)
 
@@ -420,7 +421,11 @@ def _cell(spec: TieredSpec) -> tuple[int, ...]:
     return tuple(range(max(len(spec.fields) - 1, 1)))
 
 
-def _distinct(columns: list[Array], counts: Sequence[Counts]) -> tuple[Array, Array]:
+def _some(counts: Counts, rows: Array) -> Counts:
+    return Counts(counts.matched[rows], counts.n_pred[rows], counts.n_gt[rows], counts.same[rows])
+
+
+def _distinct(columns: Sequence[NDArray[Any]], counts: Sequence[Counts]) -> tuple[Array, Array]:
     """Return the first row of each kind, and the kind of each row, (rows,)."""
     matched = {id(each.matched): each.matched for each in counts}  # specs that match alike share theirs
     table = np.column_stack([*columns, *matched.values()]).astype(np.int64)
@@ -431,24 +436,19 @@ def _distinct(columns: list[Array], counts: Sequence[Counts]) -> tuple[Array, Ar
     return first, kinds.reshape(-1)
 
 
-def _score_kinds(
-    spec: TieredSpec, well_formed: Array, same: Array, n_pred: Array, n_gt: Array, matched: Array
-) -> BatchScore:
-    """Score rows by what decides their scores, each (kinds,) but *matched*, (kinds, tiers)."""
-    kinds = len(n_gt)
-    parts = {
-        "format": well_formed.astype(np.float64),
-        **reward_parts(spec, Counts(matched, n_pred, n_gt, same)),
-    }
+def _score_kinds(spec: TieredSpec, well_formed: NDArray[np.bool_], counts: Counts) -> BatchScore:
+    """Score rows by what decides their scores, (kinds,)."""
+    kinds = len(counts.n_gt)
+    parts = {"format": well_formed.astype(np.float64), **reward_parts(spec, counts)}
     return BatchScore(
         total=add_up(parts),
         parts=parts,
-        correct=same,
+        correct=counts.same,
         answers=[None] * kinds,
         faults=[None] * kinds,
-        best=maximum(spec, n_gt),
+        best=maximum(spec, counts.n_gt),
         prefilled=np.zeros(kinds, dtype=np.bool_),
-        n_pred=n_pred,
+        n_pred=counts.n_pred,
         well_formed=well_formed.tolist(),
     )
 

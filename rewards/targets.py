@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -158,6 +157,8 @@ def _known(found: Record, record_format: RecordFormat) -> Record | None:
 
 
 def _explain(found: Record, at: int, record_format: RecordFormat) -> Record:
+    from difflib import get_close_matches  # noqa: PLC0415  only messages need it
+
     values = dict(zip([field.name for field in record_format.fields], found, strict=True))
     for field in record_format.fields:
         value = values[field.name]

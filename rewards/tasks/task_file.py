@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, create_model, model_validator
 
 from parsers.formats import FORMATS, LARGEST, RecordFormat, fold, template_parts
-from parsers.records import parse_records, record_grammar
+from parsers.record_grammar import record_grammar
+from parsers.records import parse_records
 from rewards.errors import ConfigError, nearest
 from rewards.spec import QuestionSpec, TieredSpec
 from rewards.tasks.load import part_names, read_format, read_tiered

@@ -17,7 +17,8 @@ from parsers.choice import parse_choice, parse_words, parse_yes_no
 from parsers.completion import parse_completion
 from parsers.formats import FIELD_KEYS, TRANCE, TVR
 from parsers.number import Number, parse_number
-from parsers.records import parse_records, record_grammar
+from parsers.record_grammar import record_grammar
+from parsers.records import parse_records
 from parsers.references import VIEWER, parse_references, parse_steps, true_name
 from rewards.targets import read_target
 from rewards.tasks import load_task
