@@ -119,20 +119,13 @@ def make_app(served: Served, workers: Sequence[Worker], limits: Limits, token: s
                     worker.stop()
 
     async def score(request: Any) -> Any:
-        try:
-            _authorize(request.headers.get("authorization"), token)
-            with held.admit(request.headers) as body:
-                await _within(
-                    limits.timeout,
-                    body.read(request),
-                    Refused(408, "the body did not arrive in time", connection="close"),
-                )
-                job = Job(request.url.path, bytes(body.data), asyncio.get_running_loop().create_future())
-                queue.put_nowait(job)
-                late = Refused(504, json.loads(TOO_LONG)["error"])
-                found: Answer = await _within(limits.timeout, job.answer, late)
-        except Refused as error:
-            return JSONResponse({"error": error.message}, error.status, error.headers)
+        _authorize(request.headers.get("authorization"), token)
+        with held.admit(request.headers) as body:
+            late = Refused(408, "the body did not arrive in time", connection="close")
+            await _within(limits.timeout, body.read(request), late)
+            job = Job(request.url.path, bytes(body.data), asyncio.get_running_loop().create_future())
+            queue.put_nowait(job)
+            found: Answer = await _within(limits.timeout, job.answer, Refused(504, json.loads(TOO_LONG)["error"]))
         metrics.note(found)
         return Response(found.body, found.status, media_type="application/json")
 
@@ -142,11 +135,11 @@ def make_app(served: Served, workers: Sequence[Worker], limits: Limits, token: s
         return JSONResponse({**found, "workers": scoring, "waiting": held.requests}, 200 if scoring else 503)
 
     async def tell(request: Any) -> Any:
-        try:
-            _authorize(request.headers.get("authorization"), token)
-        except Refused as error:
-            return JSONResponse({"error": error.message}, error.status, error.headers)
+        _authorize(request.headers.get("authorization"), token)
         return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
+
+    async def refuse(_: Any, error: Any) -> Any:
+        return JSONResponse({"error": error.message}, error.status, error.headers)
 
     async def unknown(request: Any, error: Any) -> Any:
         asked = f"{request.method} {request.url.path[:100]}: {error.detail}"
@@ -164,7 +157,7 @@ def make_app(served: Served, workers: Sequence[Worker], limits: Limits, token: s
             Route("/metrics", tell),
         ],
         lifespan=lifespan,
-        exception_handlers={404: unknown, 405: unknown, Exception: failed},
+        exception_handlers={Refused: refuse, 404: unknown, 405: unknown, Exception: failed},
     )
     return _measured(app, metrics)
 

@@ -57,6 +57,7 @@ class Worker:
     def __init__(self, served: Served) -> None:
         self.served = served
         self.seen = 0
+        self.busy = False
         self._start()
 
     def wait(self) -> None:
@@ -85,8 +86,12 @@ class Worker:
         Raises:
             EOFError, OSError: the process has ended.
         """
-        self.connection.send(requests)
-        found: list[Answer] = self.connection.recv()
+        self.busy = True
+        try:
+            self.connection.send(requests)
+            found: list[Answer] = self.connection.recv()
+        finally:
+            self.busy = False
         return found
 
     def restart(self) -> None:
@@ -100,6 +105,9 @@ class Worker:
 
     def stop(self, patience: float = 5.0) -> None:
         """End the process: of itself within so many seconds, or by force."""
+        if self.busy:  # its `ask` ends with it, and only then may the connection be closed
+            self.process.kill()
+            self.process.join()
         self.connection.close()
         self.process.join(patience)
         if self.process.is_alive():

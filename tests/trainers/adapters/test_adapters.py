@@ -186,6 +186,14 @@ def test_trl_by_dotted_names():
         assert function(messages, target=[row["gold"] for row in rows], prompts=["q"] * len(rows)) == totals(rows)
     with pytest.raises(AttributeError, match="papr"):
         getattr(adapter("tvr"), "pa" + "pr")
+    path, _, last = "star_r1.tvr.paper?scale=n_gt&think_prefilled=true&incorrect_penalty=5e-1".rpartition(".")  # as TRL
+    function = getattr(importlib.import_module(path), last)
+    assert (function.preset, function.think_prefilled) == ("paper", True)
+    assert function.overrides == {"scale": "n_gt", "incorrect_penalty": 0.5}
+    assert function(["b</think><answer>2.color.cyan, 1.color.red</answer>"], target=["2.color.cyan"]) == [5.5]
+    for wrong in ("paper?scal=n_gt", "paper?scale", "paper?mode=loose", "paper?pays=1"):
+        with pytest.raises(AttributeError, match="scal|mode|pays"):
+            getattr(adapter("tvr"), wrong)
     with pytest.raises(ImportError):
         exec("from star_r1.tvr import papr")
 

@@ -63,12 +63,23 @@ def server(*options, **more):
         process.stderr.close()
 
 
-@pytest.fixture(scope="module")
-def address():
-    with server("--task", "tvr", "--task", "multiview", "--timeout", "2", "--max-mb", "1") as (process, where):
+def shared(*options):
+    with server("--task", "tvr", "--task", "multiview", "--max-mb", "1", *options) as (process, where):
         yield where
     assert process.returncode == 0
     assert not [line for line in process.log if "Traceback" in line]
+
+
+@pytest.fixture(scope="module")
+def address():
+    """A server that waits for a machine that is busy with other things."""
+    yield from shared("--timeout", "120")
+
+
+@pytest.fixture(scope="module")
+def impatient():
+    """A server that gives its clients two seconds; what it says of others has to be asked for `until` it says so."""
+    yield from shared("--timeout", "2")
 
 
 def ask(address, method="POST", path="/score", body=b"", headers=None):
@@ -111,7 +122,7 @@ def waiting(address):
     return json.loads(ask(address, "GET", "/health")[2])["waiting"]
 
 
-def until(condition, seconds=30):
+def until(condition, seconds=120):
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline
@@ -219,9 +230,9 @@ def test_a_client_that_asks_first_sends_nothing(address):
         (b"", b""),
     ],
 )
-def test_a_client_that_does_not_go_on(address, sent, answered):
+def test_a_client_that_does_not_go_on(impatient, sent, answered):
     began = time.monotonic()
-    with socket.create_connection(address, timeout=30) as connection:
+    with socket.create_connection(impatient, timeout=100) as connection:
         connection.sendall(sent)
         found = b""
         try:
@@ -231,18 +242,18 @@ def test_a_client_that_does_not_go_on(address, sent, answered):
             pass
     assert found[: len(answered)] == answered
     assert bool(found) == bool(answered)
-    assert time.monotonic() - began < 15
-    assert alive(address)
+    assert time.monotonic() - began < 100
+    until(lambda: alive(impatient))
 
 
-def test_a_client_that_trickles(address):
+def test_a_client_that_trickles(impatient):
     """One byte now and then keeps no connection open."""
     began = time.monotonic()
-    with pytest.raises(OSError), socket.create_connection(address, timeout=30) as connection:  # noqa: PT012
+    with pytest.raises(OSError), socket.create_connection(impatient, timeout=100) as connection:  # noqa: PT012
         for byte in b"POST /score HTTP/1.1\r\nX-Long: " + b"x" * 10_000:
             connection.sendall(bytes([byte]))
             time.sleep(0.1)
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - began < 100
 
 
 def test_a_client_that_goes_away(address):
@@ -369,25 +380,24 @@ def test_ten_times_more_requests_than_it_takes():
 def test_the_event_loop_lives_while_much_is_scored(address):
     with ThreadPoolExecutor(4) as threads:
         busy = [threads.submit(ask, address, body=long_request(count=3)) for _ in range(4)]
-        waits = []
+        answered = 0
         while not all(each.done() for each in busy):
-            began = time.monotonic()
             assert ask(address, "GET", "/health")[0] == 200
-            waits.append(time.monotonic() - began)
+            answered += 1
             time.sleep(0.02)
-    assert sorted(waits)[len(waits) // 2] < 0.5
+    assert answered > 8  # were they scored in the event loop, each look would wait for one of the four
 
 
-def test_what_takes_too_long_is_given_up_and_takes_nothing_with_it(address):
+def test_what_takes_too_long_is_given_up_and_takes_nothing_with_it(impatient):
     with ThreadPoolExecutor(4) as threads:
-        slow = threads.submit(ask, address, body=long_request(count=15))
-        until(lambda: waiting(address) == 1)
-        others = list(threads.map(lambda _: good(address), range(8)))
+        slow = threads.submit(ask, impatient, body=long_request(count=15))
+        until(lambda: waiting(impatient) == 1 or slow.done())
+        others = list(threads.map(lambda _: good(impatient), range(8)))
         status, _, body = slow.result()
     assert status == 504
     assert "smaller parts" in json.loads(body)["error"]
     assert all(each[0] in (200, 504) for each in others)
-    until(lambda: alive(address))
+    until(lambda: alive(impatient))
 
 
 def scores(pid):
@@ -438,7 +448,7 @@ def test_requests_that_are_there_are_answered_before_it_ends(sign):
         until(lambda: waiting(where) == 3)
         os.kill(process.pid, sign)
         assert [each.result()[0] for each in there] == [200, 200, 200]
-        assert process.wait(30) == 0
+        assert process.wait(120) == 0
         idle.close()
         with pytest.raises(OSError):
             socket.create_connection(where, timeout=2).close()
@@ -456,5 +466,5 @@ def test_a_signal_to_the_whole_group_leaves_the_processes_to_the_server():
         until(lambda: waiting(where) == 1)
         os.killpg(process.pid, signal.SIGINT)
         assert there.result()[0] == 200
-    assert process.communicate(timeout=30)[1] == ""
+    assert process.communicate(timeout=120)[1] == ""
     assert process.returncode == 0
