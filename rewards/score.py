@@ -371,16 +371,21 @@ def readable_text(completion: Any, think_prefilled: Prefilled) -> tuple[str, Pre
     return strip_special_tokens(said), "auto" if type(said) is Rejoined else think_prefilled
 
 
+def is_null(completion: Any) -> bool:
+    """Return whether a completion is not there: None, and pandas' NaN and NA."""
+    completion = completion if type(completion) is str else plain_value(completion)
+    missing = isinstance(completion, float) and completion != completion  # noqa: PLR0124  it is NaN
+    return completion is None or missing or type(completion).__name__ == "NAType"
+
+
 def spoken(completion: Any, row: int) -> str:
     """Return the text of a completion; of None an empty one.
 
     Raises:
         DataError: for what is neither text nor messages, with its row.
     """
-    completion = completion if type(completion) is str else plain_value(completion)
-    missing = isinstance(completion, float) and completion != completion  # noqa: PLR0124  it is NaN
-    if completion is None or missing or type(completion).__name__ == "NAType":
-        return ""  # a trainer's null, also as pandas has it: the fault of this row, and not the end of the batch
+    if is_null(completion):
+        return ""  # a trainer's null: the fault of this row, and not the end of the batch
     try:
         return completion_text(completion)
     except DataError as error:

@@ -8,7 +8,7 @@ import numpy as np
 
 from rewards.columns import GIVEN_COLUMNS, target_name
 from rewards.errors import ConfigError, DataError
-from rewards.score import answer_text, check_reading, resolve, score_batch, spoken, wrong_targets
+from rewards.score import answer_text, check_reading, is_null, resolve, score_batch, spoken, wrong_targets
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -122,11 +122,11 @@ def _texts(completions: Sequence[Any]) -> tuple[list[str], dict[int, str]]:
     texts, errors = [], {}
     for row, completion in enumerate(completions):
         try:
-            texts.append("" if completion is None else spoken(completion, row))
+            texts.append(spoken(completion, row))
         except DataError as error:
             texts.append("")
             errors[row] = error.message
-        if completion is None:
+        if is_null(completion):
             errors[row] = "the completion is null"
     return texts, errors
 

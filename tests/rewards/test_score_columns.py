@@ -91,7 +91,7 @@ ERRORS = [
     "a completion is text or a list of messages, not int 7",
     "target is NoneType None; it is a list of records or a string of them",
     "",
-    "a completion is text or a list of messages, not float nan",
+    "the completion is null",
     "the completion is null",
 ]
 
