@@ -136,7 +136,7 @@ def evaluate(
 
     Args:
         rows: a file, several files (JSON Lines, gzip of that, Parquet), or rows as mappings.
-        benchmark: ``tvr``, ``mindcube``, ``mindcube-cogmap``, ``sparbench`` or ``mmsi``.
+        benchmark: one of `benchmarks.registry.BENCHMARKS`.
         protocol: ``strict`` (ours: only the answer section counts), ``official`` (the benchmark's own scorer, decision
             for decision) or ``both``; a row whose target either refuses is then left out of both.
         interval: ``formula``, ``bootstrap`` or ``bca``, see `IntervalSettings`.
@@ -249,6 +249,7 @@ def _evaluate_files(
             needed=plan.needed,
             required=plan.benchmark.required,
             known=COLUMNS,
+            preferred=plan.benchmark.columns,
             as_text=False,
             one_each=plan.benchmark.takes_records,
             mapping=plan.mapping,
@@ -280,7 +281,14 @@ def _evaluate_rows(plan: EvaluationPlan, run: _Run, rows: Iterable[Mapping[str, 
     for chunk in _chunks(islice(rows, run.limit)):
         if columns is None:
             joined_on = plan.targets.on if plan.targets else None
-            columns = find_columns(chunk, needed=plan.needed, mapping=plan.mapping, joined_on=joined_on, known=COLUMNS)
+            columns = find_columns(
+                chunk,
+                needed=plan.needed,
+                mapping=plan.mapping,
+                joined_on=joined_on,
+                known=COLUMNS,
+                preferred=plan.benchmark.columns,
+            )
         read = len(chunk.rows)
         chunk = chunk if plan.benchmark.takes_records else spread_attempts(chunk, columns)  # noqa: PLW2901
         scored = score(

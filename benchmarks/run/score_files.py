@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from benchmarks.files.blocks import read_block, spread_attempts
@@ -75,6 +76,7 @@ def score_files(
     needed: Sequence[str] = ("completion", "target"),
     required: Sequence[str] = ("target",),
     known: Mapping[str, Names] = ROLES,
+    preferred: Mapping[str, Names] = MappingProxyType({}),
     as_text: bool = True,
     one_each: bool = False,
     mapping: Mapping[str, str] | None = None,
@@ -95,6 +97,7 @@ def score_files(
         needed: roles that the files must have columns for.
         required: roles of the target that no row may lack.
         known: the roles that *score_block* makes use of, and the usual names of their columns.
+        preferred: role -> names of columns that count before these.
         as_text: whether completions must be text, or messages; otherwise they are taken as they are.
         one_each: whether a list of texts is one completion, and not several attempts, a row each.
         mapping: role -> column, where the user says so.
@@ -112,7 +115,7 @@ def score_files(
         ConfigError: for an ambiguous column or a wrong *mapping*.
     """
     joined_on = None if targets is None else targets.on
-    find = partial(find_columns, needed=needed, mapping=mapping, joined_on=joined_on, known=known)
+    find = partial(find_columns, needed=needed, mapping=mapping, joined_on=joined_on, known=known, preferred=preferred)
     done, first, start = _restore(output)
     left = None if limit is None else limit - done.rows
     saved = time.monotonic()
