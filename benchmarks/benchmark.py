@@ -47,6 +47,11 @@ COMMON_FIELDS: Final[dict[str, type]] = {"correct": bool, "score": float, "parse
 """Columns that are written for every row under either protocol, and their types; null where a protocol does not say."""
 
 
+def known_columns(benchmark: Benchmark) -> Mapping[str, tuple[str, ...]]:
+    """Return what a column of a benchmark's rows can be, and the usual names: `COLUMNS`, and its own roles."""
+    return {**benchmark.columns, **COLUMNS}
+
+
 class Scores(NamedTuple):
     """Scores of n rows.
 
@@ -91,7 +96,7 @@ class Benchmark(NamedTuple):
         rules: by protocol.
         headline: the metric that stands for the whole.
         shown: the metrics that reports show first and comparisons compare, as far as its tables have them.
-        columns: role -> names of columns that count before the usual ones, see `COLUMNS`.
+        columns: role -> names of columns that count before the usual ones, see `COLUMNS`; or of a role of its own.
         tasks: the tasks whose answers it scores -> what a row holds beside its answer; ``star audit`` takes these.
         scene: returns what tells a row's scene from others; None where its columns do not tell.
         takes_records: whether a completion may be a list of records instead of text.

@@ -61,6 +61,18 @@ def masks(names: npt.NDArray[Any], order: Sequence[str]) -> dict[str, Bools]:
     return {name: names == name for name in [*order, *sorted(seen - set(order))] if name in seen}
 
 
+def by_kind(stats: Stats, order: Sequence[str]) -> Iterator[Cell]:
+    """Yield accuracy and the share of unparsed rows, over all rows and by kind of question.
+
+    Args:
+        stats: ``correct``, ``parsed`` and ``kind``, ``(n,)`` each.
+        order: kinds that come first.
+    """
+    every = np.ones(len(stats["correct"]), dtype=bool)
+    measures = {"accuracy": Measure(stats["correct"], every), "unparsed": Measure(~stats["parsed"], every)}
+    return cross({"overall": every, **masks(stats["kind"], order)}, measures)
+
+
 def macro(
     values: npt.NDArray[Any], kinds: npt.NDArray[Any], rows: Bools, within: Mapping[str, str] = MappingProxyType({})
 ) -> Measure:

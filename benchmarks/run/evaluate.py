@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 import numpy as np
 
 from benchmarks.attempts import several_attempts
-from benchmarks.benchmark import COLUMNS, find_protocols, output_schema
+from benchmarks.benchmark import find_protocols, known_columns, output_schema
 from benchmarks.files.blocks import read_block, spread_attempts
 from benchmarks.files.columns import find_columns
 from benchmarks.files.sources import CHUNK_ROWS, END, BadRow, Chunk, Position
@@ -213,7 +213,7 @@ def _plan(
         joined = [role for role in (*known.reads, "scene") if role not in ("completion", "id")]
         theirs = {role: column for role, column in mapping.items() if role in (*joined, on)}
         target_file = read_target_file(
-            targets, on, mapping=theirs, roles=joined, required=known.required, known=COLUMNS
+            targets, on, mapping=theirs, roles=joined, required=known.required, known=known_columns(known)
         )
         mapping = {role: column for role, column in mapping.items() if role not in joined}
     return EvaluationPlan(known, find_protocols(protocol), intervals, mapping, target_file, source)
@@ -248,7 +248,7 @@ def _evaluate_files(
             tally,
             needed=plan.needed,
             required=plan.benchmark.required,
-            known=COLUMNS,
+            known=known_columns(plan.benchmark),
             preferred=plan.benchmark.columns,
             as_text=False,
             one_each=plan.benchmark.takes_records,
@@ -286,7 +286,7 @@ def _evaluate_rows(plan: EvaluationPlan, run: _Run, rows: Iterable[Mapping[str, 
                 needed=plan.needed,
                 mapping=plan.mapping,
                 joined_on=joined_on,
-                known=COLUMNS,
+                known=known_columns(plan.benchmark),
                 preferred=plan.benchmark.columns,
             )
         read = len(chunk.rows)

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from benchmarks.registry import BENCHMARKS
 from benchmarks.spar.scoring import TASKS
 from star_cli.main import star
-from tests.benchmarks.choice_golden import aggregate, aggregate_of, agrees, file_of, rows
+from tests.benchmarks.choice_golden import aggregate, aggregate_of, agrees, file_of, read_lines, rows
 
 ROOT = Path(__file__).parents[2]
 
@@ -39,7 +39,7 @@ def test_the_golden_file_as_it_is(benchmark, tmp_path):
     expected, found = aggregate_of(benchmark), json.loads(done.stdout)
     assert agrees({name: found[name] for name in expected}, expected)
     assert found["rows"] == len(rows(file_of(benchmark)))
-    for ours, row in zip(map(json.loads, out.read_text().splitlines()), rows(file_of(benchmark)), strict=True):
+    for ours, row in zip(read_lines(out), rows(file_of(benchmark)), strict=True):
         assert ours["id"] == row["id"]
         for name, value in row["expected"].items():
             assert ours[name] == (pytest.approx(value, abs=1e-6) if isinstance(value, float) else value), (
@@ -54,7 +54,7 @@ def test_the_table_fits_a_terminal_and_is_signed(tmp_path):
         text = score(path, "--benchmark", benchmark).output
         assert f"{len(rows(file_of(benchmark))) - (2 if benchmark == 'sparbench' else 0):,} rows of {path}" in text
         assert f"\nbenchmark:{benchmark}|protocol:strict|interval:formula|level:0.95|" in text
-        body = [line for line in text.splitlines() if not line.startswith(("benchmark:", "1,", "600", str(path)))]
+        body = [line for line in text.splitlines()[1:] if not line.startswith("benchmark:")]
         assert max(map(len, body)) <= 80
 
 
