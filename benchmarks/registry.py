@@ -35,6 +35,7 @@ ENTRIES: Final = {
     "mmsi": Entry("benchmarks.mmsi.scoring:MMSI", "benchmarks.mmsi.records:read_mmsi"),
     "vsibench": Entry("benchmarks.vsibench.scoring:VSIBENCH", "benchmarks.vsibench.records:read_vsibench"),
     "revsi": Entry("benchmarks.vsibench.scoring:REVSI", "benchmarks.vsibench.records:read_revsi"),
+    "blink": Entry("benchmarks.blink.scoring:BLINK", "benchmarks.blink.records:read_blink"),
     "viewspatial": Entry(
         "benchmarks.viewspatial.scoring:VIEWSPATIAL", "benchmarks.viewspatial.records:read_viewspatial"
     ),
