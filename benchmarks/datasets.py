@@ -81,6 +81,7 @@ def load(
     split: str = "test",
     views: Sequence[str] | None = None,
     draw_marks: bool = True,
+    frames: int | None = None,
     on_error: OnError | None = None,
 ) -> Iterator[Sample]:
     """Read a data set.
@@ -93,6 +94,7 @@ def load(
         split: ``tvr`` packed in ``data.h5``: train, val or test.
         views: ``tvr``: final views to yield, of center, left, right; None: all that a record has.
         draw_marks: ``spar7m``: whether the marks of which the questions speak are drawn onto the images.
+        frames: of a question's videos that are published as frames, how many to take at most; None: as the owners do.
         on_error: takes what is wrong with a record, which is then left out and costs no other; None: it is raised.
 
     Returns:
@@ -104,7 +106,7 @@ def load(
     """
     reader = find_reader(name)
     options = ReadOptions(
-        Path(image_root) if image_root is not None else None, check_images, split, views, draw_marks, on_error
+        Path(image_root) if image_root is not None else None, check_images, split, views, draw_marks, frames, on_error
     )
     return reader(local_copy(path), options)
 
@@ -118,6 +120,7 @@ class ReadOptions:
     split: str = "test"
     views: Sequence[str] | None = None
     draw_marks: bool = True
+    frames: int | None = None
     on_error: OnError | None = None
 
 

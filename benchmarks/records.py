@@ -116,17 +116,20 @@ EncodedImages = Annotated[tuple[bytes, ...], BeforeValidator(_decoded)]
 """The images of one cell of a table: base64, or a JSON array of that."""
 
 
-def _texts(value: Any) -> Any:
+def _literal(value: Any) -> Any:
     if isinstance(value, str) and value.startswith("["):
         try:
             value = ast.literal_eval(value)
         except (ValueError, SyntaxError, MemoryError, RecursionError):
-            raise wrong_value("a list of texts") from None
+            raise wrong_value("a list") from None
     return list(value) if isinstance(value, tuple) else value
 
 
-Texts = Annotated[list[str], BeforeValidator(_texts)]
+Texts = Annotated[list[str], BeforeValidator(_literal)]
 """A list of texts, or the Python text of one, as tables hold it."""
+
+TextLists = Annotated[list[list[str]], BeforeValidator(_literal)]
+"""Lists of texts, likewise."""
 
 
 def read_letter(value: str, key: str, where: str, *, options: tuple[str, ...] | None) -> str:

@@ -36,6 +36,8 @@ ENTRIES: Final = {
     "vsibench": Entry("benchmarks.vsibench.scoring:VSIBENCH", "benchmarks.vsibench.records:read_vsibench"),
     "revsi": Entry("benchmarks.vsibench.scoring:REVSI", "benchmarks.vsibench.records:read_revsi"),
     "blink": Entry("benchmarks.blink.scoring:BLINK", "benchmarks.blink.records:read_blink"),
+    "mmsivideo": Entry("benchmarks.mmsivideo.scoring:MMSI_VIDEO", "benchmarks.mmsivideo.records:read_mmsivideo"),
+    "sitebench": Entry("benchmarks.sitebench.scoring:SITEBENCH", "benchmarks.sitebench.records:read_sitebench"),
     "viewspatial": Entry(
         "benchmarks.viewspatial.scoring:VIEWSPATIAL", "benchmarks.viewspatial.records:read_viewspatial"
     ),
