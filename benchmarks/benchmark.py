@@ -6,6 +6,7 @@ A benchmark declares itself as one `Benchmark` in its own folder; `benchmarks.re
 from __future__ import annotations
 
 import sys
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 import numpy as np
@@ -46,6 +47,11 @@ COMMON_FIELDS: Final[dict[str, type]] = {"correct": bool, "score": float, "parse
 """Columns that are written for every row under either protocol, and their types; null where a protocol does not say."""
 
 
+def known_columns(benchmark: Benchmark) -> Mapping[str, tuple[str, ...]]:
+    """Return what a column of a benchmark's rows can be, and the usual names: `COLUMNS`, and its own roles."""
+    return {**benchmark.columns, **COLUMNS}
+
+
 class Scores(NamedTuple):
     """Scores of n rows.
 
@@ -84,19 +90,27 @@ class Benchmark(NamedTuple):
 
     Attributes:
         name: what ``--benchmark`` calls it.
+        title: what people call it.
         reads: role of a column (`COLUMNS`) -> the name under which its scorers read it.
         required: roles of the target that a row must have.
         rules: by protocol.
         headline: the metric that stands for the whole.
+        shown: the metrics that reports show first and comparisons compare, as far as its tables have them.
+        columns: role -> names of columns that count before the usual ones, see `COLUMNS`; or of a role of its own.
+        tasks: the tasks whose answers it scores -> what a row holds beside its answer; ``star audit`` takes these.
         scene: returns what tells a row's scene from others; None where its columns do not tell.
         takes_records: whether a completion may be a list of records instead of text.
     """
 
     name: str
+    title: str
     reads: Mapping[str, str]
     required: tuple[str, ...]
     rules: Mapping[Protocol, Rules]
     headline: str
+    shown: tuple[str, ...] = ("accuracy", "unparsed")
+    columns: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+    tasks: Mapping[str, Mapping[str, str]] = MappingProxyType({})
     scene: Callable[[Row], Any] = lambda row: None  # noqa: ARG005  its columns do not tell
     takes_records: bool = False
 

@@ -6,6 +6,7 @@ share is here.
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import re
@@ -40,9 +41,10 @@ class Sample:
 
     Attributes:
         id: unique within its data set.
-        benchmark: ``"tvr"``, ``"mindcube"``, ``"sparbench"``, ``"spar7m"`` or ``"mmsi"``.
-        prompt: the question as the data set words it.
+        benchmark: its name in `benchmarks.registry`.
+        prompt: what the data set's owners ask a model: the question as the data set words it, with what they add.
         images: in the order in which the prompt speaks of them.
+        video: the file of the video that the question is about, or None where it is about images.
         target: what is right: a letter, a number or a sentence as text; for ``tvr`` the tuple of the record's
             transformations (``{"obj_idx", "attr", "val", ...}``).
         options: the texts of the options A, B, ... in order, or None where there is no choice.
@@ -51,7 +53,7 @@ class Sample:
         group: scene or other cluster; samples of one group are not independent.
         references: for each image the names of the objects that a view's analysis should refer to, or None
             where the annotation does not tell.
-        extra: whatever else the data set says, under its own names.
+        extra: whatever else the data set says, under its own names; ``question`` where the prompt is more than that.
         place: where it was read: ``file:line`` or the like, for messages.
     """
 
@@ -63,6 +65,7 @@ class Sample:
     category: str
     group: str
     options: tuple[str, ...] | None = None
+    video: Path | None = None
     view: str | None = None
     references: tuple[frozenset[str], ...] | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
@@ -78,6 +81,7 @@ def load(
     split: str = "test",
     views: Sequence[str] | None = None,
     draw_marks: bool = True,
+    frames: int | None = None,
     on_error: OnError | None = None,
 ) -> Iterator[Sample]:
     """Read a data set.
@@ -90,6 +94,7 @@ def load(
         split: ``tvr`` packed in ``data.h5``: train, val or test.
         views: ``tvr``: final views to yield, of center, left, right; None: all that a record has.
         draw_marks: ``spar7m``: whether the marks of which the questions speak are drawn onto the images.
+        frames: of a question's videos that are published as frames, how many to take at most; None: as the owners do.
         on_error: takes what is wrong with a record, which is then left out and costs no other; None: it is raised.
 
     Returns:
@@ -101,7 +106,7 @@ def load(
     """
     reader = find_reader(name)
     options = ReadOptions(
-        Path(image_root) if image_root is not None else None, check_images, split, views, draw_marks, on_error
+        Path(image_root) if image_root is not None else None, check_images, split, views, draw_marks, frames, on_error
     )
     return reader(local_copy(path), options)
 
@@ -115,6 +120,7 @@ class ReadOptions:
     split: str = "test"
     views: Sequence[str] | None = None
     draw_marks: bool = True
+    frames: int | None = None
     on_error: OnError | None = None
 
 
@@ -256,6 +262,89 @@ def parquet_rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[str, dict
                 yield f"{path}:row {number}", row
 
 
+def table_rows(path: Path, columns: Iterable[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield ``(path:line, row)`` of a table separated by tabs; a field may hold megabytes of base64.
+
+    Args:
+        path: the file.
+        columns: those that it must have; others are read too.
+
+    Raises:
+        DataError: the file is no such table, or a column is missing.
+    """
+    limit = csv.field_size_limit(2**31 - 1)
+    try:
+        with path.open(encoding="utf-8", newline="") as lines:
+            reader = csv.DictReader(lines, delimiter="\t")
+            missing = [name for name in columns if name not in (reader.fieldnames or ())]
+            if missing:
+                has = ", ".join(reader.fieldnames or ())
+                raise DataError(f"{path}:1: column {missing[0]!r} is missing; the table has {has}")
+            for row in reader:
+                yield f"{path}:{reader.line_num}", row
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: expected a table separated by tabs, in UTF-8 ({error})") from error
+    finally:
+        csv.field_size_limit(limit)
+
+
+def json_items(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield ``(path: item N, object)`` of a file that holds one JSON array; N counts from 1.
+
+    Raises:
+        DataError: it holds something else.
+    """
+    try:
+        items = json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path}: expected a JSON array, found broken JSON ({error})") from error
+    if not isinstance(items, list):
+        raise DataError(f"{path}: expected a JSON array, found {shown(items)}")
+    for number, item in enumerate(items, 1):
+        if not isinstance(item, dict):
+            raise DataError(f"{path}: item {number}: expected a JSON object, found {shown(item)}")
+        yield f"{path}: item {number}", item
+
+
+def published_files(path: Path, patterns: Sequence[str]) -> list[Path]:
+    """Return the file ``path``, or the sorted files anywhere in the folder ``path`` that the first pattern finds.
+
+    Args:
+        path: a file of any name, or a folder.
+        patterns: e.g. ``("test.jsonl", "test-*.parquet")``; the next one counts where one finds nothing.
+
+    Raises:
+        ConfigError: none finds anything.
+    """
+    if path.is_file():
+        return [path]
+    for pattern in patterns:
+        if found := sorted(file for file in path.rglob(pattern) if file.is_file()):
+            return found
+    raise ConfigError(f"{path}: expected {' or '.join(patterns)} in this folder, found none")
+
+
+def published_rows(
+    path: Path, columns: Sequence[str] = (), on_error: OnError | None = None
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield ``(where, row)`` of a Parquet file, a table separated by tabs, JSON Lines or a JSON array, by its suffix.
+
+    Args:
+        path: the file.
+        columns: those that a Parquet file or a table must have.
+        on_error: takes what is wrong with a line of JSON Lines, which is then left out.
+
+    Raises:
+        ConfigError: pyarrow is not installed.
+        DataError: the file holds something else.
+    """
+    if path.suffix == ".parquet":
+        return parquet_rows(path, columns)
+    if path.suffix == ".tsv":
+        return table_rows(path, columns)
+    return json_lines(path, on_error) if path.suffix == ".jsonl" else json_items(path)
+
+
 def shown(value: Any) -> str:
     """Return a value as an error shows it: short, on one line."""
     text = repr(value)
@@ -266,7 +355,13 @@ def shown(value: Any) -> str:
 
 
 def image_paths(
-    names: Iterable[str], file: Path, where: str, *, root: Path | None = None, check: bool = True
+    names: Iterable[str],
+    file: Path,
+    where: str,
+    *,
+    root: Path | None = None,
+    check: bool = True,
+    what: str = "image",
 ) -> tuple[Path, ...]:
     """Return the paths of a record's images.
 
@@ -277,12 +372,13 @@ def image_paths(
         root: the image folder; None: searched upwards from the annotation file, there and in its subfolders
             ``image``, ``images`` and ``data``.
         check: whether a missing file is an error; otherwise its likeliest path is returned.
+        what: the files are, for messages.
 
     Raises:
         DataError: an image is missing.
     """
     bases = [root] if root is not None else _bases(file)
-    return tuple(_one(name, bases, where, check=check) for name in names)
+    return tuple(_one(name, bases, where, check=check, what=what) for name in names)
 
 
 def _bases(file: Path) -> list[Path]:
@@ -290,12 +386,12 @@ def _bases(file: Path) -> list[Path]:
     return [parent / folder for parent in list(file.absolute().parents)[:_LEVELS] for folder in _FOLDERS]
 
 
-def _one(name: str, bases: list[Path], where: str, *, check: bool) -> Path:
+def _one(name: str, bases: list[Path], where: str, *, check: bool, what: str) -> Path:
     found = next((base / name for base in bases if (base / name).is_file()), None)
     if found is None and check:
         raise DataError(
-            f"{where}: image {name!r} is not in {bases[0]} or a folder near it; "
-            "unpack the images of the data set there, or pass image_root"
+            f"{where}: {what} {name!r} is not in {bases[0]} or a folder near it; "
+            f"unpack the {what}s of the data set there, or pass image_root"
         )
     return found or bases[0] / name
 

@@ -37,6 +37,7 @@ MEANINGS: Final = {
     "unparsed": "no answer could be read",
     "accuracy": "right answers",
     "score": "mean score",
+    "caa": "accuracy above chance",
     "circular": "right under every rotation",
     "vanilla": "right under the first",
     "isomorphic": "every relation right",

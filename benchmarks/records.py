@@ -5,9 +5,12 @@ Only the readers of data sets import this module; pydantic takes a while to load
 
 from __future__ import annotations
 
+import ast
+import base64
+import json
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, WrapValidator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError, WrapValidator
 from pydantic_core import PydanticCustomError
 
 from benchmarks.datasets import shown
@@ -88,6 +91,45 @@ def _present(value: Any) -> Any:
 
 Present = Annotated[Any, AfterValidator(_present)]
 """Anything but null."""
+
+
+def _image_bytes(item: Any) -> Any:
+    content = item.get("bytes") if isinstance(item, dict) else item
+    if not isinstance(content, bytes):
+        raise wrong_value("the bytes of an image", content)
+    return content
+
+
+StoredImage = Annotated[bytes, BeforeValidator(_image_bytes)]
+"""An image in a Parquet file: bytes, or an object that holds them."""
+
+
+def _decoded(cell: Any) -> Any:
+    try:
+        images = json.loads(cell) if cell.startswith("[") else [cell]
+        return tuple(base64.b64decode(image, validate=True) for image in images)
+    except (AttributeError, ValueError, TypeError):
+        raise wrong_value("base64, or a JSON array of base64") from None
+
+
+EncodedImages = Annotated[tuple[bytes, ...], BeforeValidator(_decoded)]
+"""The images of one cell of a table: base64, or a JSON array of that."""
+
+
+def _literal(value: Any) -> Any:
+    if isinstance(value, str) and value.startswith("["):
+        try:
+            value = ast.literal_eval(value)
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            raise wrong_value("a list") from None
+    return list(value) if isinstance(value, tuple) else value
+
+
+Texts = Annotated[list[str], BeforeValidator(_literal)]
+"""A list of texts, or the Python text of one, as tables hold it."""
+
+TextLists = Annotated[list[list[str]], BeforeValidator(_literal)]
+"""Lists of texts, likewise."""
 
 
 def read_letter(value: str, key: str, where: str, *, options: tuple[str, ...] | None) -> str:

@@ -33,6 +33,14 @@ ENTRIES: Final = {
     "sparbench": Entry("benchmarks.spar.scoring:SPARBENCH", "benchmarks.spar.records:read_sparbench"),
     "spar7m": Entry(None, "benchmarks.spar.records:read_spar7m"),
     "mmsi": Entry("benchmarks.mmsi.scoring:MMSI", "benchmarks.mmsi.records:read_mmsi"),
+    "vsibench": Entry("benchmarks.vsibench.scoring:VSIBENCH", "benchmarks.vsibench.records:read_vsibench"),
+    "revsi": Entry("benchmarks.vsibench.scoring:REVSI", "benchmarks.vsibench.records:read_revsi"),
+    "blink": Entry("benchmarks.blink.scoring:BLINK", "benchmarks.blink.records:read_blink"),
+    "mmsivideo": Entry("benchmarks.mmsivideo.scoring:MMSI_VIDEO", "benchmarks.mmsivideo.records:read_mmsivideo"),
+    "sitebench": Entry("benchmarks.sitebench.scoring:SITEBENCH", "benchmarks.sitebench.records:read_sitebench"),
+    "viewspatial": Entry(
+        "benchmarks.viewspatial.scoring:VIEWSPATIAL", "benchmarks.viewspatial.records:read_viewspatial"
+    ),
 }
 BENCHMARKS: Final = tuple(name for name, entry in ENTRIES.items() if entry.benchmark)
 """What ``--benchmark`` takes."""

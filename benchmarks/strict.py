@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from parsers.completion import parse_completion
-from rewards.answers import AnswerScore, score_answer
+from rewards.answers import AnswerScore, read_options, score_answer
 from rewards.messages import strip_special_tokens
 
 if TYPE_CHECKING:
@@ -122,4 +122,23 @@ def score_section(completion: str, score: Callable[[str], AnswerScore]) -> dict[
         "correct": parsed and scored.correct,
         "score": scored.value if parsed else 0.0,
         "fault": fault.code if fault else None,
+    }
+
+
+def bare_options(options: Any) -> dict[str, str] | None:
+    """Return the texts of options by letter, without the letters that some data sets write before them.
+
+    Args:
+        options: see `rewards.answers.read_options`.
+
+    >>> bare_options(["A. left", "B. right"]), bare_options(["left", "right"]) == {"A": "left", "B": "right"}
+    ({'A': 'left', 'B': 'right'}, True)
+    """
+    read = read_options(options)
+    if read is None:
+        return None
+    marked = {letter: re.match(rf"\s*\(?{letter}\)?\s*[.:)]\s*", text) for letter, text in read.items()}
+    return {
+        letter: text[mark.end() if mark else 0 :] if all(marked.values()) else text
+        for (letter, text), mark in zip(read.items(), marked.values(), strict=True)
     }

@@ -5,6 +5,7 @@ Because of that, every group of rows and every interval of `benchmarks.statistic
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -60,29 +61,52 @@ def masks(names: npt.NDArray[Any], order: Sequence[str]) -> dict[str, Bools]:
     return {name: names == name for name in [*order, *sorted(seen - set(order))] if name in seen}
 
 
-def macro(values: npt.NDArray[Any], kinds: npt.NDArray[Any], rows: Bools) -> Measure:
+def by_kind(stats: Stats, order: Sequence[str]) -> Iterator[Cell]:
+    """Yield accuracy and the share of unparsed rows, over all rows and by kind of question.
+
+    Args:
+        stats: ``correct``, ``parsed`` and ``kind``, ``(n,)`` each.
+        order: kinds that come first.
+    """
+    every = np.ones(len(stats["correct"]), dtype=bool)
+    measures = {"accuracy": Measure(stats["correct"], every), "unparsed": Measure(~stats["parsed"], every)}
+    return cross({"overall": every, **masks(stats["kind"], order)}, measures)
+
+
+def macro(
+    values: npt.NDArray[Any], kinds: npt.NDArray[Any], rows: Bools, within: Mapping[str, str] = MappingProxyType({})
+) -> Measure:
     """Return a measure whose mean is the mean over kinds of their mean values, each kind counting the same.
 
-    Row i of kind k gets ``m + (n / (K n_k)) (x_i - m_k)`` with K kinds of n_k rows, n in all, means m_k and their mean
-    m. The mean of these is m, and their spread is the sampling error of m with the kinds held fixed (each kind's mean
-    has its own rows' variance, nothing comes from the differences between kinds), so intervals apply as to any mean.
+    Row i of kind k gets ``m + (w_k n / n_k) (x_i - m_k)`` with n_k of n rows of kind k, means m_k, weights w_k = 1/K
+    and the mean m of the m_k. The mean of these is m, and their spread is the sampling error of m with the kinds held
+    fixed (each kind's mean has its own rows' variance, nothing comes from the differences between kinds), so intervals
+    apply as to any mean.
 
     Args:
         values: ``(n,)``, numbers.
         kinds: ``(n,)``, the kind of each row.
         rows: ``(n,)``, which rows count.
+        within: kind -> the kind that it is a part of: parts are averaged first, and count together as one kind.
 
     >>> measure = macro(np.array([1, 0, 0, 0.5]), np.array(["a", "a", "a", "b"]), np.ones(4, dtype=bool))
     >>> round(float(measure.values.mean()), 6)
     0.416667
+    >>> parts, kinds = {"easy": "direction", "hard": "direction"}, np.array(["easy", "hard", "size"])
+    >>> float(macro(np.array([1, 0, 1]), kinds, np.ones(3, dtype=bool), parts).values.mean())
+    0.75
     """
     spread: Floats = np.zeros(len(values))
     if rows.any():
-        _, codes = np.unique(kinds[rows].astype(str), return_inverse=True)
+        names, codes = np.unique(kinds[rows].astype(str), return_inverse=True)
         x = values[rows].astype(np.float64)
         counts = np.bincount(codes)
         means = np.bincount(codes, weights=x) / counts
-        spread[rows] = means.mean() + len(x) / (len(counts) * counts[codes]) * (x - means[codes])
+        _, whole, parts = np.unique(
+            [within.get(name, name) for name in names.tolist()], return_inverse=True, return_counts=True
+        )
+        weights = 1 / (len(parts) * parts[whole])
+        spread[rows] = (weights * means).sum() + (weights / counts)[codes] * len(x) * (x - means[codes])
     return Measure(spread, rows)
 
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from benchmarks.registry import BENCHMARKS
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -124,7 +126,7 @@ _BENCHMARK_OPTIONS = (
     click.option(
         "--benchmark",
         metavar="NAME",
-        help="Evaluate on a benchmark instead: tvr, mindcube, mindcube-cogmap, sparbench, mmsi.",
+        help=f"Evaluate on a benchmark instead: {', '.join(BENCHMARKS)}.",
     ),
     click.option(
         "--protocol",

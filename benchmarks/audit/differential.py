@@ -25,6 +25,7 @@ from benchmarks.audit.policies import unlike, written
 from benchmarks.audit.reward import TOLERANCE, honest, score_candidates
 from benchmarks.audit.search import answer_pool, mutate
 from benchmarks.audit.uncertainty import Belief, majority_answer
+from benchmarks.registry import BENCHMARKS, find_benchmark
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -203,27 +204,15 @@ def _texts(
     return found
 
 
-_PROTOCOL_TASKS: dict[str, dict[str, dict[str, str]]] = {
-    "tvr": {"tvr": {}},
-    "mindcube": {"mindcube": {}},
-    "mmsi": {"mmsi": {"category": "MSR"}},
-    "sparbench": {
-        "spar_choice": {"task": "obj_spatial_relation_oo"},
-        "spar_number": {"task": "distance_prediction_oo"},
-    },
-}
-"""Benchmarks whose protocols can be audited: the tasks that answer them, and what a row holds beside its answer."""
-
-
 def protocol_reward(benchmark: str, protocol: str, task: str) -> Callable[..., list[float]] | None:
     """Return a benchmark's own scorer, or our strict one, as a reward: the score of each row. None for other tasks.
 
     Args:
-        benchmark: ``tvr``, ``mindcube``, ``mmsi`` or ``sparbench``.
+        benchmark: one of `benchmarks.registry.BENCHMARKS`.
         protocol: ``official`` or ``strict``.
         task: the name of a task whose answers the benchmark scores.
     """
-    columns = _PROTOCOL_TASKS.get(benchmark, {}).get(task)
+    columns = find_benchmark(benchmark).tasks.get(task) if benchmark in BENCHMARKS else None
     if columns is None or protocol not in ("official", "strict"):
         return None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import msgspec
@@ -179,6 +180,7 @@ def find_columns(
     mapping: Mapping[str, str] | None = None,
     joined_on: str | None = None,
     known: Mapping[str, Names] = ROLES,
+    preferred: Mapping[str, Names] = MappingProxyType({}),
 ) -> Columns:
     """Say which column is what, from the first rows of a file.
 
@@ -188,6 +190,7 @@ def find_columns(
         mapping: role -> column, where the user says so.
         joined_on: a role that two files have; *mapping* counts for the one that has such a column.
         known: what to look for, `ROLES` or more than these.
+        preferred: role -> names that count before those of *known* and of any system.
 
     Raises:
         DataError: if a needed column is not there; it names the columns that are.
@@ -208,7 +211,7 @@ def find_columns(
         only = dialect.roles.get(role, ()) if dialect else ()
         if role in mapping:
             roles[role] = mapping[role]
-        elif found := _candidates(only, read) or _candidates(usual, read):
+        elif found := _candidates(preferred.get(role, ()), read) or _candidates(only, read) or _candidates(usual, read):
             if dialect and role in dialect.ordered and found[0] in only:
                 found = list(only)
             elif role in _AMBIGUOUS and role in needed:

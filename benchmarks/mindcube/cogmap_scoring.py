@@ -226,6 +226,7 @@ def _map_scores(row: Row, found: dict[str, Any], fault: str | None) -> ScoredRow
 
 MINDCUBE_COGMAP: Final = Benchmark(
     name="mindcube-cogmap",
+    title="MindCube cognitive maps",
     reads={"completion": "response", "cogmap": "grounded_cogmap", **identity("id", "setting")},
     required=("cogmap",),
     rules={
@@ -238,5 +239,6 @@ MINDCUBE_COGMAP: Final = Benchmark(
         "strict": Rules(partial(score_each, score_row=_strict_row), partial(cells, over_valid=False), _MAP_FIELDS),
     },
     headline="isomorphic",
+    shown=("isomorphic", "overall_similarity", "directional_similarity", "facing_similarity"),
     scene=scene_of,
 )

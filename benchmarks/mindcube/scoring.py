@@ -267,6 +267,7 @@ def scene_of(row: Row) -> str | None:
 
 MINDCUBE: Final = Benchmark(
     name="mindcube",
+    title="MindCube",
     reads={"completion": "response", "target": "gt_answer", **identity("id", "options", "setting")},
     required=("target",),
     rules={
@@ -282,5 +283,6 @@ MINDCUBE: Final = Benchmark(
         "strict": Rules(partial(score_each, score_row=_strict_row), cells, {}),
     },
     headline="accuracy",
+    tasks={"mindcube": {}},
     scene=scene_of,
 )

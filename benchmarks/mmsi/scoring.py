@@ -289,6 +289,7 @@ def _aggregate_rows(rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
 
 MMSI: Final = Benchmark(
     name="mmsi",
+    title="MMSI-Bench",
     reads={"completion": "response", "target": "answer", "kind": "category", **identity("options", "index")},
     required=("target",),
     rules={
@@ -304,5 +305,7 @@ MMSI: Final = Benchmark(
         "strict": Rules(partial(score_each, score_row=_strict_row), cells, {}),
     },
     headline="accuracy",
+    shown=("accuracy", "circular", "unparsed"),
+    tasks={"mmsi": {"category": "MSR"}},
     scene=_question,
 )

@@ -11,7 +11,7 @@ from benchmarks.metric_names import PLAIN, format_metric, format_range
 from benchmarks.report.content import Example, Grid, Number, Passage, Section
 from benchmarks.report.runs import pair_rows, row_scores
 from benchmarks.report.source_rows import SourceRow, completion_passage, matched_triplets, prompt_passages, read_places
-from benchmarks.tables import macro
+from benchmarks.tables import Measure
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,18 +59,22 @@ def compare(first: Run, second: Run, *, resamples: int = 10_000, seed: int = 0) 
     """
     one, other = row_scores(first), row_scores(second)
     pairs = pair_rows(one, other)
-    places = _counted(one, pairs)
-    rows = pairs.first[places], pairs.second[places]
-    known = [run.clusters[at] for run, at in zip((one, other), rows, strict=True) if run.clusters is not None]
-    clusters = known[0] if known else None
-    tasks = None if one.tasks is None or other.tasks is None else one.tasks[rows[0]]
+    measures = _shared(one, other, pairs)
+    clusters = next(
+        (run.clusters[at] for run, at in ((one, pairs.first), (other, pairs.second)) if run.clusters is not None), None
+    )
     means, differences = {}, {}
-    for metric, columns in _shared(one, other).items():
-        x, y = (_overall(values[at], tasks) for values, at in zip(columns, rows, strict=True))
-        means[metric] = float(x.mean()), float(y.mean())
-        differences[metric] = paired_bootstrap(x, y, clusters=clusters, resamples=resamples, seed=seed)
-    x, y = _right(one)[pairs.first], _right(other)[pairs.second]
-    groups = len(places) if clusters is None else len(np.unique(clusters))
+    for metric, (x, y) in measures.items():
+        at = np.flatnonzero(x.counts & y.counts)
+        before, after = x.values[at], y.values[at]
+        means[metric] = float(before.mean()), float(after.mean())
+        some = None if clusters is None else clusters[at]
+        differences[metric] = paired_bootstrap(before, after, clusters=some, resamples=resamples, seed=seed)
+    x, y = next(iter(measures.values()))  # whether a row is right, as it counts in the overall number
+    places = np.flatnonzero(x.counts & y.counts)
+    counted = None if clusters is None else clusters[places]
+    was, is_ = _right(one)[pairs.first], _right(other)[pairs.second]
+    groups = len(places) if counted is None else len(np.unique(counted))
     return Compared(
         (first.name, second.name),
         (one, other),
@@ -78,34 +82,38 @@ def compare(first: Run, second: Run, *, resamples: int = 10_000, seed: int = 0) 
         len(places),
         means,
         differences,
-        mcnemar(x[places], y[places]),
-        sample_size(_overall(x[places], tasks), _overall(y[places], tasks), clusters=clusters),
-        (np.flatnonzero(x & ~y).tolist(), np.flatnonzero(~x & y).tolist()),
+        mcnemar(was[places], is_[places]),
+        sample_size(x.values[places], y.values[places], clusters=counted),
+        (np.flatnonzero(was & ~is_).tolist(), np.flatnonzero(~was & is_).tolist()),
         f"paired bootstrap|resamples:{resamples}|seed:{seed}|level:0.95|n:{len(places)}|clusters:{groups}",
     )
 
 
-def _counted(scores: RowScores, pairs: Pairs) -> npt.NDArray[np.int64]:
-    """Return the places of the pairs that count; all where none would."""
-    if scores.counted is None or not scores.counted[pairs.first].any():
-        return np.arange(len(pairs.first))
-    return np.flatnonzero(scores.counted[pairs.first])
+def _shared(one: RowScores, other: RowScores, pairs: Pairs) -> dict[str, tuple[Measure, Measure]]:
+    """Return the metrics of both over the pairs; whether a row is right is the first, whatever it is called.
 
-
-def _shared(one: RowScores, other: RowScores) -> dict[str, tuple[npt.NDArray[Any], npt.NDArray[Any]]]:
-    """Return the metrics of both; whether a row is right is the first of each, whatever it is called."""
-    right = {next(iter(other.values)): (_right(one), _right(other))}
+    They are the benchmark's own overall numbers where both runs know them, else plain numbers of each row.
+    """
+    x = one.overall(pairs.first) if one.overall else {}
+    y = other.overall(pairs.second) if other.overall else {}
+    if x and y and next(iter(x)) == next(iter(y)):
+        return {
+            metric: (x[metric], y[metric])
+            for metric in x
+            if metric in y and (x[metric].counts & y[metric].counts).any()
+        }
+    every = np.ones(len(pairs.first), dtype=bool)
     names = [name for name in one.values if name in other.values and not name.startswith("parts/")]
-    return right | {name: (one.values[name], other.values[name]) for name in names}
+    plain = {next(iter(other.values)): (_right(one), _right(other))}
+    plain |= {name: (one.values[name], other.values[name]) for name in names}
+    return {
+        metric: (Measure(before[pairs.first], every), Measure(after[pairs.second], every))
+        for metric, (before, after) in plain.items()
+    }
 
 
 def _right(scores: RowScores) -> npt.NDArray[Any]:
     return next(iter(scores.values.values()))
-
-
-def _overall(values: npt.NDArray[Any], tasks: npt.NDArray[Any] | None) -> npt.NDArray[Any]:
-    """Return numbers whose mean is the benchmark's: with tasks, the mean over these of their means."""
-    return values if tasks is None else macro(values, tasks, np.ones(len(values), dtype=bool)).values
 
 
 SHOWN_CHANGES: Final = 24

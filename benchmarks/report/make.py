@@ -6,6 +6,7 @@ import json
 from math import isfinite
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from benchmarks.registry import find_benchmark
 from benchmarks.report.compare import compare, comparison
 from benchmarks.report.content import Document, Section
 from benchmarks.report.html import html
@@ -13,7 +14,7 @@ from benchmarks.report.latex import latex
 from benchmarks.report.markdown import markdown
 from benchmarks.report.paper import paper_section
 from benchmarks.report.runs import read_run
-from benchmarks.report.sections import TITLES, all_metrics, by_group, faults, protocols, results, rewards, training
+from benchmarks.report.sections import all_metrics, by_group, faults, protocols, results, rewards, training
 from benchmarks.run.signature import installed_version
 from rewards.errors import ConfigError, DataError
 
@@ -86,7 +87,7 @@ def _comparisons(runs: Sequence[Run], resamples: int, seed: int) -> list[Section
 
 
 def _title(runs: Sequence[Run]) -> str:
-    benchmarks = dict.fromkeys(TITLES[run.evaluation["benchmark"]] for run in runs if run.evaluation)
+    benchmarks = dict.fromkeys(find_benchmark(run.evaluation["benchmark"]).title for run in runs if run.evaluation)
     named = [run for run in runs if run.evaluation] or runs
     names = ", ".join(dict.fromkeys(run.name for run in named))
     return f"{', '.join(benchmarks)}: {names}" if benchmarks else names

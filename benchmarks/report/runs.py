@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -14,15 +15,19 @@ from benchmarks.benchmark import PROTOCOLS
 from benchmarks.files.blocks import number_of
 from benchmarks.files.columns import ROLES
 from benchmarks.files.sources import BadRow, read_chunks
-from benchmarks.mindcube.scoring import OUTSIDE_OVERALL
+from benchmarks.registry import find_benchmark
 from benchmarks.run.evaluate import evaluate
+from benchmarks.tables import Measure
 from rewards.errors import ConfigError, DataError
 from rewards.messages import completion_text
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 
     import numpy.typing as npt
+
+    from benchmarks.benchmark import Benchmark, Protocol
+    from benchmarks.tables import Stats
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +51,7 @@ class Run:
     training: Training | None = None
 
     @property
-    def protocol(self) -> str:
+    def protocol(self) -> Protocol:
         """The protocol whose numbers stand for an evaluation: of two, strict."""
         assert self.evaluation is not None
         return "official" if self.evaluation["protocol"] == "official" else "strict"
@@ -97,7 +102,7 @@ def _of_json(run: Run) -> Run:
         scores = None
         if "row_scores" in found:
             new = replace(run, evaluation=found)
-            scores = of_evaluation(found["row_scores"], new.protocol, found["headline"])
+            scores = of_evaluation(found["row_scores"], new)
         return replace(run, evaluation=found, scores=scores)
     if isinstance(found, dict) and {"total", "parts", "signature"} <= found.keys():
         return replace(run, rewards=found)
@@ -144,7 +149,7 @@ def row_scores(run: Run) -> RowScores:
             f"{run.path} is about {run.evaluation['rows']:,} rows, and {', '.join(files)} now has {report.rows:,}; "
             "score it again"
         )
-    return of_evaluation(report.row_scores, run.protocol, run.evaluation["headline"])
+    return of_evaluation(report.row_scores, run)
 
 
 def source_files(run: Run) -> Sequence[str] | None:
@@ -161,9 +166,6 @@ def source_files(run: Run) -> Sequence[str] | None:
     return found if found and (gold is None or Path(gold).is_file()) else None
 
 
-_OF_STATS: Final = {"dist": "Diff", "norm_dist": "NDiff", "overall_similarity": "overall_similarity"}
-
-
 class RowScores(NamedTuple):
     """Scores of n rows.
 
@@ -173,8 +175,8 @@ class RowScores(NamedTuple):
         clusters: ``(n,)``, rows with the same number are not independent; None where that is unknown.
         places: ``(n,)``, number of the file and line, where the rows can be read; None where nobody knows.
         written: id, answer and fault of each row where only those are known; None otherwise.
-        counted: ``(n,)``, which rows the benchmark's overall numbers are about; None: all.
-        tasks: ``(n,)``, the task of each row where these numbers are means over tasks of their means; None elsewhere.
+        overall: makes of the places of some rows the benchmark's own overall numbers of these, see `overall_measures`;
+            None where only `values` are known.
     """
 
     keys: Sequence[Hashable]
@@ -182,29 +184,53 @@ class RowScores(NamedTuple):
     clusters: npt.NDArray[np.uint64] | None = None
     places: Sequence[tuple[int, int]] | None = None
     written: Sequence[Mapping[str, Any]] | None = None
-    counted: npt.NDArray[np.bool_] | None = None
-    tasks: npt.NDArray[Any] | None = None
+    overall: Callable[[npt.NDArray[np.int64]], dict[str, Measure]] | None = None
 
 
-def of_evaluation(columns: Mapping[str, Any], protocol: str, headline: str) -> RowScores:
+def of_evaluation(columns: Mapping[str, Any], run: Run) -> RowScores:
     """Take the scores of rows out of `benchmarks.Report.row_scores`, or what JSON has made of it."""
+    assert run.evaluation is not None
     arrays = {name: np.asarray(values) for name, values in columns.items()}
-    stats = {name.removeprefix(f"{protocol}."): values for name, values in arrays.items() if "." in name}
+    stats = {name.removeprefix(f"{run.protocol}."): values for name, values in arrays.items() if "." in name}
+    headline = run.evaluation["headline"]
     values = {"TAcc" if headline == "TAcc" else "accuracy": stats["correct"].astype(bool)}
     values |= {"score": stats["score"].astype(float)} if headline == "score" else {}
-    values |= {metric: stats[name].astype(float) for name, metric in _OF_STATS.items() if name in stats}
     ids, lines = columns["id"], columns["line"]
     places = list(zip(arrays["file"].tolist(), arrays["line"].tolist(), strict=True))
     names = [int(number) or f"line {line}" for number, line in zip(ids, lines, strict=True)]
-    settings = stats.get("setting")
     return RowScores(
         _numbered(names),
         values,
         np.array(columns["cluster"], dtype=np.uint64),
         places,
-        counted=None if settings is None else ~np.isin(settings.astype(str), sorted(OUTSIDE_OVERALL)),
-        tasks=stats.get("task"),
+        overall=partial(overall_measures, find_benchmark(run.evaluation["benchmark"]), run.protocol, stats),
     )
+
+
+def overall_measures(
+    benchmark: Benchmark, protocol: Protocol, stats: Stats, at: npt.NDArray[np.int64]
+) -> dict[str, Measure]:
+    """Return the overall numbers of a benchmark over some rows, before they are averaged.
+
+    Args:
+        benchmark: whose rows they are.
+        protocol: under which they were scored.
+        stats: what is kept of n rows.
+        at: the places of those that count, ``(k,)``.
+
+    Returns:
+        metric -> its values over the k rows and which of these it is about: whether a row is right first, then the
+        metrics that the benchmark shows. Empty where none of the rows is about the overall numbers.
+    """
+    some = {name: values[at] for name, values in stats.items()}
+    cells = list(benchmark.rules[protocol].cells(some))
+    found = {cell.metric: cell.measure for cell in cells if cell.group == cells[0].group}
+    right = "TAcc" if benchmark.headline == "TAcc" else "accuracy"
+    counts = found[benchmark.headline].counts
+    if not counts.any():
+        return {}
+    measures = {right: found.get(right, Measure(some["correct"], counts))}
+    return measures | {metric: found[metric] for metric in benchmark.shown if metric in found and metric != right}
 
 
 def of_scores_file(path: str) -> RowScores:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from benchmarks.metric_names import LOWER_IS_BETTER, MEANINGS, PLAIN, format_metric, format_range
+from benchmarks.registry import find_benchmark
 from benchmarks.report.content import (
     Bar,
     Bars,
@@ -36,20 +37,6 @@ if TYPE_CHECKING:
     from benchmarks.report.runs import RowScores, Spread, Training
 
 
-TITLES: Final = {
-    "tvr": "TVR",
-    "mindcube": "MindCube",
-    "mindcube-cogmap": "MindCube cognitive maps",
-    "sparbench": "SPAR-Bench",
-    "mmsi": "MMSI-Bench",
-}
-_HEADLINES: Final = {
-    "tvr": ("TAcc", "Diff", "NDiff", "loose_acc", "unparsed"),
-    "mindcube": ("accuracy", "unparsed"),
-    "mindcube-cogmap": ("isomorphic", "overall_similarity", "directional_similarity", "facing_similarity"),
-    "sparbench": ("score", "accuracy", "unparsed"),
-    "mmsi": ("accuracy", "circular", "unparsed"),
-}
 _TVR_BARS: Final = {
     "Accuracy by view": (("ID", "ID (center)"), ("OOD", "OOD"), ("left", "left"), ("right", "right")),
     "Accuracy by visible objects": tuple(
@@ -85,13 +72,13 @@ def _first_group(run: Run) -> Mapping[str, Found]:
 def _headline_figures(run: Run) -> Figures:
     assert run.evaluation is not None
     found = _first_group(run)
-    metrics = [metric for metric in _HEADLINES[run.evaluation["benchmark"]] if metric in found]
+    metrics = [metric for metric in find_benchmark(run.evaluation["benchmark"]).shown if metric in found]
     shown = [_figure(metric, metric, found[metric]) for metric in metrics]
     if run.evaluation["benchmark"] == "tvr":
         shown[1:1] = [
             _figure(f"TAcc, {group}", "TAcc", run.table[group]["TAcc"]) for group in ("ID", "OOD") if group in run.table
         ]
-    title = f"{TITLES[run.evaluation['benchmark']]}: {run.name}, {run.evaluation['rows']:,} rows"
+    title = f"{find_benchmark(run.evaluation['benchmark']).title}: {run.name}, {run.evaluation['rows']:,} rows"
     return Figures(tuple(shown), title, run.evaluation["signatures"][run.protocol])
 
 
@@ -103,7 +90,7 @@ def _figure(name: str, metric: str, found: Found) -> Figure:
 
 
 def _headline_table(benchmark: str, runs: Sequence[Run]) -> Grid:
-    metrics = [metric for metric in _HEADLINES[benchmark] if any(metric in _first_group(run) for run in runs)]
+    metrics = [metric for metric in find_benchmark(benchmark).shown if any(metric in _first_group(run) for run in runs)]
     groups = [group for group in ("ID", "OOD") if benchmark == "tvr" and any(group in run.table for run in runs)]
     header = ("run", "rows", *metrics, *(f"{group} TAcc" for group in groups))
     rows = []
@@ -113,7 +100,7 @@ def _headline_table(benchmark: str, runs: Sequence[Run]) -> Grid:
         cells += [number("TAcc", run.table.get(group, {}).get("TAcc")) for group in groups]
         rows.append((run.name, f"{run.evaluation['rows']:,}", *cells))
     signatures = "; ".join(dict.fromkeys(run.evaluation["signatures"][run.protocol] for run in runs if run.evaluation))
-    return Grid(f"{TITLES[benchmark]}, {_units(metrics)}", header, tuple(rows), note=signatures)
+    return Grid(f"{find_benchmark(benchmark).title}, {_units(metrics)}", header, tuple(rows), note=signatures)
 
 
 def _units(metrics: Iterable[str]) -> str:
@@ -134,7 +121,9 @@ def by_group(runs: Sequence[Run]) -> Section:
             items += [*charts, _metric_bars("Accuracy by attribute", attributes, of_benchmark)]
         else:
             groups = [(group, group) for group in of_benchmark[0].table]
-            items.append(_bars(f"{TITLES[benchmark]}: {metric} by kind of question", metric, groups, of_benchmark))
+            items.append(
+                _bars(f"{find_benchmark(benchmark).title}: {metric} by kind of question", metric, groups, of_benchmark)
+            )
     return Section("By kind of row", tuple(item for item in items if not isinstance(item, Bars) or item.labels))
 
 
@@ -178,7 +167,7 @@ def _full_table(run: Run) -> list[Item]:
     assert run.evaluation is not None
     groups = list(run.table)
     metrics = list(dict.fromkeys(metric for group in run.table.values() for metric in group))
-    title = f"{run.name}: {TITLES[run.evaluation['benchmark']]}, {run.protocol}, {_units(metrics)}"
+    title = f"{run.name}: {find_benchmark(run.evaluation['benchmark']).title}, {run.protocol}, {_units(metrics)}"
     if len(metrics) > 4:  # more metrics than fit beside each other: a row for each
         across = [group for group in groups if group in ("all", "ID", "OOD", "overall")]
         rows: list[tuple[Cell, ...]] = [

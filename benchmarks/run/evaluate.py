@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, cast
 import numpy as np
 
 from benchmarks.attempts import several_attempts
-from benchmarks.benchmark import COLUMNS, find_protocols
+from benchmarks.benchmark import find_protocols, known_columns
 from benchmarks.files.sources import CHUNK_ROWS, END, BadRow, Chunk, Position
 from benchmarks.files.targets import read_target_file
 from benchmarks.registry import find_benchmark
@@ -113,7 +113,8 @@ class EvaluationPlan(NamedTuple):
         return Reading(
             needed=("completion", *((self.targets.on,) if self.targets else self.benchmark.required)),
             required=self.benchmark.required,
-            known=COLUMNS,
+            known=known_columns(self.benchmark),
+            preferred=dict(self.benchmark.columns),  # not as a view, which processes cannot be sent
             as_text=False,
             one_each=self.benchmark.takes_records,
             mapping=self.mapping,
@@ -154,7 +155,7 @@ def evaluate(
 
     Args:
         rows: a file, several files (JSON Lines, gzip of that, Parquet), or rows as mappings.
-        benchmark: ``tvr``, ``mindcube``, ``mindcube-cogmap``, ``sparbench`` or ``mmsi``.
+        benchmark: one of `benchmarks.registry.BENCHMARKS`.
         protocol: ``strict`` (ours: only the answer section counts), ``official`` (the benchmark's own scorer, decision
             for decision) or ``both``; a row whose target either refuses is then left out of both.
         interval: ``formula``, ``bootstrap`` or ``bca``, see `IntervalSettings`.
@@ -237,7 +238,7 @@ def _plan(
         joined = [role for role in (*known.reads, "scene") if role not in ("completion", "id")]
         theirs = {role: column for role, column in mapping.items() if role in (*joined, on)}
         target_file = read_target_file(
-            targets, on, mapping=theirs, roles=joined, required=known.required, known=COLUMNS
+            targets, on, mapping=theirs, roles=joined, required=known.required, known=known_columns(known)
         )
         mapping = {role: column for role, column in mapping.items() if role not in joined}
     return EvaluationPlan(known, find_protocols(protocol), intervals, mapping, target_file, source)

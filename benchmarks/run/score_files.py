@@ -113,6 +113,7 @@ class Reading(NamedTuple):
         needed: roles that the files must have columns for.
         required: roles of the target that no row may lack.
         known: the roles that the scorer makes use of, and the usual names of their columns.
+        preferred: role -> names of columns that count before these.
         as_text: whether completions must be text, or messages; otherwise they are taken as they are.
         one_each: whether a list of texts is one completion, and not several attempts, a row each.
         mapping: role -> column, where the user says so.
@@ -122,6 +123,7 @@ class Reading(NamedTuple):
     needed: Sequence[str] = ("completion", "target")
     required: Sequence[str] = ("target",)
     known: Mapping[str, Names] = ROLES
+    preferred: Mapping[str, Names] | None = None
     as_text: bool = True
     one_each: bool = False
     mapping: Mapping[str, str] | None = None
@@ -130,7 +132,14 @@ class Reading(NamedTuple):
     def find(self, chunk: Chunk) -> Columns:
         """Say which column is what, see `benchmarks.files.columns.find_columns`."""
         joined_on = None if self.targets is None else self.targets.on
-        return find_columns(chunk, needed=self.needed, mapping=self.mapping, joined_on=joined_on, known=self.known)
+        return find_columns(
+            chunk,
+            needed=self.needed,
+            mapping=self.mapping,
+            joined_on=joined_on,
+            known=self.known,
+            preferred=self.preferred or {},
+        )
 
     def decoder(self, columns: Columns, digest: Digest | None) -> Callable[[bytes], Sequence[Any]] | None:
         """Return a decoder of lines of such a file, see `benchmarks.files.blocks.row_decoder`."""

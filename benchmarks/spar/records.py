@@ -12,10 +12,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator
 
 from benchmarks.datasets import Sample, each, files_in, image_paths, json_lines, parquet_rows, read_options
-from benchmarks.records import Present, Record, read_letter, read_record, wrong, wrong_value
+from benchmarks.records import Present, Record, StoredImage, read_letter, read_record, wrong, wrong_value
 from benchmarks.spar.marks import marked, marked_names, marks_of, references
 from benchmarks.spar.scoring import CHOICE, TASKS
 
@@ -34,12 +34,6 @@ def _task(name: str) -> str:
     if name not in TASKS:
         raise wrong_value(f"one of SPAR-Bench's twenty ({', '.join(TASKS[:2])}, ...)")
     return name
-
-
-def _stored_bytes(image: Any) -> Any:
-    if not isinstance(image, dict) or not isinstance(image.get("bytes"), bytes):
-        raise wrong_value("a stored image with its bytes")
-    return image["bytes"]
 
 
 class BenchRecord(Record):
@@ -61,7 +55,7 @@ class BenchLine(BenchRecord):
 class BenchRow(BenchRecord):
     """A row of a Parquet shard of SPAR-Bench; images are stored in it."""
 
-    image: list[Annotated[bytes, BeforeValidator(_stored_bytes)]]
+    image: list[StoredImage]
 
 
 class SevenMRecord(Record):

@@ -362,6 +362,7 @@ def _strict_row(row: Row) -> ScoredRow:
 
 SPARBENCH: Final = Benchmark(
     name="sparbench",
+    title="SPAR-Bench",
     reads={"completion": "prediction", "target": "answer", "kind": "task", **identity("options")},
     required=("target", "kind"),
     rules={
@@ -374,4 +375,9 @@ SPARBENCH: Final = Benchmark(
         "strict": Rules(partial(score_each, score_row=_strict_row), partial(cells, middle_has_view_change=True), {}),
     },
     headline="score",
+    shown=("score", "accuracy", "unparsed"),
+    tasks={
+        "spar_choice": {"task": "obj_spatial_relation_oo"},
+        "spar_number": {"task": "distance_prediction_oo"},
+    },
 )

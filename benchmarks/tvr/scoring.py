@@ -339,6 +339,7 @@ def _rules(score: ScoreRows) -> Rules:
 
 TVR: Final = Benchmark(
     name="tvr",
+    title="TVR",
     reads={
         "completion": "prediction",
         "target": "transformations",
@@ -347,6 +348,8 @@ TVR: Final = Benchmark(
     required=("target",),
     rules={"official": _rules(score_as_official), "strict": _rules(score_as_strict)},
     headline="TAcc",
+    shown=("TAcc", "Diff", "NDiff", "loose_acc", "unparsed"),
+    tasks={"tvr": {}},
     scene=lambda row: row.get("initial_objects"),
     takes_records=True,
 )

@@ -1,10 +1,28 @@
-"""The golden rows of the multiple-choice benchmarks, and comparison up to floating-point noise."""
+"""The golden rows of the benchmarks, and comparison up to floating-point noise."""
 
 import gzip
 import json
 from pathlib import Path
 
 GOLDEN = Path(__file__).parents[1] / "golden"
+_FILES = {"tvr": "tvr_state", "sparbench": "spar"}
+_COMPLETIONS = ("response", "prediction", "completion")
+
+
+def file_of(benchmark):
+    """Return the name of a benchmark's golden rows: its own, but for the two oldest."""
+    return _FILES.get(benchmark, benchmark.replace("-", "_"))
+
+
+def aggregate_of(benchmark):
+    return aggregate("tvr" if benchmark == "tvr" else file_of(benchmark))
+
+
+def gold_of(benchmark):
+    """Return what a golden row of a benchmark holds beside its completion."""
+    return {
+        name: value for name, value in rows(file_of(benchmark))[0].items() if name not in (*_COMPLETIONS, "expected")
+    }
 
 
 def rows(name):
@@ -33,3 +51,8 @@ def disagreements(name, score_row):
 
 def scored(name, score_row):
     return [{**row, **score_row(row)} for row in rows(name)]
+
+
+def read_lines(path):
+    """Read JSON Lines; in its texts may be other ends of lines, which `str.splitlines` takes for ones too."""
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]

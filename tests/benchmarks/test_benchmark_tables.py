@@ -22,6 +22,16 @@ def test_the_mean_of_a_macro_measure_is_the_mean_of_the_kinds_means(pairs):
     assert measure.values.mean() == pytest.approx(expected)
 
 
+@given(rows, st.dictionaries(st.sampled_from("abc"), st.sampled_from("xy")))
+def test_parts_are_averaged_first_and_count_as_one_kind(pairs, within):
+    kinds, values = np.array([kind for kind, _ in pairs]), np.array([value for _, value in pairs])
+    wholes = {}
+    for kind in set(kinds.tolist()):
+        wholes.setdefault(within.get(kind, kind), []).append(values[kinds == kind].mean())
+    measure = macro(values, kinds, np.ones(len(pairs), dtype=bool), within)
+    assert measure.values.mean() == pytest.approx(np.mean([np.mean(means) for means in wholes.values()]))
+
+
 @given(rows, st.data())
 def test_rows_that_do_not_count_do_not_matter(pairs, data):
     counted = np.array(data.draw(st.lists(st.booleans(), min_size=len(pairs), max_size=len(pairs))))

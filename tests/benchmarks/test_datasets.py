@@ -344,7 +344,7 @@ def test_a_wrong_sparbench_file_is_named(tmp_path):
     with pytest.raises(DataError, match="expected a Parquet file"):
         list(load("sparbench", table))
     pyarrow.parquet.write_table(pa.Table.from_pylist([row | {"image": ["a.png"]}]), table)
-    with pytest.raises(DataError, match=r"t\.parquet:row 1: key 'image\[0\]': expected a stored image"):
+    with pytest.raises(DataError, match=r"t\.parquet:row 1: key 'image\[0\]': expected the bytes of an image"):
         list(load("sparbench", table))
 
 

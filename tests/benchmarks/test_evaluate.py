@@ -14,27 +14,13 @@ from benchmarks import Report, evaluate
 from benchmarks.benchmark import find_protocols
 from benchmarks.registry import BENCHMARKS
 from rewards.errors import ConfigError, DataError
-from tests.benchmarks.choice_golden import GOLDEN, agrees, rows
+from tests.benchmarks.choice_golden import GOLDEN, agrees, file_of, gold_of, read_lines, rows
 
-FILES = {
-    "tvr": "tvr_state",
-    "mindcube": "mindcube",
-    "mindcube-cogmap": "mindcube_cogmap",
-    "sparbench": "spar",
-    "mmsi": "mmsi",
-}
 TAGS = ["<think>", "</think>", "<answer>", "</answer>", "<cogmap>", "</cogmap>", "A", "B.", "1.5", "{", "}", "``", "\n"]
 TEXTS = st.one_of(
     st.text(), st.lists(st.sampled_from([*TAGS, "2.color.cyan", ",", "move_up:1"]), max_size=9).map("".join)
 )
-MAP = '{"objects": [{"name": "a", "position": [1, 2]}]}'
-GOLD = {
-    "tvr": {"target": "2.color.cyan"},
-    "mindcube": {"gt_answer": "B", "id": "among_1"},
-    "mindcube-cogmap": {"grounded_cogmap": MAP, "id": "among_1"},
-    "sparbench": {"answer": "1.5", "task": "depth_prediction_oc"},
-    "mmsi": {"answer": "B", "category": "MSR"},
-}
+GOLD = {"tvr": {"target": "2.color.cyan"}} | {name: gold_of(name) for name in BENCHMARKS if name != "tvr"}
 CHOICE = {"answer": "B", "category": "MSR"}
 
 
@@ -45,7 +31,7 @@ def write(path, some):
 
 @pytest.mark.parametrize("benchmark", BENCHMARKS)
 def test_a_file_and_its_rows_give_the_same_report(benchmark):
-    name = FILES[benchmark]
+    name = file_of(benchmark)
     from_file = evaluate(GOLDEN / f"{name}.jsonl.gz", benchmark, "both")
     from_rows = evaluate(rows(name), benchmark, "both")
     for field in ("rows", "errors", "aggregate", "tables", "attempts", "differing", "signatures"):
@@ -56,9 +42,9 @@ def test_a_file_and_its_rows_give_the_same_report(benchmark):
 
 @pytest.mark.parametrize("benchmark", BENCHMARKS)
 def test_every_golden_row_is_written_as_the_official_scorer_has_it(benchmark, tmp_path):
-    name = FILES[benchmark]
+    name = file_of(benchmark)
     evaluate(GOLDEN / f"{name}.jsonl.gz", benchmark, "official", out=str(tmp_path / "out.jsonl"))
-    written = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    written = read_lines(tmp_path / "out.jsonl")
     assert [row["id"] for row in written] == [row["id"] for row in rows(name)]
     for ours, row in zip(written, rows(name), strict=True):
         if benchmark == "tvr":
@@ -91,7 +77,7 @@ def test_bad_gold_is_an_error_row_and_the_others_are_scored(tmp_path):
     assert seen[0].startswith(f"{path}:2: the true answer 'left of it' cannot be used")
     assert seen[1] == f"{path}:4: 'answer' is null"
     assert seen[2].startswith(f"{path}:6: broken JSON")
-    written = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    written = read_lines(tmp_path / "out.jsonl")
     assert [row["error"] for row in written] == [None, seen[0], None, seen[1], None, seen[2], seen[3]]
     assert [row["correct"] for row in written] == [True, None, True, None, True, None, None]
     with pytest.raises(DataError, match=r"some\.jsonl:2: the true answer"):
@@ -159,7 +145,8 @@ def test_a_missing_column_is_named():
 def test_messages_and_numbers_are_completions():
     said = [{"role": "user", "content": "A?"}, {"role": "assistant", "content": "B"}]
     assert evaluate([{"completion": said, **CHOICE}], "mmsi").figures()["accuracy"] == 1
-    assert evaluate([{"prediction": 1.5, **GOLD["sparbench"]}], "sparbench").figures()["score"] == 1
+    depth = {"answer": "1.5", "task": "depth_prediction_oc"}
+    assert evaluate([{"prediction": 1.5, **depth}], "sparbench").figures()["score"] == 1
     assert (
         evaluate([{"completion": said[1:], "target": "2.color.cyan"}], "tvr").faults["strict"]["not_a_record"]["rows"]
         == 1
@@ -365,7 +352,7 @@ def test_tvr_completions_and_their_lists_score_alike():
 def test_both_protocols_write_both_scores(tmp_path):
     out = tmp_path / "out.jsonl"
     evaluate(GOLDEN / "mindcube.jsonl.gz", "mindcube", "both", out=str(out))
-    written = [json.loads(line) for line in out.read_text().splitlines()]
+    written = read_lines(out)
     strict = evaluate(rows("mindcube"), "mindcube").row_scores["strict.correct"].tolist()
     assert [row["strict"]["correct"] for row in written] == strict
     assert sum(row["differs"] for row in written) == sum(row["correct"] != row["strict"]["correct"] for row in written)
@@ -375,10 +362,10 @@ def test_both_protocols_write_both_scores(tmp_path):
 @pytest.mark.parametrize("protocol", ["official", "strict", "both"])
 def test_parquet_holds_what_json_lines_hold(benchmark, protocol, tmp_path):
     parquet = pytest.importorskip("pyarrow.parquet")
-    source = write(tmp_path / "in.jsonl", [*rows(FILES[benchmark])[:40], {"id": "bad"}])
+    source = write(tmp_path / "in.jsonl", [*rows(file_of(benchmark))[:40], {"id": "bad"}])
     for suffix in ("jsonl", "parquet"):
         evaluate(source, benchmark, protocol, out=str(tmp_path / f"out.{suffix}"))
-    lines = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    lines = read_lines(tmp_path / "out.jsonl")
     table = parquet.read_table(tmp_path / "out.parquet").to_pylist()
     assert [list(row) for row in table] == [list(table[0])] * 41
     for line, row in zip(lines, table, strict=True):
@@ -444,7 +431,7 @@ def test_an_index_is_an_id_where_there_is_no_other(tmp_path):
     evaluate(
         write(tmp_path / "said.jsonl", said), "mmsi", targets=str(write(tmp_path / "gold.jsonl", gold)), out=str(out)
     )
-    written = [json.loads(line) for line in out.read_text().splitlines()]
+    written = read_lines(out)
     assert [(row["id"], row["correct"]) for row in written] == [(2, True), (0, False), (1, False)]
 
 
@@ -469,7 +456,7 @@ def test_several_files_are_one_input(tmp_path):
 def test_a_run_that_was_stopped_goes_on(benchmark, tmp_path, monkeypatch):
     monkeypatch.setattr(files_rows, "BLOCK", 1 << 12)
     monkeypatch.setattr(files_rows, "CHUNK_ROWS", 16)
-    some = rows(FILES[benchmark])[:300]
+    some = rows(file_of(benchmark))[:300]
     source = write(tmp_path / "in.jsonl", [*some[:100], {"id": "bad"}, *some[100:]])
 
     class Stopped(Exception):  # noqa: N818  no error

@@ -43,7 +43,10 @@ def load(tmp_path, text):
     return load_task(str(path))
 
 
-NAMES = ["flowchart", "mindcube", "mmsi", "multiview", "scene_graph", "spar_choice", "spar_number", "trance", "tvr"]
+NAMES = [
+    *("choice", "flowchart", "mindcube", "mmsi", "multiview", "number", "scene_graph", "spar_choice", "spar_number"),
+    *("trance", "tvr"),
+]
 
 
 def test_the_packages_tasks():

@@ -6,6 +6,7 @@ from benchmarks.audit import POLICIES, AuditedReward, draw_scenes
 from benchmarks.audit.differential import DIALECTS, accepts, compare_rewards, protocol_reward
 from benchmarks.audit.findings import known_case
 from benchmarks.audit.reward import honest, is_exact, write
+from benchmarks.registry import BENCHMARKS, find_benchmark
 from rewards.functions import TaskReward
 from rewards.tasks import load_task
 
@@ -106,14 +107,7 @@ def test_an_official_scorer_against_the_strict_one():
 
 
 @pytest.mark.parametrize(
-    ("benchmark", "task"),
-    [
-        ("tvr", "tvr"),
-        ("mindcube", "mindcube"),
-        ("mmsi", "mmsi"),
-        ("sparbench", "spar_choice"),
-        ("sparbench", "spar_number"),
-    ],
+    ("benchmark", "task"), [(name, task) for name in BENCHMARKS for task in find_benchmark(name).tasks]
 )
 def test_a_strict_scorer_takes_the_exact_answer_and_no_wrong_one(benchmark, task):
     scenes = draw_scenes(load_task(task), 4)

@@ -38,7 +38,7 @@ def test_the_numbers_are_those_of_the_tests(both):
     assert found.right == mcnemar(WAS, IS)
     assert found.advice == sample_size(WAS, IS, clusters=scenes)
     assert found.means["TAcc"] == (WAS.mean(), IS.mean())
-    assert set(found.differences) == {"TAcc", "Diff", "NDiff"}
+    assert set(found.differences) == {"TAcc", "Diff", "NDiff", "loose_acc", "unparsed"}
     assert found.changed == (np.flatnonzero(WAS & ~IS).tolist(), np.flatnonzero(~WAS & IS).tolist())
     assert found.settings == "paired bootstrap|resamples:500|seed:4|level:0.95|n:18|clusters:9"
 

@@ -1,0 +1,1 @@
+"""BLINK (zeyofu/BLINK_Benchmark): choices about one or several images; multi-view reasoning is one of its 14 tasks."""

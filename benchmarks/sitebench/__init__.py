@@ -1,0 +1,1 @@
+"""SITE-Bench (wenqi-wang20/SITE-Bench): choices about images and videos, scored against chance."""

@@ -1,0 +1,1 @@
+"""ViewSpatial-Bench (ZJU-REAL/ViewSpatial-Bench): choices about directions, from the camera's and a person's view."""

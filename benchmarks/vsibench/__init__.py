@@ -1,0 +1,1 @@
+"""VSI-Bench (vision-x-nyu/thinking-in-space) and ReVSI (3dlg-hcvc/revsi): choices and numbers about videos of rooms."""
