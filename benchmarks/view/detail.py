@@ -1,42 +1,30 @@
 """One group as the page shows it: what was asked, what is true, and of each completion its text with what it earned.
 
-All of it is plain data; texts are cut into pieces here, where a character is a character, and not in a browser, where
-places count UTF-16. Nothing is markup.
+All of it is plain data; nothing is markup.
 """
 
 from __future__ import annotations
 
-from itertools import pairwise
 from math import isnan
 from shlex import join as shell_join
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks.view.index import target_text
-from parsers.completion import find_sections
+from benchmarks.view.pieces import LONGEST, Explained, text_data
 from rewards.errors import ConfigError, DataError
-from rewards.explain import Explanation, explain_completion, explain_question
-from rewards.score import answer_text, readable_text, resolve, resolve_row
-from rewards.spans import score_spans
+from rewards.explain import Explanation
+from rewards.score import answer_text, resolve
 from rewards.spec import PRESETS, QUESTION_PRESETS, QuestionSpec
 from rewards.targets import unpack_rows
 from rewards.tasks import load_task
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Sequence
 
     from benchmarks.view.index import Row, Run, Scoring
-    from parsers.completion import Sections
-    from parsers.values import Fault
-    from rewards.explain import QuestionExplanation
-    from rewards.spans import Span, Spans
     from rewards.tasks import Task
 
-LONGEST: Final = 60_000
-"""Characters of a completion or a prompt that are shown; of a longer one its two ends."""
-_AROUND: Final = 36  # characters that are shown on both sides of a fault
 _EPSILON: Final = 1e-4  # what trainers add to the standard deviation that they divide by
-_WRONG: Final = ("incorrect", "excess", "unparseable", "contradicted")
-_NEUTRAL: Final = ("unlabelled", "repeated", "superseded", "uncounted", "unscored")
 _LONG_VALUE: Final = 300  # characters of another column's value that are shown
 _HELD: Final = (
     *("id", "step", "view", "task", "completion", "prompt", "target", "images", "references", "relations", "options"),
@@ -186,7 +174,7 @@ def _row_data(row: Row, scoring: Scoring, command: Sequence[str]) -> dict[str, A
     }
     if not row.has_completion:
         return shown
-    explained = _Explained.of(row, scoring)
+    explained = Explained.of(row, scoring)
     task = explained.task
     score = explained.shown.score
     missing = explained.shown.missing if isinstance(explained.shown, Explanation) else ()
@@ -198,156 +186,9 @@ def _row_data(row: Row, scoring: Scoring, command: Sequence[str]) -> dict[str, A
         "answer": answer_text(score.answer),
         "parts": [[part, value] for part, value in score.parts.items()],
         "missing": [task.record_format.render(record) for record in missing] if task.record_format else [],
-        **_text_data(explained),
+        **text_data(explained),
         "explain": _explain_command(row, task, scoring, command),
     }
-
-
-class _Explained(NamedTuple):
-    """A completion, where its sections stand, and why it earns what it earns."""
-
-    task: Task
-    text: str
-    sections: Sections
-    shown: Explanation | QuestionExplanation
-    marks: Sequence[Span]
-
-    @classmethod
-    def of(cls, row: Row, scoring: Scoring) -> _Explained:
-        truth, task, _ = resolve_row(
-            row.get("target"), task=row.task, preset=scoring.preset, overrides=scoring.overrides, **row.labels()
-        )
-        columns = {"references": truth.references, "relations": truth.relations, "options": truth.options}
-        labels: dict[str, Any] = {role: None if column is None else column[0] for role, column in columns.items()}
-        completion, target, settings = row.get("completion"), truth.targets[0], scoring.settings()
-        text, prefilled = readable_text(completion, scoring.think_prefilled)
-        sections = find_sections(text, mode=scoring.mode, think_prefilled=prefilled)
-        if isinstance(task.spec, QuestionSpec):
-            shown: Explanation | QuestionExplanation = explain_question(
-                completion, target, task=task, **labels, **settings
-            )
-        else:
-            shown = explain_completion(completion, target, task=task, **settings)
-        spans = score_spans(completion, target, task=task, **labels, **settings)
-        return cls(task, text, sections, shown, _all_marks(text, sections, spans, labels))
-
-
-def _all_marks(text: str, sections: Sections, spans: Spans, labels: Mapping[str, Any]) -> list[Span]:
-    """Return the marks of a text in order: what is scored, and what of the triplets is right though no reward says so.
-
-    Triplets of a list task earn nothing, and relations only where they have a weight; where there are labels, whether
-    they are right can be told all the same.
-    """
-    scored = [*spans.references, *spans.records]
-    marks = [span for span in scored if span.end > span.start]
-    if labels["references"] is not None and sections.think is not None:
-        taken = {(span.start, span.end) for span in marks}
-        told = _triplets(text[sections.think], labels)
-        at = sections.think.start
-        moved = [span._replace(start=span.start + at, end=span.end + at, share=0.0) for span in told]
-        marks += [span for span in moved if (span.start, span.end) not in taken]
-    return sorted(marks, key=lambda span: (span.start, -span.end))
-
-
-def _triplets(reasoning: str, labels: Mapping[str, Any]) -> list[Span]:
-    """Return names and relations in a reasoning, told apart by the labels of its row as in any question."""
-    opener = "<think>"
-    relations = labels["relations"]
-    settings = {} if relations is None else {"relations": relations, "relation_weight": 0.5}
-    try:
-        spans = score_spans(
-            f"{opener}{reasoning}</think><answer>A</answer>",
-            "A",
-            task="multiview",
-            references=labels["references"],
-            **settings,
-        )
-    except DataError:
-        return []
-    return [
-        span._replace(start=span.start - len(opener), end=span.end - len(opener))
-        for span in spans.references
-        if span.end > span.start
-    ]
-
-
-def _text_data(explained: _Explained) -> dict[str, Any]:
-    """Return the text in pieces, the marks that these point to, and the faults.
-
-    A piece is [text, section, mark, fault]: section ``""`` (outside), ``"think"`` or ``"answer"``; the number of its
-    mark or None; whether a fault is at its first character.
-    """
-    marks: list[Span] = []
-    for span in explained.marks:  # names stand side by side; what overlaps nevertheless is left out
-        if not marks or span.start >= marks[-1].end:
-            marks.append(span)
-    faults = list(_faults(explained))
-    return {
-        "pieces": list(_pieces(explained, marks, {at for at, _ in faults if at is not None})),
-        "marks": [_mark_data(span, explained) for span in marks],
-        "faults": [_fault_data(explained.text, at, fault) for at, fault in faults],
-    }
-
-
-def _pieces(explained: _Explained, marks: Sequence[Span], carets: set[int]) -> Iterator[list[Any]]:
-    text, sections = explained.text, explained.sections
-    bounds = {0, len(text), *(at for at in carets if at < len(text))}
-    bounds |= {at for span in marks for at in (span.start, span.end)}
-    inside = [("think", sections.think), ("answer", sections.answer)]
-    bounds |= {at for _, part in inside if part is not None for at in (part.start, part.stop)}
-    head, tail = LONGEST * 3 // 4, len(text) - LONGEST // 4
-    hidden = len(text) > LONGEST
-    bounds |= {head, tail} if hidden else set()
-    order = sorted(bounds)
-    mark = 0
-    for start, end in pairwise(order):
-        while mark < len(marks) and marks[mark].end <= start:
-            mark += 1
-        here = mark if mark < len(marks) and marks[mark].start <= start else None
-        section = next((name for name, part in inside if part is not None and part.start <= start < part.stop), "")
-        if hidden and head <= start < tail:
-            if start == head:
-                yield [f"\n[… {tail - head:,} characters are not shown …]\n", "", None, False]
-            continue
-        yield [text[start:end], section, here, start in carets]
-
-
-def _mark_data(span: Span, explained: _Explained) -> dict[str, Any]:
-    best = explained.shown.spec.parts[0] if isinstance(explained.shown, Explanation) else "correct"
-    tone = "partial"
-    if span.tier in (best, "correct"):
-        tone = "right"
-    elif span.tier in _WRONG:
-        tone = "wrong"
-    elif span.tier in _NEUTRAL:
-        tone = "neutral"
-    return {"kind": span.kind, "tier": span.tier, "tone": tone, "share": round(span.share, 6)}
-
-
-def _faults(explained: _Explained) -> Iterator[tuple[int | None, Fault]]:
-    """Yield what is wrong with the text, with its place in it."""
-    shown, sections = explained.shown, explained.sections
-    answer = 0 if sections.answer is None else sections.answer.start
-    think = 0 if sections.think is None else sections.think.start
-    if sections.fault is not None:
-        yield sections.fault.offset, sections.fault
-    if isinstance(shown, Explanation):
-        inner = [(answer, each.fault) for each in shown.predictions if each.fault is not None]
-    else:
-        inner = [(think, fault) for fault in shown.parsed.invalid]
-        if shown.answer.fault is not None and shown.completion.answer is not None:
-            inner.insert(0, (answer, shown.answer.fault))
-    for at, fault in inner:
-        yield None if fault.offset is None else at + fault.offset, fault
-
-
-def _fault_data(text: str, at: int | None, fault: Fault) -> dict[str, Any]:
-    shown: dict[str, Any] = {"code": fault.code, "message": fault.message, "around": None}
-    if at is not None:
-        before, after = text[max(0, at - _AROUND) : at], text[at + 1 : at + 1 + _AROUND]
-        ends = ["…" if at > _AROUND else "", "…" if at + 1 + _AROUND < len(text) else ""]
-        shown["around"] = [ends[0] + before, text[at : at + 1], after + ends[1]]
-    return shown
 
 
 def _explain_command(row: Row, task: Task, scoring: Scoring, command: Sequence[str]) -> str:

@@ -219,7 +219,7 @@ Keys = tuple["dict[str, tuple[Piece, int]]", "dict[int, tuple[Piece, int] | None
 
 
 def _keys(data: Files, scoring: Scoring) -> Keys:
-    """Return where rows with images are, by id, and by prompt and target: None where rows with other images share both."""
+    """Return where rows with images are, by id, and by prompt and target; None where other images share both."""
     by_id: dict[str, tuple[Piece, int]] = {}
     by_prompt: dict[int, tuple[Piece, int] | None] = {}
     seen: dict[int, int] = {}

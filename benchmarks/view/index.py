@@ -156,6 +156,10 @@ class Run:
         for row in places:
             piece = self.pieces[self.piece[row]]
             block, at = self.files.block(piece), int(self.at[row])
+            if at >= len(block):
+                raise DataError(
+                    f"{self.files.names[piece.file]}: the file is shorter than when it was opened; start again"
+                )
             found.append(Row(self, row, piece, block, at))
         return found
 

@@ -101,9 +101,20 @@ def _shown(view: View, run: int, group: int, images: dict[str, str], keys: dict[
         key = keys.setdefault(sha256(picture.content).hexdigest(), f"i{len(keys)}")
         images.setdefault(key, f"data:{picture.kind};base64,{base64.b64encode(picture.content).decode()}")
         embedded.append([key, name])
-    found = {first["preset"]: first}
-    found |= {preset: view.group(run, group, preset) for preset in first["presets"][1:]}
-    return {preset: each | {"images": embedded} for preset, each in found.items()}
+    first["images"] = embedded
+    others = {preset: view.group(run, group, preset) | {"images": embedded} for preset in first["presets"][1:]}
+    return {first["preset"]: first} | {preset: _changed(first, other) for preset, other in others.items()}
+
+
+def _changed(first: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    """Return what of a group is another under another preset; of its rows, in their order there, likewise."""
+    usual = {row["row"]: row for row in first["rows"]}
+    rows = [{"row": row["row"], **_differences(usual[row["row"]], row)} for row in other["rows"]]
+    return _differences(first, other) | {"rows": rows}
+
+
+def _differences(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in other.items() if value != one[key]}
 
 
 def _policy() -> str:

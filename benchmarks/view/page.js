@@ -25,7 +25,7 @@
 
   const runs = await source.runs();
   const run = runs[0];
-  const state = { query: {}, items: [], total: 0, selected: null, preset: null, asked: 0, shown: 0, loading: false };
+  const state = { query: {}, items: [], total: 0, selected: null, keep: false, preset: null, asked: 0, shown: 0, loading: false };
 
   // --- the address ---------------------------------------------------------------------------------------------------
 
@@ -36,6 +36,7 @@
     $("step").value = step + 1;
     state.preset = given.get("preset");
     state.selected = given.has("group") ? Number(given.get("group")) : null;
+    state.keep = state.selected !== null;
   }
 
   function writeAddress() {
@@ -55,6 +56,10 @@
     return at ? run.steps[at - 1] : null;
   }
 
+  function nameStep() {
+    $("step-name").textContent = stepOf() === null ? `all ${run.steps.length} steps` : `step ${stepOf()}`;
+  }
+
   function readQuery() {
     const query = Object.fromEntries(FILTERS.map((name) => [name, $(name).value.trim()]));
     return { ...query, step: stepOf() };
@@ -62,8 +67,7 @@
 
   async function filter() {
     state.query = readQuery();
-    const step = state.query.step;
-    $("step-name").textContent = step === null ? `all ${run.steps.length} steps` : `step ${step}`;
+    nameStep();
     $("reset").hidden = !FILTERS.some((name) => !["sort"].includes(name) && !["", "all"].includes(state.query[name]));
     const asked = ++state.asked;
     $("found").textContent = state.query.text ? "looking …" : "";
@@ -83,7 +87,8 @@
     $("list").replaceChildren(...found.items.map(itemNode));
     $("list").scrollTop = 0;
     const there = state.items.some((item) => item.group === state.selected);
-    const keep = there || (state.selected !== null && state.shown === 0); // the group that the address names
+    const keep = there || state.keep; // which the address names
+    state.keep = false;
     await select(keep ? state.selected : (state.items[0]?.group ?? null));
   }
 
@@ -126,7 +131,7 @@
     const low = el("div", { className: "low" }, el("span", { className: "what", title: item.target }, item.target));
     if (item.outranked) low.append(el("span", { className: "tag", title: "a wrong answer is rewarded like a right one" }, "outranked"));
     if (item.size > 1 && item.low === item.high && item.mean !== null) low.append(el("span", { className: "tag", title: "all rewards are the same" }, "zero variance"));
-    if (item.gain !== null) low.append(el("span", { className: item.gain < 0 ? "gain down" : "gain up", title: `mean reward of ${run.against} less this one` }, signed(item.gain)));
+    if (item.gain !== null) low.append(el("span", { className: `gain ${item.gain < 0 ? "down" : item.gain > 0 ? "up" : ""}`, title: `mean reward of ${run.against} less this one` }, signed(Number(item.gain.toFixed(2)))));
     if (item.mean !== null) {
       top.append(dotsNode(item));
       top.append(el("span", { className: "mean", title: `mean reward; ${item.right} of ${item.size} correct` }, number(Number(item.mean.toFixed(2)))));
@@ -273,15 +278,18 @@
       KEYS[event.key]();
     });
     let wait;
-    const soon = () => {
+    const soon = (what, milliseconds) => {
       clearTimeout(wait);
-      wait = setTimeout(filter, 200);
+      wait = setTimeout(what, milliseconds);
     };
-    for (const name of ["text", "low", "high"]) $(name).addEventListener("input", soon);
+    for (const name of ["text", "low", "high"]) $(name).addEventListener("input", () => soon(filter, 300));
     for (const name of ["show", "sort", "fault", "view", "task"]) $(name).addEventListener("change", filter);
     $("filters").addEventListener("submit", (event) => event.preventDefault());
     $("filters").addEventListener("reset", () => setTimeout(filter));
-    $("step").addEventListener("input", changeStep);
+    $("step").addEventListener("input", () => {
+      nameStep();
+      soon(changeStep, 80);
+    });
     $("step-back").addEventListener("click", () => moveStep(-1));
     $("step-on").addEventListener("click", () => moveStep(1));
     $("ask").addEventListener("click", () => $("keys").showModal());

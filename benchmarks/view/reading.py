@@ -9,7 +9,7 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
-from benchmarks.files.blocks import Block, read_block, spread_attempts
+from benchmarks.files.blocks import Block, number_of, read_block, spread_attempts
 from benchmarks.files.columns import ROLES, find_columns
 from benchmarks.files.sources import START, BadRow, read_chunks
 from benchmarks.files.targets import TARGET_ROLES, read_target_file
@@ -82,6 +82,8 @@ class Files:
         self.columns: list[Columns | None] = [None] * len(self.names)
         self.without_completions: set[int] = set()
         """Numbers of the files that hold rows to train on: nothing in them is scored."""
+        self._seen: dict[Piece, int] = {}
+        """A number of the first row of each block, by which it is known that the file is still the same."""
         self._kept: OrderedDict[Piece, Block] = OrderedDict()
         self._weights: dict[Piece, int] = {}
         self._lock = Lock()
@@ -93,7 +95,9 @@ class Files:
             for chunk in read_chunks(name):
                 if self.columns[number] is None and len(chunk.bad_rows()) < len(chunk.rows):
                     self._find_columns(number, chunk)
-                yield Piece(number, start), self._read(number, chunk), chunk
+                piece = Piece(number, start)
+                self._seen.setdefault(piece, number_of(chunk.rows[0]))
+                yield piece, self._read(number, chunk), chunk
                 start = chunk.end
 
     def block(self, piece: Piece) -> Block:
@@ -107,8 +111,8 @@ class Files:
                 self._kept.move_to_end(piece)
                 return self._kept[piece]
         chunk = next(read_chunks(self.names[piece.file], start=piece.start), None)
-        if chunk is None:
-            raise DataError(f"{self.names[piece.file]}: the file is shorter than when it was opened; start again")
+        if chunk is None or number_of(chunk.rows[0]) != self._seen[piece]:
+            raise DataError(f"{self.names[piece.file]}: the file is another one than when it was opened; start again")
         block = self._read(piece.file, chunk)
         with self._lock:
             self._kept[piece] = block

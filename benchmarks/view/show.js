@@ -134,7 +134,7 @@ const show = (() => {
     return [Math.min(0, ...values), Math.max(0, ...values)];
   }
 
-  function rowNode(row, place, bounds, usual) {
+  function rowNode(row, place, bounds, usual, title) {
     const head = el("header", {});
     if (row.total !== null) {
       head.append(
@@ -153,7 +153,7 @@ const show = (() => {
       if (row.prefilled) head.append(el("span", { className: "badge", title: "the opening <think> is the chat template's" }, "prefilled"));
     }
     for (const code of new Set(row.faults.map((fault) => fault.code))) head.append(el("span", { className: "badge fault" }, code));
-    const name = row.id && !row.place.endsWith(row.id) ? row.id : row.place.slice(row.place.lastIndexOf("/") + 1);
+    const name = row.id && row.id !== title && !row.place.endsWith(row.id) ? row.id : row.place.slice(row.place.lastIndexOf("/") + 1);
     head.append(el("span", { className: "place", title: row.place }, name));
     const body = el("div", { className: "body" });
     if (row.total !== null) {
@@ -246,26 +246,27 @@ const show = (() => {
     const chips = [group.step === null ? null : `step ${group.step}`, group.view, group.task].filter(Boolean);
     const node = el("section", { className: "asked" });
     const title = el("div", { className: "title" }, el("h2", {}, group.title), ...chips.map((chip) => el("span", { className: "chip" }, chip)));
-    node.append(title, historyNode(group, go) ?? "", imagesNode(group) ?? "");
+    const words = el("div", { className: "words" });
+    node.append(title, historyNode(group, go) ?? "", el("div", { className: "seen" }, imagesNode(group), words));
     if (group.prompt) {
       const text = el("div", { className: "part" }, ...plain(group.prompt));
-      node.append(el("div", { className: "prompt" }, el("h3", {}, "prompt"), ...shortened(text, group.prompt.length * 3)));
+      words.append(el("div", { className: "prompt" }, el("h3", {}, "prompt"), ...shortened(text, group.prompt.length)));
     }
     if (group.options.length) {
-      node.append(el("div", { className: "options" }, el("h3", {}, "options"), el("p", {}, ...group.options.flatMap((each) => [el("span", {}, ...plain(each)), " "]))));
+      words.append(el("div", { className: "options" }, el("h3", {}, "options"), el("p", {}, ...group.options.flatMap((each) => [el("span", {}, ...plain(each)), " "]))));
     }
-    node.append(el("div", { className: "target" }, el("h3", {}, "target"), el("code", {}, ...plain(group.target))));
+    words.append(el("div", { className: "target" }, el("h3", {}, "target"), el("code", {}, ...plain(group.target))));
     return node;
   }
 
   function rowsNode(group, usual, bounds) {
     const before = new Map(usual ? usual.rows.map((row) => [row.row, { total: row.total, preset: usual.preset }]) : []);
-    return el("div", { className: "rows" }, ...group.rows.map((row, at) => rowNode(row, at + 1, bounds, before.get(row.row))));
+    return el("div", { className: "rows" }, ...group.rows.map((row, at) => rowNode(row, at + 1, bounds, before.get(row.row), group.title)));
   }
 
   function statsText(group) {
     if (group.mean === null) return "";
-    const spread = group.rows.length > 1 ? ` · mean ${number(group.mean)} · standard deviation ${number(group.std)}` : "";
+    const spread = group.rows.length > 1 ? ` · mean ${number(group.mean)} · std ${number(group.std)}` : "";
     return `${count(group.rows.length, "completion")} · ${group.right} correct${spread}`;
   }
 

@@ -85,7 +85,11 @@ const source = (() => {
       group: async (run, group, preset) => {
         const found = data.groups[run]?.[group];
         if (!found) throw new Error("this group is not in the file");
-        return found[preset ?? data.runs[run].preset];
+        const usual = found[data.runs[run].preset];
+        if (!preset || preset === usual.preset) return usual;
+        const rows = new Map(usual.rows.map((row) => [row.row, row]));
+        const changed = found[preset];
+        return { ...usual, ...changed, rows: changed.rows.map((row) => ({ ...rows.get(row.row), ...row })) };
       },
       image: (key) => data.images[key],
       problem: async () => "",
