@@ -136,8 +136,11 @@ class Images:
         path: Any = image.value.get("path") if isinstance(image.value, dict) else image.value
         if not isinstance(path, str) or not path or path.startswith("data:") or len(path) >= _LONGEST_PATH:
             return None
-        place = Path(os.path.realpath(image.folder / path))
-        return place.parent if place.is_file() and not self._allowed(place) else None
+        try:
+            place = Path(os.path.realpath(image.folder / path))
+            return place.parent if place.is_file() and not self._allowed(place) else None
+        except (OSError, ValueError):  # what is no path can hold anything
+            return None
 
     def _allowed(self, place: Path) -> bool:
         return any(place.is_relative_to(root) for root in self._roots)

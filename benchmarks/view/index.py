@@ -260,10 +260,9 @@ class _Building:
         self.told_by = ""
 
     def add(self, piece: Piece, block: Block, *, scored: bool) -> None:
-        self._refuse(block.errors, block)
         tasks = tasks_of(block, self.scoring)
         scores, errors = score_block(block, tasks, self.scoring) if scored else ([None] * len(block), {})
-        self._refuse({block.at[at]: message for at, message in errors.items()}, block)
+        self._refuse({**block.errors, **{block.at[at]: message for at, message in errors.items()}}, block)
         kept = [at for at in range(len(block)) if at not in errors]
         found = [scores[at] for at in kept]
         columns = {

@@ -82,8 +82,9 @@
     state.items = found.items;
     state.total = found.total;
     const whole = found.total === run.groups ? "" : ` of ${run.groups.toLocaleString("en")}`;
-    const rows = run.scored ? ` · ${count(found.rows, "completion")}` : "";
-    $("found").textContent = `${found.total.toLocaleString("en")}${whole} ${run.groups === 1 ? "group" : "groups"}${rows}`;
+    const rows = run.several ? ` · ${count(found.rows, "completion")}` : "";
+    const noun = run.several ? "group" : "row";
+    $("found").textContent = `${found.total.toLocaleString("en")}${whole} ${noun}${run.groups === 1 ? "" : "s"}${rows}`;
     $("list").replaceChildren(...found.items.map(itemNode));
     $("list").scrollTop = 0;
     const there = state.items.some((item) => item.group === state.selected);
@@ -158,7 +159,7 @@
     }
     writeAddress();
     if (group === null) {
-      $("main").replaceChildren(el("p", { className: "empty" }, "No group is like that."));
+      $("main").replaceChildren(el("p", { className: "empty" }, "Nothing is like that."));
       return;
     }
     try {
@@ -314,7 +315,8 @@
     const scored = run.scored ? ` · mean reward ${number(run.mean)} · ${((100 * run.right) / run.rows).toFixed(1)}% correct` : "";
     $("counts").textContent = `${count(run.rows, run.scored ? "completion" : "row")}${scored}`;
     const sorts = { ...SORTS, ...(run.against ? { gain: "largest gain first", loss: "largest loss first" } : {}) };
-    fill("show", Object.entries(SHOWS), !run.scored);
+    const shows = Object.entries(SHOWS).filter(([name]) => run.several || !["outranked", "varied", "zero"].includes(name));
+    fill("show", shows, !run.scored);
     fill("sort", Object.entries(sorts), !run.scored);
     const faults = run.faults.map(([code, rows]) => [code, `${code} (${rows.toLocaleString("en")})`]);
     fill("fault", [["", "any fault or none"], ...faults], !faults.length);

@@ -12,7 +12,7 @@ from parsers.completion import find_sections
 from parsers.references import cells
 from rewards.errors import DataError
 from rewards.explain import Explanation, explain_completion, explain_question
-from rewards.references import read_labels
+from rewards.references import reference_facts
 from rewards.score import readable_text, resolve_row
 from rewards.spans import score_spans
 from rewards.spec import QuestionSpec
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from parsers.completion import Sections
     from parsers.values import Fault
     from rewards.explain import QuestionExplanation
-    from rewards.references import Labels
     from rewards.spans import Span, Spans
+    from rewards.spec import TieredSpec
     from rewards.tasks import Task
 
 LONGEST: Final = 60_000
@@ -47,7 +47,7 @@ class Explained(NamedTuple):
     @classmethod
     def of(cls, row: Row, scoring: Scoring) -> Explained:
         """Explain a row."""
-        truth, task, _ = resolve_row(
+        truth, task, spec = resolve_row(
             row.get("target"), task=row.task, preset=scoring.preset, overrides=scoring.overrides, **row.labels()
         )
         columns = {"references": truth.references, "relations": truth.relations, "options": truth.options}
@@ -55,62 +55,75 @@ class Explained(NamedTuple):
         completion, target, settings = row.get("completion"), truth.targets[0], scoring.settings()
         text, prefilled = readable_text(completion, scoring.think_prefilled)
         sections = find_sections(text, mode=scoring.mode, think_prefilled=prefilled)
-        if isinstance(task.spec, QuestionSpec):
+        if isinstance(spec, QuestionSpec):
             shown: Explanation | QuestionExplanation = explain_question(
                 completion, target, task=task, **labels, **settings
             )
         else:
             shown = explain_completion(completion, target, task=task, **settings)
         spans = score_spans(completion, target, task=task, **labels, **settings)
-        return cls(
-            task, text, sections, shown, _all_marks(text, sections, spans, labels, question=task.kind == "question")
-        )
+        return cls(task, text, sections, shown, _all_marks(text, sections, spans, labels, spec))
 
 
-def _all_marks(text: str, sections: Sections, spans: Spans, labels: Mapping[str, Any], *, question: bool) -> list[Span]:
+def _all_marks(
+    text: str, sections: Sections, spans: Spans, labels: Mapping[str, Any], spec: TieredSpec | QuestionSpec
+) -> list[Span]:
     """Return the marks of a text in order: what is scored, and what of the triplets is right though no reward says so.
 
-    Triplets of a list task earn nothing, and relations only where they have a weight; where there are labels, whether
+    Triplets of a list task earn nothing, nor do those of an answer that cannot be read; where there are labels, whether
     they are right can be told all the same. What the labels do not speak of is no mistake there.
     """
-    scored = [*spans.references, *spans.records]
-    marks = [span for span in scored if span.end > span.start]
-    if labels["references"] is not None and sections.think is not None:
-        taken = {(span.start, span.end) for span in marks}
-        told = _triplets(text[sections.think], labels, question=question)
-        at = sections.think.start
-        moved = [span._replace(start=span.start + at, end=span.end + at, share=0.0) for span in told]
-        marks += [span for span in moved if (span.start, span.end) not in taken]
+    references = list(spans.references)
+    if not references and labels["references"] is not None:
+        references = _triplets(text, sections, labels)
+    if labels["references"] is not None:
+        references = _told(references, labels, spec)
+    marks = (span for span in [*references, *spans.records] if span.end > span.start)
     return sorted(marks, key=lambda span: (span.start, -span.end))
 
 
-def _triplets(reasoning: str, labels: Mapping[str, Any], *, question: bool) -> list[Span]:
+def _triplets(text: str, sections: Sections, labels: Mapping[str, Any]) -> list[Span]:
     """Return names and relations in a reasoning, told apart by the labels of its row as in any question."""
     opener = "<think>"
-    weight = 0.0 if labels["relations"] is None else 0.5
-    given = {"references": labels["references"], "relations": labels["relations"]}
+    start, end = _reasoning(text) if sections.think is None else (sections.think.start, sections.think.stop)
     try:
-        read = read_labels(labels["references"], labels["relations"], weight)
-        text = f"{opener}{reasoning}</think><answer>A</answer>"
-        spans = score_spans(text, "A", task="multiview", relation_weight=weight, **given)
+        wrapped = f"{opener}{text[start:end]}</think><answer>A</answer>"
+        given = {"references": labels["references"], "relations": labels["relations"]}
+        spans = score_spans(wrapped, "A", task="multiview", **given)
     except DataError:
         return []
-    moved = (span._replace(start=span.start - len(opener), end=span.end - len(opener)) for span in spans.references)
-    return [_known(span, read, question=question) for span in moved if span.end > span.start]
+    moved = start - len(opener)
+    return [span._replace(start=span.start + moved, end=span.end + moved, share=0.0) for span in spans.references]
 
 
-def _known(span: Span, labels: Labels, *, question: bool) -> Span:
-    """Return a span as unlabelled where it is called incorrect only because the labels do not speak of it.
+def _reasoning(text: str) -> tuple[int, int]:
+    """Return where the reasoning of a completion of a broken form stands."""
+    start = text.find("<think>")
+    start = 0 if start < 0 else start + len("<think>")
+    ends = (text.find(tag, start) for tag in ("</think>", "<answer>"))
+    return start, min((end for end in ends if end >= 0), default=len(text))
+
+
+def _told(references: Sequence[Span], labels: Mapping[str, Any], spec: TieredSpec | QuestionSpec) -> list[Span]:
+    """Return spans, unlabelled where they are called incorrect only because the labels do not speak of them.
 
     Names that are no labels are mistakes in a question, whose references are all labelled; the labels of a list task
-    are the objects that matter, and a relation may be of any two objects.
+    are the objects that matter. A relation that is not scored may be of any two objects.
     """
-    known = question
-    if span.kind == "relation":
+    question = isinstance(spec, QuestionSpec)
+    scored = isinstance(spec, QuestionSpec) and spec.relation_weight > 0
+    facts = {} if labels["relations"] is None else reference_facts(labels["relations"])
+
+    def known(span: Span) -> bool:
+        if span.kind != "relation":
+            return question
         view, triplet = span.value
-        spoken = {cell for cell, _ in labels.facts.get(view, ())}
-        known = any(cell in spoken for cell, _ in cells(triplet))
-    return span if known or span.tier != "incorrect" else span._replace(tier="unlabelled")
+        spoken = {cell for cell, _ in facts.get(view, ())}
+        return scored or any(cell in spoken for cell, _ in cells(triplet))
+
+    return [
+        span if span.tier != "incorrect" or known(span) else span._replace(tier="unlabelled") for span in references
+    ]
 
 
 def text_data(explained: Explained) -> dict[str, Any]:

@@ -4,7 +4,8 @@
 const show = (() => {
   const SVG = "http://www.w3.org/2000/svg";
   const HIDDEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/;
-  const LONG = 600; // characters of reasoning beyond which it is short at first
+  const LONG = 600; // characters beyond which a text is short at first,
+  const LONG_ALONE = 6000; // where it is the only one of its group
   let whole = false; // whether all texts are shown whole
 
   function el(tag, properties, ...children) {
@@ -40,12 +41,17 @@ const show = (() => {
 
   // --- the text of a completion --------------------------------------------------------------------------------------
 
+  function tagged(text) {
+    return text.split(/(<\/?(?:think|answer)>)/).flatMap((part, at) => (at % 2 ? [el("span", { className: "tags" }, part)] : plain(part)));
+  }
+
   function pieceNode([text, section, at, fault], marks) {
     const letters = fault ? [...text] : [];
     const inside = fault
       ? [el("span", { className: "caret", title: "the fault is here" }, ...plain(letters[0] ?? "")), ...plain(letters.slice(1).join(""))]
       : plain(text);
-    if (at === null) return el("span", { className: section || "tags" }, ...inside);
+    if (at === null && section) return el("span", { className: section }, ...inside);
+    if (at === null) return fault ? el("span", {}, ...inside) : el("span", {}, ...tagged(text));
     const mark = marks[at];
     const share = mark.share ? signed(mark.share) : "";
     const node = el("mark", { className: mark.tone, title: [mark.tier, share].filter(Boolean).join(", ") }, ...inside);
@@ -53,7 +59,7 @@ const show = (() => {
     return node;
   }
 
-  function textNode(row) {
+  function textNode(row, long) {
     const blocks = [[], []]; // the reasoning with its tags, and the rest
     let after = !row.pieces.some((piece) => piece[1] === "think");
     let thought = false;
@@ -69,14 +75,14 @@ const show = (() => {
     const node = el("div", { className: "text" });
     for (const block of blocks.filter((each) => each.length)) {
       const part = el("div", { className: "part" }, ...block.map((piece) => pieceNode(piece, row.marks)));
-      node.append(...shortened(part, block.reduce((sum, piece) => sum + piece[0].length, 0)));
+      node.append(...shortened(part, block.reduce((sum, piece) => sum + piece[0].length, 0), long));
     }
     if (!row.pieces.length) node.append(el("p", { className: "nothing" }, "(empty)"));
     return node;
   }
 
-  function shortened(part, length) {
-    if (length <= LONG) return [part];
+  function shortened(part, length, long) {
+    if (length <= long) return [part];
     part.classList.toggle("short", !whole);
     const button = el("button", { type: "button", className: "more" });
     const name = () => {
@@ -96,7 +102,7 @@ const show = (() => {
 
   function toggleWhole() {
     whole = !whole;
-    document.querySelectorAll("#main button.more").forEach((button) => button.fold(whole));
+    document.querySelectorAll("#main .text button.more").forEach((button) => button.fold(whole));
   }
 
   function faultNode(fault) {
@@ -134,13 +140,11 @@ const show = (() => {
     return [Math.min(0, ...values), Math.max(0, ...values)];
   }
 
-  function rowNode(row, place, bounds, usual, title) {
+  function rowNode(row, place, bounds, usual, group) {
     const head = el("header", {});
     if (row.total !== null) {
-      head.append(
-        el("span", { className: "rank", title: "place by advantage" }, String(place)),
-        el("strong", { className: "total", title: "total reward" }, number(row.total)),
-      );
+      if (group.rows.length > 1) head.append(el("span", { className: "rank", title: "place by advantage" }, String(place)));
+      head.append(el("strong", { className: "total", title: "total reward" }, number(row.total)));
       if (row.advantage !== null) {
         const tone = row.advantage > 0.005 ? "up" : row.advantage < -0.005 ? "down" : "flat";
         const title = "advantage: (total − mean) / (standard deviation + 0.0001)";
@@ -153,18 +157,18 @@ const show = (() => {
       if (row.prefilled) head.append(el("span", { className: "badge", title: "the opening <think> is the chat template's" }, "prefilled"));
     }
     for (const code of new Set(row.faults.map((fault) => fault.code))) head.append(el("span", { className: "badge fault" }, code));
-    const name = row.id && row.id !== title && !row.place.endsWith(row.id) ? row.id : row.place.slice(row.place.lastIndexOf("/") + 1);
+    const name = row.id && row.id !== group.title && !row.place.endsWith(row.id) ? row.id : row.place.slice(row.place.lastIndexOf("/") + 1);
     head.append(el("span", { className: "place", title: row.place }, name));
     const body = el("div", { className: "body" });
     if (row.total !== null) {
-      body.append(textNode(row));
+      body.append(textNode(row, group.rows.length > 1 ? LONG : LONG_ALONE));
       const side = el("div", { className: "side" }, partsNode(row, bounds));
       if (row.missing?.length) {
         side.append(el("p", { className: "missing" }, "missing ", ...row.missing.flatMap((each) => [el("code", {}, each), " "])));
       }
       body.append(side);
     }
-    const node = el("article", { className: "row" }, head, body, ...row.faults.map(faultNode), footNode(row));
+    const node = el("article", { className: "row" }, head, row.total === null ? "" : body, ...row.faults.map(faultNode), footNode(row));
     node.dataset.row = row.row;
     return node;
   }
@@ -250,7 +254,7 @@ const show = (() => {
     node.append(title, historyNode(group, go) ?? "", el("div", { className: "seen" }, imagesNode(group), words));
     if (group.prompt) {
       const text = el("div", { className: "part" }, ...plain(group.prompt));
-      words.append(el("div", { className: "prompt" }, el("h3", {}, "prompt"), ...shortened(text, group.prompt.length)));
+      words.append(el("div", { className: "prompt" }, el("h3", {}, "prompt"), ...shortened(text, group.prompt.length, LONG)));
     }
     if (group.options.length) {
       words.append(el("div", { className: "options" }, el("h3", {}, "options"), el("p", {}, ...group.options.flatMap((each) => [el("span", {}, ...plain(each)), " "]))));
@@ -261,7 +265,7 @@ const show = (() => {
 
   function rowsNode(group, usual, bounds) {
     const before = new Map(usual ? usual.rows.map((row) => [row.row, { total: row.total, preset: usual.preset }]) : []);
-    return el("div", { className: "rows" }, ...group.rows.map((row, at) => rowNode(row, at + 1, bounds, before.get(row.row), group.title)));
+    return el("div", { className: "rows" }, ...group.rows.map((row, at) => rowNode(row, at + 1, bounds, before.get(row.row), group)));
   }
 
   function statsText(group) {
