@@ -28,6 +28,7 @@ COMMANDS = {
     "task": "star_cli.task",
     "train": "star_cli.train",
     "predict": "star_cli.predict",
+    "view": "star_cli.view",
 }
 """Name of a subcommand -> the module that holds a function of that name."""
 
