@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from star_cli.console import ErrorLines, counted
+from star_cli.console import ErrorLines, counted, echo
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -123,7 +123,7 @@ def cot(source: Path, *, teacher: str, out: Path, seed: int, overwrite: bool, as
                 print_line("interrupted; give the same command again to resume")
                 sys.exit(130)
         errors.close()
-    click.echo(json.dumps(_summary(done, out)) if as_json else _sentence(done, out))
+    echo(json.dumps(_summary(done, out)) if as_json else _sentence(done, out))
     if done.failed:
         sys.exit(1)
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import gc
 import json
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from star_cli.console import ErrorLines, progress_bar
+from star_cli.console import ErrorLines, echo, progress_bar
 from star_cli.options import (
     benchmark_options,
     name_value_pairs,
@@ -102,7 +101,7 @@ def score(
     _show(found, files, options["task"], as_json=as_json, quiet=quiet, no_color=no_color, out=options["out"])
     below = [] if found is None else _below(found.figures(), fail_under)
     for line in below:
-        click.echo(line, err=True)
+        echo(line, err=True)
     if found is None or found.errors or below:
         sys.exit(1)
 
@@ -117,10 +116,11 @@ def _reward(files: Sequence[str], *, mapping: dict[str, str], group: str | None,
 def _evaluate(files: Sequence[str], *, report_data: str | None, **options: Any) -> Report:
     """Evaluate on a benchmark; write the data for reports where they are asked for."""
     from benchmarks import evaluate
+    from benchmarks.files.write import write_whole
 
     report = evaluate(files, **options)
     if report_data is not None:
-        Path(report_data).write_text(json.dumps(report.as_dict(with_rows=True)) + "\n", encoding="utf-8")
+        write_whole(report_data, json.dumps(report.as_dict(with_rows=True)) + "\n")
     return report
 
 
@@ -162,9 +162,9 @@ def _show(
     from benchmarks.run.reward_summary import Summary
 
     if found is None:
-        click.echo("no row could be scored", err=True)
+        echo("no row could be scored", err=True)
     if as_json:
-        click.echo(json.dumps(None if found is None else found.as_dict(), indent=2))
+        echo(json.dumps(None if found is None else found.as_dict(), indent=2))
     elif isinstance(found, Summary) and not quiet:
         from rewards.tasks import load_task
         from rewards.tasks.readable import meanings
