@@ -122,9 +122,9 @@ class Commands(click.Group):
             from rewards.errors import ConfigError, DataError
 
             if isinstance(error, DataError):
-                raise WrongInput(str(error)) from error
+                raise WrongInput(" ".join(str(error).splitlines())) from error
             if isinstance(error, ConfigError):
-                raise WrongOptions(str(error)) from error
+                raise WrongOptions(" ".join(str(error).splitlines())) from error
             raise
 
 
@@ -141,12 +141,13 @@ def in_one_line(error: BaseException) -> str:
     said = " ".join(str(error).split())[:500] or type(error).__name__
     if not isinstance(error, OSError) or not error.strerror:
         return said
-    names = [os.fsdecode(name) if isinstance(name, str | bytes) else str(name) for name in _names(error)]
-    return ": ".join([" -> ".join(each if len(each) <= 200 else f"{each[:200]}..." for each in names), error.strerror])
-
-
-def _names(error: OSError) -> list[Any]:
-    return [name for name in (error.filename, error.filename2) if name is not None]
+    names = [
+        os.fsdecode(name) if isinstance(name, bytes) else str(name)
+        for name in (error.filename, error.filename2)
+        if name
+    ]
+    shown = " -> ".join(name if len(name) <= 200 else f"{name[:200]}..." for name in names)
+    return f"{shown}: {error.strerror}" if shown else error.strerror
 
 
 def _print_version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:

@@ -43,7 +43,7 @@ def _base64_images(cell: str) -> tuple[bytes, ...]:
     try:
         images = json.loads(cell) if cell.startswith("[") else [cell]
         return tuple(base64.b64decode(image, validate=True) for image in images)
-    except (ValueError, TypeError, binascii.Error):
+    except (ValueError, TypeError, RecursionError, binascii.Error):
         raise wrong_value("base64, or a JSON array of base64") from None
 
 

@@ -17,6 +17,7 @@ from rewards.errors import ConfigError, DataError
 from rewards.score import answer_text, parse_answers, parse_completions, resolve, score_for_specs
 from rewards.spec import QuestionSpec, preset_spec
 from rewards.targets import try_targets
+from rewards.yaml_files import read_yaml
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -135,12 +136,7 @@ def read_weights(path: str) -> dict[str, Any]:
     Raises:
         ConfigError: if it is no such file.
     """
-    import yaml  # noqa: PLC0415  only this needs it
-
-    try:
-        read = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"{path}: {' '.join(str(error).split())}") from error
+    read = read_yaml(Path(path)).data
     if not isinstance(read, dict) or not all(isinstance(name, str) for name in read):
         raise ConfigError(
             f"{path}: it holds the fields of a reward, as in 'incorrect_penalty: 2', and not {read!r:.60}"

@@ -11,11 +11,11 @@ from collections import Counter
 from itertools import combinations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from benchmarks.files.write import write_whole
 from parsers.references import VIEWER, normalise_name
 from rewards.errors import ConfigError
 from rewards.functions import TaskReward
 from rewards.references import reference_names
-from trainers.data.files import whole
 from trainers.scenes.prompts import MULTIVIEW
 
 if TYPE_CHECKING:
@@ -227,5 +227,4 @@ def blind_rewards(choice: WeightChoice) -> dict[str, Any]:
 
 def write_card(folder: Path, card: Mapping[str, Any]) -> None:
     """Write ``card.json``, whole or not at all."""
-    with whole(folder / CARD) as partial:
-        partial.write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_whole(folder / CARD, json.dumps(card, indent=2, ensure_ascii=False) + "\n")

@@ -11,10 +11,11 @@ import os
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from benchmarks.files.write import whole_file
 from rewards.errors import ConfigError, DataError
 from trainers.data.chat_client import ask_all
 from trainers.data.chat_messages import user_message
-from trainers.data.files import json_line, refuse_existing, whole_file
+from trainers.data.files import json_line, refuse_existing
 from trainers.data.training_rows import image_files, read_training_rows, rebased, rows_file
 
 if TYPE_CHECKING:
@@ -237,7 +238,11 @@ class Journal:
         self.found: dict[str, Any] = {entry["key"]: entry for entry in entries[1:]}
         self._file = path.open("ab", buffering=0)
         if not entries:
-            self._append({"settings": wanted})
+            try:
+                self._append({"settings": wanted})
+            except OSError:
+                self.close()
+                raise
 
     def add(self, key: str, entry: Mapping[str, Any]) -> None:
         """Write one entry; once this returns, it lasts."""
@@ -250,9 +255,10 @@ class Journal:
             while left:
                 left = left[self._file.write(left) :]
             os.fsync(self._file.fileno())
-        except OSError:
+        except OSError as error:
             with suppress(OSError):
                 self._file.truncate(before)  # a full disk: the next entry must not follow half of this one
+            error.filename = str(self.path)
             raise
 
     def close(self) -> None:
