@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from star_cli.console import echo
 from star_cli.options import reward_options, reward_settings
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ def audit(
         if fail_on or html or all_presets or curves or form == "openenv" or (against is not None and predict):
             raise click.UsageError("--against and --predict print a table, or JSON, and go with no other output")
         shown = _predict(settings, predictions, show) if predict else _differ(settings, against, predictions, show)
-        click.echo(shown, nl=False)
+        echo(shown, nl=False)
         return
     if all_presets or curves:
         _check_presets(settings, predictions, html, form)
@@ -128,12 +129,12 @@ def audit(
         if all_presets:
             from star_cli.audit_tables import markdown_table, markdown_thresholds
 
-            click.echo("\n".join(filter(None, (markdown_table(audits), markdown_thresholds(audits)))), nl=False)
+            echo("\n".join(filter(None, (markdown_table(audits), markdown_thresholds(audits)))), nl=False)
     else:
         audits = [_audit(settings, settings.source(), predictions, show=show)]
     failed = [finding for found in audits for finding in found.findings if finding.kind in fail_on]
     if failed:
-        click.echo(f"failed on {', '.join(dict.fromkeys(finding.name for finding in failed))}", err=True)
+        echo(f"failed on {', '.join(dict.fromkeys(finding.name for finding in failed))}", err=True)
         sys.exit(1)
 
 
@@ -290,7 +291,7 @@ def _read(path: str, given: dict[str, Any], audited: AuditedReward) -> tuple[tup
     gold = read_target_file(targets, on, mapping=of_gold) if targets else None
     own = {role: column for role, column in mapping.items() if not (gold and role in TARGET_ROLES)}
     found = read_predictions(path, mapping=own, targets=gold)
-    errors = ErrorLines(lambda line: click.echo(line, err=True))
+    errors = ErrorLines(lambda line: echo(line, err=True))
     for error in found.errors:
         errors.add(error)
     errors.close()
@@ -301,7 +302,7 @@ def _read(path: str, given: dict[str, Any], audited: AuditedReward) -> tuple[tup
     totals = score_rows(audited, texts, named).tolist()
     paid = [row for row, total in enumerate(totals) if total == total]  # noqa: PLR0124  NaN is not itself
     if len(paid) < len(totals):
-        click.echo(
+        echo(
             f"{path}: for {len(totals) - len(paid)} rows the reward is not a number; the groups leave them out",
             err=True,
         )
@@ -322,11 +323,11 @@ def _show(found: Audit, audited: AuditedReward, scenes: Sequence[Scene], show: _
     if show.form == "json":
         from benchmarks.audit import as_dict
 
-        click.echo(_json(as_dict(found)), nl=False)
+        echo(_json(as_dict(found)), nl=False)
     elif show.form == "openenv":
         from benchmarks.audit.openenv import openenv_report
 
-        click.echo(_json(openenv_report(found, audited, scenes)), nl=False)
+        echo(_json(openenv_report(found, audited, scenes)), nl=False)
     else:
         from star_cli.audit_tables import print_audit
 

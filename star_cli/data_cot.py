@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from star_cli.console import ErrorLines, counted
+from star_cli.console import ErrorLines, counted, echo
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,6 +83,14 @@ def _fields(_ctx: click.Context, _param: click.Parameter, value: str) -> dict[st
 @click.option(
     "--body", callback=_fields, default='{"max_tokens": 4096}', show_default=True, help="Further fields of the request."
 )
+@click.option(
+    "--image-root",
+    "image_roots",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    multiple=True,
+    metavar="FOLDER",
+    help="Also send images from there, not only from SOURCE's folder; can be given several times.",
+)
 @click.option("--price", callback=_prices, metavar="IN:OUT", help="Prices per million tokens, to total the cost.")
 @click.option("--overwrite", is_flag=True, help="Replace OUT if it exists.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
@@ -115,7 +123,7 @@ def cot(source: Path, *, teacher: str, out: Path, seed: int, overwrite: bool, as
                 print_line("interrupted; give the same command again to resume")
                 sys.exit(130)
         errors.close()
-    click.echo(json.dumps(_summary(done, out)) if as_json else _sentence(done, out))
+    echo(json.dumps(_summary(done, out)) if as_json else _sentence(done, out))
     if done.failed:
         sys.exit(1)
 
@@ -153,8 +161,8 @@ def _remote(
     price: tuple[float, float] | None,
     **options: Any,
 ) -> Taught:
-    from trainers.data.chat_client import Endpoint
-    from trainers.data.teacher import RetryPolicy, teach
+    from trainers.data.chat_client import Endpoint, RetryPolicy
+    from trainers.data.teacher import teach
 
     key = os.environ.get(key_env)
     endpoint = Endpoint(

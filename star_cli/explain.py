@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import click
 
-from star_cli.console import line_and_column
+from star_cli.console import echo, line_and_column
 from star_cli.options import reward_options, reward_settings
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def explain(
         case = _from_file(file, row_id, line, mapping=mapping, targets=targets, on=on)
     explained = _explain(case, **reward_settings(**options))
     if as_json:
-        click.echo(json.dumps(as_data(case, explained), ensure_ascii=False, indent=2))
+        echo(json.dumps(as_data(case, explained), ensure_ascii=False, indent=2))
     else:
         from star_cli.explain_text import show
 

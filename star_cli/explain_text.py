@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -15,6 +14,7 @@ from rewards.references import InformednessScore
 from rewards.score import answer_text
 from star_cli.console import line_and_column, point_at, visible
 from star_cli.explain import item_text
+from star_cli.screen import Screen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -32,7 +32,7 @@ _INDENT = 2
 
 def show(case: Case, explained: Explained, *, color: bool) -> None:
     """Print what `star explain` found out."""
-    console = Console(no_color=None if color else True, highlight=False, soft_wrap=False)
+    console = Screen(color=color)
     for line in _head(case, explained):
         console.print(line, soft_wrap=True)  # places are copied: they stay in one piece
     for block in _blocks(case, explained, console.width):

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from star_cli.console import step_bar
+from star_cli.console import echo, step_bar
 
 
 @click.command(short_help="Generate completions with a model, for star score.")
@@ -47,8 +47,6 @@ def predict(model: str, data: str, out: Path, *, overwrite: bool, **options: Any
                 model, data, out, sampling=Sampling(**drawn), overwrite=overwrite, on_progress=advance, **options
             )
         except KeyboardInterrupt:
-            click.echo("interrupted; give the same command again to resume", err=True)
+            echo("interrupted; give the same command again to resume", err=True)
             sys.exit(130)
-        except OSError as error:
-            raise click.ClickException(f"{error.filename or out}: {error.strerror or error}") from error
-    click.echo(f"{path}: star score {path}", err=True)
+    echo(f"{path}: star score {path}", err=True)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from star_cli.console import echo
+
 if TYPE_CHECKING:
     from benchmarks.report.make import Format
 
@@ -80,9 +82,9 @@ def report(
     document = make_report(inputs, comparing=comparing, paper=paper, title=title, resamples=resamples, seed=seed)
     text = write(document, chosen)
     if output is None:
-        click.echo(text, nl=False)
+        echo(text, nl=False)
         return
     if not Path(output).parent.is_dir():
         raise ConfigError(f"{output}: there is no folder {Path(output).parent}")
     write_whole(output, text)
-    click.echo(f"written to {output}", err=True)
+    echo(f"written to {output}", err=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from star_cli.console import ErrorLines, progress_bar
+from star_cli.console import ErrorLines, echo, progress_bar
 from star_cli.options import (
     benchmark_options,
     name_value_pairs,
@@ -117,7 +117,7 @@ def score(
     _show(found, files, options["task"], as_json=as_json, quiet=quiet, no_color=no_color, out=options["out"])
     below = [] if found is None else _below(found.figures(), fail_under)
     for line in below:
-        click.echo(line, err=True)
+        echo(line, err=True)
     if found is None or found.errors or below:
         sys.exit(1)
 
@@ -178,9 +178,9 @@ def _show(
     from benchmarks.run.reward_summary import Summary
 
     if found is None:
-        click.echo("no row could be scored", err=True)
+        echo("no row could be scored", err=True)
     if as_json:
-        click.echo(json.dumps(None if found is None else found.as_dict(), indent=2))
+        echo(json.dumps(None if found is None else found.as_dict(), indent=2))
     elif isinstance(found, Summary) and not quiet:
         from rewards.tasks import load_task
         from rewards.tasks.readable import meanings

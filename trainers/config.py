@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from rewards.errors import ConfigError, nearest
+from rewards.yaml_files import read_yaml
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -203,22 +204,16 @@ def _parser(stage: Stage) -> Any:
 
 def _read_yaml(path: str | os.PathLike[str] | None, readers: tuple[Path, ...] = ()) -> dict[str, Any]:
     """Read a file of values on top of the one that its key ``extends`` names, relative to it."""
-    import yaml
-
     if path is None:
         return {}
     if Path(path).resolve() in readers:
         raise ConfigError(f"{path} extends itself")
-    try:
-        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: no YAML: {error}") from None
-    values = _mapping(values, str(path))
+    values = _mapping(read_yaml(Path(path)).data, str(path))
     base = values.pop("extends", None)
     if base is None:
         return values
+    if not isinstance(base, str):
+        raise ConfigError(f"{path}: extends names another file")
     return _read_yaml(Path(path).parent / base, (*readers, Path(path).resolve())) | values
 
 

@@ -242,7 +242,7 @@ def _from_lines(path: Path) -> Any:
                 continue
             try:
                 record = json.loads(line)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 raise DataError(f"{path}:{number}: no JSON: {error}") from None
             if not isinstance(record, dict):
                 raise DataError(f"{path}:{number}: a list or value, not a row")

@@ -6,11 +6,15 @@ named ``.NAME.PID.partial``; `remove_partials` takes it away.
 
 from __future__ import annotations
 
+import errno
 import os
 from contextlib import contextmanager, suppress
 from glob import escape
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, BinaryIO, Literal, TextIO, overload
+
+_OF_DISKS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS}
+"""What writing to an open file may raise; such an error names no file."""
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,8 +73,13 @@ def path_beside(path: StrPath, *, sync: bool = True) -> Iterator[Path]:
         if sync:
             with suppress(OSError):  # some file systems refuse it for folders; the file itself is on the disk
                 _bring_to_disk(target.parent)
+    except OSError as error:
+        if error.filename == str(partial) or (error.filename is None and error.errno in _OF_DISKS):
+            error.filename = str(path)  # as people know it
+        raise
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):  # what went wrong before says more
+            partial.unlink(missing_ok=True)
 
 
 def remove_partials(path: StrPath) -> None:

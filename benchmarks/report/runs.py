@@ -96,7 +96,7 @@ def read_run(text: str) -> Run:
 def _of_json(run: Run) -> Run:
     try:
         found = json.loads(Path(run.path).read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, ValueError) as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{run.path}: not JSON: {error}") from error
     if isinstance(found, dict) and {"benchmark", "tables", "protocol"} <= found.keys():
         scores = None

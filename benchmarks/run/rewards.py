@@ -36,6 +36,7 @@ from rewards.spec import QuestionSpec, preset_spec
 from rewards.targets import try_targets, unpack_value
 from rewards.tasks import route_task, task_names
 from rewards.tasks.load import part_names
+from rewards.yaml_files import read_yaml
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -315,12 +316,7 @@ def read_weights(path: str) -> dict[str, Any]:
     Raises:
         ConfigError: if it is no such file.
     """
-    import yaml  # noqa: PLC0415  only this needs it
-
-    try:
-        read = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"{path}: {' '.join(str(error).split())}") from error
+    read = read_yaml(Path(path)).data
     if not isinstance(read, dict) or not all(isinstance(name, str) for name in read):
         raise ConfigError(
             f"{path}: it holds the fields of a reward, as in 'incorrect_penalty: 2', and not {read!r:.60}"

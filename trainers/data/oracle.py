@@ -185,7 +185,7 @@ class Records:
 def _index_of(line: bytes) -> int | None:
     try:
         record = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     index = record.get("idx") if isinstance(record, dict) else None
     return index if type(index) is int else None

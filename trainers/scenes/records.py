@@ -62,7 +62,7 @@ def read_lines(path: Path) -> Iterator[tuple[str, dict[str, Any] | DataError]]:
             where = f"{path}:{number}"
             try:
                 record = json.loads(line)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 yield where, DataError(f"{where}: no JSON: {error}")
                 continue
             whole = isinstance(record, dict)

@@ -5,19 +5,17 @@ import json
 import logging
 import threading
 import time
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from PIL import Image
 
-from rewards.errors import ConfigError, DataError
-from trainers.data import teacher
-from trainers.data.chat_client import Endpoint, Reply, TryAgainError, ask, user_message
-from trainers.data.teacher import Journal, Pace, RetryPolicy, teach
+from rewards.errors import ConfigError
+from tests.trainers.data.chat_server import CHAIN, answer, fine, serving
+from trainers.data import chat_client
+from trainers.data.chat_client import Endpoint, RetryPolicy
+from trainers.data.teacher import Journal, teach
 
 KEY = "sk-secret-0123456789"
-CHAIN = "<think>View 1: [sofa, lamp, left]\nMapping: a b c\nReasoning: a b c</think><answer>A</answer>"
 QUICK = RetryPolicy(concurrency=4, tries=4, first_pause=0.01, longest_pause=0.05)
 
 
@@ -25,81 +23,6 @@ QUICK = RetryPolicy(concurrency=4, tries=4, first_pause=0.01, longest_pause=0.05
 def _no_proxy(monkeypatch):
     for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
-
-
-def answer(text=CHAIN, finish="stop", usage=(100, 20), **message):
-    found = {"choices": [{"message": {"role": "assistant", "content": text, **message}, "finish_reason": finish}]}
-    if usage:
-        found["usage"] = dict(zip(("prompt_tokens", "completion_tokens"), usage, strict=True))
-    return json.dumps(found)
-
-
-class Server(ThreadingHTTPServer):
-    """Calls ``script(prompt, number of the try)`` for what to send: (status, body, headers), or a function."""
-
-    daemon_threads = True
-    request_queue_size = 64
-
-    def __init__(self, script):
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.script = script
-        self.requests = []
-        self.tries = {}
-        self.lock = threading.Lock()
-        self.most = self.under_way = 0
-
-    @property
-    def url(self):
-        return f"http://127.0.0.1:{self.server_address[1]}/v1"
-
-    def handle_error(self, request, client_address):
-        pass  # the client hung up, as it should
-
-
-class Handler(BaseHTTPRequestHandler):
-    def do_POST(self):
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        prompt = body["messages"][0]["content"][-1]["text"]
-        with self.server.lock:
-            number = self.server.tries[prompt] = self.server.tries.get(prompt, 0) + 1
-            self.server.requests.append((self.path, dict(self.headers), body, time.monotonic()))
-            self.server.under_way += 1
-            self.server.most = max(self.server.most, self.server.under_way)
-        try:
-            found = self.server.script(prompt, number)
-            if callable(found):
-                found(self)
-                return
-            status, text, headers = found
-            self.send_response(status)
-            for name, value in headers.items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(text.encode())))
-            self.end_headers()
-            self.wfile.write(text.encode())
-        finally:
-            with self.server.lock:
-                self.server.under_way -= 1
-
-    def log_message(self, *_):
-        pass
-
-
-@contextmanager
-def serving(script):
-    server = Server(script)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
-
-
-def fine(_prompt, _number):
-    return 200, answer(), {}
 
 
 def endpoint(server, **options):
@@ -179,23 +102,6 @@ def test_requests_run_side_by_side_up_to_the_limit(tmp_path):
     assert server.most == 4
 
 
-def test_no_more_requests_start_in_a_minute_than_allowed(tmp_path, monkeypatch):
-    waits = []
-
-    class Clock(threading.Event):
-        def wait(self, seconds):
-            waits.append(seconds)
-            return False
-
-    monkeypatch.setattr("trainers.data.teacher.time.monotonic", lambda: 100.0)  # so that only the waits tell the pace
-    pace = Pace(1200, Clock())  # one each 50 ms
-    assert all(pace.wait() for _ in range(4))
-    assert waits == pytest.approx([0.0, 0.05, 0.10, 0.15])
-    pace.hold(7.0)
-    assert pace.wait()
-    assert waits[-1] == pytest.approx(7.0)
-
-
 def test_reasoning_that_comes_apart_is_put_into_its_tags(tmp_path):
     def script(prompt, _number):
         name = "reasoning" if prompt.endswith("1") else "reasoning_content"
@@ -266,10 +172,10 @@ def test_rows_that_fail_are_named_and_cost_no_other(tmp_path):
         assert done.cost == (0, 0, 1, None)
         assert [row["id"] for row in read(out)] == ["q5"]
         messages = {
-            f"{source}:1: the teacher refuses this row: HTTP 400: too many images",
-            f'{source}:2: the teacher\'s answer has no choices[0].message: {{"choices": []}}',
+            f"{source}:1: the server refuses this row: HTTP 400: too many images",
+            f'{source}:2: the answer has no choices: {{"choices": []}}',
             f"{source}:3: prompt: expected text, found ''",
-            f"{source}:4: the teacher's answer is empty (finish_reason 'content_filter')",
+            f"{source}:4: the teacher refuses: filtered by the server",
             f"{source}:5: HTTP 500: Internal Server Error (4 tries)",
         }
         assert messages < set(errors)
@@ -293,7 +199,7 @@ def test_a_refusal_that_concerns_all_rows_ends_the_run(tmp_path, status):
     body = json.dumps({"error": {"message": f"wrong key {KEY}"}})
     with serving(lambda *_: (status, body, {})) as server:
         patience = RetryPolicy(concurrency=1)
-        with pytest.raises(ConfigError, match=rf"the teacher refuses: HTTP {status}: wrong key \[key\]") as caught:
+        with pytest.raises(ConfigError, match=rf"the server refuses: HTTP {status}: wrong key \[key\]") as caught:
             teach(write(tmp_path / "in", 30), tmp_path / "o.jsonl", endpoint(server), retry=patience)
     assert len(server.requests) < 5
     assert KEY not in str(caught.value)
@@ -310,7 +216,7 @@ def test_without_a_key_none_is_sent_and_a_refusal_says_so(tmp_path):
 
 def test_a_redirect_is_not_followed(tmp_path):
     with serving(fine) as other, serving(lambda *_: (302, "", {"Location": f"{other.url}/chat/completions"})) as server:
-        with pytest.raises(ConfigError, match="the teacher refuses: HTTP 302"):
+        with pytest.raises(ConfigError, match="the server refuses: HTTP 302"):
             teach(write(tmp_path / "in", 1), tmp_path / "o.jsonl", endpoint(server))
         assert other.requests == []
 
@@ -318,7 +224,7 @@ def test_a_redirect_is_not_followed(tmp_path):
 def test_a_server_that_is_gone_ends_the_run(tmp_path, monkeypatch):
     with serving(fine) as server:
         url = server.url
-    monkeypatch.setattr(teacher, "LOST", 5)
+    monkeypatch.setattr(chat_client, "LOST", 5)
     who = Endpoint(base_url=url, model="m")
     with pytest.raises(
         ConfigError, match=r"5 rows in a row got no answer; the last: .*rows.jsonl:\d+: no answer: .*refused"
@@ -445,57 +351,3 @@ def test_the_key_reaches_no_file_message_or_log(tmp_path, caplog, capsys):
     for cut in range(8, len(KEY) + 1):  # no part of it either
         assert KEY[:cut] not in everything
     assert "my key is [key]" in everything
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"base_url": "https://me:sk-hidden@host/v1"}, r"holds a user or password; put the key into \$OPENAI_API_KEY"),
-        ({"base_url": "ftp://host"}, "'ftp://host' is no URL of a server"),
-        ({"base_url": "http://[broken"}, "is no URL of a server"),
-        ({"key": "sk-1\nsk-hidden"}, r"the key in \$OPENAI_API_KEY is empty or holds"),
-        ({"key": ""}, "is empty or holds"),
-        ({"key": "schlüssel-hidden"}, "is empty or holds"),
-    ],
-)
-def test_wrong_endpoints_are_refused_without_telling_secrets(changes, message):
-    with pytest.raises(ConfigError, match=message) as caught:
-        Endpoint(**{"base_url": "http://x/v1", "model": "m"} | changes)
-    assert "hidden" not in str(caught.value)
-
-
-# Parts
-
-
-def test_one_answer_is_read(tmp_path):
-    write(tmp_path / "in")
-    message = user_message("hello", [tmp_path / "in" / "a.png"])
-    with serving(lambda *_: (200, answer("x", finish="length", usage=(3, True)), {})) as server:
-        assert ask(endpoint(server, base_url=server.url + "/"), message) == Reply("x", "length", 3, None)
-    with pytest.raises(TryAgainError, match="no answer: ConnectionRefusedError"):
-        ask(endpoint(server), message)
-    with pytest.raises(DataError, match=r"image: .*gone.png: No such file"):
-        user_message("hello", [tmp_path / "gone.png"])
-
-
-@pytest.mark.parametrize(
-    ("header", "pause"), [("Fri, 01 Jan 2999 00:00:00 GMT", 3600), ("99999", 3600), ("2", 2), ("soon", None)]
-)
-def test_a_number_or_a_date_says_how_long_to_wait(header, pause):
-    with serving(lambda *_: (429, "", {"Retry-After": header})) as server, pytest.raises(TryAgainError) as caught:
-        ask(endpoint(server), user_message("x", []))
-    assert caught.value.after == pause
-
-
-def test_a_run_that_ends_frees_who_waits_for_a_turn():
-    stop = threading.Event()
-    pace = Pace(1, stop)
-    assert pace.wait()
-    threading.Timer(0.05, stop.set).start()
-    assert not pace.wait()
-
-
-@pytest.mark.parametrize("changes", [{"concurrency": 0}, {"tries": 0}, {"per_minute": 0}, {"first_pause": -1}])
-def test_wrong_patience_is_refused(changes):
-    with pytest.raises(ConfigError):
-        RetryPolicy(**changes)
