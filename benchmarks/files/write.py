@@ -1,7 +1,7 @@
 """Writing a file whole or not at all: beside its place, brought to the disk, then given its name.
 
 A reader sees the old file or the new one, never a part; an error leaves no trace. What a kill leaves beside the file is
-named ``.NAME.PID.partial``; `remove_partials` takes it away.
+named ``.NAME.NUMBER.partial``; `remove_partials` takes it away.
 """
 
 from __future__ import annotations
@@ -62,7 +62,8 @@ def path_beside(path: StrPath, *, sync: bool = True) -> Iterator[Path]:
     if target.exists() and not target.is_file():
         yield target
         return
-    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    # No process number: on two machines that write into one folder it may be the same.
+    partial = target.with_name(f".{target.name}.{int.from_bytes(os.urandom(8))}.partial")
     try:
         yield partial
         if target.exists():

@@ -248,6 +248,7 @@ def output_folder(
     folder.mkdir(exist_ok=True)
     manifest = folder / MANIFEST
     with locked(manifest, out):
+        _remove(folder, ".part-*.partial", "..part-*.partial")
         found = _read_manifest(manifest)
         if found is None and (others := [each.name for each in folder.iterdir() if each.name[0] != "."]):
             raise ConfigError(f"{out} holds {others[0]!r}, which is none of ours; name an empty folder")
@@ -259,7 +260,7 @@ def output_folder(
                 )
             found = None
         if found is None or overwrite:
-            _remove_parts(folder)
+            _remove(folder, "part-*.jsonl", ".part-*.tally")
             found = {"run": run, "parts": [describe(part) for part in parts()]}
             write_manifest(out, run, found["parts"])
         yield [Part(number, part["input"], part["start"], part["end"]) for number, part in enumerate(found["parts"])]
@@ -275,7 +276,8 @@ def describe(part: Part, result: PartResult | None = None) -> dict[str, Any]:
     plain = {"name": part.name, "input": part.path, "start": part.start, "end": part.stop}
     if result is None:
         return plain
-    made = {"first_line": part.line + 1, "rows": result.rows, "errors": len(result.errors)}
+    errors = len(result.errors)
+    made = {"first_line": part.line + 1, "rows": result.scored + errors, "errors": errors}
     return plain | made | {"bytes": result.size, "sha256": result.sha256}
 
 
@@ -291,7 +293,6 @@ def _read_manifest(path: Path) -> dict[str, Any] | None:
     return found
 
 
-def _remove_parts(folder: Path) -> None:
-    for pattern in ("part-*.jsonl", ".part-*.tally", ".part-*.partial"):
-        for path in folder.glob(pattern):
-            path.unlink(missing_ok=True)
+def _remove(folder: Path, *patterns: str) -> None:
+    for path in (path for pattern in patterns for path in folder.glob(pattern)):
+        path.unlink(missing_ok=True)

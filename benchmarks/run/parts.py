@@ -73,8 +73,9 @@ class PartResult(msgspec.Struct):
         part: the part.
         rows: rows read, bad ones included.
         errors: ``file:line: what is wrong`` of the bad ones.
+        scored: rows that were scored.
         dialect: the system whose file it was recognised as.
-        tally: of the others; None where no row could be read.
+        tally: of these; None where no row could be read.
         size: of the output rows, in bytes.
         sha256: of the output rows; empty where none were asked for.
         again: whether output rows were there that are not those that were written.
@@ -83,6 +84,7 @@ class PartResult(msgspec.Struct):
     part: Part
     rows: int = 0
     errors: list[str] = []
+    scored: int = 0
     dialect: str | None = None
     tally: Any = None
     size: int = 0
@@ -93,6 +95,7 @@ class PartResult(msgspec.Struct):
         """Add the next piece of the part."""
         self.rows += piece.rows
         self.errors += piece.errors
+        self.scored += piece.scored
         self.dialect = self.dialect or piece.dialect
         self.size += len(piece.lines)
         if self.tally is None:

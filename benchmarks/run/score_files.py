@@ -160,7 +160,8 @@ class Piece(NamedTuple):
     Attributes:
         rows: rows read, bad ones included.
         errors: ``file:line: what is wrong`` of the bad ones.
-        tally: of the others; None where no row could be read.
+        scored: rows that were scored; where a line holds several attempts, these and bad ones are more than were read.
+        tally: of these; None where no row could be read.
         lines: the output rows as lines of JSON; empty where none were asked for.
         read: share of the file that has been read, see `benchmarks.files.sources.Chunk.read`.
         dialect: the system whose file it was recognised as.
@@ -168,6 +169,7 @@ class Piece(NamedTuple):
 
     rows: int
     errors: Sequence[str]
+    scored: int
     tally: Any
     lines: bytes
     read: float | None
@@ -216,16 +218,15 @@ class Job(NamedTuple):
             if columns is None and _readable(chunk):
                 columns = self.reading.find(chunk)
             if columns is None:
-                bad = chunk.bad_rows()
-                errors, tally = {at: f"{chunk.place(at)}: {message}" for at, message in bad.items()}, None
+                errors = {at: f"{chunk.place(at)}: {message}" for at, message in chunk.bad_rows().items()}
                 lines = b"".join(self._blank({}, message) for message in errors.values()) if write else b""
+                yield Piece(len(chunk.rows), [*errors.values()], 0, None, lines, chunk.read, None)
             else:
                 scored = self.scorer(self.reading.read(chunk, columns, self.scorer.digest))
-                errors, tally = _errors(scored.block), scored.tally
+                errors = _errors(scored.block)
                 lines = self._lines(scored, errors) if write else b""
-            yield Piece(
-                len(chunk.rows), [*errors.values()], tally, lines, chunk.read, columns.dialect if columns else None
-            )
+                good = len(scored.block)
+                yield Piece(len(chunk.rows), [*errors.values()], good, scored.tally, lines, chunk.read, columns.dialect)
 
     def _lines(self, scored: Scored, errors: Mapping[int, str]) -> bytes:
         lines = scored.lines()

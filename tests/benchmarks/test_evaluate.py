@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import benchmarks.files.sources as files_rows
 from benchmarks import Report, evaluate
 from benchmarks.benchmark import find_protocols
 from benchmarks.registry import BENCHMARKS
@@ -449,34 +448,19 @@ def test_several_files_are_one_input(tmp_path):
     assert report.row_scores["line"][500] == 1
 
 
-# A run that is stopped goes on
-
-
 @pytest.mark.parametrize("benchmark", ["tvr", "mmsi", "mindcube-cogmap"])
-def test_a_run_that_was_stopped_goes_on(benchmark, tmp_path, monkeypatch):
-    monkeypatch.setattr(files_rows, "BLOCK", 1 << 12)
-    monkeypatch.setattr(files_rows, "CHUNK_ROWS", 16)
+def test_parts_are_put_together_to_the_same_report(benchmark, tmp_path):
     some = rows(file_of(benchmark))[:300]
     source = write(tmp_path / "in.jsonl", [*some[:100], {"id": "bad"}, *some[100:]])
-
-    class Stopped(Exception):  # noqa: N818  no error
-        pass
-
-    def stop(progress, after):
-        if progress.rows >= after:
-            raise Stopped
-
-    run = partial(evaluate, source, benchmark, "both", checkpoint_seconds=0.0)
-    whole = run(out=str(tmp_path / "whole.jsonl"))
-    for after in (90, 200):
-        with pytest.raises(Stopped):
-            run(out=str(tmp_path / "part.jsonl"), resume=True, on_progress=partial(stop, after=after))
-    part = run(out=str(tmp_path / "part.jsonl"), resume=True)
-    assert (tmp_path / "part.jsonl").read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
-    assert part == whole
+    whole = evaluate(source, benchmark, "both", out=str(tmp_path / "whole.jsonl"))
+    parts = evaluate(source, benchmark, "both", out=f"{tmp_path}/parts/", part_bytes=20_000)
+    written = [path.read_bytes() for path in sorted((tmp_path / "parts").glob("part-*.jsonl"))]
+    assert b"".join(written) == (tmp_path / "whole.jsonl").read_bytes()
+    assert len(written) > 3
+    assert parts == whole
     for name, values in whole.row_scores.items():
-        assert part.row_scores[name].tolist() == values.tolist()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.jsonl", "part.jsonl", "whole.jsonl"]
+        assert parts.row_scores[name].tolist() == values.tolist()
+        assert parts.row_scores[name].dtype == values.dtype
 
 
 def test_memory_holds_statistics_and_not_rows(tmp_path):

@@ -156,7 +156,7 @@ def test_a_table_on_one_line_is_as_many_rows(tmp_path):
         for step in "78"
         for text, gain in (("x", 0.5), ("y", -0.5))
     ]
-    assert read(path) == [*zip(["1[0]", "1[1]", "2[0]", "2[1]"], expected, strict=True), ("3[0]", {"a": 1})]
+    assert read(path) == [*zip(["1[0]", "1[1]", "2[0]", "2[1]"], expected, strict=True), ("3", {"a": 1})]
 
 
 def test_a_table_whose_columns_differ_in_length_is_a_bad_row(tmp_path):

@@ -57,6 +57,7 @@ def _completion(rng, gold):
     reasoning = "".join(rng.choices("so it is left of the cube, and then <b> ", k=rng.randint(3, 60)))
     if rng.random() < 0.8:
         guess = [(i, a, v if rng.random() < 0.7 else rng.choice(VALUES[a])) for i, a, v in gold][: rng.randint(1, 4)]
+        guess += rng.choice([[], [], [], guess[:1], [(guess[0][0], guess[0][1], rng.choice(VALUES[guess[0][1]]))]])
         form = "({}, {}, {})" if rng.random() < 0.11 else "{}.{}.{}"
         answer = rng.choice([", ", ", ", "; ", "\n"]).join(form.format(*each) for each in guess)
     else:
