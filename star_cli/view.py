@@ -130,7 +130,7 @@ def _open(names: Sequence[str], scoring: Scoring, reading: dict[str, Any], *, qu
     from benchmarks.view.reading import Files
 
     files = Files(names, **reading)
-    name = " ".join(str(Path(name)) for name in names[:2]) + (" …" if len(names) > 2 else "")
+    name = " ".join(map(_short, names[:2])) + (" …" if len(names) > 2 else "")
     with progress_bar(hidden=quiet) as (advance, _):
 
         def count(rows: int, share: float | None) -> None:
@@ -138,6 +138,12 @@ def _open(names: Sequence[str], scoring: Scoring, reading: dict[str, Any], *, qu
                 advance(Progress(rows, share=share))
 
         return open_run(name, files, scoring, on_progress=count)
+
+
+def _short(name: str) -> str:
+    """Return how people call a file or folder: of a place from the root on, its end."""
+    place = Path(name)
+    return str(Path(*place.parts[-2:]) if place.is_absolute() else place)
 
 
 def _say(run: Run, shown: View) -> None:
