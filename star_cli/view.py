@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from star_cli.console import how_many, progress_bar
+from star_cli.console import echo, how_many, progress_bar
 from star_cli.options import reward_options, reward_settings
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def view(
         return
 
     def begin(address: str) -> None:
-        click.echo(f"{address}  (Ctrl-C ends it)")
+        echo(f"{address}  (Ctrl-C ends it)")
         if not no_open and _has_screen():
             webbrowser.open(address)
 
@@ -149,17 +149,17 @@ def _short(name: str) -> str:
 def _say(run: Run, shown: View) -> None:
     """Tell what was read, what was left out, and where images lie that may not be shown."""
     noun = "completion" if len(run.files.without_completions) < len(run.files.names) else "row"
-    click.echo(f"{run.name}: {how_many(len(run.total), noun)} in {how_many(len(run.groups), 'group')}", err=True)
+    echo(f"{run.name}: {how_many(len(run.total), noun)} in {how_many(len(run.groups), 'group')}", err=True)
     for message in run.errors[:3]:
-        click.echo(message, err=True)
+        echo(message, err=True)
     if run.left_out:
-        click.echo(f"{how_many(run.left_out, 'row')} left out; the page lists them", err=True)
+        echo(f"{how_many(run.left_out, 'row')} left out; the page lists them", err=True)
     from rewards.errors import DataError
 
     with suppress(DataError):
         outside = {shown.images.outside(image) for image in shown.images.of(run.rows([0])[0])} - {None}
         for folder in sorted(map(str, outside)):
-            click.echo(f"images lie in {folder}, outside the data's folder; to show them: --images {folder}", err=True)
+            echo(f"images lie in {folder}, outside the data's folder; to show them: --images {folder}", err=True)
 
 
 def _command(ctx: click.Context) -> list[str]:
@@ -179,7 +179,7 @@ def _write(shown: View, out: Path, groups: int | None) -> None:
 
     made = make_onefile(shown, groups=groups)
     of = f" of {made.of_groups:,}" if made.groups < made.of_groups else ""
-    click.echo(
+    echo(
         f"{out}: {made.groups:,}{of} groups, {how_many(made.rows, 'row')}, {how_many(made.images, 'image')}, "
         f"{made.size / 2**20:.1f} MB",
         err=True,
