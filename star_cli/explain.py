@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import click
 
 from star_cli.console import line_and_column
-from star_cli.options import reward_options, reward_settings
+from star_cli.options import InputPath, reward_options, reward_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -72,8 +72,8 @@ class Explained(NamedTuple):
 
 
 @click.command(help=_HELP, short_help="Show why a completion earns what it earns.")
-@click.argument("file", required=False, type=click.Path(exists=True, allow_dash=True, dir_okay=False))
-@click.option("--id", "row_id", metavar="ID", help="The row with this id (or FILE:LINE).")
+@click.argument("file", required=False, type=InputPath())
+@click.option("--id", "row_id", metavar="ID", help="The row with this id, or at this place: FILE:LINE, as printed.")
 @click.option("--line", type=click.IntRange(1), metavar="N", help="The row on this line.")
 @click.option("--target", help="The true answer, for a completion on standard input: '2.color.cyan'.")
 @click.option("--references", metavar="JSON", help="With --target, of questions: the true names of each view.")

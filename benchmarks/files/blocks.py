@@ -7,6 +7,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.files.columns import MISSING, encoded, several_texts, unwrap
+from benchmarks.files.dialects import failed_request
 from benchmarks.files.sources import BadRow
 from benchmarks.files.targets import join_key, shorten
 from rewards.errors import DataError
@@ -101,8 +102,17 @@ def number_of(key: Any) -> int:
     return int.from_bytes(blake2b(encoded(key), digest_size=8).digest(), "little")
 
 
-def spread_attempts(chunk: Chunk, columns: Columns) -> Chunk:
-    """Return a chunk with a row for each text, where a completion is a list of several: the attempts of one prompt."""
+def spread_attempts(chunk: Chunk, columns: Columns, *, one_each: bool = False) -> Chunk:
+    """Return a chunk with a row for each text, where a completion is a list of several: the attempts of one prompt.
+
+    Args:
+        chunk: the rows.
+        columns: which column is what; rows that are there for what another row says already are left out.
+        one_each: whether a list of texts may be one completion; then it is, unless *columns* know better.
+    """
+    chunk = columns.counted(chunk)
+    if one_each and not columns.attempts:
+        return chunk
     read = [{} if isinstance(row, BadRow) else row for row in chunk.rows]
     completions = columns.values("completion", read) if "completion" in columns.roles else []
     if not any(type(each) is list for each in completions):
@@ -220,6 +230,8 @@ def _text(value: Any, names: Sequence[str], row: Mapping[str, Any]) -> str:
 
 
 def _absent(names: Sequence[str], row: Mapping[str, Any]) -> str:
+    if (failed := failed_request(row)) is not None:
+        return failed
     if (null := next((name for name in names if name in row), None)) is not None:
         return f"{null!r} is null"
     return f"there is no {' or '.join(map(repr, names))}; the row has {', '.join(row) or 'no columns'}"

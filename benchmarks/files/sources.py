@@ -1,29 +1,30 @@
-"""Rows out of files: JSON Lines, gzip, Parquet or standard input; in chunks, with bounded memory, none skipped.
+"""Rows out of files of every kind, in chunks, with bounded memory, none skipped.
 
 `read_chunks` is the one way in. A row that cannot be read leaves a `BadRow` in its place, and every row knows its line.
+JSON Lines are read here; `benchmarks.files.text_tables`, `benchmarks.files.columnar` and `benchmarks.files.documents`
+read the other kinds.
 """
 
 from __future__ import annotations
 
-import gzip
 import io
 import json
 import sys
-import zlib
 from codecs import BOM_UTF8
-from contextlib import contextmanager, nullcontext
-from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from benchmarks.extras import need
+from benchmarks.files.kinds import COMPRESSED, HEAD, kind_of
+from benchmarks.files.paths import STREAM, file_size, is_address, is_data_set, open_address
 from rewards.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    Stream = io.BufferedReader | gzip.GzipFile
+    from benchmarks.files.compressed import Decompressed
 
 BLOCK = 64 * 1024
 """Bytes that are decoded at a time. More are slower: from 128 KB on, each block is fetched from the system anew."""
@@ -35,8 +36,6 @@ MAX_LINE = 64 * 1024 * 1024
 """Bytes of a line beyond which it is not read: the bound of the memory that one row can take."""
 
 _OPEN, _CLOSE = b"{}"
-_GZIP, _PARQUET = b"\x1f\x8b", b"PAR1"
-_HEAD = 512  # bytes by which files of other kinds are told
 _KINDS = {list: "a list", str: "a string", bool: "true or false", type(None): "null"}
 _decode = msgspec.json.Decoder().decode
 _decode_lines = msgspec.json.Decoder().decode_lines
@@ -117,43 +116,145 @@ def read_chunks(path: str, *, start: Position = START, names: Sequence[str] | No
     Blank lines hold no row but count as lines.
 
     Args:
-        path: JSON Lines, gzip of that, Parquet (told apart by their first bytes), or ``-`` for standard input.
+        path: one of `benchmarks.files.paths.find_files`. Its first bytes tell its kind, see
+            `benchmarks.files.kinds.kind_of`; gzip, zstd, xz or bzip2 may be around it.
         start: the end of an earlier chunk, to go on from there.
-        names: columns to read; only Parquet makes use of it.
+        names: columns to read; only Parquet and Arrow make use of it.
 
     Raises:
-        DataError: if the file cannot be opened, or is no such file.
-        ConfigError: if the file is Parquet and pyarrow is not installed.
+        DataError: if the file cannot be opened, or holds no rows.
+        ConfigError: if a package that reads files of this kind is not installed.
     """
     if start.offset == END:
         return
+    if is_data_set(path):
+        from benchmarks.files.columnar import data_set_chunks  # noqa: PLC0415  as all readers of other kinds
+
+        yield from data_set_chunks(path, start, names)
+        return
     with _open(path) as (raw, size):
-        magic = raw.peek(4)
-        if magic.startswith(_PARQUET):
-            if is_stream(path):
-                raise DataError(f"{path}: Parquet is read from its end, which a stream does not have; name the file")
-            yield from _parquet_chunks(path, start, names)
-            return
-        if not magic.startswith(_GZIP) and (wrong := _foreign_kind(path, raw.peek()[:_HEAD])):
-            raise DataError(f"{path}: {wrong}")
-        with gzip.GzipFile(fileobj=raw) if magic.startswith(_GZIP) else nullcontext(raw) as stream:
-            yield from _chunks(path, stream, start, lambda: raw.tell() / size if size else None)
+        stream, packed = _unpack(path, raw)
+        kind = kind_of(path, stream.peek(HEAD)[:HEAD])
+        source = Source(path, stream, packed, lambda: raw.tell() / size if size else None)
+        if kind == "lines":
+            yield from _chunks(source, start)
+        elif kind in ("parquet", "arrow", "zip"):
+            yield from _seeking_chunks(kind, source, start, names)
+        elif kind == "table":
+            from benchmarks.files.text_tables import table_rows  # noqa: PLC0415
+
+            yield from chunk_rows(source, table_rows(stream, packed), start)
+        else:
+            yield from _json_chunks(kind, source, start)
+
+
+class Source(NamedTuple):
+    """A file that is open.
+
+    Attributes:
+        path: the file as it was named.
+        stream: what it holds, at its start, after decompression.
+        packed: what decompresses it, which says whether the data is damaged; None for a plain file.
+        read: returns the share of the file that has been read, in [0, 1]; None where its size is unknown.
+    """
+
+    path: str
+    stream: io.BufferedReader
+    packed: Decompressed | None
+    read: Callable[[], float | None]
+
+    def damage(self) -> str | None:
+        """Return what is wrong with the compressed data that has been read to its end, or None."""
+        if self.packed is None or self.packed.damage is None:
+            return None
+        return f"the compressed data is damaged, and nothing from here on can be read: {self.packed.damage}"
+
+
+class SizedRow(NamedTuple):
+    """A row with its line, from 1, and about how many bytes of the file it takes."""
+
+    line: int
+    row: dict[str, Any] | BadRow
+    size: int
+
+
+def _seeking_chunks(kind: str, source: Source, start: Position, names: Sequence[str] | None) -> Iterator[Chunk]:
+    """Yield the rows of a file that is read from its end, or here and there."""
+    if is_stream(source.path) or source.packed is not None:
+        where = (
+            "a compressed file does not have; decompress it"
+            if source.packed
+            else "a stream does not have; name the file"
+        )
+        name = {"parquet": "Parquet", "arrow": "Arrow", "zip": "a zip archive"}[kind]
+        raise DataError(f"{source.path}: {name} is read from its end, which {where}")
+    if kind == "zip":
+        from benchmarks.files.archives import archive_rows  # noqa: PLC0415
+
+        yield from chunk_rows(source, archive_rows(source.path, source.stream), start)
+        return
+    from benchmarks.files.columnar import arrow_chunks, parquet_chunks  # noqa: PLC0415
+
+    yield from (parquet_chunks if kind == "parquet" else arrow_chunks)(source, start, names)
+
+
+def _json_chunks(kind: str, source: Source, start: Position) -> Iterator[Chunk]:
+    """Yield the rows of a JSON array, or of one document."""
+    from benchmarks.files.documents import array_rows, document_rows  # noqa: PLC0415
+
+    if kind == "array":
+        yield from chunk_rows(source, array_rows(source), start)
+        return
+    data = source.stream.read()
+    rows = document_rows(source.path, data) if source.damage() is None else ()
+    if rows is None:  # lines, the first of which is broken
+        yield from _chunks(source._replace(stream=io.BufferedReader(io.BytesIO(data))), start)
+    else:
+        yield from chunk_rows(source, rows, start)
+
+
+def chunk_rows(source: Source, rows: Iterable[SizedRow], start: Position) -> Iterator[Chunk]:
+    """Yield rows that were read one by one as chunks; a position among them is their number."""
+    some: list[dict[str, Any] | BadRow] = []
+    lines: list[int] = []
+    count = size = line = 0
+    for line, row, bytes_ in rows:
+        count += 1
+        if count > start.offset:
+            some.append(row)
+            lines.append(line)
+            size += bytes_
+        if len(some) >= CHUNK_ROWS or size >= CHUNK_BYTES:
+            yield _chunk(source.path, some, lines, Position(count, line), source.read())
+            some, lines, size = [], [], 0
+    if damage := source.damage():
+        some.append(BadRow(damage))
+        lines.append(line + 1)
+    if some:
+        yield _chunk(source.path, some, lines, Position(END if damage else count, line), source.read())
 
 
 def is_stream(path: str) -> bool:
     """Return whether a file can be read only once: standard input or a pipe."""
-    return path == "-" or (Path(path).exists() and not Path(path).is_file() and not Path(path).is_dir())
+    if path == STREAM:
+        return True
+    return not is_address(path) and Path(path).exists() and not Path(path).is_file() and not Path(path).is_dir()
 
 
 @contextmanager
 def _open(path: str) -> Iterator[tuple[io.BufferedReader, int | None]]:
     """Open a file, or standard input, and tell its size where it has one."""
-    if path == "-":
+    if path == STREAM:
         given: Any = sys.stdin.buffer
         yield given if isinstance(given, io.BufferedReader) else io.BufferedReader(given), None
         return
+    if is_address(path):
+        remote: Any = open_address(path)
+        with remote:
+            yield io.BufferedReader(remote, BLOCK), file_size(path)
+        return
     try:
-        file = Path(path).open("rb")  # noqa: SIM115  closed below; errors in between are not about opening
+        file: Any = Path(path).open("rb", BLOCK)  # noqa: SIM115  closed below; errors in between are not about opening
     except OSError as error:
         folder = isinstance(error, IsADirectoryError)
         reason = "it is a folder, not a file" if folder else error.strerror or str(error)
@@ -162,50 +263,67 @@ def _open(path: str) -> Iterator[tuple[io.BufferedReader, int | None]]:
         yield file, None if is_stream(path) else Path(path).stat().st_size
 
 
-def _chunks(path: str, stream: Stream, start: Position, share_read: Callable[[], float | None]) -> Iterator[Chunk]:
-    rows: list[dict[str, Any] | BadRow] = []
-    lines: list[int] = []
+def _unpack(path: str, raw: io.BufferedReader) -> tuple[io.BufferedReader, Decompressed | None]:
+    """Return what a file holds, and what decompresses it, where it is compressed."""
+    if not raw.peek(HEAD).startswith(COMPRESSED):
+        return raw, None
+    from benchmarks.files.compressed import decompressed  # noqa: PLC0415
+
+    packed = decompressed(raw, path)
+    return io.BufferedReader(packed, BLOCK), packed
+
+
+def _chunks(source: Source, start: Position) -> Iterator[Chunk]:
+    """Yield the rows of JSON Lines."""
+    path, rows, lines = source.path, [], []  # type: str, list[dict[str, Any] | BadRow], list[int]
     offset, line, chunk_start = start.offset, start.line, start.offset
-    for block, offset in _blocks(stream, start.offset):
+    for block, offset in _blocks(source, start.offset):
         if isinstance(block, BadRow):
             rows.append(block)
             lines.append(line + 1)
         else:
             line = _decode_block(block.removeprefix(BOM_UTF8) if line == 0 else block, line, rows, lines)
         if len(rows) >= CHUNK_ROWS or offset - chunk_start >= CHUNK_BYTES:
-            yield _chunk(path, rows, lines, Position(offset, line), share_read())
+            yield _chunk(path, rows, lines, Position(offset, line), source.read())
             rows, lines, chunk_start = [], [], offset
     if rows:
-        yield _chunk(path, rows, lines, Position(offset, line), share_read())
+        yield _chunk(path, rows, lines, Position(offset, line), source.read())
 
 
-def _blocks(stream: Stream, at: int) -> Iterator[tuple[bytes | BadRow, int]]:
+def _blocks(source: Source, at: int) -> Iterator[tuple[bytes | BadRow, int]]:
     """Yield blocks of whole lines, and the offset after each.
 
     Reading stops at multiples of `BLOCK`, counted from the start of the file and not from *at*: the blocks are the same
     wherever reading begins. Of a line that is too long, the start is kept.
     """
+    stream = source.stream
     pieces: list[bytes] = []
     kept = 0
-    try:
-        if at:
-            stream.seek(at)
-        while piece := stream.read(BLOCK - at % BLOCK):
-            at += len(piece)
-            cut = piece.rfind(b"\n") + 1
-            if not cut:
-                if kept <= MAX_LINE:
-                    pieces.append(piece)
-                    kept += len(piece)
-                continue
-            first = piece.index(b"\n") if kept > MAX_LINE else 0
-            yield b"".join([*pieces, piece[first:cut]]), at - len(piece) + cut
-            pieces, kept = [piece[cut:]], len(piece) - cut
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        yield BadRow(f"the compressed data is damaged, and nothing from here on can be read: {error}"), END
-        return
-    if last := b"".join(pieces):
+    if at:
+        _skip(source, at)
+    while piece := stream.read(BLOCK - at % BLOCK):
+        at += len(piece)
+        cut = piece.rfind(b"\n") + 1
+        if not cut:
+            if kept <= MAX_LINE:
+                pieces.append(piece)
+                kept += len(piece)
+            continue
+        first = piece.index(b"\n") if kept > MAX_LINE else 0
+        yield b"".join([*pieces, piece[first:cut]]), at - len(piece) + cut
+        pieces, kept = [piece[cut:]], len(piece) - cut
+    if damage := source.damage():  # the line that it cut is no row
+        yield BadRow(damage), END
+    elif last := b"".join(pieces):
         yield last + b"\n", at
+
+
+def _skip(source: Source, count: int) -> None:
+    if source.packed is None:
+        source.stream.seek(count)
+        return
+    while count and (piece := source.stream.read(min(count, BLOCK))):
+        count -= len(piece)
 
 
 def _decode_block(block: bytes, line: int, rows: list[dict[str, Any] | BadRow], lines: list[int]) -> int:
@@ -249,14 +367,13 @@ def _decode_row(text: bytes) -> dict[str, Any] | BadRow:
         value = _decode_patiently(text.rstrip())
     if isinstance(value, dict | BadRow):
         return value
-    hint = "; convert a JSON array with: jq -c '.[]' FILE" if isinstance(value, list) else ""
-    return BadRow(f"a row is a JSON object, and this is {_KINDS.get(type(value), 'a number')}{hint}")
+    return BadRow(f"a row is a JSON object, and this is {_KINDS.get(type(value), 'a number')}")
 
 
 def _decode_patiently(text: bytes) -> Any:
     """Decode what the fast decoder refuses: Python's ``NaN`` and lone surrogates; or say what is wrong."""
     try:
-        return _mend(json.loads(text.decode("utf-8")))
+        return mend(json.loads(text.decode("utf-8")))
     except UnicodeDecodeError as error:
         return BadRow(f"invalid UTF-8: byte 0x{text[error.start]:02x} at column {error.start + 1}")
     except json.JSONDecodeError as error:
@@ -267,14 +384,14 @@ def _decode_patiently(text: bytes) -> Any:
         return BadRow(f"broken JSON: {error}")
 
 
-def _mend(value: Any) -> Any:
+def mend(value: Any) -> Any:
     """Put the replacement character for each half of a surrogate pair: no text that can be written holds one."""
     if isinstance(value, str):
         return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if isinstance(value, list):
-        return [_mend(each) for each in value]
+        return [mend(each) for each in value]
     if isinstance(value, dict):
-        return {_mend(key): _mend(each) for key, each in value.items()}
+        return {mend(key): mend(each) for key, each in value.items()}
     return value
 
 
@@ -303,71 +420,3 @@ def _entries(table: dict[str, Any]) -> Sequence[dict[str, Any] | BadRow]:
         return [BadRow(f"the columns of this table differ in length: {lengths}")]
     columns = [(name, column if name in lengths else [column] * len(step)) for name, column in table.items()]
     return [{name: column[at] for name, column in columns} for at in range(len(step))]
-
-
-# Parquet
-
-
-def _parquet_chunks(path: str, start: Position, names: Sequence[str] | None) -> Iterator[Chunk]:
-    """Yield the rows of a Parquet file, see `read_chunks`."""
-    arrow, parquet = (
-        need(module, package="'star-r1[scale]'", purpose=f"{path}: reading Parquet")
-        for module in ("pyarrow", "pyarrow.parquet")
-    )
-    try:
-        with _open_parquet(path, arrow, parquet) as file:
-            total, after = file.metadata.num_rows, 0
-            for batch in file.iter_batches(batch_size=CHUNK_ROWS, columns=names, use_threads=False):
-                before, after = after, after + batch.num_rows
-                if before >= start.offset and batch.num_rows:
-                    end = Position(after, after)
-                    yield Chunk(path, batch.to_pylist(), range(before + 1, after + 1), None, end, after / total)
-    except (arrow.ArrowException, OSError) as error:
-        raise DataError(f"{path}: not a readable Parquet file: {' '.join(str(error).split())}") from error
-
-
-def _open_parquet(path: str, arrow: Any, parquet: Any) -> Any:
-    """Open a file to be read page by page into the system's memory: arrow's own allocator keeps what it once took."""
-    usual = arrow.default_memory_pool()
-    arrow.set_memory_pool(arrow.system_memory_pool())
-    try:
-        return parquet.ParquetFile(path, buffer_size=BLOCK, pre_buffer=False)
-    finally:
-        arrow.set_memory_pool(usual)
-
-
-# Files of other kinds than rows come in, told by their first bytes: what they are, and what to do with them
-
-_ROWS_COME_FROM: Final = "rows are read from JSON Lines, gzip of that, or Parquet"
-_TABLE: Final = "pandas.{reader}(FILE{options}).to_json('rows.jsonl', orient='records', lines=True) makes rows of it"
-_TABLES: Final = {
-    ".csv": ("a table with commas", _TABLE.format(reader="read_csv", options="")),
-    ".tsv": ("a table with tabs", _TABLE.format(reader="read_csv", options=", sep='\\t'")),
-    ".xlsx": ("an Excel workbook", _TABLE.format(reader="read_excel", options="")),
-}
-_MAGIC: Final = (
-    (b"\x89PNG", "a PNG image", ""),
-    (b"\xff\xd8\xff", "a JPEG image", ""),
-    (b"\x89HDF", "an HDF5 file", ""),
-    (b"PK\x03\x04", "a zip archive", "unpack it first"),
-    (b"\xfd7zXZ", "compressed with xz", "decompress it first"),
-    (b"BZh", "compressed with bzip2", "decompress it first"),
-    (b"\x28\xb5\x2f\xfd", "compressed with zstd", "decompress it first"),
-)
-
-
-def _foreign_kind(path: str, head: bytes) -> str | None:
-    """Say what is wrong with a file that cannot hold rows, or None.
-
-    Args:
-        path: the file as it was named; tables of text are told by its suffix.
-        head: its first bytes, which are neither those of gzip nor of Parquet.
-    """
-    table = _TABLES.get(PurePath(path).suffix.lower())
-    if table is not None and head and not head.removeprefix(BOM_UTF8).lstrip().startswith(b"{"):
-        return _message(*table)
-    return next((_message(kind, advice) for magic, kind, advice in _MAGIC if head.startswith(magic)), None)
-
-
-def _message(kind: str, advice: str) -> str:
-    return f"this is {kind}, and {_ROWS_COME_FROM}{f'; {advice}' if advice else ''}"

@@ -14,6 +14,7 @@ from benchmarks.attempts import several_attempts
 from benchmarks.benchmark import COLUMNS, find_protocols, output_schema
 from benchmarks.files.blocks import read_block, spread_attempts
 from benchmarks.files.columns import find_columns
+from benchmarks.files.paths import find_files
 from benchmarks.files.sources import CHUNK_ROWS, END, BadRow, Chunk, Position
 from benchmarks.files.targets import read_target_file
 from benchmarks.registry import find_benchmark
@@ -222,9 +223,9 @@ def _plan(
 def _files(rows: Any) -> list[str] | None:
     """Return the paths, where these are paths and not rows."""
     if isinstance(rows, str | Path):
-        return [str(rows)]
+        return find_files([str(rows)])
     listed = list(rows) if isinstance(rows, tuple | list) else None
-    return [str(path) for path in listed] if listed and isinstance(listed[0], str | Path) else None
+    return find_files(map(str, listed)) if listed and isinstance(listed[0], str | Path) else None
 
 
 def _evaluate_files(
@@ -282,7 +283,7 @@ def _evaluate_rows(plan: EvaluationPlan, run: _Run, rows: Iterable[Mapping[str, 
             joined_on = plan.targets.on if plan.targets else None
             columns = find_columns(chunk, needed=plan.needed, mapping=plan.mapping, joined_on=joined_on, known=COLUMNS)
         read = len(chunk.rows)
-        chunk = chunk if plan.benchmark.takes_records else spread_attempts(chunk, columns)  # noqa: PLW2901
+        chunk = spread_attempts(chunk, columns, one_each=plan.benchmark.takes_records)  # noqa: PLW2901
         scored = score(
             read_block(chunk, columns, targets=plan.targets, required=plan.benchmark.required, as_text=False)
         )

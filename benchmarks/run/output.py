@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING, Any
 import msgspec
 
 from benchmarks.extras import need
+from benchmarks.files.paths import is_address
 from benchmarks.files.sources import is_stream, read_chunks
 from benchmarks.files.write import path_beside, remove_partials, write_whole
 from rewards.errors import ConfigError, DataError
@@ -26,7 +27,7 @@ _encode_lines = msgspec.json.Encoder(enc_hook=str).encode_lines
 def fingerprint(files: Sequence[str], options: Mapping[str, Any]) -> dict[str, Any]:
     """Return what must be the same when a run is resumed: the files by size and time of change, and the options."""
     try:
-        stats = {path: Path(path).stat() for path in files if not is_stream(path)}
+        stats = {path: Path(path).stat() for path in files if not is_stream(path) and not is_address(path)}
     except OSError as error:
         raise DataError(f"{error.filename}: {error.strerror}") from error
     inputs = {path: [stat.st_size, stat.st_mtime_ns] for path, stat in stats.items()}

@@ -7,6 +7,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.files.paths import find_files
 from benchmarks.files.targets import TARGET_ROLES, read_target_file
 from benchmarks.run.output import Output, fingerprint
 from benchmarks.run.reward_summary import Rewarded, RewardTally
@@ -196,6 +197,7 @@ def score_rewards(
         DataError: for files that cannot be scored at all, and with *strict_input* for the first bad row.
         ConfigError: for wrong options, and columns that are ambiguous.
     """
+    files = find_files(files)
     found, spec = resolve(task, preset, **(overrides or {}))
     scorer = RewardScorer(found, spec, mode, think_prefilled)
     settings = {"mode": mode} | ({} if think_prefilled == "auto" else {"think_prefilled": str(think_prefilled).lower()})

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import time
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from benchmarks.files.blocks import read_block, spread_attempts
 from benchmarks.files.columns import MISSING, ROLES, find_columns
+from benchmarks.files.paths import file_size
 from benchmarks.files.sources import START, BadRow, Position, is_stream, read_chunks
 from rewards.errors import DataError
 
@@ -119,7 +119,7 @@ def score_files(
     for file, chunk, columns in _chunks(files, first, start, find, left=left):
         scored, read = None, len(chunk.rows)
         if columns is not None:
-            chunk = chunk if one_each else spread_attempts(chunk, columns)  # noqa: PLW2901
+            chunk = spread_attempts(chunk, columns, one_each=one_each)  # noqa: PLW2901
             scored = score_block(read_block(chunk, columns, targets=targets, required=required, as_text=as_text))
             tally.add(scored)
         errors = _errors(chunk, scored)
@@ -248,7 +248,7 @@ def _advance(done: Progress, rows: int, errors: int, share: float | None, column
 def _share(files: Sequence[str], number: int, chunk: Chunk) -> float | None:
     if chunk.read is None or any(is_stream(path) for path in files):
         return None
-    sizes = [Path(path).stat().st_size for path in files]
+    sizes = [file_size(path) for path in files]
     return (sum(sizes[:number]) + chunk.read * sizes[number]) / (sum(sizes) or 1)
 
 
