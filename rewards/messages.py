@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 _APART = ("reasoning_content", "reasoning", "thinking")
 """Where a message keeps its reasoning beside its content: vLLM and TRL, OpenRouter and vLLM, gpt-oss and Ollama."""
 
+_ASKING = ("system", "developer", "user")
+"""Roles of those who ask."""
+
 _THOUGHT = ("thinking", "reasoning", "reasoning_text", "summary_text")
 _SAID = ("text", "output_text")
 _LONGEST_TOKEN = 64
@@ -29,9 +32,10 @@ def completion_text(completion: Any) -> str:
     """Return the text of a completion: a string, a message, or a list of messages, content parts or response items.
 
     Mappings and objects with attributes are read alike. Of several messages the last one of the assistant counts (or
-    the last one, where no role says "assistant"). Reasoning that is kept apart is put back in front of the content, as
-    ``<think>...</think>``: from ``reasoning_content``, ``reasoning`` or ``thinking`` of the message, from parts of
-    these types, and from the reasoning items before it. A message whose content holds the tags already is left alone.
+    the last one, where no role says "assistant"; but not of a prompt, whose messages are all the user's). Reasoning
+    that is kept apart is put back in front of the content, as ``<think>...</think>``: from ``reasoning_content``,
+    ``reasoning`` or ``thinking`` of the message, from parts of these types, and from the reasoning items before it. A
+    message whose content holds the tags already is left alone.
 
     Raises:
         DataError: for anything else; that is a fault of the file or the trainer, not of the model.
@@ -45,9 +49,14 @@ def completion_text(completion: Any) -> str:
         return completion
     if type(completion) is list and len(completion) == 1 and type(completion[0]) is dict:  # what trainers hand over
         content = completion[0].get("content")
-        if type(content) is str and completion[0].keys().isdisjoint(_APART):
+        if (
+            type(content) is str
+            and completion[0].keys().isdisjoint(_APART)
+            and completion[0].get("role") not in _ASKING
+        ):
             return content
     if _has(completion, "content", "text", *_APART):
+        _refuse_prompt(completion)
         return _message(completion)
     if _is_list(completion) and len(completion) and all(map(_is_record, completion)):
         if any(_has(each, "role", *_APART) or (_has(each, "content") and not _thinks(each)) for each in completion):
@@ -59,12 +68,18 @@ def completion_text(completion: Any) -> str:
 def _last_message(messages: Sequence[Any]) -> str:
     """Return the last message of the assistant, with the reasoning items that stand directly before it."""
     places = [at for at, each in enumerate(messages) if not _thinks(each)]
+    _refuse_prompt(*(messages[at] for at in places))
     mine = [at for at in places if _get(messages[at], "role") == "assistant"]
     last = (mine or places)[-1]
     first = last
     while first and _thinks(messages[first - 1]):
         first -= 1
     return _message(messages[last], "".join(map(_thought, messages[first:last])))
+
+
+def _refuse_prompt(*messages: Any) -> None:
+    if all(_get(message, "role") in _ASKING for message in messages):
+        raise DataError("the messages are the user's alone, and none is the assistant's")
 
 
 def _is_record(value: Any) -> bool:

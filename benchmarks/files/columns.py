@@ -192,7 +192,8 @@ def find_columns(
     columns = Columns(roles, None, others, rivals)
     if dialect is not None:
         columns = _as_written(columns, dialect, read)
-    found_columns = _with_groups(columns, read, asked="group" in mapping)
+    counted = [row for row in columns.counted(chunk).rows if not isinstance(row, BadRow)]
+    found_columns = _with_groups(columns, counted, asked="group" in mapping)
     if found_columns.grouped_by == "prompt" or known.get("images") != ROLES["images"]:
         return found_columns
     # Images, which may be large, only tell prompts, unless the caller looks for them by names of its own.

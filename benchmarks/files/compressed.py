@@ -7,6 +7,7 @@ import gzip
 import io
 import lzma
 import zlib
+from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _STEP: Final = 64 * 1024
+_AHEAD: Final = 256 * 1024  # bytes
 _ZSTD: Final = b"\x28\xb5\x2f\xfd"
 _WINDOW: Final = 1 << 31  # what `zstd --long=31` needs
 _OPENED_BY: Final[dict[bytes, Callable[[BinaryIO], Any]]] = {
@@ -28,17 +30,17 @@ _OPENED_BY: Final[dict[bytes, Callable[[BinaryIO], Any]]] = {
 class Decompressed(io.RawIOBase):
     """A stream over pieces of bytes.
 
-    Of broken data the last piece before the error is left out: what was made of data that is wrong may be wrong too.
-    Data that is cut off is right up to its end.
+    Data that is cut off is right up to its end. Of data that is broken, what was made of it shortly before the error
+    may be wrong already, and is left out.
 
     Attributes:
-        damage: what is wrong with the data, once its end was reached before its time.
+        damage: what is wrong with the data, once that is known.
     """
 
     def __init__(self, pieces: Iterator[bytes]) -> None:
         self.damage: str | None = None
-        self._pieces = pieces
-        self._ahead: bytes | None = b""
+        self._pieces: Iterator[bytes] | None = pieces
+        self._held: deque[bytes] = deque()
         self._rest = memoryview(b"")
 
     def readable(self) -> bool:
@@ -47,24 +49,26 @@ class Decompressed(io.RawIOBase):
 
     def readinto(self, buffer: Any, /) -> int:
         """Fill a buffer with what comes next."""
-        while not self._rest and self._ahead is not None:
-            self._rest = memoryview(self._next())
+        if not self._rest:
+            self._hold()
+            self._rest = memoryview(self._held.popleft() if self._held else b"")
         count = min(len(buffer), len(self._rest))
         buffer[:count] = self._rest[:count]
         self._rest = self._rest[count:]
         return count
 
-    def _next(self) -> bytes:
-        """Return the piece that was read before, and read one more."""
-        piece, self._ahead = self._ahead or b"", None
+    def _hold(self) -> None:
+        """Read ahead, so that what is handed out lies well before what is known to be broken."""
         try:
-            self._ahead = next(self._pieces, None)
+            while self._pieces is not None and sum(map(len, self._held)) < _AHEAD:
+                piece = next(self._pieces, b"")
+                self._held.append(piece)
+                self._pieces = self._pieces if piece else None
         except (EOFError, OSError) as error:
-            self.damage = str(error)
+            self.damage, self._pieces = str(error), None
         except (zlib.error, lzma.LZMAError, _BrokenError) as error:
-            self.damage = str(error)
-            return b""
-        return piece
+            self.damage, self._pieces = str(error), None
+            self._held.clear()
 
 
 def decompressed(raw: io.BufferedReader, path: str) -> Decompressed:

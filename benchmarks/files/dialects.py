@@ -63,7 +63,6 @@ DIALECTS: Final = (
         "ms-swift inference",
         (("response",), ("labels",), ("messages",)),
         {"completion": ("response",), "target": (*TARGET_COLUMNS, "labels")},
-        ordered=("target",),
     ),
     # Its `target` is the output to be learned, and `doc.gt_answer` the letter that is right.
     Dialect(
