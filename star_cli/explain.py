@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _HELP = """\
 Show why a completion earns what it earns: a row of FILE, chosen by --id or --line, or, with --target, standard input.
+FILE is anything that `star score` takes.
 
 Shows the first format fault with a caret under its position, every prediction with the true change it was matched with,
 what it earned and was charged, what is missing, and the sum; and the same under preset paper if that differs. For
@@ -133,8 +134,10 @@ def _from_file(
     from benchmarks.files.predictions import find_rows
     from benchmarks.files.targets import TARGET_ROLES, read_target_file
 
-    gold = None if targets is None else read_target_file(targets, on)
-    first, *rest = find_rows(file, row_id=row_id, line=line, mapping=mapping, targets=gold)
+    of_gold = {role: column for role, column in mapping.items() if role in (*TARGET_ROLES, on)}
+    gold = None if targets is None else read_target_file(targets, on, mapping=of_gold)
+    own = {role: column for role, column in mapping.items() if not (gold and role in TARGET_ROLES)}
+    first, *rest = find_rows(file, row_id=row_id, line=line, mapping=own, targets=gold)
     labels = {role: first.values[role] for role in TARGET_ROLES if role in first.values}
     return Case(first.place, first.values["completion"], labels, tuple(row.place for row in rest))
 

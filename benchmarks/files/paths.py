@@ -24,7 +24,7 @@ _DOCUMENT: Final = ".json"  # in a folder, settings and results as often as rows
 
 
 def find_files(given: Iterable[str]) -> list[str]:
-    """Return the files that some names mean, each once; those of a folder or a pattern in natural order.
+    """Return the files that some names mean, those of a folder or a pattern in natural order.
 
     Args:
         given: files, ``-``, folders, patterns (``runs/*.parquet``), and addresses of any of these that fsspec knows.
@@ -35,7 +35,17 @@ def find_files(given: Iterable[str]) -> list[str]:
         DataError: there is no such file; a folder holds no files of rows, or files of several kinds.
         ConfigError: the client of an address is not installed.
     """
-    return list(dict.fromkeys(file for name in given for file in _meant(name)))
+    files: list[str] = []
+    among: set[str] = set()  # those of patterns and folders, which may overlap; a name that is given twice counts twice
+    for name in given:
+        found = _meant(name)
+        if list(found) != [name]:
+            found = [file for file in found if file not in files]
+            among.update(found)
+        elif name in among:
+            continue
+        files += found
+    return files
 
 
 def is_address(path: str) -> bool:

@@ -72,8 +72,10 @@ def test_a_file_that_is_named_like_a_pattern_is_a_file(tmp_path):
     assert find_files([str(tmp_path / "a[1].jsonl")]) == [str(tmp_path / "a[1].jsonl")]
 
 
-def test_each_file_is_meant_once_and_standard_input_is_no_file(runs):
+def test_patterns_and_folders_may_overlap_and_standard_input_is_no_file(runs):
     assert names(find_files([f"{runs}/10.jsonl", str(runs), "-"]), runs) == ["10.jsonl", "9.jsonl", "-"]
+    assert names(find_files([str(runs), f"{runs}/10.jsonl", f"{runs}/*.jsonl"]), runs) == ["9.jsonl", "10.jsonl"]
+    assert names(find_files([f"{runs}/9.jsonl"] * 2), runs) == ["9.jsonl", "9.jsonl"]
 
 
 def test_a_folder_with_files_of_several_kinds_is_not_guessed_at(runs):
