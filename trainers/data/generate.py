@@ -299,10 +299,10 @@ def make_piece(target: Path, settings: GenerationSettings, piece: range) -> rang
 def _tvr_item(folder: Path, settings: GenerationSettings, index: int) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Make the images of a scene; return its rows and its record."""
     drawn = settings.images != "none"
-    scene, *seen = generate_seen(settings.seed, index, attributes=settings.attributes, repeats=settings.repeats)
+    scene, before, after = generate_seen(settings.seed, index, attributes=settings.attributes, repeats=settings.repeats)
     if drawn:
         _draw(folder, settings, scene)
-    rows = tvr_rows(scene, settings.views, attributes=settings.attributes, size=settings.size, seen=tuple(seen))
+    rows = tvr_rows(scene, settings.views, attributes=settings.attributes, size=settings.size, seen=(before, after))
     return rows, tvr_record(scene, settings.views, images=drawn)
 
 
