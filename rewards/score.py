@@ -146,6 +146,32 @@ class BatchScore:
     def __iter__(self) -> Iterator[Score]:
         return (self[row] for row in range(len(self)))
 
+    def __repr__(self) -> str:
+        means = f", total {self.total.mean():.3f}, correct {self.correct.mean():.1%}" if len(self) else ""
+        return f"BatchScore({len(self)} rows{means})"
+
+    def _repr_html_(self) -> str:
+        from rewards.frames import html_table  # noqa: PLC0415  only notebooks need it
+
+        return html_table(repr(self), self._columns())
+
+    def to_pandas(self) -> Any:
+        """Return a data frame with a row for each completion: ``total``, the parts, ``correct``, ``unit``, the
+        ``answer`` as text and the code of the ``fault``.
+
+        Raises:
+            ConfigError: pandas is not installed.
+        """  # noqa: D205
+        from rewards.frames import data_frame  # noqa: PLC0415  as above
+
+        return data_frame(self._columns())
+
+    def _columns(self) -> dict[str, list[Any]]:
+        numbers = {"total": self.total, **self.parts, "correct": self.correct, "unit": self.unit}
+        answers = list(map(answer_text, self.answers))
+        faults = [None if fault is None else fault.code for fault in self.faults]
+        return {name: values.tolist() for name, values in numbers.items()} | {"answer": answers, "fault": faults}
+
 
 def add_up(parts: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
     """Return the sum of each row's parts, (rows,): exactly what Python's `sum` of them gives.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from star_cli.console import echo
-from star_cli.options import reward_options, reward_settings
+from star_cli.options import InputPath, reward_options, reward_settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,8 +36,9 @@ def _numbers(ctx: click.Context, param: click.Parameter, value: str) -> tuple[in
 @click.option("--messages", is_flag=True, help="REWARD takes completions as lists of messages.")
 @click.option(
     "--predictions",
-    type=click.Path(exists=True, allow_dash=True, dir_okay=False),
-    help="A predictions file: audits its scenes, and reports ties and groups.",
+    type=InputPath(),
+    metavar="FILE",
+    help="A predictions file, as `star score` takes: audits its scenes, and reports ties and groups.",
 )
 @click.option(
     "--scenes", "number", type=click.IntRange(min=1), default=24, show_default=True, help="Number of scenes to draw."

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import click
 
 from star_cli.console import echo, line_and_column
-from star_cli.options import reward_options, reward_settings
+from star_cli.options import InputPath, reward_options, reward_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _HELP = """\
 Show why a completion earns what it earns: a row of FILE, chosen by --id or --line, or, with --target, standard input.
+FILE is anything that `star score` takes.
 
 Shows the first format fault with a caret under its position, every prediction with the true change it was matched with,
 what it earned and was charged, what is missing, and the sum; and the same under preset paper if that differs. For
@@ -78,8 +79,8 @@ class Explained(NamedTuple):
 
 
 @click.command(help=_HELP, short_help="Show why a completion earns what it earns.")
-@click.argument("file", required=False, type=click.Path(exists=True, allow_dash=True, dir_okay=False))
-@click.option("--id", "row_id", metavar="ID", help="The row with this id (or FILE:LINE).")
+@click.argument("file", required=False, type=InputPath())
+@click.option("--id", "row_id", metavar="ID", help="The row with this id, or at this place: FILE:LINE, as printed.")
 @click.option("--line", type=click.IntRange(1), metavar="N", help="The row on this line.")
 @click.option("--target", help="The true answer, for a completion on standard input: '2.color.cyan'.")
 @click.option("--references", metavar="JSON", help="With --target, of questions: the true names of each view.")
@@ -140,13 +141,15 @@ def _from_file(
     from benchmarks.files.targets import TARGET_ROLES, read_target_file
     from rewards.targets import unpack_value
 
-    gold = None if targets is None else read_target_file(targets, on)
-    first, *rest = find_rows(file, row_id=row_id, line=line, mapping=mapping, targets=gold)
+    of_gold = {role: column for role, column in mapping.items() if role in (*TARGET_ROLES, on)}
+    gold = None if targets is None else read_target_file(targets, on, mapping=of_gold)
+    own = {role: column for role, column in mapping.items() if not (gold and role in TARGET_ROLES)}
+    first, *rest = find_rows(file, row_id=row_id, line=line, mapping=own, targets=gold)
     labels = {role: first.values[role] for role in TARGET_ROLES if role in first.values}
     packed = {"task": first.values.get("task")} | unpack_value(labels["target"])
     labels |= {role: packed[role] for role in TARGET_ROLES if role in packed}
-    own = packed["task"] if isinstance(packed["task"], str) else None
-    return Case(first.place, first.values["completion"], labels, tuple(row.place for row in rest), own)
+    task = packed["task"] if isinstance(packed["task"], str) else None
+    return Case(first.place, first.values["completion"], labels, tuple(row.place for row in rest), task)
 
 
 def _explain(

@@ -24,6 +24,23 @@ def name_value_pairs(ctx: click.Context, param: click.Parameter, values: Sequenc
     return dict(value.split("=", 1) for value in values)
 
 
+class InputPath(click.ParamType[str]):
+    """Files of rows: a name, ``-``, a folder, a pattern or an address, see `benchmarks.files.paths.find_files`."""
+
+    name = "file"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the name as it was given, if there are such files."""
+        from benchmarks.files.paths import find_files
+        from rewards.errors import ConfigError, DataError
+
+        try:
+            find_files([value])
+        except (ConfigError, DataError) as error:
+            self.fail(str(error), param, ctx)
+        return value
+
+
 _TASK = "A task's name, or the path of its YAML file."
 _SETTING_OPTIONS = (
     click.option(
@@ -68,7 +85,8 @@ _ROW_OPTIONS = (
     ),
     click.option(
         "--targets",
-        type=click.Path(exists=True, dir_okay=False),
+        type=InputPath(),
+        metavar="FILE",
         help="A separate file with the gold.",
     ),
     click.option(

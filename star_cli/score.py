@@ -12,6 +12,7 @@ import click
 
 from star_cli.console import ErrorLines, echo, progress_bar
 from star_cli.options import (
+    InputPath,
     benchmark_options,
     name_value_pairs,
     reward_options,
@@ -38,7 +39,7 @@ def _thresholds(ctx: click.Context, param: click.Parameter, values: Sequence[str
 
 
 @click.command(short_help="Score predictions: rewards, or a benchmark.")
-@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, allow_dash=True, dir_okay=False))
+@click.argument("files", nargs=-1, required=True, type=InputPath())
 @reward_options
 @benchmark_options
 @click.option(
@@ -90,12 +91,17 @@ def score(
     no_color: bool,
     **options: Any,
 ) -> None:
-    """Score predictions in FILES: JSON Lines (also gzipped), Parquet, or - for standard input.
+    """Score predictions in FILES: JSON Lines, JSON, CSV, TSV, XLSX, Parquet or Arrow, also compressed; folders and
+    patterns of these; hf:// and other addresses; or - for standard input.
 
-    Columns are recognised by their usual names, and so are the files of TRL, verl, ms-swift and lmms-eval. A row that
-    cannot be scored is reported as file:line and counted; the exit code is then 1.
-    """
+    Columns are recognised by their usual names, and so are the files of TRL, verl, ms-swift, inspect_ai, lm-eval,
+    lmms-eval, VLMEvalKit and OpenAI's batches. A row that cannot be scored is reported as file:line and counted; the
+    exit code is then 1.
+    """  # noqa: D205  click takes the first paragraph whole
+    from benchmarks.files.paths import find_files
+
     gc.set_threshold(_GC_OBJECTS)
+    files = tuple(find_files(files))
     evaluation = take_benchmark_options(ctx, options)
     if evaluation is None:
         _check_thresholds(fail_under, options["task"])

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from benchmarks.files.columns import MISSING, encoded, several_texts, unwrap
+from benchmarks.files.columns import MISSING, encoded, several_texts, single_texts, unwrap
+from benchmarks.files.dialects import failed_request
 from benchmarks.files.sources import BadRow
 from benchmarks.files.targets import join_key, shorten
 from rewards.errors import DataError
@@ -113,8 +114,17 @@ def number_of(key: Any) -> int:
     return int.from_bytes(blake2b(encoded(key), digest_size=8).digest(), "little")
 
 
-def spread_attempts(chunk: Chunk, columns: Columns) -> Chunk:
-    """Return a chunk with a row for each text, where a completion is a list of several: the attempts of one prompt."""
+def spread_attempts(chunk: Chunk, columns: Columns, *, one_each: bool = False) -> Chunk:
+    """Return a chunk with a row for each text, where a completion is a list of several: the attempts of one prompt.
+
+    Args:
+        chunk: the rows.
+        columns: which column is what; rows that are there for what another row says already are left out.
+        one_each: whether a list of texts may be one completion; then it is, unless *columns* know better.
+    """
+    chunk = columns.counted(chunk)
+    if one_each and not columns.attempts:
+        return chunk
     read = [{} if isinstance(row, BadRow) else row for row in chunk.rows]
     completions = columns.values("completion", read) if "completion" in columns.roles else []
     if not any(type(each) is list for each in completions):
@@ -223,13 +233,16 @@ def row_decoder(
     """Return a decoder for `benchmarks.files.sources.read_chunks` that reads only the columns that are looked at.
 
     It takes rows that need no second look: the completion is text, there are values in the required columns and none in
-    a rival one, and the row is no table. None where columns stand inside others.
+    a rival one, and the row is no table. None where columns stand inside others, reasoning stands apart, or rows are
+    told by a column whether they count.
 
     Args:
         columns: of the file.
         required: roles of the target that come from it and may not be null.
         digest: makes of the completions of some rows what is needed of them, so that their text need not be kept.
     """
+    if "reasoning" in columns.roles or columns.only is not None:
+        return None
     kinds: dict[str, tuple[Any, ...]] = {}  # column -> its type, and what stands for a value that is not there
     for role in columns.roles:
         first, *others = columns.of(role)
@@ -268,7 +281,7 @@ def _typed_columns(chunk: Chunk, columns: Columns) -> dict[str, Sequence[Any]]:
         values, *others = ([*map(attrgetter(attributes[name]), chunk.rows)] for name in columns.of(role))
         for other in others if None in values else ():
             values = [two if one is None else one for one, two in zip(values, other, strict=True)]
-        found[role] = values
+        found[role] = single_texts(values) if role == "target" else values
     return found
 
 
@@ -328,6 +341,8 @@ def _text(value: Any, names: Sequence[str], row: Mapping[str, Any]) -> str:
 
 
 def _absent(names: Sequence[str], row: Mapping[str, Any]) -> str:
+    if (failed := failed_request(row)) is not None:
+        return failed
     if (null := next((name for name in names if name in row), None)) is not None:
         return f"{null!r} is null"
     return f"there is no {' or '.join(map(repr, names))}; the row has {', '.join(row) or 'no columns'}"

@@ -12,6 +12,7 @@ import numpy as np
 
 from benchmarks.attempts import several_attempts
 from benchmarks.benchmark import find_protocols, known_columns
+from benchmarks.files.paths import find_files
 from benchmarks.files.sources import CHUNK_ROWS, END, BadRow, Chunk, Position
 from benchmarks.files.targets import read_target_file
 from benchmarks.registry import find_benchmark
@@ -154,7 +155,7 @@ def evaluate(
     """Evaluate predictions on a benchmark.
 
     Args:
-        rows: a file, several files (JSON Lines, gzip of that, Parquet), or rows as mappings.
+        rows: a file or several, see `benchmarks.files.paths.find_files`, or rows as mappings.
         benchmark: one of `benchmarks.registry.BENCHMARKS`.
         protocol: ``strict`` (ours: only the answer section counts), ``official`` (the benchmark's own scorer, decision
             for decision) or ``both``; a row whose target either refuses is then left out of both.
@@ -204,7 +205,7 @@ def evaluate(
     files = _files(rows)
     if files is None and (out is not None or not run.by.alone):
         raise ConfigError(
-            "`out` goes with files, as `workers` and `engine` do; of rows in memory, `Report.row_scores` holds the scores"
+            "`out`, `workers` and `engine` go with files; of rows in memory, `Report.row_scores` holds the scores"
         )
     if files is None:
         total = _score_rows(plan, run, cast("Iterable[Mapping[str, Any]]", rows))
@@ -247,9 +248,9 @@ def _plan(
 def _files(rows: Any) -> list[str] | None:
     """Return the paths, where these are paths and not rows."""
     if isinstance(rows, str | Path):
-        return [str(rows)]
+        return find_files([str(rows)])
     listed = list(rows) if isinstance(rows, tuple | list) else None
-    return [str(path) for path in listed] if listed and isinstance(listed[0], str | Path) else None
+    return find_files(map(str, listed)) if listed and isinstance(listed[0], str | Path) else None
 
 
 def _score_rows(plan: EvaluationPlan, run: Run, rows: Iterable[Mapping[str, Any]]) -> Total:

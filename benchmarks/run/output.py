@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import msgspec
 
 from benchmarks.extras import need
+from benchmarks.files.paths import is_address
 from benchmarks.files.sources import is_stream
 from benchmarks.files.write import path_beside, remove_partials, whole_file, write_whole
 from benchmarks.run.parts import Part
@@ -34,18 +35,25 @@ if TYPE_CHECKING:
 def fingerprint(files: Sequence[str], settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the output depends on: the files, by size and time of change, and the settings.
 
+    Of a stream and of a file at an address only the name is known.
+
     Raises:
         DataError: a file is not there.
     """
     try:
-        stats = {path: Path(path).stat() for path in files if not is_stream(path)}
+        inputs = {path: _stat(Path(path)) for path in files if not is_stream(path) and not is_address(path)}
     except OSError as error:
         raise DataError(f"{error.filename}: {error.strerror}") from error
-    inputs = {path: [stat.st_size, stat.st_mtime_ns] for path, stat in stats.items()}
     plain: dict[str, Any] = json.loads(
         msgspec.json.encode({"files": list(files), "inputs": inputs, "settings": settings}, enc_hook=str)
     )
     return plain
+
+
+def _stat(path: Path) -> tuple[int, int]:
+    """Return the size of a file, or of the files of a folder, and when the last of them was changed."""
+    stats = [each.stat() for each in (path.iterdir() if path.is_dir() else [path])]
+    return sum(stat.st_size for stat in stats), max((stat.st_mtime_ns for stat in stats), default=0)
 
 
 def check_unchanged(run: Mapping[str, Any]) -> None:

@@ -91,6 +91,30 @@ class Summary:
             plain["groups"] = {name: value for name, value in asdict(self.groups).items() if name not in hidden}
         return plain
 
+    def __repr__(self) -> str:
+        numbers = f"total {self.total.value:.3f}, accuracy {self.accuracy.value:.1%}, parse_rate {self.parse_rate:.1%}"
+        return f"Summary({self.rows:,} rows, {self.errors:,} errors, {numbers})"
+
+    def _repr_html_(self) -> str:
+        from rewards.frames import html_table  # noqa: PLC0415  only notebooks need it
+
+        return html_table(repr(self), self._columns())
+
+    def to_pandas(self) -> Any:
+        """Return a data frame with a row for each of `figures`: its mean and, where there are any, its bounds.
+
+        Raises:
+            ConfigError: pandas is not installed.
+        """
+        from rewards.frames import data_frame  # noqa: PLC0415  as above
+
+        return data_frame(self._columns(), index="figure")
+
+    def _columns(self) -> dict[str, list[Any]]:
+        figures, bounded = self.figures(), {"total": self.total, "accuracy": self.accuracy}
+        low, high = ([getattr(bounded.get(name), end, None) for name in figures] for end in ("low", "high"))
+        return {"figure": list(figures), "mean": list(figures.values()), "low": low, "high": high}
+
 
 class RewardTally(msgspec.Struct):
     """The scores of some rows, in whole numbers: how many rows have which score, and which scores each group has.

@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 
 from benchmarks.files.blocks import number_of
+from benchmarks.files.paths import find_files
 from benchmarks.files.targets import TARGET_ROLES, read_target_file
 from benchmarks.run.executors import Executor
 from benchmarks.run.group_counts import Runs
@@ -378,6 +379,7 @@ def score_rewards(
         DataError: for files that cannot be scored at all, and with *strict_input* for the first bad row.
         ConfigError: for wrong options, and columns that are ambiguous.
     """
+    files = find_files(files)
     found, spec = resolve(task, preset, **(overrides or {}))
     settings = {"mode": mode} | ({} if think_prefilled == "auto" else {"think_prefilled": str(think_prefilled).lower()})
     signed = signature(found.name, preset, spec, resolve(task, preset)[1], **settings)

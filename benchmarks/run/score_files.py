@@ -18,6 +18,7 @@ import msgspec
 
 from benchmarks.files.blocks import read_block, row_decoder, spread_attempts
 from benchmarks.files.columns import ROLES, find_columns
+from benchmarks.files.paths import file_size, find_files
 from benchmarks.files.sources import CHUNK_ROWS, Position, is_stream, read_chunks
 from benchmarks.run.executors import Executor
 from benchmarks.run.output import (
@@ -115,7 +116,7 @@ class Reading(NamedTuple):
         known: the roles that the scorer makes use of, and the usual names of their columns.
         preferred: role -> names of columns that count before these.
         as_text: whether completions must be text, or messages; otherwise they are taken as they are.
-        one_each: whether a list of texts is one completion, and not several attempts, a row each.
+        one_each: whether a list of texts may be one completion, see `benchmarks.files.blocks.spread_attempts`.
         mapping: role -> column, where the user says so.
         targets: where the targets come from, if not from the files.
     """
@@ -147,8 +148,8 @@ class Reading(NamedTuple):
 
     def read(self, chunk: Chunk, columns: Columns, digest: Digest | None) -> Block:
         """Take the columns out of the rows of a chunk."""
-        if not chunk.typed and not self.one_each:
-            chunk = spread_attempts(chunk, columns)
+        if not chunk.typed:
+            chunk = spread_attempts(chunk, columns, one_each=self.one_each)
         return read_block(
             chunk, columns, targets=self.targets, required=self.required, as_text=self.as_text, digest=digest
         )
@@ -348,7 +349,7 @@ def score_files(
     """Score every row of some files.
 
     Args:
-        files: see `benchmarks.files.sources.read_chunks`.
+        files: those that `benchmarks.files.paths.find_files` has found.
         scorer: what scores a block.
         reading: how columns are found and read.
         run: how it is done.
@@ -360,7 +361,7 @@ def score_files(
         ConfigError: for an ambiguous column, options that do not go together, or an output that cannot be written.
     """
     run.check(files)
-    inputs = [*files, *([reading.targets.path] if reading.targets else [])]
+    inputs = [*files, *(find_files([reading.targets.path]) if reading.targets else [])]
     signed = fingerprint(inputs, {**settings, "limit": run.limit, "version": installed_version()})
     columns = {path: _locate(path, reading) for path in files if not is_stream(path)}
     job = Job(scorer, reading, columns, run.strict_input)
@@ -404,7 +405,7 @@ def _to_rows(total: Total, job: Job, run: Run, files: Sequence[str], rows: Lines
 
 def _chunks(total: Total, job: Job, files: Sequence[str], rows: Lines | None, limit: int | None) -> None:
     """Score files in this process, a chunk at a time."""
-    sizes = [None if is_stream(path) else Path(path).stat().st_size for path in files]
+    sizes = [None if is_stream(path) else file_size(path) for path in files]
     for number, path in enumerate(files):
         for piece in job.pieces(Part(number, path), write=rows is not None, limit=limit):
             if rows is not None:

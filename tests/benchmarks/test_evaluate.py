@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from benchmarks import Report, evaluate
 from benchmarks.benchmark import find_protocols
+from benchmarks.metric_names import PLAIN
 from benchmarks.registry import BENCHMARKS
 from rewards.errors import ConfigError, DataError
 from tests.benchmarks.choice_golden import GOLDEN, agrees, file_of, gold_of, read_lines, rows
@@ -477,3 +478,17 @@ def test_memory_holds_statistics_and_not_rows(tmp_path):
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 40_000_000  # of 60 MB of text, 20 MB are in hand at a time
+
+
+@pytest.mark.parametrize("interval", ["formula", "bootstrap", "bca"])
+@pytest.mark.parametrize("count", [2, 3, 7])
+@pytest.mark.parametrize("benchmark", BENCHMARKS)
+def test_intervals_stay_within_what_a_number_can_be(benchmark, count, interval):
+    """Of few rows Student's interval of a share would reach from -585 to 685 %."""
+    report = evaluate(rows(file_of(benchmark))[::17][:count], benchmark, "both", interval=interval)
+    for table in report.tables.values():
+        for metrics in table.values():
+            for name, found in metrics.items():
+                if name.rpartition("/")[2] not in PLAIN and np.isfinite(found.low):
+                    assert 0 <= found.low <= found.high <= 1
+                    assert found.low - 1e-9 <= found.estimate <= found.high + 1e-9

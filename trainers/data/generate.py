@@ -54,7 +54,7 @@ from trainers.scenes.records import (
 )
 from trainers.scenes.render import draw_views, render, width_height
 from trainers.scenes.solids import COLOR_BYTES
-from trainers.scenes.tvr import check_attributes, generate_scene
+from trainers.scenes.tvr import check_attributes, generate_seen
 from trainers.scenes.validation import CheckedSettings, first_fault
 
 if TYPE_CHECKING:
@@ -298,10 +298,10 @@ def make_piece(target: Path, settings: GenerationSettings, piece: range) -> rang
 def _tvr_item(folder: Path, settings: GenerationSettings, index: int) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Make the images of a scene; return its rows and its record."""
     drawn = settings.images != "none"
-    scene = generate_scene(settings.seed, index, attributes=settings.attributes, repeats=settings.repeats)
+    scene, before, after = generate_seen(settings.seed, index, attributes=settings.attributes, repeats=settings.repeats)
     if drawn:
         _draw(folder, settings, scene)
-    rows = tvr_rows(scene, settings.views, attributes=settings.attributes, size=settings.size)
+    rows = tvr_rows(scene, settings.views, attributes=settings.attributes, size=settings.size, seen=(before, after))
     return rows, tvr_record(scene, settings.views, images=drawn)
 
 

@@ -129,7 +129,7 @@ BAD = [
     (b'{"a": "\xff"}', "in.jsonl:2: invalid UTF-8: byte 0xff at column 8", None),
     (
         b"[1]",
-        "in.jsonl:2: a row is a JSON object, and this is a list; convert a JSON array with: jq -c '.[]' FILE",
+        "in.jsonl:2: a row is a JSON object, and this is a list",
         None,
     ),
     ({"id": "b", "target": "2.color.cyan"}, "in.jsonl:2: there is no 'completion'; the row has id, target", "b"),
@@ -181,14 +181,14 @@ def test_files_that_cannot_be_scored_at_all_are_refused_before_anything_is_writt
     out = tmp_path / "out.jsonl"
     for rows, message in [
         ([], "there are no rows"),
-        ([{"completion": "x", "gold": "y"}], "there is no target column; the columns are completion, gold"),
+        ([{"completion": "x", "known": "y"}], "there is no target column; the columns are completion, known"),
         ([{"completion": "x", "output": "y", "target": "z"}], "could both be the completion"),
     ]:
         bad = write(tmp_path / "bad.jsonl", *rows)
         with pytest.raises(ValueError, match=message):
             score_rewards([good, bad] if rows else [bad], out=str(out))
         assert {path.name for path in tmp_path.iterdir()} == {"good.jsonl", "bad.jsonl"}
-    with pytest.raises(DataError, match="No such file"):
+    with pytest.raises(DataError, match="does not exist"):
         score_rewards([good, str(tmp_path / "none.jsonl")], out=str(out))
 
 
