@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from benchmarks.files.blocks import read_block, spread_attempts
 from benchmarks.files.columns import MISSING, ROLES, find_columns
-from benchmarks.files.paths import file_size
+from benchmarks.files.paths import file_size, is_address
 from benchmarks.files.sources import START, BadRow, Position, is_stream, read_chunks
 from rewards.errors import DataError
 
@@ -246,7 +246,7 @@ def _advance(done: Progress, rows: int, errors: int, share: float | None, column
 
 
 def _share(files: Sequence[str], number: int, chunk: Chunk) -> float | None:
-    if chunk.read is None or any(is_stream(path) for path in files):
+    if chunk.read is None or any(is_stream(path) or is_address(path) for path in files):
         return None
     sizes = [file_size(path) for path in files]
     return (sum(sizes[:number]) + chunk.read * sizes[number]) / (sum(sizes) or 1)
