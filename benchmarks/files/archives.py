@@ -42,7 +42,7 @@ def archive_rows(path: str, stream: BinaryIO) -> Iterator[SizedRow]:
             raise DataError(
                 f"{path}: this is a zip archive of {seen or 'nothing'}; unpack it, and name its files of rows"
             )
-    except (BadZipFile, OSError, zlib.error, EOFError) as error:
+    except (BadZipFile, OSError, zlib.error, EOFError, RuntimeError) as error:  # the last also of what is encrypted
         raise DataError(f"{path}: the archive is damaged: {error}") from error
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,18 +21,16 @@ if TYPE_CHECKING:
 def parquet_chunks(source: Source, start: Position, names: Sequence[str] | None) -> Iterator[Chunk]:
     """Yield the rows of a Parquet file, see `benchmarks.files.sources.read_chunks`."""
     arrow, parquet = (_need(module, source.path) for module in ("pyarrow", "pyarrow.parquet"))
-    try:
-        with _open_parquet(source, arrow, parquet) as file:
-            batches = file.iter_batches(batch_size=CHUNK_ROWS, columns=names, use_threads=False)
-            yield from _chunks(source.path, batches, start, file.metadata.num_rows)
-    except (arrow.ArrowException, OSError) as error:
-        raise DataError(f"{source.path}: not a readable Parquet file: {' '.join(str(error).split())}") from error
+    with _readable(source.path, "Parquet", arrow), _open_parquet(source, arrow, parquet) as file:
+        batches = file.iter_batches(batch_size=CHUNK_ROWS, columns=names, use_threads=False)
+        yield from _chunks(source.path, batches, start, file.metadata.num_rows)
 
 
 def arrow_chunks(source: Source, start: Position, names: Sequence[str] | None) -> Iterator[Chunk]:
     """Yield the rows of an Arrow file, or of a stream of Arrow in a file."""
     arrow = _need("pyarrow", source.path)
-    yield from _chunks(source.path, _arrow_batches(arrow, source.path, source.stream, names), start, None)
+    with _readable(source.path, "Arrow", arrow):
+        yield from _chunks(source.path, _arrow_batches(arrow, source.stream, names), start, None)
 
 
 def data_set_chunks(folder: str, start: Position, names: Sequence[str] | None) -> Iterator[Chunk]:
@@ -45,17 +44,24 @@ def data_set_chunks(folder: str, start: Position, names: Sequence[str] | None) -
 
     def batches() -> Iterator[Any]:
         for file in files:
-            try:
-                with Path(file).open("rb") as stream:
-                    yield from _arrow_batches(arrow, file, stream, names)
-            except OSError as error:
-                raise DataError(f"{file}: {error.strerror or error}") from error
+            with _readable(file, "Arrow", arrow), Path(file).open("rb") as stream:
+                yield from _arrow_batches(arrow, stream, names)
 
-    yield from _chunks(folder, batches(), start, None)
+    with _readable(folder, "Arrow", arrow):
+        yield from _chunks(folder, batches(), start, None)
 
 
 def _need(module: str, path: str) -> Any:
     return need(module, package="'star-r1[scale]'", purpose=f"{path}: reading Parquet and Arrow")
+
+
+@contextmanager
+def _readable(path: str, kind: str, arrow: Any) -> Iterator[None]:
+    """Say of a file that is damaged that it is; of what is wrong, arrow says some in errors of its own."""
+    try:
+        yield
+    except (arrow.ArrowException, OSError, UnicodeDecodeError, MemoryError) as error:
+        raise DataError(f"{path}: not a readable {kind} file: {' '.join(str(error).split())}") from error
 
 
 def _open_parquet(source: Source, arrow: Any, parquet: Any) -> Any:
@@ -69,19 +75,16 @@ def _open_parquet(source: Source, arrow: Any, parquet: Any) -> Any:
         arrow.set_memory_pool(usual)
 
 
-def _arrow_batches(arrow: Any, path: str, stream: Any, names: Sequence[str] | None) -> Iterator[Any]:
-    try:
-        whole = stream.read(6) == b"ARROW1"
-        stream.seek(0)
-        reader = arrow.ipc.open_file(stream) if whole else arrow.ipc.open_stream(stream)
-        count = reader.num_record_batches if whole else None
-        found = map(reader.get_batch, range(count)) if count is not None else iter(reader)
-        for batch in found:
-            kept = batch if names is None else batch.select([name for name in batch.schema.names if name in names])
-            for first in range(0, batch.num_rows, CHUNK_ROWS):
-                yield kept.slice(first, CHUNK_ROWS)
-    except (arrow.ArrowException, OSError) as error:
-        raise DataError(f"{path}: not a readable Arrow file: {' '.join(str(error).split())}") from error
+def _arrow_batches(arrow: Any, stream: Any, names: Sequence[str] | None) -> Iterator[Any]:
+    whole = stream.read(6) == b"ARROW1"
+    stream.seek(0)
+    reader = arrow.ipc.open_file(stream) if whole else arrow.ipc.open_stream(stream)
+    found = map(reader.get_batch, range(reader.num_record_batches)) if whole else iter(reader)
+    for batch in found:
+        kept = batch if names is None else batch.select([name for name in batch.schema.names if name in names])
+        kept.validate(full=True)  # reading takes whatever stands there, and so would what comes next
+        for first in range(0, batch.num_rows, CHUNK_ROWS):
+            yield kept.slice(first, CHUNK_ROWS)
 
 
 def _chunks(path: str, batches: Iterable[Any], start: Position, total: int | None) -> Iterator[Chunk]:

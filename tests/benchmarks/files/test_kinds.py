@@ -6,8 +6,10 @@ import gzip
 import io
 import json
 import lzma
+import random
 import sys
 import zipfile
+from pathlib import Path
 
 import openpyxl
 import pandas as pd
@@ -23,6 +25,7 @@ from benchmarks.files.sources import END, BadRow, read_chunks
 from benchmarks.run.rewards import score_rewards
 from rewards.errors import ConfigError, DataError
 
+LOGS = Path(__file__).parents[2] / "golden" / "logs"
 RIGHT = "<think>It turned.</think>\n<answer>2.color.cyan</answer>"
 WRONG = '<think>"Quoted", ü; a\ttab | and\r\nlines, 蓝。</think><answer>2.color.red</answer>'
 ROWS = [
@@ -421,6 +424,28 @@ def test_a_wrong_checksum_takes_no_rows(tmp_path):
     *good, bad = read(write(tmp_path / "a.gz", gzip.compress(lines_of(ROWS)) + b"more"))
     assert good == ROWS
     assert "Not a gzipped file" in bad.message
+
+
+@pytest.mark.parametrize(
+    "name", [*KINDS, "inspect.eval", "inspect.json", *(f"rows.jsonl{packed}" for packed in PACKED)]
+)
+def test_a_damaged_file_of_any_kind_is_told_in_words(tmp_path, name):
+    """It holds bad rows, or is refused with its name; nothing else is raised, whatever the damage."""
+    if name.startswith("inspect"):
+        content = (LOGS / name).read_bytes()
+    else:
+        content = KINDS[name](ROWS) if name in KINDS else PACKED[name.removeprefix("rows.jsonl")](lines_of(ROWS))
+    rng = random.Random(name)
+    for _ in range(25):
+        damaged = bytearray(content)
+        for _ in range(rng.choice([1, 2, 9])):
+            at = rng.randrange(len(damaged))
+            damaged[at : at + rng.choice([0, 1, 20])] = rng.randbytes(rng.choice([0, 1, 5]))
+        path = write(tmp_path / name, bytes(damaged))
+        try:
+            assert all(isinstance(row, dict | BadRow) for row in read(path))
+        except DataError as error:
+            assert str(error).startswith(str(path))
 
 
 # --- what holds no rows -----------------------------------------------------------------------------------------------
