@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _ZSTD: Final = 93  # the number of zstd among the methods of zip, which Python knows from version 3.14 on
 _HEADER: Final = 30  # bytes before a member's name
-# A long sample is a folder of its own, whose `sample.json` has all but its messages and events.
+# A long sample is a folder of its own, whose `sample.json` has all but its messages, its events and its metadata.
 _SAMPLE: Final = re.compile(r"samples/.*_epoch_\d+(?:\.json|/sample\.json)")
 
 
@@ -42,19 +42,25 @@ def archive_rows(path: str, stream: BinaryIO) -> Iterator[SizedRow]:
             raise DataError(
                 f"{path}: this is a zip archive of {seen or 'nothing'}; unpack it, and name its files of rows"
             )
-    except (BadZipFile, OSError, zlib.error, EOFError) as error:
+    except (BadZipFile, OSError, zlib.error, EOFError, RuntimeError) as error:  # the last also of what is encrypted
         raise DataError(f"{path}: the archive is damaged: {error}") from error
 
 
 def _log_rows(path: str, archive: ZipFile, stream: BinaryIO) -> Iterator[SizedRow]:
+    members = {member.filename: member for member in archive.infolist()}
+
+    def content(name: str) -> bytes | None:
+        return None if name not in members else _content(path, archive, members[name], stream)
+
     number = 0
-    for member in archive.infolist():
-        if _SAMPLE.fullmatch(member.filename):
+    for name, member in members.items():
+        if _SAMPLE.fullmatch(name):
             number += 1
-            yield SizedRow(number, inspect_row(_content(path, archive, member, stream)), member.file_size)
-    header = next((member for member in archive.infolist() if member.filename == "header.json"), None)
-    wrong = ended(None if header is None else _content(path, archive, header, stream))
-    if wrong is not None:
+            metadata = (
+                content(name.replace("/sample.json", "/metadata.json")) if name.endswith("/sample.json") else None
+            )
+            yield SizedRow(number, inspect_row(content(name) or b"", metadata), member.file_size)
+    if (wrong := ended(content("header.json"))) is not None:
         yield SizedRow(number + 1, BadRow(wrong), 0)
 
 

@@ -86,14 +86,14 @@ def _parquet(path: str, place: Any) -> Iterator[Any]:
     arrow.set_memory_pool(arrow.system_memory_pool())
     try:
         opened = parquet.ParquetFile(place, buffer_size=BLOCK, pre_buffer=False)
-    except (arrow.ArrowException, OSError) as error:
+    except (arrow.ArrowException, OSError, UnicodeDecodeError, MemoryError) as error:
         raise DataError(_unreadable(path, error)) from error
     finally:
         arrow.set_memory_pool(usual)
     with opened:
         try:
             yield opened
-        except (arrow.ArrowException, OSError) as error:
+        except (arrow.ArrowException, OSError, UnicodeDecodeError, MemoryError) as error:
             raise DataError(_unreadable(path, error)) from error
 
 
@@ -117,7 +117,7 @@ def _arrow_batches(arrow: Any, path: str, stream: Any, most: int, names: Sequenc
             kept = batch if names is None else batch.select([name for name in batch.schema.names if name in names])
             for first in range(0, batch.num_rows, most):
                 yield kept.slice(first, most)
-    except (arrow.ArrowException, OSError) as error:
+    except (arrow.ArrowException, OSError, UnicodeDecodeError, MemoryError) as error:
         raise DataError(f"{path}: not a readable Arrow file: {' '.join(str(error).split())}") from error
 
 

@@ -46,7 +46,7 @@ ROLES: dict[str, Names] = {
     "relations": ("relations",),
     "options": ("options",),
     "task": ("task", "extra_info.task", "data_source"),
-    "id": ("id", "doc_id", "uid"),
+    "id": ("id", "doc_id", "uid", "custom_id"),
     "group": ("prompt_id", "uid", "group"),
     "prompt": ("prompt", "input"),
     "images": ("images", "image"),
@@ -57,6 +57,9 @@ ROLES: dict[str, Names] = {
 
 MESSAGES = "messages"
 """The column of a whole conversation: it holds a completion if nothing else does, and the assistant's turn is there."""
+
+_SEVERAL = ("completions", "responses", "outputs", "resps", "filtered_resps")
+"""Names of the completion that say that there may be several; another list of texts may be one answer."""
 
 _AMBIGUOUS = ("completion", "target")
 """Roles for which two columns that differ are one too many; of the others the first is taken."""
@@ -143,7 +146,7 @@ class Columns:
     def names(self) -> list[str]:
         """The columns to read."""
         columns = [column for role in self.roles for column in self.of(role)]
-        columns += [] if self.only is None else self.only[:1]
+        columns += [] if self.only is None else [self.only[0]]
         return list(dict.fromkeys(name for column in columns for name in (column, column.split(".")[0])))
 
 
@@ -196,7 +199,7 @@ def find_columns(
             missing.append(role)
     if missing:
         raise DataError(f"{chunk.path}: {_not_found(missing, roles, known, names, read)}")
-    columns = Columns(roles, None, others, rivals)
+    columns = Columns(roles, None, others, rivals, attempts=roles.get("completion") in _SEVERAL)
     if dialect is not None:
         columns = _as_written(columns, dialect, read)
     counted = [row for row in columns.counted(chunk).rows if not isinstance(row, BadRow)]
@@ -228,7 +231,7 @@ def _as_written(columns: Columns, dialect: Dialect, rows: Rows) -> Columns:
     first = next(iter(_candidates((dialect.once,), rows) if dialect.once else ()), None)
     only = None if first is None else (first, next(row[first] for row in rows if row.get(first) is not None))
     name = dialect.name if only is None else f"{dialect.name}, {only[0]} {only[1]}"
-    return replace(columns, dialect=name, attempts=dialect.questions, only=only)
+    return replace(columns, dialect=name, attempts=columns.attempts or dialect.questions, only=only)
 
 
 def _ends_with_answer(messages: Any) -> bool:

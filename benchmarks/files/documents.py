@@ -177,10 +177,18 @@ def _decode(data: bytes, kind: type[_T]) -> _T:
         return msgspec.convert(mend(json.loads(data)), kind)
 
 
-def inspect_row(data: bytes) -> dict[str, Any] | BadRow:
-    """Return a sample of a log as a row with the fields of `_Sample`; one that failed is a bad row."""
+def inspect_row(data: bytes, metadata: bytes | None = None) -> dict[str, Any] | BadRow:
+    """Return a sample of a log as a row with the fields of `_Sample`; one that failed is a bad row.
+
+    Args:
+        data: the sample as JSON.
+        metadata: its metadata, where they stand apart.
+    """
     try:
-        return _sample_row(_decode(data, _Sample))
+        sample = _decode(data, _Sample)
+        if metadata is not None:
+            sample.metadata = _decode(metadata, dict)
+        return _sample_row(sample)
     except _BROKEN as error:
         return BadRow(f"broken JSON: {error}")
 

@@ -84,7 +84,7 @@ def open_address(path: str) -> RawIOBase:
     system, name = _file_system(path)
     try:
         return cast("RawIOBase", system.open(name, "rb"))
-    except (OSError, ValueError) as error:
+    except Exception as error:  # each client has errors of its own
         raise DataError(f"{path}: {_reason(error)}") from error
 
 
@@ -214,7 +214,9 @@ def _at_address(path: str) -> Sequence[str]:
             return [path]
         if system.isdir(name):
             return _of_one_kind(path, full(system.find(name))) or _no_such(path)
-    except (OSError, ValueError) as error:
+    except DataError:
+        raise
+    except Exception as error:  # as above
         raise DataError(f"{path}: {_reason(error)}") from error
     return _no_such(path)
 
@@ -224,4 +226,4 @@ def _no_such(path: str) -> Sequence[str]:
 
 
 def _reason(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+    return " ".join(f"{type(error).__name__}: {error}".split())

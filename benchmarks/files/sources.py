@@ -21,7 +21,7 @@ import numpy as np
 
 from benchmarks.files.kinds import COMPRESSED, HEAD, kind_of
 from benchmarks.files.paths import STREAM, file_size, is_address, is_data_set, open_address
-from rewards.errors import DataError
+from rewards.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -289,7 +289,12 @@ def _open(path: str) -> Iterator[tuple[io.BufferedReader, int | None]]:
     if is_address(path):
         remote: Any = open_address(path)
         with remote:
-            yield io.BufferedReader(remote, BLOCK), file_size(path)
+            try:
+                yield io.BufferedReader(remote, BLOCK), file_size(path)
+            except (DataError, ConfigError):
+                raise
+            except Exception as error:  # the connection broke, which each client says in its own way
+                raise DataError(f"{path}: {type(error).__name__}: {error}") from error
         return
     try:
         file: Any = Path(path).open("rb", BLOCK)  # noqa: SIM115  closed below; errors in between are not about opening

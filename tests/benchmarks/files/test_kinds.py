@@ -6,8 +6,10 @@ import gzip
 import io
 import json
 import lzma
+import random
 import sys
 import zipfile
+from pathlib import Path
 
 import openpyxl
 import pandas as pd
@@ -18,10 +20,12 @@ import zstandard
 
 from benchmarks.files import documents, sources
 from benchmarks.files.kinds import kind_of
+from benchmarks.files.paths import find_files
 from benchmarks.files.sources import END, BadRow, read_chunks
 from benchmarks.run.rewards import score_rewards
 from rewards.errors import ConfigError, DataError
 
+LOGS = Path(__file__).parents[2] / "golden" / "logs"
 RIGHT = "<think>It turned.</think>\n<answer>2.color.cyan</answer>"
 WRONG = '<think>"Quoted", ü; a\ttab | and\r\nlines, 蓝。</think><answer>2.color.red</answer>'
 ROWS = [
@@ -365,12 +369,24 @@ def test_a_data_set_on_disk(tmp_path):
         read(tmp_path / "set")
 
 
+def test_the_only_split_of_a_data_set_on_disk_is_meant(tmp_path):
+    datasets = pytest.importorskip("datasets")
+    split = datasets.Dataset.from_list(ROWS)
+    datasets.DatasetDict({"test": split}).save_to_disk(str(tmp_path / "one"))
+    datasets.DatasetDict({"test": split, "train": split}).save_to_disk(str(tmp_path / "two"))
+    assert find_files([str(tmp_path / "one")]) == [str(tmp_path / "one" / "test")]
+    assert score_rewards([str(tmp_path / "one")]).rows == 4
+    with pytest.raises(DataError, match=r"two: a data set with the splits test, train; name one, as in .*two/test"):
+        find_files([str(tmp_path / "two")])
+    assert find_files([str(tmp_path / "two" / "train")]) == [str(tmp_path / "two" / "train")]
+
+
 # --- bad ends ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", ["rows.jsonl", "rows.csv", "array.json"])
 @pytest.mark.parametrize("packed", PACKED)
-@pytest.mark.parametrize("count", [40, 20_000])
+@pytest.mark.parametrize("count", [40, 12_000])
 def test_a_compressed_file_that_is_cut_off_keeps_the_rows_before(tmp_path, name, packed, count):
     rows = [
         {"id": str(number), "completion": f"{number * 7919 % 10007} {number}", "target": "t"} for number in range(count)
@@ -391,13 +407,13 @@ def test_a_compressed_file_that_is_cut_off_keeps_the_rows_before(tmp_path, name,
 
 @pytest.mark.parametrize("packed", PACKED)
 def test_broken_data_keeps_the_rows_before(tmp_path, packed):
-    rows = [{"id": str(number), "completion": f"{number * 7919 % 10007}", "target": "t"} for number in range(60_000)]
+    rows = [{"id": str(number), "completion": f"{number * 7919 % 10007}", "target": "t"} for number in range(30_000)]
     content = bytearray(PACKED[packed](lines_of(rows)))
     content[len(content) * 3 // 4 :] = bytes(len(content) - len(content) * 3 // 4)
     found = read(write(tmp_path / "a", bytes(content)))
     good = next(at for at, row in enumerate(found) if isinstance(row, BadRow))  # of gzip some lines are broken first
     assert found[:good] == rows[:good]
-    assert good > 20_000
+    assert good > 10_000
     assert found[-1].message.startswith("the compressed data is damaged")
 
 
@@ -408,6 +424,28 @@ def test_a_wrong_checksum_takes_no_rows(tmp_path):
     *good, bad = read(write(tmp_path / "a.gz", gzip.compress(lines_of(ROWS)) + b"more"))
     assert good == ROWS
     assert "Not a gzipped file" in bad.message
+
+
+@pytest.mark.parametrize(
+    "name", [*KINDS, "inspect.eval", "inspect.json", *(f"rows.jsonl{packed}" for packed in PACKED)]
+)
+def test_a_damaged_file_of_any_kind_is_told_in_words(tmp_path, name):
+    """It holds bad rows, or is refused with its name; nothing else is raised, whatever the damage."""
+    if name.startswith("inspect"):
+        content = (LOGS / name).read_bytes()
+    else:
+        content = KINDS[name](ROWS) if name in KINDS else PACKED[name.removeprefix("rows.jsonl")](lines_of(ROWS))
+    rng = random.Random(name)
+    for _ in range(25):
+        damaged = bytearray(content)
+        for _ in range(rng.choice([1, 2, 9])):
+            at = rng.randrange(len(damaged))
+            damaged[at : at + rng.choice([0, 1, 20])] = rng.randbytes(rng.choice([0, 1, 5]))
+        path = write(tmp_path / name, bytes(damaged))
+        try:
+            assert all(isinstance(row, dict | BadRow) for row in read(path))
+        except DataError as error:
+            assert str(error).startswith(str(path))
 
 
 # --- what holds no rows -----------------------------------------------------------------------------------------------

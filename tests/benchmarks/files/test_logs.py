@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import pytest
 
@@ -28,7 +29,7 @@ def score(path, **options):
 # --- inspect_ai: logs that its version 0.3.285 wrote, of three samples in two epochs -------------------------------
 
 
-@pytest.mark.parametrize("name", ["inspect.eval", "inspect.json"])
+@pytest.mark.parametrize("name", ["inspect.eval", "inspect.json", "inspect_chunked.eval"])
 def test_inspect(name):
     summary, errors = score(LOGS / name)
     assert (summary.rows, summary.errors, summary.dialects) == (5, 1, ("inspect_ai log",))
@@ -39,6 +40,25 @@ def test_inspect(name):
     (row, again) = find_rows(str(LOGS / name), row_id="s1")
     assert row.values["completion"] == "<think>I look.</think><answer>0.shape.cube</answer>"
     assert again.place == f"{LOGS / name}:5"
+
+
+def test_a_log_that_is_not_compressed_with_zstd(tmp_path):
+    """As earlier versions wrote them."""
+    with ZipFile(tmp_path / "old.eval", "w", ZIP_DEFLATED) as archive:
+        log = json.loads((LOGS / "inspect.json").read_text())
+        archive.writestr("header.json", json.dumps({name: log[name] for name in ("version", "status", "eval")}))
+        for sample in log["samples"]:
+            archive.writestr(f"samples/{sample['id']}_epoch_{sample['epoch']}.json", json.dumps(sample))
+    assert score(tmp_path / "old.eval")[0].accuracy.value == 0.8
+
+
+def test_a_log_without_a_header_was_cut_short(tmp_path):
+    with ZipFile(tmp_path / "a.eval", "w") as archive:
+        archive.writestr("_journal/start.json", "{}")
+        archive.writestr("samples/s0_epoch_1.json", "{broken")
+    _, errors = score(tmp_path / "a.eval")
+    assert errors[0].startswith(f"{tmp_path / 'a.eval'}:1: broken JSON")
+    assert "its status is 'started'; samples may be missing" in errors[1]
 
 
 def test_a_log_of_inspect_that_did_not_end_well_says_so():
@@ -109,6 +129,23 @@ def test_repeats_of_lm_eval_are_attempts_whatever_is_scored(tmp_path):
     report = evaluate(path, "tvr")
     assert report.rows == 6
     assert report.attempts["strict"]["pass@2"].mean.estimate == 1.0
+
+
+@pytest.mark.parametrize("name", ["responses", "completions", "outputs"])
+def test_a_list_under_a_plural_is_several_answers_of_tvr_too(tmp_path, name):
+    rows = [{"id": at, name: [RIGHT, WRONG], "target": "2.color.cyan"} for at in range(2)]
+    assert evaluate(write(tmp_path / "a.jsonl", rows), "tvr").figures()["TAcc"] == 0.5
+    one = [{"id": at, "response": ["2.color.cyan"], "target": "2.color.cyan"} for at in range(2)]
+    assert evaluate(write(tmp_path / "b.jsonl", one), "tvr").rows == 2
+
+
+def test_lm_eval_in_parquet(tmp_path):
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    rows = [lm_eval(at, RIGHT, name) for name in ("a", "b") for at in range(3)]
+    parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "a.parquet")
+    assert score(tmp_path / "a.parquet")[0].rows == 3
 
 
 def test_log_likelihoods_are_no_completions(tmp_path):

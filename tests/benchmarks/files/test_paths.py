@@ -203,7 +203,7 @@ def test_an_address_that_leads_nowhere(memory):
     for given in ("memory://none.jsonl", "memory://none/*.jsonl"):
         with pytest.raises(DataError, match=f"^{given[:12]}.*: there is no such file of rows"):
             find_files([given])
-    with pytest.raises(DataError, match=r"nothing://a: Protocol not known: nothing"):
+    with pytest.raises(DataError, match=r"nothing://a: ValueError: Protocol not known: nothing"):
         find_files(["nothing://a"])
 
 
