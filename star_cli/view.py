@@ -89,11 +89,12 @@ def view(
     **options: Any,
 ) -> None:
     """Show completions; `_HELP` is what users read."""
-    from benchmarks.view.app import View, serve
+    from benchmarks.view.app import View, check_packages, serve
     from benchmarks.view.images import Images
     from benchmarks.view.index import Scoring
     from benchmarks.view.listing import Partners
 
+    check_packages()
     asked = ctx.get_parameter_source("task") is click.core.ParameterSource.COMMANDLINE
     task = options.pop("task")
     scoring = Scoring(task if asked else None, **reward_settings(**options))
@@ -164,12 +165,15 @@ def _say(run: Run, shown: View) -> None:
 
 def _command(ctx: click.Context) -> list[str]:
     """Return the options that were given and that `star explain` must be given too."""
+    from benchmarks.files.columns import ROLES
+
     found: list[str] = []
     for param in ctx.command.params:
         value = ctx.params.get(str(param.name))
         given = ctx.get_parameter_source(str(param.name)) is click.core.ParameterSource.COMMANDLINE
         if param.name in _EXPLAINED and given:
-            values = [f"{name}={column}" for name, column in value.items()] if isinstance(value, dict) else [value]
+            pairs = value.items() if isinstance(value, dict) else ()
+            values = [f"{role}={column}" for role, column in pairs if role in ROLES] if pairs else [value]
             found += [part for each in values for part in (param.opts[0], str(each))]
     return found
 

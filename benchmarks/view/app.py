@@ -8,6 +8,7 @@ import socket
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from benchmarks.extras import need
 from benchmarks.view.detail import group_data
 from benchmarks.view.listing import find_groups, items, read_query, summary
 from rewards.errors import ConfigError, DataError
@@ -41,6 +42,12 @@ _HEADERS: Final = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
+
+
+def check_packages() -> None:
+    """Raise a ConfigError unless what this needs is installed: before 10^5 rows are read, not afterwards."""
+    for module in ("starlette", "uvicorn", "jinja2", "PIL.Image"):
+        need(module, package="'star-r1[view]'", purpose="star view")
 
 
 class View(NamedTuple):
@@ -189,14 +196,10 @@ def serve(view: View, *, port: int, on_start: Callable[[str], None]) -> None:
         on_start: called with the address, when requests can come.
 
     Raises:
-        ConfigError: the port is taken, or a package is not installed.
+        ConfigError: the port is taken.
     """
-    try:
-        import jinja2  # noqa: F401, PLC0415
-        import starlette  # noqa: F401, PLC0415
-        import uvicorn  # noqa: PLC0415
-    except ImportError as error:
-        raise ConfigError(f"star view needs more packages: pip install 'star-r1[view]' ({error})") from None
+    import uvicorn  # noqa: PLC0415  an extra
+
     try:
         listening = socket.create_server((HOST, port))
     except OSError as error:

@@ -9,7 +9,7 @@ from math import isnan
 from shlex import join as shell_join
 from typing import TYPE_CHECKING, Any, Final
 
-from benchmarks.view.index import target_text
+from benchmarks.view.index import score_again, target_text
 from benchmarks.view.pieces import LONGEST, Explained, text_data
 from rewards.errors import ConfigError, DataError
 from rewards.explain import Explanation
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from benchmarks.view.index import Row, Run, Scoring
     from rewards.tasks import Task
 
+MOST_ROWS: Final = 64
+"""Completions of a group that are shown: of more, those with the highest and those with the lowest advantage."""
 _EPSILON: Final = 1e-4  # what trainers add to the standard deviation that they divide by
 _LONG_VALUE: Final = 300  # characters of another column's value that are shown
 _HELD: Final = (
@@ -50,13 +52,17 @@ def group_data(run: Run, group: int, preset: str | None = None, command: Sequenc
     first = rows[0]
     task = load_task(first.task)
     scoring = run.scoring if preset in (None, run.scoring.preset) else run.scoring._replace(preset=preset, overrides={})
-    shown = [_row_data(row, scoring, command) for row in rows]
-    totals = [each["total"] for each in shown if each["total"] is not None]
+    scores = score_again(rows, scoring)
+    totals = [score[0] for score in scores if score is not None]
     mean = sum(totals) / len(totals) if totals else None
     std = _std(totals)
+    # By advantage; rows with the same one as they stand.
+    order = sorted(range(len(rows)), key=lambda at: 0.0 if (score := scores[at]) is None else -score[0])
+    between = max(len(order) - MOST_ROWS, 0)
+    chosen = order if not between else [*order[: MOST_ROWS // 2], *order[-MOST_ROWS // 2 :]]
+    shown = [_row_data(rows[at], scoring, command) for at in chosen]
     for each in shown:
         each["advantage"] = None if len(totals) < 2 or mean is None else (each["total"] - mean) / (std + _EPSILON)
-    shown.sort(key=lambda each: -(each["total"] or 0.0))  # by advantage; rows with the same one as they stand
     truth = unpack_rows([first.get("target")], **{role: [value] for role, value in first.labels().items()})
     return {
         "group": group,
@@ -73,7 +79,9 @@ def group_data(run: Run, group: int, preset: str | None = None, command: Sequenc
         "references": _references(truth.references),
         "mean": mean,
         "std": std,
-        "right": sum(bool(each["correct"]) for each in shown),
+        "right": sum(score is not None and score[1] for score in scores),
+        "size": len(rows),
+        "between": between,
         "steps": _steps(run, group),
         "rows": shown,
     }

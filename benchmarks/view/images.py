@@ -9,7 +9,6 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from benchmarks.extras import need
 from benchmarks.files.blocks import number_of
 from benchmarks.files.targets import join_key
 from benchmarks.view.detail import last_words
@@ -73,12 +72,10 @@ class Images:
 
     Raises:
         DataError: there is no such file, or it has no images.
-        ConfigError: Pillow is not installed; two files of rows are given.
+        ConfigError: two files of rows are given.
     """
 
     def __init__(self, runs: Sequence[Run], given: Sequence[str], scoring: Scoring) -> None:
-        self._pillow = need("PIL.Image", package="'star-r1[view]'", purpose="showing images")
-        need("PIL.PngImagePlugin", package="'star-r1[view]'", purpose="showing images")
         folders = [Path(name) for name in given if Path(name).is_dir()]
         files = [name for name in given if not Path(name).is_dir()]
         for folder in folders:  # what `star data` wrote: rows and their images
@@ -180,9 +177,10 @@ class Images:
 
     def _checked(self, content: bytes, side: int) -> Picture:
         """Decode an image whole, and make one that is large smaller."""
-        pillow = self._pillow
+        from PIL import Image  # noqa: PLC0415  an extra
+
         try:
-            with pillow.open(io.BytesIO(content), formats=_FORMATS_READ) as image:
+            with Image.open(io.BytesIO(content), formats=_FORMATS_READ) as image:
                 _check_size(image)
                 kind = _FORMATS.get(image.format)
                 image.load()

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 SHOWN_ERRORS: Final = 50
 """Rows that could not be read or scored of which it is said why; the others are counted."""
 _TITLE: Final = 90  # characters of a title or a target in the list
+_SCORED: Final = ("completion", "target")
 _LABELS: Final = ("references", "relations", "options")
 
 
@@ -381,11 +382,11 @@ def score_block(block: Block, tasks: Sequence[str], scoring: Scoring) -> tuple[l
         resolve(task, scoring.preset, **scoring.overrides)  # what is wrong for all rows is no row's fault
         rows = [at for at in range(len(block)) if tasks[at] == task]
         try:
-            scores = _score(block, rows, task, scoring)
+            scores = _score(_columns(block, rows), task, scoring)
         except (DataError, ConfigError):  # the latter where packed targets name several tasks
             for at in rows:
                 try:
-                    found[at] = _score(block, [at], task, scoring)[0]
+                    found[at] = _score(_columns(block, [at]), task, scoring)[0]
                 except (DataError, ConfigError) as error:
                     errors[at] = error.message if isinstance(error, DataError) else str(error)
         else:
@@ -394,12 +395,31 @@ def score_block(block: Block, tasks: Sequence[str], scoring: Scoring) -> tuple[l
     return found, errors
 
 
-def _score(block: Block, rows: Sequence[int], task: str, scoring: Scoring) -> list[Scored]:
-    columns: dict[str, Any] = {
-        role: [block.columns[role][at] for at in rows] for role in _LABELS if role in block.columns
-    }
-    completions, targets = ([block.columns[role][at] for at in rows] for role in ("completion", "target"))
-    batch = score_batch(completions, targets, task=task, **columns, **scoring.settings())
+def score_again(rows: Sequence[Row], scoring: Scoring) -> list[Scored | None]:
+    """Score rows of a run under another reward: what stays of each; None of rows to train on.
+
+    Raises:
+        ConfigError: for a wrong preset.
+    """
+    found: dict[int, Scored] = {}
+    there = [row for row in rows if row.has_completion]
+    for task in dict.fromkeys(row.task for row in there):
+        of_task = [row for row in there if row.task == task]
+        roles = (*_SCORED, *(role for role in _LABELS if any(role in row.block.columns for row in of_task)))
+        columns = {role: [row.get(role) for row in of_task] for role in roles}
+        for row, score in zip(of_task, _score(columns, task, scoring), strict=True):
+            found[row.number] = score
+    return [found.get(row.number) for row in rows]
+
+
+def _columns(block: Block, rows: Sequence[int]) -> dict[str, list[Any]]:
+    roles = (*_SCORED, *(role for role in _LABELS if role in block.columns))
+    return {role: [block.columns[role][at] for at in rows] for role in roles}
+
+
+def _score(columns: Mapping[str, Any], task: str, scoring: Scoring) -> list[Scored]:
+    labels = {role: column for role, column in columns.items() if role in _LABELS}
+    batch = score_batch(columns["completion"], columns["target"], task=task, **labels, **scoring.settings())
     codes = [None if fault is None else fault.code for fault in batch.faults]
     return list(zip(batch.total.tolist(), batch.correct.tolist(), codes, strict=True))
 

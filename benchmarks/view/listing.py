@@ -159,11 +159,13 @@ def _holding(run: Run, text: str) -> Bools:
     for number, (piece, block, _) in enumerate(run.files.blocks()):
         trained = piece.file in run.files.without_completions
         count = int(np.count_nonzero(run.piece == number))
-        columns = [block.columns.get(role) for role in ("completion", "id", "target", "prompt" if trained else "")]
-        for at in run.at[row : row + count].tolist():
-            values = [column[at] for column in columns if column is not None]
-            rows[row] = any(needle in (value if type(value) is str else prompt_text(value)).lower() for value in values)
-            row += 1
+        holds = np.zeros(len(block), dtype=np.bool_)
+        for role in ("completion", "id", "target", "prompt" if trained else ""):
+            values = block.columns.get(role, ())
+            found = [needle in (each if type(each) is str else prompt_text(each)).lower() for each in values]
+            holds |= np.array(found, dtype=np.bool_) if found else False
+        rows[row : row + count] = holds[run.at[row : row + count]]
+        row += count
     return _any(run, rows)
 
 
@@ -222,6 +224,7 @@ def items(run: Run, groups: Sequence[int], partners: Partners | None = None) -> 
             "low": _or_none(found.low[group]),
             "high": _or_none(found.high[group]),
             "faults": _codes(run, group),
+            "faulty": int(found.faults[group]),
             "outranked": bool(found.outranked[group]),
             "dots": [[_or_none(run.total[row]), bool(run.correct[row])] for row in run.groups.of(group)[:DOTS]],
             "gain": None if gain is None else _or_none(gain[group]),

@@ -56,7 +56,6 @@ def make_onefile(view: View, *, groups: int | None = GROUPS) -> OneFile:
 
     Raises:
         DataError: the files have changed.
-        ConfigError: jinja2 is not installed.
     """
     run = view.runs[0]
     found = find_groups(run, Query(sort="instructive"), view.partners).tolist()

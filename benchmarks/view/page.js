@@ -159,17 +159,22 @@
     }
     writeAddress();
     if (group === null) {
+      $("main").ariaBusy = "false";
       $("main").replaceChildren(el("p", { className: "empty" }, "Nothing is like that."));
       return;
     }
+    $("main").ariaBusy = "true";
     try {
       const nodes = await groupNodes(group);
       if (shown !== state.shown) return;
+      $("main").ariaBusy = "false";
       $("main").replaceChildren(...nodes);
       $("main").scrollTop = 0;
       scrollTo(0, 0);
     } catch (error) {
-      if (shown === state.shown) $("main").replaceChildren(el("p", { className: "empty" }, error.message));
+      if (shown !== state.shown) return;
+      $("main").ariaBusy = "false";
+      $("main").replaceChildren(el("p", { className: "empty" }, error.message));
     }
   }
 

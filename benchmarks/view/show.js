@@ -265,13 +265,17 @@ const show = (() => {
 
   function rowsNode(group, usual, bounds) {
     const before = new Map(usual ? usual.rows.map((row) => [row.row, { total: row.total, preset: usual.preset }]) : []);
-    return el("div", { className: "rows" }, ...group.rows.map((row, at) => rowNode(row, at + 1, bounds, before.get(row.row), group)));
+    const shown = group.rows.length / 2; // of a large group its two ends
+    const place = (at) => (at < shown ? at : at + group.between) + 1;
+    const rows = group.rows.map((row, at) => rowNode(row, place(at), bounds, before.get(row.row), group));
+    if (group.between) rows.splice(shown, 0, el("p", { className: "empty" }, `${count(group.between, "completion")} between these`));
+    return el("div", { className: "rows" }, ...rows);
   }
 
   function statsText(group) {
     if (group.mean === null) return "";
-    const spread = group.rows.length > 1 ? ` · mean ${number(group.mean)} · std ${number(group.std)}` : "";
-    return `${count(group.rows.length, "completion")} · ${group.right} correct${spread}`;
+    const spread = group.size > 1 ? ` · mean ${number(group.mean)} · std ${number(group.std)}` : "";
+    return `${count(group.size, "completion")} · ${group.right} correct${spread}`;
   }
 
   return { el, drawn, number, signed, count, boundsOf, askedNode, rowsNode, statsText, toggleWhole };

@@ -43,7 +43,7 @@ const source = (() => {
       low: (item) => item.mean,
       high: (item) => -item.mean,
       spread: (item) => -spread(item),
-      faults: (item) => -base(item.group).rows.filter((row) => row.faults.length > 0).length,
+      faults: (item) => -item.faulty,
       gain: (item) => (item.gain === null ? Infinity : -item.gain),
       loss: (item) => (item.gain === null ? Infinity : item.gain),
     };

@@ -193,3 +193,20 @@ def test_messages_are_read_as_the_reward_reads_them(tmp_path):
     (row,) = group_data(run, 0)["rows"]
     assert written(row) == completion_text(said)
     assert row["total"] == 6
+
+
+def test_of_a_large_group_the_two_ends_are_shown(tmp_path):
+    """And mean, spread and advantages are those of the whole group, under any preset."""
+    texts = [
+        completion(("2.color.cyan", "2.color.red", "0.shape.cube, 2.color.cyan", "none")[at % 4]) for at in range(500)
+    ]
+    run = opened(tmp_path / "g.jsonl", [{"prompt_id": 1, "completion": t, "target": "2.color.cyan"} for t in texts])
+    for preset in ("default", "naive_binary"):
+        totals = [score_completion(text, "2.color.cyan", preset=preset).total for text in texts]
+        mean = sum(totals) / 500
+        shown = group_data(run, 0, preset)
+        assert (len(shown["rows"]), shown["size"], shown["between"], shown["right"]) == (64, 500, 436, 125)
+        assert shown["mean"] == pytest.approx(mean)
+        assert [row["total"] for row in shown["rows"]] == [*sorted(totals)[::-1][:32], *sorted(totals)[::-1][-32:]]
+        std = (sum((total - mean) ** 2 for total in totals) / 499) ** 0.5
+        assert shown["rows"][-1]["advantage"] == pytest.approx((min(totals) - mean) / (std + 1e-4))
