@@ -205,7 +205,7 @@ def evaluate(
     files = _files(rows)
     if files is None and (out is not None or not run.by.alone):
         raise ConfigError(
-            "`out`, `workers` and `engine` go with files; of rows in memory, `Report.row_scores` holds the scores"
+            "`out` goes with files, as `workers` and `engine` do; of rows in memory see `Report.row_scores`"
         )
     if files is None:
         total = _score_rows(plan, run, cast("Iterable[Mapping[str, Any]]", rows))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -89,27 +90,30 @@ def _ray(executor: Executor) -> Iterator[Callable[[Callable[[Part], Any], Sequen
     """Give what has Ray Data do a task for each part, and yields the results in order.
 
     A task is sent a part, that is, a range of a file, and returns a tally. If its machine is lost, Ray does it again on
-    another; files appear whole or not at all, so that doing it twice changes nothing.
+    another one; files appear whole or not at all, so that doing it twice changes nothing.
     """
-    ray, _ = (need(name, package="'star-r1[ray]'", purpose="the engine ray") for name in ("ray", "ray.data"))
+    ray, data = (need(name, package="'star-r1[ray]'", purpose="the engine ray") for name in ("ray", "ray.data"))
+    for name in ("ray", "ray.data"):
+        logging.getLogger(name).setLevel(logging.ERROR)
     started = not ray.is_initialized()
     if started:
-        own = {} if executor.address else {"num_cpus": executor.workers if executor.workers > 1 else None}
-        ray.init(address=executor.address, log_to_driver=False, include_dashboard=None, **own)
-    context = ray.data.DataContext.get_current()
-    context.enable_progress_bars = False
+        processors = executor.workers if executor.address is None and executor.workers > 1 else None
+        ray.init(address=executor.address, num_cpus=processors, log_to_driver=False, logging_level=logging.ERROR)
+    context = data.DataContext.get_current()
+    shown, context.enable_progress_bars = context.enable_progress_bars, False
     try:
-        yield partial(_run_on_ray, ray)
+        yield partial(_run_on_ray, data)
     finally:
+        context.enable_progress_bars = shown
         if started:
             ray.shutdown()
 
 
-def _run_on_ray(ray: Any, task: Callable[[Part], Any], parts: Sequence[Part]) -> Iterator[Any]:
-    done = ray.data.from_items([{"at": at} for at in range(len(parts))], override_num_blocks=len(parts))
+def _run_on_ray(data: Any, task: Callable[[Part], Any], parts: Sequence[Part]) -> Iterator[Any]:
+    rows = data.from_items([{"at": at} for at in range(len(parts))], override_num_blocks=len(parts))
     results: dict[int, Any] = {}
     following = 0
-    for row in done.map(partial(_ray_task, task, parts)).iter_rows():
+    for row in rows.map(partial(_ray_task, task, parts)).iter_rows():
         results[row["at"]] = row["result"]
         while following in results:
             yield results.pop(following)

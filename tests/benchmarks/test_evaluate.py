@@ -128,7 +128,7 @@ def test_rows_that_are_no_mappings_are_bad_rows():
         ({"interval": "exact"}, "there are no intervals 'exact'"),
         ({"interval": "bootstrap", "resamples": 0}, "a bootstrap has at least 1 resample"),
         ({"level": 95}, "a level is between 0 and 1"),
-        ({"out": "x.jsonl"}, "`out`, `workers` and `engine` go with files"),
+        ({"out": "x.jsonl"}, "`out` goes with files"),
         ({"mapping": {"colour": "x"}}, "'colour' is not one of"),
     ],
 )
