@@ -6,14 +6,14 @@ import re
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from itertools import product
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from parsers.formats import FIELD_KEYS, LARGEST, TVR, fold, template_parts
 from parsers.grammars import ASCII_MARKS, FaultTable, attempt, build, error_offset, terminals
 from parsers.values import Fault, Records
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from lark import Lark
     from lark.exceptions import UnexpectedInput
@@ -25,6 +25,9 @@ MAX_ANSWER = 64_000
 """Characters of an answer beyond which it is the fault ``too_long``."""
 
 _CACHED_LENGTH = 512  # longer texts are parsed anew each time, which bounds the caches' memory
+
+_Read = tuple[int | str, ...] | Fault
+"""A record, or what is wrong (or odd) where one should be."""
 
 
 def parse_transformations(text: str, *, record_format: RecordFormat = TVR) -> Records:
@@ -59,16 +62,41 @@ def parse_records(text: str, record_format: RecordFormat) -> Records:
     return _cached(text, record_format) if len(text) <= _CACHED_LENGTH else _parse(text, record_format)
 
 
+class Item(NamedTuple):
+    """One item of an answer, and where it stands in the text.
+
+    Attributes:
+        read: the record, or what is wrong with the item; the offset of a fault counts from the start of the text.
+        start: of the item as it stands, without bullets and white space around it.
+        end: where it ends; *start* itself where an item is missing between two separators.
+    """
+
+    read: _Read
+    start: int
+    end: int
+
+
+def locate_records(text: str, record_format: RecordFormat) -> tuple[Item, ...]:
+    """Return the items of an answer in the order written: what `parse_records` reads, with its place.
+
+    >>> text = "- 2.colour.cyan。"
+    >>> [(str(item.read), text[item.start : item.end]) for item in locate_records(text, TVR)]
+    [('2.color.cyan', '2.colour.cyan')]
+    """
+    if len(text) > MAX_ANSWER:
+        return (Item(parse_records(text, record_format).invalid[0], 0, len(text)),)
+    items = (item for item in _read_items(text, record_format) if not _is_note(item.read))
+    return tuple(_trimmed(item, text) for item in items)
+
+
+def _trimmed(item: Item, text: str) -> Item:
+    body = text[item.start : item.end]
+    start = item.start + len(body) - len(body.lstrip())
+    return item._replace(start=start, end=start + len(body.strip()))
+
+
 def _parse(text: str, record_format: RecordFormat) -> Records:
-    plain = _read_plain(text, record_format)
-    if not plain.invalid:
-        return plain
-    # What is no plain list may be one in a dialect. That counts only where it makes more of the text a record.
-    loose = _read_loose(text, record_grammar(record_format))
-    if loose is None:
-        return plain
-    gained = len(loose.items) - len(plain.items)
-    return loose if gained > 0 or (gained == 0 and len(loose.invalid) < len(plain.invalid)) else plain
+    return _as_records(_read_items(text, record_format))
 
 
 _cached = lru_cache(maxsize=8192)(_parse)
@@ -77,20 +105,54 @@ _EMPTY = Fault("empty_piece", "there is nothing here", 0)
 _TRAILING = Fault("trailing_separator", "there is a separator at the end", 0)
 
 
-def _read_plain(text: str, record_format: RecordFormat) -> Records:
-    found: list[tuple[int | str, ...]] = []
+def _is_note(read: _Read) -> bool:
+    """Return whether this costs nothing: the separator at the end."""
+    return type(read) is Fault and read.code == _TRAILING.code
+
+
+def _as_records(items: Sequence[Item]) -> Records:
+    valid: list[tuple[int | str, ...]] = []
     invalid: list[Fault] = []
     notes: list[Fault] = []
-    items = _split(text)
-    if len(items) > 1 and items[-1][0] is None:
-        notes.append(_TRAILING._replace(offset=items.pop()[1]))
-    for item, offset in items:
-        parsed = parse_record(item, record_format) if item else _EMPTY
-        if isinstance(parsed, Fault):
-            invalid.append(parsed._replace(offset=offset + (parsed.offset or 0)))
+    for item in items:
+        if isinstance(item.read, Fault):
+            (notes if _is_note(item.read) else invalid).append(item.read)
         else:
-            found.append(parsed)
-    return Records(tuple(found), tuple(invalid), tuple(notes))
+            valid.append(item.read)
+    return Records(tuple(valid), tuple(invalid), tuple(notes))
+
+
+def _read_items(text: str, record_format: RecordFormat) -> list[Item]:
+    plain = _plain_items(text, record_format)
+    faults = _faults(plain)
+    if not faults:
+        return plain
+    # What is no plain list may be one in a dialect. That counts only where it makes more of the text a record.
+    loose = _loose_items(text, record_grammar(record_format))
+    if loose is None:
+        return plain
+    gained = _records(loose) - _records(plain)
+    return loose if gained > 0 or (gained == 0 and _faults(loose) < faults) else plain
+
+
+def _records(items: Sequence[Item]) -> int:
+    return sum(type(item.read) is not Fault for item in items)
+
+
+def _faults(items: Sequence[Item]) -> int:
+    return sum(type(item.read) is Fault and not _is_note(item.read) for item in items)
+
+
+def _plain_items(text: str, record_format: RecordFormat) -> list[Item]:
+    items = _split(text)
+    trailing = items.pop()[1] if len(items) > 1 and items[-1][0] is None else None
+    found = []
+    for item, offset in items:
+        read = parse_record(item, record_format) if item else _EMPTY
+        found.append(Item(_moved(read, offset), offset, offset + len(item or "")))
+    if trailing is not None:
+        found.append(Item(_TRAILING._replace(offset=trailing), trailing, trailing))
+    return found
 
 
 def _split(text: str) -> list[tuple[str | None, int]]:
@@ -99,9 +161,9 @@ def _split(text: str) -> list[tuple[str | None, int]]:
     if not stripped:
         return []
     start = len(text) - len(text.lstrip())
-    whole, each = _plain()
-    if whole(stripped):
-        return [(item[1], start + item.start()) for item in each(stripped)]
+    cut = plain_items(stripped)
+    if cut is not None:
+        return [(item, start + at) for item, at in cut]
     end = start
     items: list[tuple[str | None, int]] = []
     for token in _tokens()(stripped):
@@ -113,13 +175,39 @@ def _split(text: str) -> list[tuple[str | None, int]]:
     return items
 
 
+def plain_items(text: str) -> list[tuple[str, int]] | None:
+    """Return the items of a list and where each begins, if none is missing between separators; otherwise None.
+
+    Patterns composed from the terminals of ``items.lark`` do this, in place of the parser that lark makes of it.
+
+    Args:
+        text: an answer without white space at its ends.
+
+    >>> plain_items("(2, color, cyan); 0.shape.cube")
+    [('(2, color, cyan)', 0), ('0.shape.cube', 18)]
+    """
+    plain, each, bracketed, opener, each_inside = _plain()
+    if plain(text):
+        return [(item[1], item.start()) for item in each(text)]
+    if text[:1] != "[" or not bracketed(text):
+        return None
+    inside = opener(text).end()  # type: ignore[union-attr]  # as `bracketed` saw
+    return [(item[1], item.start()) for item in each_inside(text, inside)]
+
+
 @cache
-def _plain() -> tuple[Callable[[str], object], Callable[[str], Iterator[re.Match[str]]]]:
-    """Return what matches a plain list, and what finds its items: group 1, with the separator behind it."""
-    patterns = terminals("items", "plain", "items")
+def _plain() -> tuple[Callable[..., Any], ...]:
+    """Return what matches a plain list and finds its items (group 1, with the separator behind them), and of lists in
+    square brackets likewise, with what opens them in between.
+    """
+    patterns = terminals("items", "plain", "bracketed", "items")
+    separated = [f"({patterns[item]})(?:{patterns['_SEPARATOR']})?" for item in ("ITEM", "LIST_ITEM")]
     return (
         re.compile(patterns["PLAIN"]).fullmatch,
-        re.compile(f"({patterns['ITEM']})(?:{patterns['_SEPARATOR']})?").finditer,
+        re.compile(separated[0]).finditer,
+        re.compile(patterns["BRACKETED"]).fullmatch,
+        re.compile(patterns["LIST_OPEN"]).match,
+        re.compile(separated[1]).finditer,
     )
 
 
@@ -138,14 +226,11 @@ def _tokens() -> Callable[[str], list[Token | None]]:
     return parse  # type: ignore[no-any-return]
 
 
-_Read = tuple[int | str, ...] | Fault  # a record, or what is wrong (or odd) where one should be
-
-
 def _moved(read: _Read, offset: int) -> _Read:
     return read._replace(offset=offset + (read.offset or 0)) if isinstance(read, Fault) else read
 
 
-def _read_loose(text: str, grammar: RecordGrammar) -> Records | None:
+def _loose_items(text: str, grammar: RecordGrammar) -> list[Item] | None:
     """Read an answer as dialects write lists (the second part of ``items.lark``); None if its brackets do not match."""
     body = _without_noise(text, grammar)
     start = len(body) - len(body.lstrip())
@@ -153,15 +238,8 @@ def _read_loose(text: str, grammar: RecordGrammar) -> Records | None:
     tree, error = attempt(_loose().parse, body)
     if error is not None or not body:
         return None
-    read = (
-        [_moved(each, start) for each in _entries(tree.children[0], grammar, body, 0)] if tree.data == "loose" else []
-    )
-    faults = [each for each in read if isinstance(each, Fault)]
-    return Records(
-        tuple(each for each in read if not isinstance(each, Fault)),
-        tuple(fault for fault in faults if fault.code != _TRAILING.code),
-        tuple(fault for fault in faults if fault.code == _TRAILING.code),
-    )
+    entries = _entries(tree.children[0], grammar, body, 0) if tree.data == "loose" else ()
+    return [Item(_moved(read, start), start + begin, start + end) for read, begin, end in entries]
 
 
 def _without_noise(text: str, grammar: RecordGrammar) -> str:
@@ -198,7 +276,7 @@ def _mapping() -> Lark:
 _DEEPEST = 8  # lists in lists beyond which nobody means a list
 
 
-def _entries(tree: Any, grammar: RecordGrammar, body: str, depth: int) -> Iterator[_Read]:
+def _entries(tree: Any, grammar: RecordGrammar, body: str, depth: int) -> Iterator[Item]:
     """Yield what the entries of a list are; between each two of them stands a separator."""
     entries, separators = tree.children[::2], [None, *tree.children[1::2]]
     last = len(entries) - 1
@@ -206,12 +284,16 @@ def _entries(tree: Any, grammar: RecordGrammar, body: str, depth: int) -> Iterat
         if entry is not None and entry.data == "entry":
             yield from _entry(entry, grammar, body, depth, begins_line=separator is None or "\n" in separator)
         elif at < last or (separator is None and entry is not None):
-            yield _moved(_EMPTY, tree.children[2 * at + 1].start_pos if at < last else 0)
+            yield _missing(_EMPTY, tree.children[2 * at + 1].start_pos if at < last else 0)
         elif separator is not None and not separator.isspace():
-            yield _moved(_TRAILING, separator.start_pos)
+            yield _missing(_TRAILING, separator.start_pos)
 
 
-def _entry(tree: Any, grammar: RecordGrammar, body: str, depth: int, *, begins_line: bool) -> Iterator[_Read]:
+def _missing(fault: Fault, at: int) -> Item:
+    return Item(_moved(fault, at), at, at)
+
+
+def _entry(tree: Any, grammar: RecordGrammar, body: str, depth: int, *, begins_line: bool) -> Iterator[Item]:
     """Yield what an entry is: a record as it stands, or without its bullet and full stop; an object; a list of more."""
     bullet, *parts, stop = tree.children
     tokens: list[Any] = [token for part in parts for token in ([part] if isinstance(part, str) else part.children[::2])]
@@ -220,21 +302,21 @@ def _entry(tree: Any, grammar: RecordGrammar, body: str, depth: int, *, begins_l
     # A bullet stands at the start of a line; a full stop is no part of an entry where all vocabularies are closed.
     spans = list(product(starts[: 1 + begins_line], ends[: 1 + grammar.closed]))
     read = [
-        parse_record(body[start:end].translate(marks), grammar.record_format)
+        Item(parse_record(body[start:end].translate(marks), grammar.record_format), start, end)
         for start, end in spans
         for marks in (_BRACES, _ROUND)
     ]
-    record = next((each for each in read if not isinstance(each, Fault)), None)
+    record = next((each for each in read if not isinstance(each.read, Fault)), None)
     start, end = spans[-1]
     alone = len(parts) == 1 and (start, end) == (tokens[0].start_pos, tokens[0].end_pos)
     if record is not None:
         yield record
     elif alone and tokens[0].type == "MAPPING":
-        yield _moved(_mapped(tokens[0], grammar.record_format), start)
+        yield Item(_moved(_mapped(tokens[0], grammar.record_format), start), start, end)
     elif len(parts) == 1 and tokens[0].type == "LIST_BEGIN" and start == tokens[0].start_pos and depth < _DEEPEST:
         yield from _entries(parts[0].children[1], grammar, body, depth + 1)
     else:
-        yield _moved(read[-2], start)
+        yield Item(_moved(read[-2].read, start), start, end)
 
 
 _BRACES = str.maketrans("{}", "  ")  # what is left of LaTeX: `2.\text{color}.\text{cyan}`

@@ -260,23 +260,13 @@ def parse_references(text: str) -> References:
     found: dict[int | None, list[tuple[int, Relation]]] = {}
     invalid: list[Fault] = []
     notes: list[Fault] = []
-    view: int | None = None
-    begun = False  # whether the section has a triplet
-    for token in _parser()(text.translate(_MARKS)).children:
-        if token.type == "VIEW":
-            view, begun = int(token[len(token.rstrip(digits)) :]), False
+    for view, token, triplet in _read(text):
+        if token is None or triplet is None:
             found.setdefault(view, [])
-        elif token.type == "HEADING" or (token.type == "AFTER" and begun):
-            view, begun = None, False
-        elif token.type != "AFTER":
-            triplet = _malformed(token) if token.type in ("BROKEN", "UNCLOSED") else _triplet(str(token))
-            if token.type == "ROUND" and (isinstance(triplet, Fault) or view is None):
-                continue  # prose
-            if isinstance(triplet, Fault):
-                invalid.append(triplet._replace(offset=token.start_pos))
-            else:
-                found.setdefault(view, []).append((token.start_pos, triplet))
-                begun = True
+        elif isinstance(triplet, Fault):
+            invalid.append(triplet._replace(offset=token.start_pos))
+        else:
+            found.setdefault(view, []).append((token.start_pos, triplet))
     if None in found:
         message = f"triplets outside any view's section: {len(found[None])}"
         notes.append(Fault("outside_view", message, found[None][0][0]))
@@ -286,13 +276,68 @@ def parse_references(text: str) -> References:
     return References(relations, tuple(invalid), tuple(notes))
 
 
+def _read(text: str) -> Iterator[tuple[int | None, Any, Relation | Fault | None]]:
+    """Yield the view, token and triplet of each bracket; where a view begins, its number alone."""
+    view: int | None = None
+    begun = False  # whether the section has a triplet
+    for token in _parser()(text.translate(_MARKS)).children:
+        if token.type == "VIEW":
+            view, begun = int(token[len(token.rstrip(digits)) :]), False
+            yield view, None, None
+        elif token.type == "HEADING" or (token.type == "AFTER" and begun):
+            view, begun = None, False
+        elif token.type != "AFTER":
+            triplet = _malformed(token) if token.type in ("BROKEN", "UNCLOSED") else _triplet(str(token))
+            if token.type == "ROUND" and (isinstance(triplet, Fault) or view is None):
+                continue  # prose
+            begun = begun or not isinstance(triplet, Fault)
+            yield view, token, triplet
+
+
+class Mention(NamedTuple):
+    """A triplet of a reasoning, and where it stands.
+
+    Attributes:
+        view: the view in whose section it stands, or None.
+        triplet: normalised, as `parse_references` returns it; or the fault of a bracket that is none.
+        start: of the bracket.
+        end: where it ends.
+        parts: (start, end) of object 1, object 2 and the relation as written, quotes aside; empty for a fault.
+    """
+
+    view: int | None
+    triplet: Relation | Fault
+    start: int
+    end: int
+    parts: tuple[tuple[int, int], ...] = ()
+
+
+def locate_references(text: str) -> tuple[Mention, ...]:
+    """Return the triplets of a reasoning in the order written: what `parse_references` reads, with its place.
+
+    >>> text = "View 1: [the sofa, Balls, to the left of]"
+    >>> [text[start:end] for mention in locate_references(text) for start, end in mention.parts]
+    ['the sofa', 'Balls', 'to the left of']
+    """
+    if len(text) > MAX_REASONING or not text.strip():
+        return ()
+    found = []
+    for view, token, triplet in _read(text):
+        if isinstance(triplet, Fault):
+            moved = triplet._replace(offset=token.start_pos)
+            found.append(Mention(view, moved, token.start_pos, token.end_pos))
+        elif triplet is not None:
+            parts = [(token.start_pos + start, token.start_pos + end) for start, end in _places(str(token))[:3]]
+            found.append(Mention(view, triplet, token.start_pos, token.end_pos, tuple(parts)))
+    return tuple(found)
+
+
 def _triplet(text: str) -> Relation | Fault:
     return _cached_triplet(text) if len(text) <= _CACHED_LENGTH else _read_triplet(text)
 
 
 def _read_triplet(text: str) -> Relation | Fault:
-    parts = _QUOTED.findall(text)
-    subject, other, relation = parts if len(parts) == 3 else _parts(text)[:3]
+    subject, other, relation = [text[start:end] for start, end in _places(text)[:3]]
     triplet = Relation(normalise_name(subject), normalise_name(other), normalise_relation(relation))
     if text[0] == "(" and (inverse(relation) is None or inverse(subject) or inverse(other)):
         return _EMPTY_PART
@@ -318,6 +363,20 @@ _QUOTED = re.compile(r"""\"[^\"]*\"|'[^']*'""")
 
 def _parts(bracket: str) -> list[str]:
     return bracket[1:-1].split(",")
+
+
+def _places(bracket: str) -> list[tuple[int, int]]:
+    """Return where the parts of a bracket stand in it, without white space and quotes around them."""
+    quoted = [found.span() for found in _QUOTED.finditer(bracket)]
+    if len(quoted) == 3:
+        return [(start + 1, end - 1) for start, end in quoted]
+    places, start = [], 1
+    for part in _parts(bracket):
+        body = part.strip()
+        begin = start + part.find(body)
+        places.append((begin, begin + len(body)))
+        start += len(part) + 1
+    return places
 
 
 def _odd(view: int | None, triplets: Iterable[tuple[int, Relation]]) -> Iterator[Fault]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -20,7 +20,7 @@ from rewards.tasks import Task, load_task, route_task
 from rewards.tiered import count_for_specs, maximum, reward_parts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from parsers.values import Fault
     from rewards.answers import AnswerScore
     from rewards.references import InformednessScore, Labels, ReferenceScore
+    from rewards.spans import Spans
     from rewards.targets import Rows
     from rewards.tiered import Record
 
@@ -47,6 +48,7 @@ class Score:
         answer: the parsed answer, or None where none could be taken.
         fault: the first thing wrong with the text, or None.
         unit: max(0, R_acc / R_acc of the exact answer), in [0, 1]; for frameworks that filter by it.
+        source: what finds the spans, or None where the score was made without its completion.
     """
 
     total: float
@@ -55,6 +57,22 @@ class Score:
     answer: object
     fault: Fault | None
     unit: float
+    source: Callable[[], Spans] | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def spans(self) -> Spans:
+        """Where the reward comes from: the place, tier and share of each record and reference, found when asked for.
+
+        Raises:
+            ConfigError: for a score that is not from `score_completion` or `score_batch`.
+
+        >>> score = score_completion("<think>b</think><answer>2.color.red</answer>", "2.color.cyan")
+        >>> score.spans.records[0]._replace(value=None)
+        Span(start=24, end=35, kind='record', value=None, tier='attribute', share=0.5)
+        """
+        if self.source is None:
+            raise ConfigError("this score was made without its completion; use rewards.spans.score_spans")
+        return self.source()
 
     def flat(self) -> dict[str, float]:
         """Return the score as numbers alone, with the same keys for every completion of a task.
@@ -80,6 +98,7 @@ class BatchScore:
         well_formed: whether the tags are right, whatever the format weighs.
         labelled: of questions, whether the references are labelled and tell views apart, so that R_ref is scored; None
             of list tasks.
+        source: what finds the spans of a row, or None where the batch was scored without its completions.
     """
 
     total: NDArray[np.float64]
@@ -92,6 +111,7 @@ class BatchScore:
     n_pred: NDArray[np.int64]
     well_formed: Sequence[bool]
     labelled: NDArray[np.bool_] | None = None
+    source: Callable[[int], Spans] | None = field(default=None, repr=False, compare=False)
 
     @cached_property
     def unit(self) -> NDArray[np.float64]:
@@ -112,6 +132,7 @@ class BatchScore:
             answer=self.answers[row],
             fault=self.faults[row],
             unit=float(self.unit[row]),
+            source=None if self.source is None else partial(self.source, row),
         )
 
     def __iter__(self) -> Iterator[Score]:
@@ -195,7 +216,29 @@ def score_batch(
         raise ConfigError(f"there are {len(completions)} completions and {given} targets")
     rows = unpack_rows(targets, references=references, relations=relations, options=options)
     found, spec = resolve(task if rows.tasks is None else _own_task(task, rows.tasks), preset, **overrides)
-    return score_rows(completions, rows, found, spec, mode=mode, think_prefilled=think_prefilled)
+    batch = score_rows(completions, rows, found, spec, mode=mode, think_prefilled=think_prefilled)
+    columns = {"target": targets, "references": references, "relations": relations, "options": options}
+    there = {name: column for name, column in columns.items() if column is not None}
+    settings = {"task": task, "preset": preset, "mode": mode, "think_prefilled": think_prefilled, **overrides}
+    return replace(batch, source=partial(_spans, completions, there, settings))
+
+
+def _spans(
+    completions: Sequence[Any], columns: Mapping[str, Sequence[Any]], settings: Mapping[str, Any], row: int
+) -> Spans:
+    from rewards.spans import score_spans  # noqa: PLC0415  only who asks for them
+
+    given: dict[str, Any] = {name: column[row] for name, column in columns.items()}
+    return score_spans(completions[row], **given, **settings)
+
+
+def resolve_row(
+    target: Any, *, task: str | Task, preset: str, overrides: Mapping[str, Any], **given: Any
+) -> tuple[Rows, Task, TieredSpec | QuestionSpec]:
+    """Return the row of one target, unpacked, with its task and reward: those under which `score_batch` scores it."""
+    columns = {name: None if value is None else [value] for name, value in given.items()}
+    rows = unpack_rows([target], **columns)
+    return rows, *resolve(task if rows.tasks is None else _own_task(task, rows.tasks), preset, **overrides)
 
 
 def score_rows(
@@ -288,20 +331,40 @@ def parse_completions(completions: Sequence[Any], *, mode: Mode, think_prefilled
     """
     check_batch(completions)
     check_reading(mode, think_prefilled)
-    said = [each if type(each) is str else _spoken(each, row) for row, each in enumerate(completions)]
-    # Nearly all end so, and need no look at their end.
-    texts = [each if each.endswith("</answer>") else strip_special_tokens(each) for each in said]
-    if think_prefilled == "auto":
-        return [parse_completion(text, mode=mode) for text in texts]
-    # Whether the template wrote <think> cannot be seen where the reasoning was kept apart.
-    apart = [type(each) is Rejoined for each in said]
     return [
-        parse_completion(text, mode=mode, think_prefilled="auto" if rejoined else think_prefilled)
-        for text, rejoined in zip(texts, apart, strict=True)
+        parse_one(
+            each if type(each) is str else spoken(each, row),
+            mode=mode,
+            think_prefilled=think_prefilled,
+        )
+        for row, each in enumerate(completions)
     ]
 
 
-def _spoken(completion: Any, row: int) -> str:
+def parse_one(text: str, *, mode: Mode, think_prefilled: Prefilled) -> Completion:
+    """Split one completion, as `spoken` returns it, into reasoning and answer."""
+    if type(text) is Rejoined:
+        think_prefilled = "auto"  # whether the template wrote <think> cannot be seen where reasoning was kept apart
+    # Nearly all end so, and need no look at their end.
+    text = text if text.endswith("</answer>") else strip_special_tokens(text)
+    return parse_completion(text, mode=mode, think_prefilled=think_prefilled)
+
+
+def readable_text(completion: Any, think_prefilled: Prefilled) -> tuple[str, Prefilled]:
+    """Return the text of one completion as it is parsed, and whether its opener counts as prefilled there.
+
+    Special tokens at its end are cut, so that places in it are places in `rewards.completion_text`.
+    """
+    said = completion if type(completion) is str else spoken(completion, 0)
+    return strip_special_tokens(said), "auto" if type(said) is Rejoined else think_prefilled
+
+
+def spoken(completion: Any, row: int) -> str:
+    """Return the text of a completion; of None an empty one.
+
+    Raises:
+        DataError: for what is neither text nor messages, with its row.
+    """
     if completion is None:
         return ""  # a trainer's null: the fault of this row, and not the end of the batch
     try:

@@ -254,7 +254,7 @@ def unpack_rows(
     packed: dict[int, dict[str, Any]] = {}
     for row, target in enumerate(targets):
         if type(target) is str:
-            if target[:1] not in _BEFORE_JSON or not target.lstrip().startswith("{") or '"target"' not in target:
+            if '"target"' not in target or target[:1] not in _BEFORE_JSON or not target.lstrip().startswith("{"):
                 continue
         elif type(target) in _AS_THEY_STAND:
             continue

@@ -316,8 +316,9 @@ def _read(path: str, given: dict[str, Any], audited: AuditedReward) -> tuple[tup
 def _show(found: Audit, audited: AuditedReward, scenes: Sequence[Scene], show: _Shown) -> None:
     if show.html is not None:
         from benchmarks.audit.page import html_page
+        from benchmarks.files.write import write_whole
 
-        Path(show.html).write_text(html_page(found), encoding="utf-8")
+        write_whole(show.html, html_page(found))
     if show.form == "json":
         from benchmarks.audit import as_dict
 
@@ -404,9 +405,10 @@ def _audit_presets(settings: _AuditOptions, curves: str | None, *, tables: bool)
 
 def _write_curves(folder: Path, preset: str, analysis: Sequence[Any]) -> None:
     from benchmarks.audit.page import best_chart, expected_chart, line_chart
+    from benchmarks.files.write import write_whole
 
     folder.mkdir(parents=True, exist_ok=True)
     charts = {"pays": expected_chart(analysis[0], preset), "best": best_chart(analysis, preset)}
     for what, chart in charts.items():
         path = folder / f"audit-{preset}-{what}.svg"
-        path.write_text(line_chart(chart, standalone=True) + "\n", encoding="utf-8")
+        write_whole(path, line_chart(chart, standalone=True) + "\n")

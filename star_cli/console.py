@@ -50,12 +50,9 @@ def progress_bar(*, hidden: bool) -> Iterator[tuple[Callable[[Progress], None] |
     started = time.monotonic()
     with Bar(*columns, console=console, transient=True) as bar:
         task = bar.add_task("starting", total=None)
-        before = 0
 
         def advance(done: Progress) -> None:
-            nonlocal before
-            before = before or done.rows - 1  # a resumed run has rows that this process did not score
-            rate = (done.rows - before) / max(time.monotonic() - started, 1e-3)
+            rate = done.rows / max(time.monotonic() - started, 1e-3)
             text = f"{done.rows:,} rows, {rate:,.0f}/s"
             bar.update(task, completed=done.share or 0.0, total=None if done.share is None else 1.0, description=text)
 

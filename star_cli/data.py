@@ -233,7 +233,7 @@ def _print_card(card: Mapping[str, Any], out: Path) -> None:
     for part, blind in card["blind_reference_reward"].items():
         figures = ", ".join(f"{name} {value:.2f}" for name, value in blind.items() if value is not None)
         if figures:
-            click.echo(f"{part}: R_ref without a look at the images, by names alone: {figures}")
+            click.echo(f"{part}: R_ref under preset paper without a look at the images, by names alone: {figures}")
     for warning in card["warnings"]:
         click.echo(f"note: {warning}", err=True)
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from parsers.values import Fault
     from rewards.explain import Explanation, Prediction, QuestionExplanation, View
     from rewards.references import InformednessScore
+    from rewards.spans import Span, Spans
     from rewards.tasks import Task
     from rewards.tiered import Record
 
@@ -27,7 +28,8 @@ Show why a completion earns what it earns: a row of FILE, chosen by --id or --li
 
 Shows the first format fault with a caret under its position, every prediction with the true change it was matched with,
 what it earned and was charged, what is missing, and the sum; and the same under preset paper if that differs. For
-questions: R_ans, and R_ref with the named, true and missing objects of each view.
+questions: R_ans, and R_ref with the named, true and missing objects of each view. What the reward looks at is
+underlined in the text: = for what is right, ~ for what is partly right, x for what earns nothing.
 
 \b
 Examples:
@@ -61,6 +63,7 @@ class Explained(NamedTuple):
         preset: the preset that was asked for.
         mode: see `parsers.completion.parse_completion`.
         shown: the explanation under it.
+        spans: where its reward comes from, in the text of the completion.
         other: another preset under which lines or sums differ, and the explanation under that; or None.
     """
 
@@ -68,6 +71,7 @@ class Explained(NamedTuple):
     preset: str
     mode: Mode
     shown: Explanation | QuestionExplanation
+    spans: Spans
     other: tuple[str, Explanation] | None = None
 
 
@@ -144,26 +148,20 @@ def _explain(
 ) -> Explained:
     from rewards.explain import explain_completion, explain_question
     from rewards.score import resolve
+    from rewards.spans import score_spans
     from rewards.spec import QuestionSpec
 
     found, spec = resolve(task, preset, **overrides)
     explain_one = partial(explain_completion, case.completion, task=found, mode=mode, think_prefilled=think_prefilled)
+    settings = {"task": found, "preset": preset, "mode": mode, "think_prefilled": think_prefilled, **overrides}
+    spans = score_spans(case.completion, **case.gold, **settings)
     if isinstance(spec, QuestionSpec):
-        question = explain_question(
-            case.completion,
-            **case.gold,
-            task=found,
-            preset=preset,
-            mode=mode,
-            think_prefilled=think_prefilled,
-            **overrides,
-        )
-        return Explained(found, preset, mode, question)
+        return Explained(found, preset, mode, explain_question(case.completion, **case.gold, **settings), spans)
     shown = explain_one(case.gold["target"], preset=preset, **overrides)
     compared = "default" if preset == "paper" else "paper"
     other = explain_one(case.gold["target"], preset=compared)
     same = other.predictions == shown.predictions and other.parts == shown.parts
-    return Explained(found, preset, mode, shown, None if same else (compared, other))
+    return Explained(found, preset, mode, shown, spans, None if same else (compared, other))
 
 
 # --- as JSON ----------------------------------------------------------------------------------------------------------
@@ -185,6 +183,7 @@ def as_data(case: Case, explained: Explained) -> dict[str, Any]:
             "answer": completion.answer,
         },
         "target": case.gold["target"],
+        "spans": _spans(explained.task, explained.spans),
     }
     if not isinstance(explained.shown, Explanation):
         return data | {"preset": explained.preset} | _question(explained.shown)
@@ -193,6 +192,24 @@ def as_data(case: Case, explained: Explained) -> dict[str, Any]:
         preset, other = explained.other
         data["differs_under"] = {"preset": preset} | _list(explained.task, other)
     return data
+
+
+def _spans(task: Task, spans: Spans) -> dict[str, Any]:
+    return {
+        "records": [_span(task, span) for span in spans.records],
+        "references": [_span(task, span) for span in spans.references],
+        "rest": dict(spans.rest),
+    }
+
+
+def _span(task: Task, span: Span) -> dict[str, Any]:
+    if span.kind == "record":
+        return span._asdict() | {"value": _record(task, span.value)}
+    if span.value is None or span.kind == "answer":
+        return span._asdict()
+    view, value = span.value
+    said = value if span.kind == "reference" else f"[{', '.join(value)}]"
+    return span._asdict() | {"value": said, "view": view}
 
 
 def _list(task: Task, explanation: Explanation) -> dict[str, Any]:

@@ -69,6 +69,7 @@ def report(
     seed: int,
 ) -> None:
     """Make a report, see `_HELP`."""
+    from benchmarks.files.write import write_whole
     from benchmarks.report.make import SUFFIXES, make_report, write
     from rewards.errors import ConfigError
 
@@ -83,5 +84,5 @@ def report(
         return
     if not Path(output).parent.is_dir():
         raise ConfigError(f"{output}: there is no folder {Path(output).parent}")
-    Path(output).write_text(text, encoding="utf-8")
+    write_whole(output, text)
     click.echo(f"written to {output}", err=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import json
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -47,9 +46,23 @@ def _thresholds(ctx: click.Context, param: click.Parameter, values: Sequence[str
     help="Column that rows of one prompt share.  [default: prompt_id, uid, group or id, or the prompt and its target; "
     "of benchmarks the scene]",
 )
-@click.option("--out", metavar="FILE", help="Write one output row per input row: .jsonl or .parquet.")
+@click.option(
+    "--out",
+    metavar="FILE|DIR/",
+    help="Write one output row per input row: .jsonl, .parquet, or a folder of parts that the same command completes.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace --out if it exists.")
-@click.option("--resume", is_flag=True, help="Resume an interrupted run.")
+@click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, metavar="N", help="Processes.")
+@click.option(
+    "--engine",
+    type=click.Choice(["here", "ray"]),
+    default="here",
+    show_default=True,
+    help="Who scores: this machine, or Ray Data on a cluster.",
+)
+@click.option(
+    "--address", metavar="HOST:PORT", help="Of a Ray cluster that is running; auto for the one of this machine."
+)
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Score the first N rows.")
 @click.option("--strict-input", is_flag=True, help="Stop at the first row that cannot be scored.")
 @click.option(
@@ -87,7 +100,8 @@ def score(
         _check_thresholds(fail_under, options["task"])
     with progress_bar(hidden=quiet) as (advance, print_line):
         errors = ErrorLines(print_line)
-        watched = {"mapping": mapping, "group": group, "on_error": errors.add, "on_progress": advance}
+        told = {"on_error": errors.add, "on_progress": advance, "on_notice": print_line}
+        watched = {"mapping": mapping, "group": group, **told}
         try:
             found = (
                 _reward(files, **{**options, **watched})
@@ -95,8 +109,8 @@ def score(
                 else _evaluate(files, **{**evaluation, **watched})
             )
         except KeyboardInterrupt:
-            goes_on = "; the same command with --resume instead of --overwrite goes on" if options["out"] else ""
-            print_line(f"interrupted{goes_on}")
+            goes_on = options["out"] is not None and Path(options["out"]).is_dir()
+            print_line(f"interrupted{'; give the same command again to go on' if goes_on else ''}")
             sys.exit(130)
         errors.close()
     _show(found, files, options["task"], as_json=as_json, quiet=quiet, no_color=no_color, out=options["out"])
@@ -117,10 +131,11 @@ def _reward(files: Sequence[str], *, mapping: dict[str, str], group: str | None,
 def _evaluate(files: Sequence[str], *, report_data: str | None, **options: Any) -> Report:
     """Evaluate on a benchmark; write the data for reports where they are asked for."""
     from benchmarks import evaluate
+    from benchmarks.files.write import write_whole
 
     report = evaluate(files, **options)
     if report_data is not None:
-        Path(report_data).write_text(json.dumps(report.as_dict(with_rows=True)) + "\n", encoding="utf-8")
+        write_whole(report_data, json.dumps(report.as_dict(with_rows=True)) + "\n")
     return report
 
 

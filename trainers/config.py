@@ -87,6 +87,12 @@ class StarArguments:
             "help": "RL: learn from so many of each prompt's num_generations completions, whose rewards vary most."
         },
     )
+    credit: str = field(
+        default="sequence",
+        metadata={
+            "help": "RL: which tokens an advantage goes to: sequence (all alike), or spans (trainers.credit; a trial)."
+        },
+    )
     fast_collator: bool = field(
         default=False,
         metadata={
@@ -164,6 +170,10 @@ def read_config(
         raise ConfigError(f"{where}: rollout is {star.rollout!r}; it is generate or fast")
     if star.rollout == "fast" and stage == "sft":
         raise ConfigError(f"{where}: rollout: fast is of stage rl; stage sft writes no completions")
+    if star.credit not in ("sequence", "spans"):
+        raise ConfigError(f"{where}: credit is {star.credit!r}; it is sequence or spans")
+    if star.credit == "spans" and stage == "sft":
+        raise ConfigError(f"{where}: credit: spans is of stage rl; stage sft has no advantages")
     for name in training.report_to:
         if find_spec(name) is None and name in REPORTERS:
             raise ConfigError(f"{where}: report_to: {name} is not installed: pip install {name}")

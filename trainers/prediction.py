@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from benchmarks.files.write import write_whole
 from rewards.columns import TARGET_COLUMNS
 from rewards.errors import ConfigError, DataError
 from trainers.attention import attend_at_once
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
     Generate = Callable[[Sequence[Any], int], list[str]]
 
 BACKENDS: Final = ("auto", "transformers", "vllm")
-KEPT: Final = (*TARGET_COLUMNS, "references", "relations", "options", "view", "category")
-"""Columns of the data that predictions carry along, so that they can be scored."""
+KEPT: Final = (*TARGET_COLUMNS, "references", "relations", "options", "scene", "view", "category")
+"""Columns of the data that predictions carry along, so that they can be scored, and clustered by scene."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +143,7 @@ def _begin(target: Path, settings: dict[str, Any], *, overwrite: bool) -> tuple[
     target.parent.mkdir(parents=True, exist_ok=True)
     if overwrite or not (part.exists() and file.exists()):
         part.write_text("", encoding="utf-8")
-        file.write_text(json.dumps(settings), encoding="utf-8")
+        write_whole(file, json.dumps(settings))
         return part, 0
     if json.loads(file.read_text(encoding="utf-8")) != json.loads(json.dumps(settings)):
         raise ConfigError(f"{part} was begun with other settings; --overwrite begins anew")

@@ -12,10 +12,12 @@ import sys
 import zlib
 from codecs import BOM_UTF8
 from contextlib import contextmanager, nullcontext
+from itertools import accumulate, pairwise
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
+import numpy as np
 
 from benchmarks.extras import need
 from rewards.errors import DataError
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     Stream = io.BufferedReader | gzip.GzipFile
+    Decode = Callable[[bytes], Sequence[Any]]
 
 BLOCK = 64 * 1024
 """Bytes that are decoded at a time. More are slower: from 128 KB on, each block is fetched from the system anew."""
@@ -35,6 +38,7 @@ MAX_LINE = 64 * 1024 * 1024
 """Bytes of a line beyond which it is not read: the bound of the memory that one row can take."""
 
 _OPEN, _CLOSE = b"{}"
+(_BREAK,) = b"\n"
 _GZIP, _PARQUET = b"\x1f\x8b", b"PAR1"
 _HEAD = 512  # bytes by which files of other kinds are told
 _KINDS = {list: "a list", str: "a string", bool: "true or false", type(None): "null"}
@@ -77,6 +81,7 @@ class Chunk(NamedTuple):
         end: where the next chunk begins.
         read: share of the file that has been read, in [0, 1]; None where its size is unknown.
         attempts: whether the rows of one line are attempts at one prompt.
+        typed: whether the rows are what the decoder made of them that `read_chunks` was given.
     """
 
     path: str
@@ -86,6 +91,7 @@ class Chunk(NamedTuple):
     end: Position
     read: float | None
     attempts: bool = False
+    typed: bool = False
 
     def place(self, row: int) -> str:
         """Return ``file:line`` of a row."""
@@ -111,7 +117,14 @@ def column_names(chunk: Chunk) -> list[str]:
     return list(seen)
 
 
-def read_chunks(path: str, *, start: Position = START, names: Sequence[str] | None = None) -> Iterator[Chunk]:
+def read_chunks(
+    path: str,
+    *,
+    start: Position = START,
+    stop: int | None = None,
+    names: Sequence[str] | None = None,
+    decode: Decode | None = None,
+) -> Iterator[Chunk]:
     """Yield the rows of a file, a chunk at a time. What is wrong with a row is in the `BadRow` at its place.
 
     Blank lines hold no row but count as lines.
@@ -119,7 +132,10 @@ def read_chunks(path: str, *, start: Position = START, names: Sequence[str] | No
     Args:
         path: JSON Lines, gzip of that, Parquet (told apart by their first bytes), or ``-`` for standard input.
         start: the end of an earlier chunk, to go on from there.
+        stop: the offset at which to stop, where a line ends; of Parquet, the number of rows. None: at the end.
         names: columns to read; only Parquet makes use of it.
+        decode: makes rows of lines of JSON, and is quicker than decoding them to mappings; it raises for lines that it
+            does not take. Chunks hold rows of one kind, see `Chunk.typed`.
 
     Raises:
         DataError: if the file cannot be opened, or is no such file.
@@ -132,12 +148,13 @@ def read_chunks(path: str, *, start: Position = START, names: Sequence[str] | No
         if magic.startswith(_PARQUET):
             if is_stream(path):
                 raise DataError(f"{path}: Parquet is read from its end, which a stream does not have; name the file")
-            yield from _parquet_chunks(path, start, names)
+            yield from _parquet_chunks(path, start, stop, names)
             return
         if not magic.startswith(_GZIP) and (wrong := _foreign_kind(path, raw.peek()[:_HEAD])):
             raise DataError(f"{path}: {wrong}")
         with gzip.GzipFile(fileobj=raw) if magic.startswith(_GZIP) else nullcontext(raw) as stream:
-            yield from _chunks(path, stream, start, lambda: raw.tell() / size if size else None)
+            blocks = _blocks(stream, start.offset, stop)
+            yield from _chunks(path, blocks, start, lambda: raw.tell() / size if size else None, decode)
 
 
 def is_stream(path: str) -> bool:
@@ -162,24 +179,34 @@ def _open(path: str) -> Iterator[tuple[io.BufferedReader, int | None]]:
         yield file, None if is_stream(path) else Path(path).stat().st_size
 
 
-def _chunks(path: str, stream: Stream, start: Position, share_read: Callable[[], float | None]) -> Iterator[Chunk]:
-    rows: list[dict[str, Any] | BadRow] = []
+def _chunks(
+    path: str,
+    blocks: Iterator[tuple[bytes | BadRow, int]],
+    start: Position,
+    share_read: Callable[[], float | None],
+    decode: Decode | None,
+) -> Iterator[Chunk]:
+    rows: list[Any] = []
     lines: list[int] = []
-    offset, line, chunk_start = start.offset, start.line, start.offset
-    for block, offset in _blocks(stream, start.offset):
-        if isinstance(block, BadRow):
-            rows.append(block)
-            lines.append(line + 1)
-        else:
-            line = _decode_block(block.removeprefix(BOM_UTF8) if line == 0 else block, line, rows, lines)
-        if len(rows) >= CHUNK_ROWS or offset - chunk_start >= CHUNK_BYTES:
-            yield _chunk(path, rows, lines, Position(offset, line), share_read())
-            rows, lines, chunk_start = [], [], offset
+    typed = decode is not None
+    begin = end = start
+    for block, offset in blocks:
+        found = _read_block(block, end.line, decode if typed else None)
+        if typed is not found.typed and rows:
+            yield _chunk(path, rows, lines, end, share_read(), typed=typed)
+            rows, lines, begin = [], [], end
+        typed = found.typed
+        rows += found.rows
+        lines += found.lines
+        end = Position(offset, end.line + found.in_all)
+        if len(rows) >= CHUNK_ROWS or end.offset - begin.offset >= CHUNK_BYTES:
+            yield _chunk(path, rows, lines, end, share_read(), typed=typed)
+            rows, lines, begin, typed = [], [], end, decode is not None
     if rows:
-        yield _chunk(path, rows, lines, Position(offset, line), share_read())
+        yield _chunk(path, rows, lines, end, share_read(), typed=typed)
 
 
-def _blocks(stream: Stream, at: int) -> Iterator[tuple[bytes | BadRow, int]]:
+def _blocks(stream: Stream, at: int, stop: int | None = None) -> Iterator[tuple[bytes | BadRow, int]]:
     """Yield blocks of whole lines, and the offset after each.
 
     Reading stops at multiples of `BLOCK`, counted from the start of the file and not from *at*: the blocks are the same
@@ -190,7 +217,7 @@ def _blocks(stream: Stream, at: int) -> Iterator[tuple[bytes | BadRow, int]]:
     try:
         if at:
             stream.seek(at)
-        while piece := stream.read(BLOCK - at % BLOCK):
+        while piece := stream.read(BLOCK - at % BLOCK if stop is None else min(BLOCK - at % BLOCK, stop - at)):
             at += len(piece)
             cut = piece.rfind(b"\n") + 1
             if not cut:
@@ -208,24 +235,39 @@ def _blocks(stream: Stream, at: int) -> Iterator[tuple[bytes | BadRow, int]]:
         yield last + b"\n", at
 
 
-def _decode_block(block: bytes, line: int, rows: list[dict[str, Any] | BadRow], lines: list[int]) -> int:
-    """Append the rows of a block and their line numbers; *line* lines come before it. Return how many end in it."""
+class _Lines(NamedTuple):
+    """The rows of some lines, the line of each, how many lines, and whether the rows are what a `Decode` made."""
+
+    rows: Sequence[Any]
+    lines: Sequence[int]
+    in_all: int
+    typed: bool
+
+
+def _read_block(block: bytes | BadRow, line: int, decode: Decode | None) -> _Lines:
+    """Return the rows of a block; *line* lines come before it."""
+    if isinstance(block, BadRow):
+        return _Lines([block], [line + 1], 0, typed=False)
+    block = block.removeprefix(BOM_UTF8) if line == 0 else block
     count = _count_objects(block)
     if count is not None:
-        try:
-            decoded = _decode_lines(block)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            decoded = []
-        if len(decoded) == count:
-            rows += decoded
-            lines += range(line + 1, line + count + 1)
-            return line + count
-    for number, text in enumerate(block.split(b"\n")[:-1], line + 1):
-        line = number
-        if text and not text.isspace():
-            rows.append(_decode_row(text))
-            lines.append(number)
-    return line
+        for each in (decode, _decode_lines):
+            if each is not None and (rows := _decode_objects(block, count, each)) is not None:
+                return _Lines(rows, range(line + 1, line + count + 1), count, typed=each is decode)
+    texts = block.split(b"\n")[:-1]
+    numbered = [(number, text) for number, text in enumerate(texts, line + 1) if text and not text.isspace()]
+    return _Lines([_decode_row(text) for _, text in numbered], [at for at, _ in numbered], len(texts), typed=False)
+
+
+def _decode_objects(block: bytes, count: int, decode: Decode) -> Sequence[Any] | None:
+    """Return the rows of a block of so many lines where each is one object, otherwise None."""
+    try:
+        decoded = decode(block)
+        if decode is not _decode_lines and not block.isascii():
+            block.decode()  # a decoder that skips columns does not look whether they are UTF-8
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return decoded if len(decoded) == count else None
 
 
 def _count_objects(block: bytes) -> int | None:
@@ -238,6 +280,10 @@ def _count_objects(block: bytes) -> int | None:
     while end >= 0 and block[start] == _OPEN and block[end - 1] == _CLOSE:
         count, start, end = count + 1, end + 1, block.find(b"\n", end + 1)
     return count if start == len(block) else None
+
+
+def _count_breaks(block: bytes) -> int:
+    return int(np.count_nonzero(np.frombuffer(block, dtype=np.uint8) == _BREAK))
 
 
 def _decode_row(text: bytes) -> dict[str, Any] | BadRow:
@@ -278,9 +324,9 @@ def _mend(value: Any) -> Any:
     return value
 
 
-def _chunk(
-    path: str, rows: list[dict[str, Any] | BadRow], lines: list[int], end: Position, read: float | None
-) -> Chunk:
+def _chunk(path: str, rows: list[Any], lines: list[int], end: Position, read: float | None, *, typed: bool) -> Chunk:
+    if typed:
+        return Chunk(path, rows, lines, None, end, read, typed=True)
     tables = [type(row.get("step", row.get("gen_step"))) is list for row in rows if type(row) is dict]
     if True not in tables:
         return Chunk(path, rows, lines, None, end, read)
@@ -308,22 +354,34 @@ def _entries(table: dict[str, Any]) -> Sequence[dict[str, Any] | BadRow]:
 # Parquet
 
 
-def _parquet_chunks(path: str, start: Position, names: Sequence[str] | None) -> Iterator[Chunk]:
+def _parquet_chunks(path: str, start: Position, stop: int | None, names: Sequence[str] | None) -> Iterator[Chunk]:
     """Yield the rows of a Parquet file, see `read_chunks`."""
-    arrow, parquet = (
-        need(module, package="'star-r1[scale]'", purpose=f"{path}: reading Parquet")
-        for module in ("pyarrow", "pyarrow.parquet")
-    )
+    arrow, parquet = _arrow(path)
     try:
         with _open_parquet(path, arrow, parquet) as file:
-            total, after = file.metadata.num_rows, 0
-            for batch in file.iter_batches(batch_size=CHUNK_ROWS, columns=names, use_threads=False):
+            total = file.metadata.num_rows
+            last = total if stop is None else stop
+            starts = _group_starts(file)
+            groups = [at for at, end in enumerate(starts[1:]) if end > start.offset and starts[at] < last]
+            after = starts[groups[0]] if groups else 0
+            for batch in file.iter_batches(batch_size=CHUNK_ROWS, row_groups=groups, columns=names, use_threads=False):
                 before, after = after, after + batch.num_rows
-                if before >= start.offset and batch.num_rows:
-                    end = Position(after, after)
-                    yield Chunk(path, batch.to_pylist(), range(before + 1, after + 1), None, end, after / total)
+                first, end = max(before, start.offset), min(after, last)
+                if first < end:
+                    rows = batch.slice(first - before, end - first).to_pylist()
+                    yield Chunk(path, rows, range(first + 1, end + 1), None, Position(end, end), end / total)
     except (arrow.ArrowException, OSError) as error:
         raise DataError(f"{path}: not a readable Parquet file: {' '.join(str(error).split())}") from error
+
+
+def _arrow(path: str) -> list[Any]:
+    purpose = f"{path}: reading Parquet"
+    return [need(module, package="'star-r1[scale]'", purpose=purpose) for module in ("pyarrow", "pyarrow.parquet")]
+
+
+def _group_starts(file: Any) -> list[int]:
+    """Return the row at which each row group begins, and the number of rows."""
+    return list(accumulate((file.metadata.row_group(at).num_rows for at in range(file.num_row_groups)), initial=0))
 
 
 def _open_parquet(path: str, arrow: Any, parquet: Any) -> Any:
@@ -334,6 +392,63 @@ def _open_parquet(path: str, arrow: Any, parquet: Any) -> Any:
         return parquet.ParquetFile(path, buffer_size=BLOCK, pre_buffer=False)
     finally:
         arrow.set_memory_pool(usual)
+
+
+# Parts of a file, which can be read apart
+
+
+def split(path: str, size: int) -> list[tuple[int, int]] | None:
+    """Return where parts of a file begin and end: offsets between lines, of Parquet rows; None where it has no parts.
+
+    Args:
+        path: see `read_chunks`; no stream.
+        size: bytes of a part, about.
+
+    Raises:
+        DataError: if the file cannot be read.
+    """
+    with _open(path) as (raw, bytes_in_all):
+        magic = raw.peek(4)
+        if magic.startswith(_PARQUET):
+            return _split_parquet(path, size)
+        if magic.startswith(_GZIP):
+            return None
+        ends, last = [0], bytes_in_all or 0
+        while ends[-1] + size < last:
+            raw.seek(ends[-1] + size - 1)
+            while (piece := raw.readline(BLOCK)) and not piece.endswith(b"\n"):
+                pass
+            ends.append(raw.tell())
+        return list(pairwise(dict.fromkeys([*ends, last])))
+
+
+def _split_parquet(path: str, size: int) -> list[tuple[int, int]]:
+    """Return parts of whole row groups."""
+    arrow, parquet = _arrow(path)
+    try:
+        with _open_parquet(path, arrow, parquet) as file:
+            ends, held = [0], 0
+            for at, end in enumerate(_group_starts(file)[1:]):
+                held += file.metadata.row_group(at).total_byte_size
+                if held >= size or end == file.metadata.num_rows:
+                    ends.append(end)
+                    held = 0
+    except (arrow.ArrowException, OSError) as error:
+        raise DataError(f"{path}: not a readable Parquet file: {' '.join(str(error).split())}") from error
+    return list(pairwise(dict.fromkeys(ends)))
+
+
+def count_lines(path: str, start: int, stop: int) -> int:
+    """Return the number of lines in a part of a file of lines, given as by `split`; of Parquet, the number of rows."""
+    with _open(path) as (raw, _):
+        if raw.peek(4).startswith(_PARQUET):
+            return stop - start
+        raw.seek(start)
+        count = 0
+        while start < stop and (piece := raw.read1(min(1 << 20, stop - start))):
+            start += len(piece)
+            count += _count_breaks(piece)
+        return count
 
 
 # Files of other kinds than rows come in, told by their first bytes: what they are, and what to do with them

@@ -8,6 +8,7 @@ import json
 from html import escape
 from typing import TYPE_CHECKING, Any, Final
 
+from benchmarks.files.write import write_whole
 from recipes.tiny.study import gain, history
 from rewards.score import answer_text, score_completion
 from trainers.rows import load_rows
@@ -49,7 +50,7 @@ def write_report(
         ("Figures", numbers),
     ]
     path = out / "report.html"
-    path.write_text(page("Two stages in a small world", recipe.about, sections, sheet), encoding="utf-8")
+    write_whole(path, page("Two stages in a small world", recipe.about, sections, sheet))
     return path
 
 

@@ -26,7 +26,7 @@ CODES = {
 @example("1.ſize.small", TVR)
 @example("٢.color.red", TVR)
 def test_agrees_with_the_slow_twin(text, record_format):
-    found = module._read_plain(text, record_format)
+    found = module._as_records(module._plain_items(text, record_format))
     pieces = split(text)
     trailing = len(pieces) > 1 and pieces[-1] is None
     read = [piece and read_piece(piece, record_format) for piece in (pieces[:-1] if trailing else pieces)]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from parsers.formats import TRANCE, TVR
+from parsers.formats import FORMATS, TRANCE, TVR
 from parsers.values import Transformation
 from rewards import TVR as SPEC
 from rewards import score_completion
@@ -69,14 +69,51 @@ def test_declared_formats_and_rewards_are_those_of_the_code(name, record_format)
     declared = task.record_format
     assert format_error(declared) is None
     assert (task.name, task.kind, task.spec) == (name, "records", SPEC)
-    assert (declared.fields, declared.forms, declared.synonyms) == (
-        record_format.fields,
-        record_format.forms,
-        record_format.synonyms,
-    )
+    assert declared is record_format
     assert type(declared.make((1, "color", "red"))) is Transformation
     assert task.parts == ("format", "exact", "attribute", "object", "incorrect", "underprediction")
     assert load_task(name) is task
+
+
+NAMED = """\
+name: mine
+kind: records
+format: trance
+prompt: "{objects} {form} {values[attribute]}"
+reward:
+  tiers: [{fields: [index, attribute, value], pays: 3}]
+cases:
+  - {completion: <think></think><answer>4.position.back-left.1</answer>, target: 4.position.behind-left.1, total: 4}
+"""
+
+
+def test_a_format_by_name(tmp_path):
+    task = load(tmp_path, NAMED)
+    assert task.record_format is FORMATS["trance"]
+    assert task.spec.tiers == {("index", "attribute", "value"): 3.0}
+    assert failed_cases(task) == []
+
+
+NAMED_MISTAKES = {
+    "an unknown name": (("format: trance", "format: tvrr"), "3: format: unknown format 'tvrr'; there are tvr, trance, or list fields and forms instead"),
+    "no name": (("format: trance", "format: [tvr]"), "3: format: YAML reads this as ['tvr'], which is no word"),
+    "forms as well": (("prompt:", "forms: ['{index}']\nprompt:"), "4: forms: the format 'trance' has its own forms"),
+    "fields as well": (("prompt:", "fields: []\nprompt:"), "4: fields: the format 'trance' has its own fields"),
+    "another misspelt key": (("prompt:", "promt:"), "4: promt: unknown key 'promt' (did you mean 'prompt'?)"),
+    "an unknown field in a tier": (("value], pays", "size], pays"), "6: reward.tiers[0].fields[2]: unknown field 'size'"),
+    "an unknown vocabulary": (("values[attribute]", "values[size]"), "4: prompt: unknown vocabulary"),
+    "no reward": (("reward:\n  tiers: [{fields: [index, attribute, value], pays: 3}]\n", ""), "1: the key 'reward' is missing"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMED_MISTAKES)
+def test_mistake_beside_a_format_by_name(name, tmp_path):
+    (old, new), message = NAMED_MISTAKES[name]
+    assert old in NAMED
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, NAMED.replace(old, new))
+    assert str(caught.value).startswith(f"{tmp_path / 'task.yaml'}:{message}")
+    assert "\n" not in str(caught.value)
 
 
 def test_questions():

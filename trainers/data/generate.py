@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self
 
 from pydantic import AfterValidator, NonNegativeInt, ValidationError, model_validator
 
+from benchmarks.files.write import whole_file, write_whole
+from benchmarks.run.workers import worker_pool
 from benchmarks.tvr.world import (
     ATTRIBUTES,
     COLORS,
@@ -36,8 +38,6 @@ from benchmarks.tvr.world import (
 )
 from rewards.errors import ConfigError
 from trainers.data.card import write_generated_card
-from trainers.data.files import whole
-from trainers.data.workers import worker_pool
 from trainers.scenes.cameras import VIEWS
 from trainers.scenes.mitsuba import denoises
 from trainers.scenes.multiview_questions import multiview_item
@@ -212,8 +212,7 @@ def saved_settings(file: Path) -> GenerationSettings:
 
 
 def _write(path: Path, content: bytes) -> None:
-    with whole(path) as partial:
-        partial.write_bytes(content)
+    write_whole(path, content, sync=False)  # an image may be one of thousands
 
 
 def _write_vocabulary(directory: Path) -> None:
@@ -341,7 +340,7 @@ def _without_images(row: dict[str, Any]) -> dict[str, Any]:
 
 def _join(target: Path, settings: GenerationSettings, name: str) -> None:
     """Write the pieces of one file one after the other, whole or not at all."""
-    with whole(target / name) as partial, partial.open("wb") as out:
+    with whole_file(target / name, "wb") as out:
         for piece in _pieces(settings):
             with _part(target, piece, name).open("rb") as part:
                 shutil.copyfileobj(part, out)

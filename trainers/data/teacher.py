@@ -16,9 +16,10 @@ from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple
 
 from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt  # noqa: TC002  pydantic reads them
 
+from benchmarks.files.write import whole_file
 from rewards.errors import ConfigError, DataError
 from trainers.data.chat_client import TryAgainError, ask, user_message
-from trainers.data.files import json_line, refuse_existing, whole_file
+from trainers.data.files import json_line, refuse_existing
 from trainers.data.training_rows import image_files, read_training_rows, rebased, rows_file
 from trainers.scenes.validation import CheckedSettings
 

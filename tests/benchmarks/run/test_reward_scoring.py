@@ -288,7 +288,9 @@ def test_questions(tmp_path):
         assert row["answer"] == (None if score.answer is None else str(score.answer))
     assert list(summary.parts) == ["format", "answer", "reference"]
     assert not summary.compared
-    assert summary.signature.startswith("task:multiview|preset:default|mode:strict|version:")
+    assert summary.signature.startswith(
+        "task:multiview|preset:default|reference_rule:informedness|mode:strict|version:"
+    )
 
 
 def test_wrong_gold_of_questions(tmp_path):

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.run.score_files import wrong_targets
+from benchmarks.run.score_files import refused_rows
 from rewards.errors import DataError
 
 
@@ -28,12 +28,11 @@ def unnumbered(rows):
 @given(st.lists(st.none() | st.integers(0, 99), max_size=40))
 def test_each_wrong_row_is_found(rows):
     alone = {number: f"{row} is wrong" for number, row in enumerate(rows) if row is not None}
-    assert wrong_targets(in_order, rows, in_order=True) == alone
     for score in (in_order, last_first, unnumbered):
-        found = wrong_targets(score, rows)
+        found = refused_rows(score, rows)
         assert found == alone
         assert list(found) == sorted(found)
 
 
 def test_a_chunk_of_wrong_rows_is_no_deep_recursion():
-    assert len(wrong_targets(in_order, range(5000), in_order=True)) == 5000
+    assert len(refused_rows(in_order, range(5000))) == 5000

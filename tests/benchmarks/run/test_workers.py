@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.run.workers import worker_pool
 from rewards.errors import ConfigError
-from trainers.data.workers import worker_pool
 
 ROOT = Path(__file__).parents[3]
 LIMIT = 60  # seconds to wait for what must happen
 SCRIPT = """
 import os, sys, time
 from pathlib import Path
-from trainers.data.workers import worker_pool
+from benchmarks.run.workers import worker_pool
 
 def work(folder):
     (Path(folder) / str(os.getpid())).touch()

@@ -1,0 +1,215 @@
+"""Answers whose reading is beyond doubt, without running a grammar on each: what it has read before is looked up.
+
+The grammars stay the authority. Here stands nothing about a format: an item of an answer is known because
+`parsers.records` has read it, or one that differs from it in a number alone. Whatever is not known goes there.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from parsers.formats import LARGEST, fold, template_parts
+from parsers.records import MAX_ANSWER, parse_record, parse_records, plain_items, record_grammar
+from parsers.values import Fault
+
+if TYPE_CHECKING:
+    from parsers.formats import RecordFormat
+
+    Record = tuple[int | str, ...]
+
+MAX_KEPT = 512
+"""Characters of the longest item that is kept."""
+
+MOST_KNOWN = 1 << 15
+Read = tuple[list[int], int, Fault | None]
+"""The codes of an answer's valid records in their order, how many items are none, and the fault of the first."""
+
+"""Items that are kept for a format before all are forgotten, which bounds the memory."""
+
+
+class KnownRecords:
+    """The items of answers that have been read in one format, and the number of each record: its code.
+
+    An object only ever learns; when it has learned too much, `known_records` begins a new one.
+
+    Attributes:
+        record_format: of the records.
+        records: the records by code.
+    """
+
+    def __init__(self, record_format: RecordFormat) -> None:
+        self.record_format = record_format
+        self.records: list[Record] = []
+        self._texts: list[str] = []
+        self._codes: dict[Record, int] = {}
+        self._plain: dict[str, int] = {}  # items that hold nothing that separates or groups
+        self._inner: dict[str, int] = {}  # likewise what stands between round brackets
+        self._others: dict[str, int] = {}
+        self._whole: dict[str, Read] = {}  # answers that are no list of such items
+        self._numbered = _numbered(record_format)
+        self._patterns: dict[str, tuple[Record, int] | None] = {}  # items whose number is 0
+        self._lock = Lock()
+
+    @property
+    def full(self) -> bool:
+        """Whether it has learned as much as it may."""
+        return len(self.records) + len(self._plain) + len(self._others) + len(self._whole) > MOST_KNOWN
+
+    def code(self, record: Record) -> int:
+        """Return the number of a record; a new one where it has none."""
+        found = self._codes.get(record)
+        if found is None:
+            with self._lock:
+                found = self._codes.get(record)
+                if found is None:
+                    self.records.append(record)
+                    found = self._codes[record] = len(self.records) - 1
+        return found
+
+    def texts(self) -> list[str]:
+        """Return how people write each record, by code: the canonical form."""
+        texts = self._texts
+        if len(texts) < len(self.records):
+            with self._lock:
+                texts += map(self.record_format.render, self.records[len(texts) :])
+        return texts
+
+    def read(self, answer: str) -> Read:
+        """Return what `parsers.records.parse_records` makes of an answer, by codes.
+
+        What is found at once are records as they stand, or each in round brackets, with a comma and a blank between
+        each two. Then the grammar would cut in the same places, since no item that is kept for this has a separator or
+        a bracket in it, or white space at its ends.
+        """
+        try:
+            if answer[0] != "(":
+                plain = self._plain
+                return [plain[item] for item in answer.split(", ")], 0, None
+            if answer[-1] == ")":
+                inner = self._inner
+                return [inner[item] for item in answer[1:-1].split("), (")], 0, None
+        except (KeyError, IndexError):
+            pass
+        found = self._whole.get(answer)
+        if found is None:
+            found = self._read_anew(answer)
+            if len(answer) <= MAX_KEPT:
+                self._whole[answer] = found
+        return found
+
+    def _read_anew(self, answer: str) -> Read:
+        codes = self._cut(answer)
+        if codes is not None:
+            return codes, 0, None
+        records = parse_records(answer, self.record_format)
+        invalid = records.invalid
+        return [self.code(record) for record in records.items], len(invalid), invalid[0] if invalid else None
+
+    def _cut(self, answer: str) -> list[int] | None:
+        """Read an answer whose items are all records; what is new is kept."""
+        stripped = answer.strip()
+        if not stripped:
+            return []
+        cut = plain_items(stripped)
+        if cut is None:
+            return None
+        found = []
+        for item, _ in cut:
+            code = self._plain.get(item)
+            if code is None:
+                code = self._others.get(item)
+            if code is None:
+                record = self.record(item)
+                if record is None:
+                    return None
+                code = self._keep(item, self.code(record))
+            found.append(code)
+        return found
+
+    def _keep(self, item: str, code: int) -> int:
+        if _PLAIN(item) and not _NOTHING(item):
+            self._plain[item] = code
+        elif len(item) <= MAX_KEPT:
+            self._others[item] = code
+            if _IN_BRACKETS(item):
+                self._inner[item[1:-1]] = code
+        return code
+
+    def record(self, item: str) -> Record | None:
+        """Return the record that an item is, or None.
+
+        Where numbers are told apart from all else (`_numbered`), the grammar reads one item for all that differ in the
+        first number alone: with 0 there, and with 1, to see that it is this field's.
+        """
+        number = _NUMBER(item) if self._numbered else None
+        if number is None or len(item) > MAX_KEPT:
+            read = parse_record(item, self.record_format)
+            return None if isinstance(read, Fault) else read
+        start, end = number.span()
+        pattern = f"{item[:start]}0{item[end:]}"
+        if pattern not in self._patterns:
+            self._patterns[pattern] = self._first(pattern, f"{item[:start]}1{item[end:]}")
+        found = self._patterns[pattern]
+        if found is None:
+            return None
+        record, at = found
+        return self.record_format.make((*record[:at], int(number[0]), *record[at + 1 :]))
+
+    def _first(self, zero: str, one: str) -> tuple[Record, int] | None:
+        """Return the record of an item and which field its number is; None where it is no record, or not one field."""
+        grammar = record_grammar(self.record_format)
+        read, other = grammar.parse(zero), grammar.parse(one)
+        if isinstance(read, Fault) or isinstance(other, Fault):
+            return None
+        differ = [at for at, (mine, its) in enumerate(zip(read, other, strict=True)) if mine != its]
+        return (read, differ[0]) if len(differ) == 1 and (read[differ[0]], other[differ[0]]) == (0, 1) else None
+
+
+_NUMBER = re.compile(r"(?<![0-9])[0-9]{1,9}(?![0-9])").search
+_PLAIN = re.compile(r"(?=\S)[^,;\n()\[\]]{1,80}(?<=\S)").fullmatch
+_IN_BRACKETS = re.compile(r"\((?=[^()]*[^()\s])[^()\[\];\n]{1,80}\)").fullmatch
+_NOTHING = re.compile(r"(?:none|null)\.*", re.IGNORECASE).fullmatch
+
+
+def _numbered(record_format: RecordFormat) -> bool:
+    """Return whether the first number of an item is lexed alike whatever number it is.
+
+    It is if all fields have vocabularies or are numbers of any size, no form and no first letter of a value is a digit,
+    and values with digits stand behind the form's first number.
+    """
+    fields = {field.name: field for field in record_format.fields}
+    if any(field.kind == "open" or field.limits != (0, LARGEST) for field in fields.values()):
+        return False
+    with_digits = set()
+    for branch in record_format.branches():
+        for name, values in branch.items():
+            spellings = [fold(spelling) for value in values for spelling in record_format.spellings(value)]
+            if any(spelling[:1].isdigit() for spelling in spellings):
+                return False
+            if any(char.isdigit() for spelling in spellings for char in spelling):
+                with_digits.add(name)
+    for form in record_format.forms:
+        parts = template_parts(form)
+        names = [name for _, name in parts if name is not None]
+        numbers = [at for at, name in enumerate(names) if fields[name].kind == "integer"]
+        if not numbers or with_digits.intersection(names[: numbers[0]]):
+            return False
+        if any(char.isdigit() for literal, _ in parts for char in literal):
+            return False
+    return True
+
+
+@cache
+def _current(record_format: RecordFormat) -> list[KnownRecords]:
+    return [KnownRecords(record_format)]
+
+
+def known_records(record_format: RecordFormat) -> KnownRecords:
+    """Return what is known of a format: the same object until it is full."""
+    place = _current(record_format)
+    if place[0].full:
+        place[0] = KnownRecords(record_format)
+    return place[0]
