@@ -179,19 +179,24 @@ def _command(ctx: click.Context) -> list[str]:
 
 
 def _write(shown: View, out: Path, groups: int | None) -> None:
-    from benchmarks.view.onefile import make_onefile
+    from benchmarks.view.onefile import estimated_size, make_onefile
 
+    echo(f"{out}: will have about {_megabytes(estimated_size(shown, groups=groups))}", err=True)
     made = make_onefile(shown, groups=groups)
     of = f" of {made.of_groups:,}" if made.groups < made.of_groups else ""
-    echo(
-        f"{out}: {made.groups:,}{of} groups, {how_many(made.rows, 'row')}, {how_many(made.images, 'image')}, "
-        f"{made.size / 2**20:.1f} MB",
-        err=True,
-    )
     try:
         made.write(out)
     except OSError as error:
         raise click.ClickException(f"{out}: {error.strerror}") from error
+    echo(
+        f"{out}: {made.groups:,}{of} groups, {how_many(made.rows, 'row')}, {how_many(made.images, 'image')}, "
+        f"{_megabytes(made.size)}",
+        err=True,
+    )
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 2**20:.1f} MB"
 
 
 def _has_screen() -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from benchmarks.files.write import write_whole
 from benchmarks.view.app import SCRIPTS, asset, page
 from benchmarks.view.listing import Query, find_groups, items
-from rewards.errors import DataError
+from rewards.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,6 +20,9 @@ GROUPS: Final = 24
 """Groups that are written unless it is said how many."""
 SIDE: Final = 640
 """Pixels of the longer side of an image in the file."""
+MOST_BYTES: Final = 400 * 2**20
+"""Of a page that is written."""
+_SAMPLE: Final = 10  # groups by which its size is told
 
 
 class OneFile(NamedTuple):
@@ -47,6 +50,27 @@ class OneFile(NamedTuple):
         write_whole(path, self.html)
 
 
+def estimated_size(view: View, *, groups: int | None = GROUPS) -> int:
+    """Return about how many bytes the page will have, from a few of its groups, spread over all; see `make_onefile`.
+
+    Raises:
+        ConfigError: it would be larger than a browser opens.
+    """
+    chosen = _chosen(view, groups)
+    if len(chosen) <= _SAMPLE:
+        return make_onefile(view, groups=groups).size
+    some = chosen[:: len(chosen) // _SAMPLE]
+    frame = _made(view, []).size
+    each = (_made(view, some).size - frame) / len(some)
+    size = frame + int(each * len(chosen))
+    if size > MOST_BYTES:
+        fitting = max(int(0.9 * (MOST_BYTES - frame) / each), 1)
+        raise ConfigError(
+            f"the page would have about {size >> 20:,} MB, which no browser opens; --groups {fitting} fits"
+        )
+    return size
+
+
 def make_onefile(view: View, *, groups: int | None = GROUPS) -> OneFile:
     """Return the page with some groups in it.
 
@@ -57,9 +81,16 @@ def make_onefile(view: View, *, groups: int | None = GROUPS) -> OneFile:
     Raises:
         DataError: the files have changed.
     """
+    return _made(view, _chosen(view, groups))
+
+
+def _chosen(view: View, groups: int | None) -> list[int]:
+    found: list[int] = find_groups(view.runs[0], Query(sort="instructive"), view.partners).tolist()
+    return found if groups is None else found[:groups]
+
+
+def _made(view: View, chosen: list[int]) -> OneFile:
     run = view.runs[0]
-    found = find_groups(run, Query(sort="instructive"), view.partners).tolist()
-    chosen = found if groups is None else found[:groups]
     images: dict[str, str] = {}
     keys: dict[str, str] = {}
     shown = [_shown(view, 0, group, images, keys) for group in chosen]
@@ -76,7 +107,8 @@ def make_onefile(view: View, *, groups: int | None = GROUPS) -> OneFile:
         "images": images,
     }
     rows = int(run.groups.size[chosen].sum())
-    return OneFile(page(embedded=data, policy=_policy(), title=run.name), len(chosen), rows, len(images), len(found))
+    html = page(embedded=data, policy=_policy(), title=run.name)
+    return OneFile(html, len(chosen), rows, len(images), len(run.groups))
 
 
 def _others(shown: list[dict[str, Any]]) -> list[int]:

@@ -70,15 +70,19 @@
     nameStep();
     $("reset").hidden = !FILTERS.some((name) => !["sort"].includes(name) && !["", "all"].includes(state.query[name]));
     const asked = ++state.asked;
-    $("found").textContent = state.query.text ? "looking …" : "";
+    $("list").ariaBusy = "true";
+    if (state.query.text) $("found").textContent = "looking …";
     let found;
     try {
       found = await source.groups(state.query, 0);
     } catch (error) {
-      if (asked === state.asked) $("found").textContent = error.message;
+      if (asked !== state.asked) return;
+      $("list").ariaBusy = "false";
+      $("found").textContent = error.message;
       return;
     }
     if (asked !== state.asked) return; // something else has been asked for since
+    $("list").ariaBusy = "false";
     state.items = found.items;
     state.total = found.total;
     const whole = found.total === run.groups ? "" : ` of ${run.groups.toLocaleString("en")}`;

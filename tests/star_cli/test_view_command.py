@@ -39,8 +39,23 @@ def test_one_file_says_its_size_before_it_is_there(folder):
     assert f"{folder.name}/run: 24 completions in 6 groups" in said
     size = float(re.search(r"page.html: 2 of 6 groups, 8 rows, \d images?, ([\d.]+) MB", said)[1])
     assert size == pytest.approx(out.stat().st_size / 2**20, abs=0.06)
+    about = float(re.search(r"page.html: will have about ([\d.]+) MB", said)[1])
+    assert said.index("will have about") < said.index("2 of 6")
+    assert about == pytest.approx(size, rel=0.3)
     larger = run(folder / "run", "--images", folder / "data", "--out", out, "--groups", "all")
     assert "6 groups, 24 rows, 6 images" in larger
+
+
+def test_a_page_that_no_browser_opens_is_refused(folder, monkeypatch):
+    from benchmarks.view import onefile
+
+    run_folder = write_run(folder / "long", folder / "data", steps=range(30))
+    monkeypatch.setattr(onefile, "MOST_BYTES", 2**19)
+    said = run(run_folder, "--images", folder / "data", "--out", folder / "page.html", "--groups", "all", code=2)
+    fitting = re.search(r"about \d+ MB, which no browser opens; --groups (\d+) fits", said)[1]
+    assert not (folder / "page.html").exists()
+    run(run_folder, "--images", folder / "data", "--out", folder / "page.html", "--groups", fitting)
+    assert (folder / "page.html").stat().st_size < 1.2 * 2**19
 
 
 def test_images_that_may_not_be_shown_are_told_with_what_to_do(folder):
