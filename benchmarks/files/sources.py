@@ -434,7 +434,8 @@ def _decode_row(text: bytes) -> dict[str, Any] | BadRow:
         value = _decode_patiently(text.rstrip())
     if isinstance(value, dict | BadRow):
         return value
-    return BadRow(f"a row is a JSON object, and this is {_KINDS.get(type(value), 'a number')}")
+    hint = "; convert a JSON array with: jq -c '.[]' FILE" if isinstance(value, list) else ""
+    return BadRow(f"a row is a JSON object, and this is {_KINDS.get(type(value), 'a number')}{hint}")
 
 
 def _decode_patiently(text: bytes) -> Any:

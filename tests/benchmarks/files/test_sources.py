@@ -42,7 +42,7 @@ LINES = [
     (b'{"a": 1} {"b": 2}', "broken JSON at column 10: Extra data"),
     (b'{"a": "\xff"}', "invalid UTF-8: byte 0xff at column 8"),
     (b'{"a": "\xed\xa0\x80"}', "invalid UTF-8: byte 0xed at column 8"),
-    (b"[1, 2]", "a row is a JSON object, and this is a list"),
+    (b"[1, 2]", "a row is a JSON object, and this is a list; convert a JSON array with: jq -c '.[]' FILE"),
     (b'"text"', "a row is a JSON object, and this is a string"),
     (b"3.5", "a row is a JSON object, and this is a number"),
     (b"true", "a row is a JSON object, and this is true or false"),

@@ -129,7 +129,7 @@ BAD = [
     (b'{"a": "\xff"}', "in.jsonl:2: invalid UTF-8: byte 0xff at column 8", None),
     (
         b"[1]",
-        "in.jsonl:2: a row is a JSON object, and this is a list",
+        "in.jsonl:2: a row is a JSON object, and this is a list; convert a JSON array with: jq -c '.[]' FILE",
         None,
     ),
     ({"id": "b", "target": "2.color.cyan"}, "in.jsonl:2: there is no 'completion'; the row has id, target", "b"),
