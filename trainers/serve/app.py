@@ -13,6 +13,7 @@ import contextlib
 import hmac
 import ipaddress
 import json
+import os
 import signal
 import socket
 import time
@@ -365,8 +366,19 @@ def listen(host: str, port: int, token: str | None) -> socket.socket:
             raise ConfigError(
                 f"{host} can be reached from other machines: a token is needed (--token-file, or STAR_TOKEN)"
             )
-        family, *_, address = found[0]
-        return socket.create_server((str(address[0]), port), family=family, backlog=2048)
+        family, kind, protocol, _, address = found[0]
+        # `socket.create_server` names no protocol; without one asyncio leaves Nagle's algorithm on, 40 ms an answer.
+        listening = socket.socket(family, kind, protocol)
+        with contextlib.ExitStack() as undo:
+            undo.callback(listening.close)
+            if os.name == "posix":
+                listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            listening.bind(address)
+            listening.listen(2048)
+            undo.pop_all()
+            return listening
     except (OSError, OverflowError, UnicodeError) as error:
         raise ConfigError(f"cannot listen on {host}:{port}: {getattr(error, 'strerror', None) or error}") from None
 

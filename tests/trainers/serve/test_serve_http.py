@@ -316,6 +316,16 @@ def test_no_listening_beyond_loopback_without_a_token(tmp_path):
     assert "at least 16 characters" in refused(STAR_TOKEN="has white space in it")
 
 
+def test_small_answers_are_not_held_back():
+    """asyncio turns Nagle's algorithm off where the socket says that it is TCP's; else each answer takes 40 ms."""
+    from trainers.serve.app import listen
+
+    for host in ("127.0.0.1", "localhost"):
+        with listen(host, 0, None) as listening:
+            assert listening.proto == socket.IPPROTO_TCP
+            assert listening.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+
+
 def test_what_else_is_refused_at_the_start(address):
     assert "unknown preset 'papr'" in refused("--preset", "papr")
     assert "unknown task 'tvrr'" in refused("--task", "tvr", "--task", "tvrr")
