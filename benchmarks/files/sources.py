@@ -172,15 +172,16 @@ def read_chunks(
         kind = kind_of(path, stream.peek(HEAD)[:HEAD])
         source = Source(path, stream, packed, lambda: raw.tell() / size if size else None)
         if kind == "lines":
-            yield from _chunks(source, extent, decode)
+            chunks = _chunks(source, extent, decode)
         elif kind in ("parquet", "arrow", "zip"):
-            yield from _seeking_chunks(kind, source, extent, names)
+            chunks = _seeking_chunks(kind, source, extent, names)
         elif kind == "table":
             from benchmarks.files.text_tables import table_rows  # noqa: PLC0415
 
-            yield from chunk_rows(source, table_rows(stream, packed), extent)
+            chunks = chunk_rows(source, table_rows(stream, packed), extent)
         else:
-            yield from _json_chunks(kind, source, extent, decode)
+            chunks = _json_chunks(kind, source, extent, decode)
+        yield from (chunk for chunk in chunks if chunk.rows)  # a table may have no rows
 
 
 class Source(NamedTuple):
