@@ -21,7 +21,7 @@ import numpy as np
 
 from benchmarks.files.kinds import COMPRESSED, HEAD, kind_of
 from benchmarks.files.paths import STREAM, file_size, is_address, is_data_set, open_address
-from rewards.errors import ConfigError, DataError
+from rewards.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -172,15 +172,16 @@ def read_chunks(
         kind = kind_of(path, stream.peek(HEAD)[:HEAD])
         source = Source(path, stream, packed, lambda: raw.tell() / size if size else None)
         if kind == "lines":
-            yield from (chunk for chunk in _chunks(source, extent, decode) if chunk.rows)  # a table may have no rows
+            chunks = _chunks(source, extent, decode)
         elif kind in ("parquet", "arrow", "zip"):
-            yield from _seeking_chunks(kind, source, extent, names)
+            chunks = _seeking_chunks(kind, source, extent, names)
         elif kind == "table":
             from benchmarks.files.text_tables import table_rows  # noqa: PLC0415
 
-            yield from chunk_rows(source, table_rows(stream, packed), extent)
+            chunks = chunk_rows(source, table_rows(stream, packed), extent)
         else:
-            yield from _json_chunks(kind, source, extent, decode)
+            chunks = _json_chunks(kind, source, extent, decode)
+        yield from (chunk for chunk in chunks if chunk.rows)  # a table may have no rows
 
 
 class Source(NamedTuple):
@@ -289,12 +290,7 @@ def _open(path: str) -> Iterator[tuple[io.BufferedReader, int | None]]:
     if is_address(path):
         remote: Any = open_address(path)
         with remote:
-            try:
-                yield io.BufferedReader(remote, BLOCK), file_size(path)
-            except (DataError, ConfigError):
-                raise
-            except Exception as error:  # the connection broke, which each client says in its own way
-                raise DataError(f"{path}: {type(error).__name__}: {error}") from error
+            yield io.BufferedReader(remote, BLOCK), file_size(path)
         return
     try:
         file: Any = Path(path).open("rb", BLOCK)  # noqa: SIM115  closed below; errors in between are not about opening
@@ -434,8 +430,7 @@ def _decode_row(text: bytes) -> dict[str, Any] | BadRow:
         value = _decode_patiently(text.rstrip())
     if isinstance(value, dict | BadRow):
         return value
-    hint = "; convert a JSON array with: jq -c '.[]' FILE" if isinstance(value, list) else ""
-    return BadRow(f"a row is a JSON object, and this is {_KINDS.get(type(value), 'a number')}{hint}")
+    return BadRow(f"a row is a JSON object, and this is {_KINDS.get(type(value), 'a number')}")
 
 
 def _decode_patiently(text: bytes) -> Any:
@@ -468,21 +463,23 @@ def _chunk(
 ) -> Chunk:
     if typed:
         return Chunk(path, rows, lines, None, end, read, typed=True)
-    tables = [type(row) is dict and type(row.get("step", row.get("gen_step"))) is list for row in rows]
+    tables = [type(row.get("step", row.get("gen_step"))) is list for row in rows if type(row) is dict]
     if True not in tables:
         return Chunk(path, rows, lines, None, end, read)
     spread = [
         (entry, line, item)
-        for row, line, is_table in zip(rows, lines, tables, strict=True)
-        for item, entry in (enumerate(_entries(row)) if is_table else [(None, row)])
+        for row, line in zip(rows, lines, strict=True)
+        for item, entry in enumerate([row] if isinstance(row, BadRow) else _entries(row))
     ]
-    entries, numbers, items = zip(*spread, strict=True) if spread else ((), (), ())
+    entries, numbers, items = zip(*spread, strict=True)
     return Chunk(path, entries, numbers, items, end, read)
 
 
 def _entries(table: dict[str, Any]) -> Sequence[dict[str, Any] | BadRow]:
     """Return the rows of a table that stands on one line, a list for each column: ms-swift writes one for each step."""
-    step: Sequence[Any] = table.get("step", table.get("gen_step"))  # type: ignore[assignment]  # it is a list
+    step = table.get("step", table.get("gen_step"))
+    if not isinstance(step, list):
+        return [table]
     lengths = {name: len(column) for name, column in table.items() if isinstance(column, list)}
     if len(set(lengths.values())) > 1:
         return [BadRow(f"the columns of this table differ in length: {lengths}")]
