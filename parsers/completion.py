@@ -130,7 +130,7 @@ def match_usual(text: str) -> re.Match[str] | None:
     end = text.find("<", 7)
     while end > 0 and text[end + 1 : end + 2] not in "/ta":  # an empty string, at the end of the text, is in it
         end = text.find("<", end + 1)
-    return _ending()(text, max(end, 0))
+    return _ending()(text, end) if end > 0 else None
 
 
 @cache

@@ -92,23 +92,30 @@ def read_answers(
     Raises:
         DataError: for the first row whose completion is neither text nor messages.
     """
-    codes: list[int] = []
-    lengths: list[int] = []
-    odd: dict[int, Oddity] = {}
+    rows = read_each(completions, known, mode=mode, think_prefilled=think_prefilled)
+    return Answers(
+        list(chain.from_iterable([codes for codes, _ in rows])),
+        [len(codes) for codes, _ in rows],
+        {row: odd for row, (_, odd) in enumerate(rows) if odd is not None},
+    )
+
+
+def read_each(
+    completions: Sequence[Any], known: KnownRecords, *, mode: Mode = "strict", think_prefilled: Prefilled = "auto"
+) -> list[tuple[list[int], Oddity | None]]:
+    """Return of each completion the codes of its records, and what may be unusual; as `read_answers`."""
+    found: list[tuple[list[int], Oddity | None]] = []
     read = known.read
     opened = think_prefilled is True  # then an opener that is written is a fault
     for row, completion in enumerate(completions):
         text = completion if type(completion) is str else spoken(completion, row)
         usual = None if opened and type(text) is not Rejoined else match_usual(text)
         if usual is not None:
-            found, invalid, fault = read(usual[1] or "")
-            if invalid:
-                odd[row] = Oddity(invalid, fault)
+            codes, invalid, fault = read(usual[1] or "")
+            found.append((codes, Oddity(invalid, fault) if invalid else None))
         else:
-            found, odd[row] = _read_closely(text, known, mode, think_prefilled)
-        codes += found
-        lengths.append(len(found))
-    return Answers(codes, lengths, odd)
+            found.append(_read_closely(text, known, mode, think_prefilled))
+    return found
 
 
 def _read_closely(text: str, known: KnownRecords, mode: Mode, prefilled: Prefilled) -> tuple[list[int], Oddity]:
@@ -118,6 +125,9 @@ def _read_closely(text: str, known: KnownRecords, mode: Mode, prefilled: Prefill
         return [], Oddity(0, fault, **tags)
     found, invalid, first = known.read(answer)
     return found, Oddity(invalid, fault or first, **tags)
+
+
+_NO_PLAIN_TARGET = ("", "<", "{", "[", " ", "\n", "\t")  # how what is more than a list of records begins
 
 
 # --- targets ---------------------------------------------------------------------------------------------------------
@@ -187,6 +197,7 @@ class ScoreTable:
     def __init__(self, specs: Sequence[TieredSpec], known: KnownRecords) -> None:
         self.specs = tuple(specs)
         self.known = known
+        self._codes: dict[str, list[int]] = {}
         self._targets: dict[str, Target] = {}
         self._totals: dict[tuple[str, ...] | None, dict[tuple[Any, ...], float]] = {}
         spec = self.specs[0]
@@ -219,37 +230,53 @@ class ScoreTable:
             found = self._arrays[positions] = np.array(numbers, dtype=np.int64)
         return found
 
-    def target(self, value: Any) -> Target:
-        """Return the true records of a target.
+    def target(self, value: Any) -> list[int]:
+        """Return the codes of the true records of a target.
 
         Raises:
             DataError: as `rewards.targets.read_target`.
         """
-        found = self._targets.get(value) if type(value) is str else None
+        found = self._codes.get(value) if type(value) is str else None
         if found is None:
             found = self._read_target(value)
             if type(value) is str:
-                if len(self._targets) >= MOST_KEPT:
-                    self._targets.clear()
-                self._targets[value] = found
+                if len(self._codes) >= MOST_KEPT:
+                    self._codes.clear()
+                self._codes[value] = found
         return found
 
-    def _read_target(self, value: Any) -> Target:
-        codes = [self.known.code(record) for record in read_target(value, self.known.record_format)]
-        keys, counts = [], []
-        self._number_all()
-        for numbers in self._levels:
-            found = [numbers[code] for code in codes]
-            keys.append(frozenset(found))
-            counts.append(None if len(keys[-1]) == len(found) else Counter(found))
-        matched = (len(codes), *(0 for _ in keys[1:]))
-        return Target(
-            codes, frozenset(codes), tuple(keys), tuple(counts), (True, True, len(codes), len(codes), matched), {}
-        )
+    def _read_target(self, value: Any) -> list[int]:
+        if type(value) is str and value[:1] not in _NO_PLAIN_TARGET:
+            codes, invalid, _ = self.known.read(value)
+            if not invalid and len(set(codes)) == len(codes):
+                return codes
+        return [self.known.code(record) for record in read_target(value, self.known.record_format)]
 
-    def try_targets(self, targets: Sequence[Any]) -> tuple[list[Target], dict[int, str]]:
-        """Read the target of each row: those of the good rows, and what is wrong with the others."""
-        found: list[Target] = []
+    def _target(self, value: Any) -> Target:
+        """Return a target with what matching a few rows needs."""
+        found = self._targets.get(value) if type(value) is str else None
+        if found is not None:
+            return found
+        codes = self.target(value)
+        if self._numbered < len(self.known.records):
+            self._number_all()
+        keys, counts = [], []
+        for numbers in self._levels:
+            here = [numbers[code] for code in codes]
+            keys.append(frozenset(here))
+            counts.append(None if len(keys[-1]) == len(here) else Counter(here))
+        matched = (len(codes), *(0 for _ in keys[1:]))
+        whole = (True, True, len(codes), len(codes), matched)
+        found = Target(codes, frozenset(codes), tuple(keys), tuple(counts), whole, {})
+        if type(value) is str:
+            if len(self._targets) >= MOST_KEPT:
+                self._targets.clear()
+            self._targets[value] = found
+        return found
+
+    def try_targets(self, targets: Sequence[Any]) -> tuple[list[list[int]], dict[int, str]]:
+        """Read the target of each row: the codes of the good rows, and what is wrong with the others."""
+        found: list[list[int]] = []
         errors: dict[int, str] = {}
         last = read = None
         for row, value in enumerate(targets):
@@ -285,25 +312,22 @@ class ScoreTable:
         Raises:
             DataError: for a target or a completion that is wrong; its ``row`` says where.
         """
-        answers = read_answers(completions, self.known, mode=mode, think_prefilled=think_prefilled)
-        codes, odd, kept = answers.codes, answers.odd, self._totals.setdefault(pays, {})
+        rows = read_each(completions, self.known, mode=mode, think_prefilled=think_prefilled)
         if self._numbered < len(self.known.records):
             self._number_all()
+        kept = self._totals.setdefault(pays, {})
         found: list[float] = []
-        at = 0
         last = target = None
-        for row, (length, value) in enumerate(zip(answers.lengths, targets, strict=True)):
+        for row, ((predicted, odd), value) in enumerate(zip(rows, targets, strict=True)):
             if target is None or not (value == last if type(value) is str else equal(value, last)):
                 try:
-                    last, target = value, self.target(value)
+                    last, target = value, self._target(value)
                 except DataError as error:
                     raise DataError(error.message, row=row) from error
-            predicted = codes[at : at + length]
-            at += length
-            if row not in odd:
+            if odd is None:
                 key = target.whole if predicted == target.codes else self._key(predicted, target)
             else:
-                key = self._odd_key(predicted, target, odd[row])
+                key = self._odd_key(predicted, target, odd)
             total = kept.get(key)
             found.append(self._total(key, pays) if total is None else total)
         return found
@@ -377,7 +401,7 @@ class ScoreTable:
     def score(
         self,
         completions: Sequence[Any],
-        targets: Sequence[Target],
+        targets: Sequence[Sequence[int]],
         *,
         mode: Mode = "strict",
         think_prefilled: Prefilled = "auto",
@@ -394,17 +418,20 @@ class ScoreTable:
             DataError: for a completion that is wrong; its ``row`` says where.
         """
         answers = read_answers(completions, self.known, mode=mode, think_prefilled=think_prefilled)
+        return self.score_answers(answers, targets)
+
+    def score_answers(self, answers: Answers, targets: Sequence[Sequence[int]]) -> ScoredBlock:
+        """Score answers that `read_answers` has read by the codes of `known`; the targets as for `score`."""
         rows = len(targets)
         invalid = np.zeros(rows, dtype=np.int64)
         answered, well_formed = np.ones(rows, dtype=np.bool_), np.ones(rows, dtype=np.bool_)
         for row, odd in answers.odd.items():
             answered[row], well_formed[row], invalid[row] = odd.answered, odd.well_formed, odd.invalid
         self._number_all()
-        true = [target.codes for target in targets]
         numbered = NumberedRecords(
-            np.array([*answers.codes, *chain.from_iterable(true)], dtype=np.int64),
+            np.array([*answers.codes, *chain.from_iterable(targets)], dtype=np.int64),
             np.array(answers.lengths, dtype=np.int64),
-            np.fromiter(map(len, true), dtype=np.int64, count=rows),
+            np.fromiter(map(len, targets), dtype=np.int64, count=rows),
             len(self.known.records),
             self._array,
         )
