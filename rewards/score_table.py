@@ -394,6 +394,10 @@ class ScoreTable:
             DataError: for a completion that is wrong; its ``row`` says where.
         """
         answers = read_answers(completions, self.known, mode=mode, think_prefilled=think_prefilled)
+        return self.score_answers(answers, targets)
+
+    def score_answers(self, answers: Answers, targets: Sequence[Target]) -> ScoredBlock:
+        """Score answers that `read_answers` has read by the codes of `known`; the targets as for `score`."""
         rows = len(targets)
         invalid = np.zeros(rows, dtype=np.int64)
         answered, well_formed = np.ones(rows, dtype=np.bool_), np.ones(rows, dtype=np.bool_)
