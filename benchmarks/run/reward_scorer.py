@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
-from itertools import chain, repeat
+from itertools import accumulate, chain, repeat
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import msgspec
@@ -47,6 +47,10 @@ if TYPE_CHECKING:
     from rewards.spec import TieredSpec
     from rewards.tasks import Task
 
+    ReadAnswer = tuple[list[int], Oddity | None, KnownRecords]
+    """What a digest leaves of a completion whose score is looked up: the codes of the valid records of its answer, what
+    is unusual about it, and what the codes are of."""
+
 
 class Rewarded(NamedTuple):
     """The scores of the rows of a block, of which there are few different ones.
@@ -66,20 +70,6 @@ class Rewarded(NamedTuple):
     faults: Mapping[int, Fault]
     prefilled: int
     answers: Callable[[], Sequence[str | None]]
-
-
-class ReadAnswer(NamedTuple):
-    """What a digest leaves of a completion whose score is looked up.
-
-    Attributes:
-        codes: of the valid records of the answer.
-        odd: what is unusual about the completion, if anything.
-        known: what the codes are of.
-    """
-
-    codes: list[int]
-    odd: Oddity | None
-    known: KnownRecords
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,18 +102,19 @@ class RewardScorer:
         return Scored(block, _tally(block, rewarded), partial(_lines, block, rewarded))
 
     def digest(self, completions: Sequence[str]) -> list[Any]:
-        """Return what scores depend on: a `ReadAnswer` each where they are looked up, otherwise what was parsed."""
+        """Return what scores depend on: where they are looked up see `ReadAnswer`, otherwise what was parsed."""
         table = self._table()
         if table is None:
             return self._parse(completions)
         codes, lengths, odd = read_answers(
             completions, table.known, mode=self.mode, think_prefilled=self.think_prefilled
         )
-        found, at = [], 0
-        for row, length in enumerate(lengths):
-            found.append(ReadAnswer(codes[at : at + length], odd.get(row), table.known))
-            at += length
-        return found
+        known, unusual = table.known, odd.get
+        ends = accumulate(lengths)
+        return [
+            (codes[end - length : end], unusual(row), known)
+            for row, (length, end) in enumerate(zip(lengths, ends, strict=True))
+        ]
 
     @property
     def schema(self) -> dict[str, Any]:
@@ -154,8 +145,8 @@ class RewardScorer:
         targets, errors = table.try_targets(block.columns["target"])
         block = block.without(errors)
         read: Sequence[ReadAnswer] = block.columns["completion"]
-        codes = [each.codes if each.known is table.known else _renumbered(each, table.known) for each in read]
-        odd = {row: each.odd for row, each in enumerate(read) if each.odd is not None}
+        codes = [each if known is table.known else _renumbered(each, known, table.known) for each, _, known in read]
+        odd = {row: each for row, (_, each, _) in enumerate(read) if each is not None}
         answers = Answers(list(chain.from_iterable(codes)), list(map(len, codes)), odd)
         kinds, scores, *_ = scored = table.score_answers(answers, targets)
         presets = (scores[table.specs.index(preset)] for preset in _presets(self.task))
@@ -269,9 +260,9 @@ def _distinct(scores: NDArray[np.float64]) -> tuple[list[bytes], NDArray[np.uint
     return list(found), np.array(places, dtype=np.uint32)
 
 
-def _renumbered(read: ReadAnswer, known: KnownRecords) -> list[int]:
-    """Return the codes of an answer under which others know its records: what was read before too much was known."""
-    return [known.code(read.known.records[code]) for code in read.codes]
+def _renumbered(codes: list[int], before: KnownRecords, known: KnownRecords) -> list[int]:
+    """Return the codes of records as others know them: of what was read before too much was known."""
+    return [known.code(before.records[code]) for code in codes]
 
 
 # --- the tally -------------------------------------------------------------------------------------------------------
@@ -285,32 +276,31 @@ def _tally(block: Block, rewarded: Rewarded) -> RewardTally:
         prefilled=rewarded.prefilled,
         faults=_first_faults(block, rewarded.faults),
     )
-    groups = block.groups()
-    scenes = block.numbers(["scene"]) if "scene" in block.columns else None
-    if any(number is not None for number in groups):
+    groups, lengths = block.runs(block.group_key)
+    scenes = block.numbers(["scene"]) if "scene" in block.columns else []
+    if groups.count(None) < len(groups):
         tally.grouped_by.append(block.group_name)
-    tally.scenes = scenes is not None and any(number is not None for number in scenes)
-    if tally.grouped_by or tally.scenes:
-        tally.runs.append(_runs(block, groups, scenes, codes))
+    tally.scenes = scenes.count(None) < len(scenes)
+    if tally.scenes:
+        tally.runs.append(_runs_of_scenes(block, block.groups(), scenes, codes))
+    elif tally.grouped_by:
+        known = [number is not None for number in groups]
+        group = np.array([number for number in groups if number is not None], dtype=np.uint64)
+        length = np.array(lengths, dtype=np.uint32)
+        tally.runs.append(Runs(group, group, length[known], codes[np.repeat(known, length)]))
     return tally
 
 
-def _runs(
-    block: Block, groups: Sequence[int | None], scenes: Sequence[int | None] | None, codes: NDArray[np.uint32]
+def _runs_of_scenes(
+    block: Block, groups: Sequence[int | None], scenes: Sequence[int | None], codes: NDArray[np.uint32]
 ) -> Runs:
     """Return the rows that have a group or a scene; one with a scene alone is a group of its own."""
-    known = [*range(len(groups))]
-    if scenes is not None:
-        own = [number_of(block.chunk.place(at)) for at in block.at]
-        known = [row for row in known if groups[row] is not None or scenes[row] is not None]
-        groups = [own[row] if groups[row] is None else groups[row] for row in known]
-        # A scene is no group, even where both have the same name.
-        scenes = [groups[at] if scenes[row] is None else _MOST ^ scenes[row] for at, row in enumerate(known)]
-    elif None in groups:
-        known = [row for row in known if groups[row] is not None]
-        groups = [groups[row] for row in known]
-    group = np.array(groups, dtype=np.uint64)
-    cluster = group if scenes is None else np.array(scenes, dtype=np.uint64)
+    known = [row for row in range(len(groups)) if groups[row] is not None or scenes[row] is not None]
+    places = (block.chunk.place(block.at[row]) for row in known)
+    # A row with a scene alone is a group of its own. A scene is no group, even where both have the same name.
+    own = [number_of(place) if groups[row] is None else groups[row] for row, place in zip(known, places, strict=True)]
+    shared = [group if scenes[row] is None else _MOST ^ scenes[row] for row, group in zip(known, own, strict=True)]
+    group, cluster = np.array(own, dtype=np.uint64), np.array(shared, dtype=np.uint64)
     starts = np.flatnonzero(np.r_[True, (group[1:] != group[:-1]) | (cluster[1:] != cluster[:-1])])
     length = np.diff(starts, append=len(group)).astype(np.uint32)
     return Runs(cluster[starts], group[starts], length, codes[known])
