@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from functools import partial
 from hashlib import blake2b
-from itertools import groupby
-from operator import attrgetter
+from itertools import pairwise
+from operator import attrgetter, ne
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -94,13 +94,16 @@ class Block:
 
         Without roles, only attempts that stand on one line share a number.
         """
+        return [number for number, length in zip(*self.runs(roles), strict=True) for _ in range(length)]
+
+    def runs(self, roles: Sequence[str]) -> tuple[list[int | None], list[int]]:
+        """Return `numbers` of rows that follow each other and share one, once, and how many they are."""
         if not roles:
-            return [self._attempt_of(at) for at in self.at]
-        numbers: list[int | None] = []
-        for key, rows in groupby(zip(*(self.columns[role] for role in roles), strict=True)):
-            number = None if key[0] is None else number_of(key)
-            numbers += [number] * sum(1 for _ in rows)  # rows that stand together often share it
-        return numbers
+            return [self._attempt_of(at) for at in self.at], [1] * len(self)
+        keys = [*zip(*(self.columns[role] for role in roles), strict=True)]
+        starts = [row for row, differs in enumerate(map(ne, keys, [None, *keys])) if differs]
+        numbers = [None if keys[row][0] is None else number_of(keys[row]) for row in starts]
+        return numbers, [end - start for start, end in pairwise([*starts, len(keys)])]
 
     def _attempt_of(self, at: int) -> int | None:
         """Number the prompt of a row that is one of several attempts on its line."""

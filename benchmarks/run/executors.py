@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from benchmarks.extras import need
 from benchmarks.run.parts import Part, number_lines
-from benchmarks.run.workers import worker_pool
 from rewards.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -66,6 +65,8 @@ class Executor:
 
 def _in_processes(task: PartTask, parts: Iterable[Part], workers: int) -> Iterator[bytes]:
     """Score parts in processes; no more than two parts a process are begun or wait to be taken."""
+    from benchmarks.run.workers import worker_pool  # noqa: PLC0415  multiprocessing, which one process does without
+
     with worker_pool(workers, _begin, (task,)) as pool:
         submitted = (pool.submit(_work, part) for part in parts)
         begun = deque(islice(submitted, 2 * workers))

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
 import sys
 from contextlib import contextmanager
 from pathlib import Path
@@ -100,7 +99,7 @@ def locked(path: Path, out: str) -> Iterator[None]:
     try:
         command = " ".join(sys.argv)
         os.ftruncate(handle, 0)
-        os.write(handle, f"process {os.getpid()} on {socket.gethostname()}: {command}\n".encode())
+        os.write(handle, f"process {os.getpid()} on {os.uname().nodename}: {command}\n".encode())
         yield
     finally:
         lock.unlink(missing_ok=True)

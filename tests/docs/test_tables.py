@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from benchmarks.files.columns import ROLES
 from benchmarks.files.dialects import DIALECTS
 from benchmarks.files.documents import _HOLDERS
-from benchmarks.run.rewards import RewardScorer
+from benchmarks.run.reward_scorer import RewardScorer
 from parsers.completion import _FAULTS, parse_completion
 from parsers.formats import TVR as TVR_FORMAT
 from parsers.records import parse_transformations

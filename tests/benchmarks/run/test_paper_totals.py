@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from benchmarks.files.blocks import Block
 from benchmarks.files.sources import START, Chunk
+from benchmarks.run.reward_scorer import RewardScorer
 from benchmarks.run.reward_summary import SCORE_NUMBERS
-from benchmarks.run.rewards import RewardScorer
 from rewards.score import resolve, score_batch, score_completion
 from rewards.tasks import load_task
 from rewards.tiered import SMALL_BATCH
