@@ -299,7 +299,8 @@ def _runs_of_scenes(
     places = (block.chunk.place(block.at[row]) for row in known)
     # A row with a scene alone is a group of its own. A scene is no group, even where both have the same name.
     own = [number_of(place) if groups[row] is None else groups[row] for row, place in zip(known, places, strict=True)]
-    shared = [group if scenes[row] is None else _MOST ^ scenes[row] for row, group in zip(known, own, strict=True)]
+    given = [scenes[row] for row in known]
+    shared = [group if scene is None else _MOST ^ scene for scene, group in zip(given, own, strict=True)]
     group, cluster = np.array(own, dtype=np.uint64), np.array(shared, dtype=np.uint64)
     starts = np.flatnonzero(np.r_[True, (group[1:] != group[:-1]) | (cluster[1:] != cluster[:-1])])
     length = np.diff(starts, append=len(group)).astype(np.uint32)

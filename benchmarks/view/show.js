@@ -45,7 +45,8 @@ const show = (() => {
     return text.split(/(<\/?(?:think|answer)>)/).flatMap((part, at) => (at % 2 ? [el("span", { className: "tags" }, part)] : plain(part)));
   }
 
-  function pieceNode([text, section, at, fault], marks) {
+  // A mark may be in several pieces; what it earned stands behind the last.
+  function pieceNode([text, section, at, fault], marks, ends) {
     const letters = fault ? [...text] : [];
     const inside = fault
       ? [el("span", { className: "caret", title: "the fault is here" }, ...plain(letters[0] ?? "")), ...plain(letters.slice(1).join(""))]
@@ -55,7 +56,7 @@ const show = (() => {
     const mark = marks[at];
     const share = mark.share ? signed(mark.share) : "";
     const node = el("mark", { className: mark.tone, title: [mark.tier, share].filter(Boolean).join(", ") }, ...inside);
-    if (mark.kind === "record" || mark.kind === "answer") node.dataset.share = share;
+    if (ends && (mark.kind === "record" || mark.kind === "answer")) node.dataset.share = share;
     return node;
   }
 
@@ -74,7 +75,7 @@ const show = (() => {
     }
     const node = el("div", { className: "text" });
     for (const block of blocks.filter((each) => each.length)) {
-      const part = el("div", { className: "part" }, ...block.map((piece) => pieceNode(piece, row.marks)));
+      const part = el("div", { className: "part" }, ...block.map((piece, at) => pieceNode(piece, row.marks, block[at + 1]?.[2] !== piece[2])));
       node.append(...shortened(part, block.reduce((sum, piece) => sum + piece[0].length, 0), long));
     }
     if (!row.pieces.length) node.append(el("p", { className: "nothing" }, "(empty)"));

@@ -496,6 +496,14 @@ def test_a_caret_stands_at_the_fault(page, tmp_path):
         assert page.locator(".text .caret").inner_text() == "s"
         assert page.locator("p.fault .caret").inner_text() == "s"
         assert page.locator("p.fault code").first.inner_text() == "text_between"
+    row = {"completion": completion("2.color.cyan, 2.texture.red"), "target": "2.color.cyan"}
+    with served(write_rows(tmp_path / "rows.jsonl", [row])) as url:
+        visit(page, url)
+        assert page.locator(".text .caret").inner_text() == "t"
+        shares = page.locator(".text mark").evaluate_all(
+            "marks => marks.map(mark => [mark.textContent, mark.dataset.share ?? ''])"
+        )
+        assert shares == [["2.color.cyan", "+5"], ["2.", ""], ["texture.red", "−1"]]
 
 
 # --- how it looks -----------------------------------------------------------------------------------------------------
