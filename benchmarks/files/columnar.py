@@ -115,6 +115,7 @@ def _arrow_batches(arrow: Any, path: str, stream: Any, most: int, names: Sequenc
         found = map(reader.get_batch, range(count)) if count is not None else iter(reader)
         for batch in found:
             kept = batch if names is None else batch.select([name for name in batch.schema.names if name in names])
+            kept.validate(full=True)  # reading takes whatever stands there, and so would what comes next
             for first in range(0, batch.num_rows, most):
                 yield kept.slice(first, most)
     except (arrow.ArrowException, OSError, UnicodeDecodeError, MemoryError) as error:
