@@ -430,7 +430,8 @@ def _decode_row(text: bytes) -> dict[str, Any] | BadRow:
         value = _decode_patiently(text.rstrip())
     if isinstance(value, dict | BadRow):
         return value
-    return BadRow(f"a row is a JSON object, and this is {_KINDS.get(type(value), 'a number')}")
+    hint = "; convert a JSON array with: jq -c '.[]' FILE" if isinstance(value, list) else ""
+    return BadRow(f"a row is a JSON object, and this is {_KINDS.get(type(value), 'a number')}{hint}")
 
 
 def _decode_patiently(text: bytes) -> Any:
@@ -463,23 +464,21 @@ def _chunk(
 ) -> Chunk:
     if typed:
         return Chunk(path, rows, lines, None, end, read, typed=True)
-    tables = [type(row.get("step", row.get("gen_step"))) is list for row in rows if type(row) is dict]
+    tables = [type(row) is dict and type(row.get("step", row.get("gen_step"))) is list for row in rows]
     if True not in tables:
         return Chunk(path, rows, lines, None, end, read)
     spread = [
         (entry, line, item)
-        for row, line in zip(rows, lines, strict=True)
-        for item, entry in enumerate([row] if isinstance(row, BadRow) else _entries(row))
+        for row, line, is_table in zip(rows, lines, tables, strict=True)
+        for item, entry in (enumerate(_entries(row)) if is_table else [(None, row)])
     ]
-    entries, numbers, items = zip(*spread, strict=True)
+    entries, numbers, items = zip(*spread, strict=True) if spread else ((), (), ())
     return Chunk(path, entries, numbers, items, end, read)
 
 
 def _entries(table: dict[str, Any]) -> Sequence[dict[str, Any] | BadRow]:
     """Return the rows of a table that stands on one line, a list for each column: ms-swift writes one for each step."""
-    step = table.get("step", table.get("gen_step"))
-    if not isinstance(step, list):
-        return [table]
+    step: Sequence[Any] = table.get("step", table.get("gen_step"))  # type: ignore[assignment]  # it is a list
     lengths = {name: len(column) for name, column in table.items() if isinstance(column, list)}
     if len(set(lengths.values())) > 1:
         return [BadRow(f"the columns of this table differ in length: {lengths}")]
