@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from benchmarks.metric_names import PLAIN
+from benchmarks.metric_names import PLAIN, SIGNED
 from benchmarks.statistics import cluster_codes, mean_interval
 
 if TYPE_CHECKING:
@@ -123,13 +123,15 @@ def average(
             values, ``clusters=`` and ``share=``.
 
     Returns:
-        group -> metric -> interval, within [0, 1] unless the metric is one of `PLAIN`. A cell that no row counts for is
-        left out.
+        group -> metric -> interval, within [0, 1] unless the metric is one of `PLAIN` or `SIGNED`. A cell that no row
+        counts for is left out.
     """
     codes = None if clusters is None else cluster_codes(clusters)
     table: Table = {}
     for group, metric, (values, counts) in cells:
         if counts.any():
             some = None if codes is None else codes[counts]
-            table.setdefault(group, {})[metric] = interval(values[counts], clusters=some, share=metric not in PLAIN)
+            table.setdefault(group, {})[metric] = interval(
+                values[counts], clusters=some, share=metric.rpartition("/")[2] not in PLAIN | SIGNED
+            )
     return table

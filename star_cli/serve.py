@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from star_cli.console import echo
 from star_cli.options import reward_settings, setting_options
 
 SHORTEST_TOKEN = 16
@@ -75,7 +76,7 @@ def serve(
         token=read_token(token_file),
         workers=workers,
         limits=limits,
-        on_start=lambda address: click.echo(f"star serve: {address}", err=True),
+        on_start=lambda address: echo(f"star serve: {address}", err=True),
     )
 
 

@@ -231,7 +231,7 @@ def test_records_that_are_numbered_anew_in_the_middle_of_a_block():
     for name in ("7.shape.cube", "2.color.cyan", "1.color.red", "2.size.small"):
         old.read(name)
     column = block.columns["completion"]
-    column[1:3] = [each._replace(codes=[old.read("2.color.cyan")[0][0]], known=old) for each in column[1:3]]
+    column[1:3] = [([old.read("2.color.cyan")[0][0]], odd, old) for _, odd, _ in column[1:3]]
     lines = [json.loads(line) for line in scorer(block).lines()]
     assert [line["answer"] for line in lines] == ["1.color.red, 2.size.small", *["2.color.cyan"] * 3]
     assert [line["total"] for line in lines] == score_batch(texts, ["2.color.cyan"] * 4).total.tolist()
