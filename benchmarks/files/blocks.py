@@ -254,7 +254,8 @@ def row_decoder(
     kinds |= dict.fromkeys(_TABLE_COLUMNS, (_NO_LIST, None))
     kinds |= {name: (None, None) for role in columns.rivals for name in columns.of(role)[1:]}
     del kinds[columns.roles["completion"]]
-    if any("." in name for name in (*kinds, columns.roles["completion"])):
+    # Names with dots stand inside others; msgspec takes none that JSON would have to escape.
+    if any("." in name or encoded(name) != f'"{name}"'.encode() for name in (*kinds, columns.roles["completion"])):
         return None
     fields = [("completion", str), *((f"c{at}", *kind) for at, kind in enumerate(kinds.values()))]
     names = {field[0]: name for field, name in zip(fields, (columns.roles["completion"], *kinds), strict=True)}
