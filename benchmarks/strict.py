@@ -15,7 +15,7 @@ from rewards.messages import strip_special_tokens
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from parsers.values import Fault
+    from parsers.types import Fault
     from rewards.spec import Kind
 
 _TAG = re.compile(r"</?(?:think|answer)>", re.IGNORECASE)

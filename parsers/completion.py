@@ -9,7 +9,7 @@ from itertools import accumulate, islice
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from parsers.grammars import FaultTable, attempt, build, error_offset, terminals
-from parsers.values import Completion, Fault
+from parsers.types import Completion, Fault
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

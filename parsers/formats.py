@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from string import Formatter
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from parsers.values import Transformation
+from parsers.types import Transformation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

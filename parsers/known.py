@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from parsers.record_grammar import parse_record
 from parsers.records import MAX_ANSWER, parse_records, plain_items
-from parsers.values import Fault
+from parsers.types import Fault
 
 if TYPE_CHECKING:
     from parsers.formats import RecordFormat

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from parsers.formats import LARGEST, fold, template_parts
 from parsers.grammars import FaultTable, attempt, build, compiled_records, error_offset
-from parsers.values import Fault
+from parsers.types import Fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from parsers.formats import FIELD_KEYS, TVR
 from parsers.grammars import ASCII_MARKS, attempt, build, terminals
 from parsers.record_grammar import parse_record, record_grammar
-from parsers.values import Fault, Records
+from parsers.types import Fault, Records
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

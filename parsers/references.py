@@ -14,7 +14,7 @@ from string import digits
 from typing import TYPE_CHECKING, NamedTuple
 
 from parsers.grammars import ASCII_MARKS, scanner
-from parsers.values import Fault, Relation
+from parsers.types import Fault, Relation
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -178,7 +178,7 @@ def cells(relation: Relation) -> tuple[tuple[Cell, str], ...]:
 
     Two relations contradict each other where they say different things of one cell. The parts must be normalised.
 
-    >>> from parsers.values import Relation
+    >>> from parsers.types import Relation
     >>> cells(Relation("sofa", "ball", "front-left"))
     ((('ball', 'sofa', 'depth'), 'behind'), (('ball', 'sofa', 'lateral'), 'right'))
     """

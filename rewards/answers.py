@@ -12,7 +12,7 @@ import numpy as np
 
 from parsers.choice import LETTERS, Answer, Choice, parse_choice, parse_words, parse_yes_no
 from parsers.number import Number, parse_number
-from parsers.values import Fault
+from parsers.types import Fault
 from rewards.errors import ConfigError, DataError
 from rewards.spec import Kind
 from rewards.targets import plain_value

@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from parsers.references import VIEWER, Cell, cells, normalise_name, normalise_relation, true_name
-from parsers.values import Relation
+from parsers.types import Relation
 from rewards.errors import ConfigError, DataError
 from rewards.targets import plain_value
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from parsers.completion import parse_completion
 from parsers.records import parse_records
-from parsers.values import Completion, Records
+from parsers.types import Completion, Records
 from rewards.errors import ConfigError, DataError
 from rewards.messages import Rejoined, completion_text, strip_special_tokens
 from rewards.spec import QuestionSpec, TieredSpec, preset_spec
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from parsers.completion import Mode, Prefilled
     from parsers.formats import RecordFormat
-    from parsers.values import Fault
+    from parsers.types import Fault
     from rewards.answers import AnswerScore
     from rewards.references import InformednessScore, Labels, ReferenceScore
     from rewards.spans import Spans

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from parsers.completion import Mode, Prefilled
     from parsers.formats import RecordFormat
     from parsers.known import KnownRecords
-    from parsers.values import Fault
+    from parsers.types import Fault
     from rewards.spec import TieredSpec
 
     Array = NDArray[np.int64]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from parsers.completion import find_sections
 from parsers.records import locate_records
-from parsers.values import Fault, Relation
+from parsers.types import Fault, Relation
 from rewards.explain import explain_parsed
 from rewards.score import grade_answer, parse_answers, parse_completions, readable_text, resolve_row, score_questions
 from rewards.spec import QuestionSpec, TieredSpec
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from parsers.completion import Mode, Prefilled
     from parsers.formats import RecordFormat
     from parsers.references import References
-    from parsers.values import Completion
+    from parsers.types import Completion
     from rewards.explain import Prediction
     from rewards.references import Fact, Labels
     from rewards.targets import Rows

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from parsers.completion import Mode, Prefilled
-    from parsers.values import Fault
+    from parsers.types import Fault
     from rewards.explain import Explanation, Prediction, QuestionExplanation, View
     from rewards.references import InformednessScore
     from rewards.spans import Span, Spans

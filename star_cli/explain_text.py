@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-    from parsers.values import Fault
+    from parsers.types import Fault
     from rewards.explain import Prediction, QuestionExplanation, View
     from rewards.spans import Span
     from rewards.tasks import Task

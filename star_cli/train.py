@@ -14,9 +14,9 @@ from star_cli.console import echo
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from trainers.advice import Progress
     from trainers.check import Finding
     from trainers.stages import Trained
-    from trainers.watch import Progress
 
 STOPPED_BY_SIGTERM = 143
 
@@ -49,8 +49,8 @@ def train(stage: Any, config: str | None, *, dry_run: bool, quiet: bool, argumen
     Fields are those of TRL's SFTConfig (sft), GRPOConfig (rl) and ModelConfig, and a few more: dataset_name, task,
     preset, reward_funcs, ... Runs under plain python, torchrun (python -m star_cli train) and accelerate launch.
     """
+    from trainers.advice import TrainingFailed
     from trainers.stages import train as run
-    from trainers.watch import TrainingFailed
 
     # transformers 5 warns of a name that TRL 1 still sets by itself; nobody who runs this can do anything about it
     warnings.filterwarnings("ignore", message=".*gradient_checkpointing.* is deprecated", category=FutureWarning)

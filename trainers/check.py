@@ -11,7 +11,7 @@ from rewards.named import named_object
 from rewards.targets import unpack_value
 from trainers.config import NEEDS_EXTRA, read_config
 from trainers.fast_collate import Patches, fast_processor, picture_size
-from trainers.groups import check_keep_varied
+from trainers.kept_completions import check_keep_varied
 from trainers.processors import load_processor
 from trainers.reward_functions import check_targets, reward_functions
 from trainers.rows import answer_lengths

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks.files.write import write_whole
 from rewards.errors import ConfigError
+from trainers.advice import TrainingFailed
 from trainers.processors import keep_video_section
-from trainers.watch import TrainingFailed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rewards.errors import ConfigError, DataError
 from rewards.named import named_object
+from trainers.advice import Lengths, Stop, TrainingFailed, fault_shares, watching
 from trainers.checkpoints import (
     ExactResume,
     check_can_save,
@@ -20,18 +21,17 @@ from trainers.checkpoints import (
 from trainers.config import read_config
 from trainers.credit import SpanCredit, check_credit
 from trainers.fast import make_fast
-from trainers.groups import check_keep_varied, drop_equal_groups, keep_varied
+from trainers.kept_completions import check_keep_varied, drop_equal_groups, keep_varied
 from trainers.processors import load_processor
 from trainers.reward_functions import check_targets, reward_functions
 from trainers.rows import IMAGE_COLUMNS, answer_lengths, load_rows, place_of_row
-from trainers.watch import Lengths, Stop, TrainingFailed, fault_shares, watching
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Mapping, Sequence
 
+    from trainers.advice import Progress
     from trainers.config import Settings, Stage
-    from trainers.watch import Progress
 
 
 class Trained(NamedTuple):

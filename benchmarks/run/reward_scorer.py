@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from benchmarks.files.blocks import Block
     from parsers.completion import Mode, Prefilled
     from parsers.known import KnownRecords
-    from parsers.values import Fault, Records
+    from parsers.types import Fault, Records
     from rewards.score import BatchScore
     from rewards.score_table import Oddity, ScoreTable
     from rewards.spec import TieredSpec

@@ -37,7 +37,7 @@ from benchmarks.tvr.codec import UNREADABLE, encode_steps
 from benchmarks.tvr.row_stats import COLUMNS, RowStats, row_stats
 from parsers.formats import TRANCE
 from parsers.records import parse_transformations
-from parsers.values import Records
+from parsers.types import Records
 from rewards.targets import read_target
 
 if TYPE_CHECKING:

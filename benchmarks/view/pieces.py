@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from benchmarks.view.index import Row, Scoring
     from parsers.completion import Sections
-    from parsers.values import Fault
+    from parsers.types import Fault
     from rewards.explain import QuestionExplanation
     from rewards.spans import Span, Spans
     from rewards.spec import TieredSpec

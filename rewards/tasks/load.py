@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from parsers.formats import FORMATS, LARGEST, Field, RecordFormat
-from parsers.values import Transformation
+from parsers.types import Transformation
 from rewards.errors import ConfigError
 from rewards.spec import QuestionSpec, TieredSpec, preset_spec
 from rewards.tasks.cases import Case, read_case

@@ -11,7 +11,7 @@ from parsers.completion import find_sections, parse_completion
 from parsers.formats import TRANCE, TVR
 from parsers.records import MAX_ANSWER, locate_records, parse_records
 from parsers.references import locate_references, parse_references
-from parsers.values import Fault
+from parsers.types import Fault
 from tests.case_names import plain
 from tests.parsers.test_dialects import AROUND, STYLES
 from tests.strategies import FORMATS, hostile_answers, hostile_completions, hostile_text

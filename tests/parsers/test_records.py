@@ -10,7 +10,7 @@ from parsers import records as module
 from parsers.formats import TRANCE, TVR
 from parsers.record_grammar import _cached_record, forget, parse_record, record_grammar
 from parsers.records import MAX_ANSWER, parse_records
-from parsers.values import Fault, Records, Transformation
+from parsers.types import Fault, Records, Transformation
 from tests.oracles.answers import read_piece, split
 from tests.strategies import FORMATS, answers, hostile_answers, records, vocabularies, written
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parsers.formats import LARGEST, TRANCE, TVR, Field, RecordFormat
-from parsers.values import Transformation
+from parsers.types import Transformation
 from rewards.errors import DataError
 from rewards.targets import _known, _read_text, read_target
 from tests.strategies import FORMATS, answers, hostile_answers, records

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from parsers.formats import FORMATS, TRANCE, TVR
-from parsers.values import Transformation
+from parsers.types import Transformation
 from rewards import TVR as SPEC
 from rewards import score_completion
 from rewards.errors import ConfigError, DataError

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from benchmarks.files.write import whole_file
 from parsers.completion import parse_completion
 from parsers.references import parse_steps
-from parsers.values import Records
+from parsers.types import Records
 from rewards.errors import DataError
 from rewards.references import reference_names, score_references
 from rewards.tasks import load_task

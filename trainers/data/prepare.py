@@ -25,7 +25,7 @@ from benchmarks.mindcube.references import relations_from_map
 from benchmarks.run.workers import worker_pool
 from benchmarks.spar.marks import marked, marked_names, marks_of
 from parsers.references import VIEWER, normalise_name
-from parsers.values import Relation
+from parsers.types import Relation
 from rewards.answers import infer_kind, score_answer
 from rewards.errors import ConfigError, DataError
 from trainers.data.card import blind_rewards, choose_relation_weight, count_by, write_card

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from parsers.values import Relation
+    from parsers.types import Relation
 
 DATA: Final = "data.jsonl"
 METADATA: Final = "metadata.jsonl"

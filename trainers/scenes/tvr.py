@@ -34,7 +34,7 @@ from benchmarks.tvr.world import (
     overlaps,
     visible,
 )
-from parsers.values import Transformation
+from parsers.types import Transformation
 from rewards.errors import ConfigError
 from trainers.scenes.cameras import Stage, jittered_stage, nominal_stage
 from trainers.scenes.solids import Sight, bodies_of

@@ -16,7 +16,7 @@ from benchmarks.tvr.execution import execute
 from benchmarks.tvr.row_stats import row_stats
 from benchmarks.tvr.scoring import ROW_SCORES, aggregate, score_rows
 from benchmarks.tvr.world import ATTRIBUTES, DIRECTIONS, PAIRS, VALUES, State
-from parsers.values import Fault, Records, Transformation
+from parsers.types import Fault, Records, Transformation
 from rewards.errors import DataError
 from tests.oracles import tvr_state as oracle
 

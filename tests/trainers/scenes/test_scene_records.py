@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.tvr.codec import encode_scene
 from benchmarks.tvr.world import ATTRIBUTES, VALUES
-from parsers.values import Relation
+from parsers.types import Relation
 from rewards import reference_reward, score_completion
 from trainers.scenes.cameras import CAMERA_PLACES, VIEWS
 from trainers.scenes.prompts import prompt_template, tvr_prompt

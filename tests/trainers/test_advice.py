@@ -1,6 +1,6 @@
 import pytest
 
-from trainers.watch import CLIPPED, STILL, Lengths, Progress, Stop, advice, watching
+from trainers.advice import CLIPPED, STILL, Lengths, Progress, Stop, advice, watching
 
 
 def logs(count, **columns):

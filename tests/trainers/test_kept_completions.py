@@ -5,7 +5,7 @@ import pytest
 
 from rewards.errors import ConfigError
 from trainers.config import read_config
-from trainers.groups import check_keep_varied, drop_equal_groups, keep_varied
+from trainers.kept_completions import check_keep_varied, drop_equal_groups, keep_varied
 from trainers.stages import build_trainer, train
 
 torch = pytest.importorskip("torch")
