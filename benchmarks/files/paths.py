@@ -226,4 +226,5 @@ def _no_such(path: str) -> Sequence[str]:
 
 
 def client_reason(error: Exception) -> str:
+    """Return in one line what a client raised."""
     return " ".join(f"{type(error).__name__}: {error}".split())
