@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import signal
 import threading
 from collections import Counter
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 STILL: Final = 5
 """So many logged steps in a row must agree before something is said to stand still."""
+
+PATIENCE: Final = 15.0
+"""Seconds that a step may go on after SIGTERM before that is told; torchrun kills after 30."""
 
 CLIPPED: Final = "completions/clipped_ratio"  # as TRL calls the share of completions that have the greatest length
 
@@ -245,16 +249,35 @@ def watching(
 
 
 class Stop:
-    """Listens to SIGTERM while it is entered; the signal's old handler comes back afterwards."""
+    """Listens to SIGTERM while it is entered; the signal's old handler comes back afterwards.
 
-    def __init__(self) -> None:
+    Args:
+        on_late: called where a step goes on for `PATIENCE` seconds after the signal. A process that waits for
+            one that is gone runs no Python, so that a thread tells.
+    """
+
+    def __init__(self, on_late: Callable[[], None] = lambda: None) -> None:
         self.asked = False
+        self._on_late = on_late
+        self._ended = threading.Event()  # the step in which the signal came
         self._old: Any = None
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
             self._old = signal.signal(signal.SIGTERM, self._ask)
+            self._heard, self._hear = os.pipe()
+            os.set_blocking(self._hear, False)
+            self._old_hear = signal.set_wakeup_fd(self._hear, warn_on_full_buffer=False)
+            threading.Thread(target=self._wait, args=(self._heard,), daemon=True).start()
         return self
+
+    def _wait(self, heard: int) -> None:
+        with suppress(OSError):  # closed at the end
+            while (number := os.read(heard, 1)) and number[0] != signal.SIGTERM:
+                pass
+            if number and not self._ended.wait(PATIENCE):
+                self._on_late()
+        os.close(heard)
 
     def _ask(self, *_: object) -> None:
         self.asked = True
@@ -269,8 +292,13 @@ class Stop:
             flag = torch.tensor(int(self.asked), device=device)
             distributed.all_reduce(flag, distributed.ReduceOp.MAX)
             self.asked = bool(flag.item())
+        if self.asked:
+            self._ended.set()
         return self.asked
 
     def __exit__(self, *_: object) -> None:
+        self._ended.set()
         if self._old is not None:
             signal.signal(signal.SIGTERM, self._old)
+            signal.set_wakeup_fd(self._old_hear)
+            os.close(self._hear)

@@ -88,7 +88,7 @@ def gathered(trainer: Any) -> Iterator[None]:
     that time a GPU holds the whole model in it.
     """
     plugin = getattr(trainer.accelerator.state, "fsdp_plugin", None)
-    if getattr(plugin, "fsdp_version", 1) != 2 or plugin.reshard_after_forward is not True:
+    if plugin is None or plugin.fsdp_version != 2 or plugin.reshard_after_forward is not True:
         yield
         return
     from torch.distributed.fsdp import FSDPModule
