@@ -195,11 +195,13 @@ def _keep(run: Run, trainer: Any, folder: Path) -> None:
     """Pack the model, rounded to bfloat16; what is tested from here on is the rounded one."""
     import torch
 
-    model = trainer.accelerator.unwrap_model(trainer.model)
+    model = trainer.model
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.copy_(parameter.bfloat16())
-    rounded = {name: value.bfloat16() if value.is_floating_point() else value for name, value in model.state_dict().items()}
+    rounded = {
+        name: value.bfloat16() if value.is_floating_point() else value for name, value in model.state_dict().items()
+    }
     model.save_pretrained(folder, state_dict=rounded)
     trainer.processing_class.save_pretrained(folder)
     pack_model(folder, run.out / "models", f"{run.name}-{run.seed}")

@@ -240,7 +240,7 @@ class Knowledge(NamedTuple):
             that most samples give the cell that changes; where none names the cell it is wrong.
         spread: how unlike they are known: the variance over true changes of the chance that the first guess is right,
             told from how many samples give it (in ten equal parts), as a share of p (1 - p).
-        wrong: of the wrong predictions of greedy completions, the share that reaches each lower tier; ``none`` for none.
+        wrong: of the wrong predictions of greedy completions, the share that reaches each lower tier, or ``none``.
     """
 
     p: float
@@ -318,5 +318,4 @@ def _wrong_guesses(held_out: HeldOut, greedy: Sequence[str]) -> dict[str, float]
 
 def writer_of(trainer: Any, longest: int) -> Callable[..., Writer]:
     """Return what makes writers of the model that a trainer holds."""
-    model = trainer.accelerator.unwrap_model(trainer.model)
-    return lambda *, sample: Writer(model, longest, sample=sample)
+    return lambda *, sample: Writer(trainer.model, longest, sample=sample)

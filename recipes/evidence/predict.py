@@ -80,6 +80,7 @@ def write_predictions(study: Study, folder: Path, start_seed: int = 0) -> Path:
         "arms": arms,
         "ranks": ranked,
     }
-    path = study.path.parent / "predictions.json" if not study.tiny else folder / "predictions.json"
+    name = "predictions.json" if study.path.stem == "study" else f"predictions-{study.path.stem}.json"
+    path = (folder if study.tiny else study.path.parent) / name
     write_whole(path, json.dumps(content, indent=1) + "\n")
     return path

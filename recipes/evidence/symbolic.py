@@ -51,7 +51,13 @@ def row(scene: Scene, view: str, world: World) -> dict[str, Any]:
 
 
 def stream(*, world: dict[str, Any], views: list[str], seed: int = 0) -> Any:
-    """Return an endless data set, for ``dataset_name: recipes.evidence.symbolic:stream``; see `recipes.tiny.world.stream`."""
+    """Return an endless data set, for ``dataset_name: recipes.evidence.symbolic:stream``.
+
+    Args:
+        world: fields of `World`.
+        views: names that scenes carry in turn.
+        seed: of the draws.
+    """
     from datasets import IterableDataset
 
     lists: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in world.items()}
@@ -64,9 +70,12 @@ def _rows(world: World, views: list[str], seed: int) -> Iterator[dict[str, Any]]
 
 
 def build(folder: Path, sizes: Sizes, *, seed: int = 0) -> int:
-    """Write a new language model with its tokenizer, and return its number of parameters."""
+    """Write a new language model with its tokenizer, and return its number of parameters.
+
+    Qwen3, not Qwen2: for that transformers puts a tokenizer of its own in place of the one that was saved.
+    """
     import torch
-    from transformers import GenerationConfig, Qwen2Config, Qwen2ForCausalLM
+    from transformers import GenerationConfig, Qwen3Config, Qwen3ForCausalLM
 
     tokenizer = tiny_tokenizer()
     code = tokenizer.convert_tokens_to_ids
@@ -75,19 +84,20 @@ def build(folder: Path, sizes: Sizes, *, seed: int = 0) -> int:
         "eos_token_id": code("<|im_end|>"),
         "pad_token_id": code("<|endoftext|>"),
     }
-    config = Qwen2Config(
+    config = Qwen3Config(
         vocab_size=len(tokenizer),
         hidden_size=sizes.width,
         intermediate_size=sizes.feed_forward * sizes.width,
         num_hidden_layers=sizes.layers,
         num_attention_heads=sizes.heads,
         num_key_value_heads=sizes.heads,
+        head_dim=sizes.width // sizes.heads,
         max_position_embeddings=512,
         tie_word_embeddings=False,
         **ends,
     )
     torch.manual_seed(seed)
-    model = Qwen2ForCausalLM(config)
+    model = Qwen3ForCausalLM(config)
     model.generation_config = GenerationConfig(do_sample=True, **ends)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)

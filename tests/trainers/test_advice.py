@@ -1,6 +1,7 @@
 import pytest
 
-from trainers.advice import CLIPPED, STILL, Lengths, Progress, Stop, advice, watching
+from trainers.advice import CLIPPED, Lengths, Progress, Stop, advice, watching
+from trainers.alarm import STILL
 
 
 def logs(count, **columns):
