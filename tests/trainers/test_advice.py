@@ -4,7 +4,8 @@ from threading import Event
 
 import pytest
 
-from trainers.advice import CLIPPED, STILL, Lengths, Progress, Stop, advice, watching
+from trainers.advice import CLIPPED, Lengths, Progress, Stop, advice, watching
+from trainers.alarm import STILL
 
 
 def logs(count, **columns):
