@@ -236,10 +236,10 @@ class Knowledge(NamedTuple):
     """What a model knows, as `benchmarks.audit.predictions` takes it.
 
     Attributes:
-        p: share of the true changes at which the first guess is right. The first guess at a true change is the value
-            that most samples give the cell that changes; where none names the cell it is wrong.
-        spread: how unlike they are known: the variance over true changes of the chance that the first guess is right,
-            told from how many samples give it (in ten equal parts), as a share of p (1 - p).
+        p: the chance that a first guess is right. First guesses are the changes that a greedy completion names; those
+            that are missing, where it names fewer than are true, are wrong ones.
+        spread: how unlike they are known: the variance over first guesses of the chance to be right, told from how many
+            samples give the same one (in ten equal parts), as a share of p (1 - p).
         wrong: of the wrong predictions of greedy completions, the share that reaches each lower tier, or ``none``.
     """
 
@@ -256,16 +256,18 @@ def knowledge(held_out: HeldOut, greedy: Sequence[str], samples: Sequence[str]) 
         greedy: a completion of each of the first scenes.
         samples: completions of each of as many or fewer scenes, as many of each, in a row.
     """
-    many = held_out.study.test["samples"]
-    shares, right = [], []
-    answers = score_batch(list(samples), [held_out.targets[at // many] for at in range(len(samples))], task="tvr")
+    many, shares, right = held_out.study.test["samples"], [], []
+    drawn = score_batch(list(samples), [held_out.targets[at // many] for at in range(len(samples))], task="tvr")
+    named = score_batch(list(greedy), held_out.targets[: len(greedy)], task="tvr")
     for at in range(len(samples) // many):
-        named = [_cells(answers.answers[at * many + number]) for number in range(many)]
-        for cell, value in _true_cells(held_out.scenes[at]).items():
-            said = [each[cell] for each in named if cell in each]
-            best = max(sorted(set(said)), key=said.count) if said else ""
-            shares.append(said.count(best) / many if said else 0.0)
-            right.append(best == value)
+        seen = [_cells(answer) for answer in drawn.answers[at * many : (at + 1) * many]]
+        true, guesses = _true_cells(held_out.scenes[at]), _cells(named.answers[at])
+        for cell, value in guesses.items():
+            shares.append(sum(each.get(cell) == value for each in seen) / many)
+            right.append(true.get(cell) == value)
+        missing = max(0, len(true) - len(guesses))
+        shares += [0.0] * missing
+        right += [False] * missing
     p, spread = float(np.mean(right)), _spread(np.array(shares), np.array(right, dtype=np.float64))
     return Knowledge(round(p, 4), round(spread, 4), _wrong_guesses(held_out, greedy))
 

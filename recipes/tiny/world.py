@@ -202,9 +202,8 @@ def row(
 
     Without ``reasoning`` the demonstration is the answer behind an empty chain of thought.
     """
-    shown = (
-        demonstration(scene, world.attributes) if reasoning else f"<think> </think><answer> {target(scene)}</answer>"
-    )
+    labels = f"<think> </think><answer> {target(scene)}</answer>"
+    shown = demonstration(scene, world.attributes) if reasoning else labels
     return {
         "id": f"{name}-{scene.idx}-{view}",
         "view": view,
