@@ -332,10 +332,11 @@ def _read(path: str, given: dict[str, Any], audited: AuditedReward) -> tuple[tup
 
 def _show(found: Audit, audited: AuditedReward, scenes: Sequence[Scene], show: _Shown) -> None:
     if show.html is not None:
-        from benchmarks.audit.page import html_page
+        from benchmarks.audit.page import audit_document
         from benchmarks.files.write import write_whole
+        from benchmarks.report.html import html
 
-        write_whole(show.html, html_page(found))
+        write_whole(show.html, html(audit_document(found)))
     if show.form == "json":
         from benchmarks.audit import as_dict
 
@@ -421,11 +422,12 @@ def _audit_presets(settings: _AuditOptions, curves: str | None, *, tables: bool)
 
 
 def _write_curves(folder: Path, preset: str, analysis: Sequence[Any]) -> None:
-    from benchmarks.audit.page import best_chart, expected_chart, line_chart
+    from benchmarks.audit.page import best_chart, expected_chart
     from benchmarks.files.write import write_whole
+    from benchmarks.report.svg import chart_file
 
     folder.mkdir(parents=True, exist_ok=True)
-    charts = {"pays": expected_chart(analysis[0], preset), "best": best_chart(analysis, preset)}
+    charts = {"expected": expected_chart(analysis[0], preset), "best": best_chart(analysis, preset)}
     for what, chart in charts.items():
         path = folder / f"audit-{preset}-{what}.svg"
-        write_whole(path, line_chart(chart, standalone=True) + "\n")
+        write_whole(path, chart_file(chart) + "\n")
