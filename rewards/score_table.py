@@ -356,7 +356,7 @@ class ScoreTable:
             if level is None:
                 level = best[code] = self._best(code, target)
             found[level] += 1
-        same = found[0] >= number == len(target.codes) and (number < 2 or target.exact == set(predicted))
+        same = found[0] >= number == len(target.exact) and (number < 2 or target.exact == set(predicted))
         return tuple(found[:-1]), same
 
     def _best(self, code: int, target: Target) -> int:
