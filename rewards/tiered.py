@@ -401,7 +401,7 @@ def match_by_assignment(
     that increase on both sides, of the largest total value with the penalties that they spare; ties go as for
     one-to-one, and then to the earliest predictions and the earliest true records.
     """
-    # Where order counts, a match may spare the charge for an incorrect prediction: the alignment maximizes R_acc itself.
+    # Where order counts, a match may spare the charge for an incorrect prediction: the alignment maximizes R_acc.
     spared = spec.incorrect_penalty if spec.ordered else 0.0
     worth = [level.value + spared * level.correct for level in spec.levels]
     levels = _pair_levels(spec, worth, predicted, true)
@@ -425,8 +425,9 @@ def align(score: Floats) -> tuple[Array, Array]:
 
         best[i, j] = max(best[i + 1, j], best[i, j + 1], score[i, j] + best[i + 1, j + 1])
 
-    is what rows from i on and columns from j on can reach, 0 where there are none (Needleman and Wunsch 1970, gaps at no
-    cost). Of equals each row in turn, from the first, is matched if it can be, with the first column that it can have.
+    is what rows from i on and columns from j on can reach, 0 where there are none (Needleman and Wunsch 1970, gaps at
+    no cost). Of equals each row in turn, from the first, is matched if it can be, with the first column that it can
+    have.
 
     Args:
         score: (rows, columns), whole numbers >= 0 whose sums are exact in a float; 0 for what does not match.

@@ -65,11 +65,7 @@ def every_alignment(rows, columns):
 def brute_force(spec, predicted, true):
     """Return the most that any alignment earns, exactly, with the counts of each tier: every pair at every tier."""
     agree = {
-        (i, j): [
-            level
-            for level, each in enumerate(spec.levels)
-            if all(mine[at] == other[at] for at in each.positions)
-        ]
+        (i, j): [level for level, each in enumerate(spec.levels) if all(mine[at] == other[at] for at in each.positions)]
         for i, mine in enumerate(predicted)
         for j, other in enumerate(true)
     }
@@ -92,7 +88,9 @@ def test_agrees_with_brute_force(spec, predicted, true):
     short = max(0, len(true) - len(predicted))
     if spec.count == "difference":
         short = abs(len(true) - len(predicted))
-    expected = float((earned - Fraction(spec.underprediction_penalty) * short) / (max(len(true), 1) if spec.scale else 1))
+    expected = float(
+        (earned - Fraction(spec.underprediction_penalty) * short) / (max(len(true), 1) if spec.scale else 1)
+    )
     assert r_acc(predicted, true, spec) == pytest.approx(expected, abs=1e-12)
 
 
@@ -112,11 +110,7 @@ def test_of_equal_alignments_the_first_prediction_is_matched_first(table):
     score = np.array(table, dtype=np.float64)
     rows, columns = align(score)
     found = list(zip(rows.tolist(), columns.tolist(), strict=True))
-    every = [
-        matches
-        for matches in every_alignment(*score.shape)
-        if all(score[pair] > 0 for pair in matches)
-    ]
+    every = [matches for matches in every_alignment(*score.shape) if all(score[pair] > 0 for pair in matches)]
     most = max(sum(score[pair] for pair in matches) for matches in every)
     best = [matches for matches in every if sum(score[pair] for pair in matches) == most]
 
@@ -131,7 +125,13 @@ def test_the_reward_is_maximized_and_not_the_value_of_the_matches():
     """Three half right steps are worth 1.5 and cost 3; one that is exact is worth 1.4 and costs nothing."""
     spec = ROUTE.spec.change(tiers={"exact": 1.4})
     true = [("left", 1, "bakery"), ("left", 2, "bakery"), ("left", 2, "bakery"), ("right", 1, "zoo")]
-    predicted = [("right", 1, "zoo"), ("left", 1, "bank"), ("left", 9, "bakery"), ("left", 9, "bakery"), ("left", 9, "bakery")]
+    predicted = [
+        ("right", 1, "zoo"),
+        ("left", 1, "bank"),
+        ("left", 9, "bakery"),
+        ("left", 9, "bakery"),
+        ("left", 9, "bakery"),
+    ]
     assert count_by_assignment(spec, predicted, true) == [1, 0]
     assert r_acc(predicted, true, spec) == pytest.approx(1.4 - 4)
     assert count_by_assignment(spec.change(incorrect_penalty=0.0), predicted, true) == [0, 3]
@@ -153,14 +153,16 @@ def test_a_step_that_is_missing_costs_the_same_wherever_it_stood(true, data):
     assert r_acc([*true[:at], *true[at + 1 :]], true) == 2.0 * (len(true) - 1) - 1.0
 
 
-@given(st.permutations([(turn, blocks, place) for turn, blocks, place in zip("abcdef", range(6), PLACES * 2, strict=False)]))
+@given(
+    st.permutations(
+        [(turn, blocks, place) for turn, blocks, place in zip("abcdef", range(6), PLACES * 2, strict=False)]
+    )
+)
 def test_another_order_gets_no_credit_of_a_set(order):
     """Distinct steps in another order earn what their longest increasing run does."""
     true = sorted(order)
     at = [true.index(step) for step in order]
-    longest = max(
-        len(some) for size in range(1, 7) for some in combinations(at, size) if list(some) == sorted(some)
-    )
+    longest = max(len(some) for size in range(1, 7) for some in combinations(at, size) if list(some) == sorted(some))
     assert r_acc(order, true) == 2.0 * longest - (6 - longest)
     assert r_acc(order, true, ROUTE.spec.change(matching="one_to_one")) == 12.0
     assert count_matches(ROUTE.spec, [order], [0], [true]).same.tolist() == [list(order) == true]
@@ -199,7 +201,9 @@ def written(steps_of):
     return ", ".join(ROUTE.record_format.render(step) for step in steps_of)
 
 
-ANSWERS = routes.map(written) | hostile_text("left 3 to bakery", ", ", "\n", "Step 1: ", "right", "1", "to", "zoo", "[", "]")
+ANSWERS = routes.map(written) | hostile_text(
+    "left 3 to bakery", ", ", "\n", "Step 1: ", "right", "1", "to", "zoo", "[", "]"
+)
 ROWS = st.lists(st.tuples(ANSWERS, routes.map(written)), min_size=1, max_size=6)
 
 
@@ -239,7 +243,9 @@ def test_files_are_scored_alike_however_they_are_cut(tmp_path, monkeypatch):
     rng = np.random.default_rng(2)
     lines = []
     for row in range(60):
-        true = [(TURNS[a], int(b) + 1, PLACES[c]) for a, b, c in rng.integers(0, (3, 3, 4), size=(rng.integers(1, 7), 3))]
+        true = [
+            (TURNS[a], int(b) + 1, PLACES[c]) for a, b, c in rng.integers(0, (3, 3, 4), size=(rng.integers(1, 7), 3))
+        ]
         said = [step for step in true if rng.random() < 0.8] + ([true[0]] if rng.random() < 0.3 else [])
         text = f"<think>b</think><answer>{written(said)}</answer>"
         lines.append({"id": str(row), "prompt_id": str(row // 4), "completion": text, "target": written(true)})
