@@ -469,7 +469,7 @@ class ScoreTable:
         return tuple(found), same
 
     def _score_key(self, key: tuple[Any, ...]) -> tuple[float, ...]:
-        """Return what the rows of a key score: total, best, correct, n_pred and well_formed of a batch, and its parts."""
+        """Return what the rows of a key score: total, best, correct, n_pred and well_formed, and its parts."""
         well_formed, same, n_pred, n_gt, matched = (np.array([each]) for each in key)
         one = _score_kinds(self.specs[0], well_formed, Counts(matched, n_pred, n_gt, same))
         numbers = (one.total, one.best, one.correct, one.n_pred, well_formed, *one.parts.values())
