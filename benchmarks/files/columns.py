@@ -35,6 +35,10 @@ ROLES: dict[str, Names] = {
     "images": ("images", "image"),
     "step": ("step", "gen_step"),
     "scene": ("scene", "scene_id"),
+    "made_with": ("made_with",),
+    "prompt_hash": ("prompt_hash",),
+    "finish_reason": ("finish_reason",),
+    "refusal": ("refusal",),
 }
 """What a column can be, and the names it is known by. A dot looks inside a column that holds objects."""
 

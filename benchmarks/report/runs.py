@@ -57,6 +57,12 @@ class Run:
         return "official" if self.evaluation["protocol"] == "official" else "strict"
 
     @property
+    def made_with(self) -> Mapping[str, str]:
+        """How the predictions were made, as far as they say, see `benchmarks.run.made_with`."""
+        found: Mapping[str, str] = (self.evaluation or self.rewards or {}).get("made_with", {})
+        return found
+
+    @property
     def table(self) -> Mapping[str, Mapping[str, Mapping[str, Any]]]:
         """The table of an evaluation: group -> metric -> interval."""
         assert self.evaluation is not None
@@ -175,8 +181,9 @@ class RowScores(NamedTuple):
         clusters: ``(n,)``, rows with the same number are not independent; None where that is unknown.
         places: ``(n,)``, number of the file and line, where the rows can be read; None where nobody knows.
         written: id, answer and fault of each row where only those are known; None otherwise.
-        overall: makes of the places of some rows the benchmark's own overall numbers of these, see `overall_measures`;
-            None where only `values` are known.
+        measures: makes of the places of some rows the benchmark's own numbers of these, by group of rows, see
+            `benchmark_measures`; None where only `values` are known.
+        asked: ``(n,)``, rows with the same number were asked the same, 0 where that is not known; None likewise.
     """
 
     keys: Sequence[Hashable]
@@ -184,7 +191,8 @@ class RowScores(NamedTuple):
     clusters: npt.NDArray[np.uint64] | None = None
     places: Sequence[tuple[int, int]] | None = None
     written: Sequence[Mapping[str, Any]] | None = None
-    overall: Callable[[npt.NDArray[np.int64]], dict[str, Measure]] | None = None
+    measures: Callable[[npt.NDArray[np.int64]], dict[str, dict[str, Measure]]] | None = None
+    asked: npt.NDArray[np.uint64] | None = None
 
 
 def of_evaluation(columns: Mapping[str, Any], run: Run) -> RowScores:
@@ -203,14 +211,15 @@ def of_evaluation(columns: Mapping[str, Any], run: Run) -> RowScores:
         values,
         np.array(columns["cluster"], dtype=np.uint64),
         places,
-        overall=partial(overall_measures, find_benchmark(run.evaluation["benchmark"]), run.protocol, stats),
+        measures=partial(benchmark_measures, find_benchmark(run.evaluation["benchmark"]), run.protocol, stats),
+        asked=np.array(columns["asked"], dtype=np.uint64) if "asked" in columns else None,
     )
 
 
-def overall_measures(
+def benchmark_measures(
     benchmark: Benchmark, protocol: Protocol, stats: Stats, at: npt.NDArray[np.int64]
-) -> dict[str, Measure]:
-    """Return the overall numbers of a benchmark over some rows, before they are averaged.
+) -> dict[str, dict[str, Measure]]:
+    """Return the numbers of a benchmark over some rows, before they are averaged.
 
     Args:
         benchmark: whose rows they are.
@@ -219,18 +228,25 @@ def overall_measures(
         at: the places of those that count, ``(k,)``.
 
     Returns:
-        metric -> its values over the k rows and which of these it is about: whether a row is right first, then the
-        metrics that the benchmark shows. Empty where none of the rows is about the overall numbers.
+        group -> metric -> its values over the k rows and which of these it is about; all rows first, and in each group
+        whether a row is right, then the metrics that the benchmark shows. Groups that no row counts for are left out;
+        that of all rows is empty then.
     """
     some = {name: values[at] for name, values in stats.items()}
-    cells = list(benchmark.rules[protocol].cells(some))
-    found = {cell.metric: cell.measure for cell in cells if cell.group == cells[0].group}
+    tables: dict[str, dict[str, Measure]] = {}
+    for group, metric, measure in benchmark.rules[protocol].cells(some):
+        tables.setdefault(group, {})[metric] = measure
     right = "TAcc" if benchmark.headline == "TAcc" else "accuracy"
-    counts = found[benchmark.headline].counts
-    if not counts.any():
-        return {}
-    measures = {right: found.get(right, Measure(some["correct"], counts))}
-    return measures | {metric: found[metric] for metric in benchmark.shown if metric in found and metric != right}
+    found = {}
+    for group, metrics in tables.items():
+        counts = metrics[benchmark.headline].counts
+        if counts.any():
+            first = {right: metrics.get(right, Measure(some["correct"], counts))}
+            shown = (metric for metric in benchmark.shown if metric in metrics and metric != right)
+            found[group] = first | {metric: metrics[metric] for metric in shown}
+        elif not found:
+            found[group] = {}  # of all rows, which stay the first group
+    return found
 
 
 def of_scores_file(path: str) -> RowScores:

@@ -19,6 +19,7 @@ from benchmarks.files.targets import read_target_file
 from benchmarks.registry import find_benchmark
 from benchmarks.run.evaluation_report import Report
 from benchmarks.run.evaluation_tally import BlockScorer, EvaluationTally
+from benchmarks.run.made_with import signed
 from benchmarks.run.output import Output, fingerprint
 from benchmarks.run.score_files import Progress, score_files
 from benchmarks.run.signature import installed_version
@@ -333,6 +334,7 @@ def make_report(plan: EvaluationPlan, tally: EvaluationTally, progress: Progress
     attempts: dict[str, dict[str, AtK]] = {}
     signatures: dict[str, str] = {}
     kind = "scene" if "scene" in plan.mapping else state["kind"]
+    told = tally.makers.told()
     for protocol in plan.protocols:
         stats = {name.partition(".")[2]: values for name, values in columns.items() if name.startswith(f"{protocol}.")}
         clusters = columns["cluster"] if kind else None
@@ -343,7 +345,7 @@ def make_report(plan: EvaluationPlan, tally: EvaluationTally, progress: Progress
             attempts[protocol] = several_attempts(
                 stats["correct"], prompts, answers=stats.get("said"), clusters=of_prompts, interval=interval
             )
-        signatures[protocol] = _signature(plan, protocol, kind, columns)
+        signatures[protocol] = _signature(plan, protocol, kind, columns) + signed(told)
         if protocol == plan.protocols[0]:
             summarise = plan.benchmark.rules[protocol].aggregate
             aggregate = summarise(stats) if summarise else {}
@@ -361,6 +363,8 @@ def make_report(plan: EvaluationPlan, tally: EvaluationTally, progress: Progress
         differences=state["differences"],
         signatures=signatures,
         headline=plan.benchmark.headline,
+        made_with=told,
+        ended=tally.makers.ended,
         source=source,
         row_scores=columns,
     )

@@ -16,6 +16,7 @@ import numpy as np
 from benchmarks.benchmark import as_array
 from benchmarks.files.blocks import number_of
 from benchmarks.files.columns import unwrap
+from benchmarks.run.made_with import Makers, asked_numbers
 from benchmarks.run.score_files import Scored, wrong_targets
 from rewards.errors import DataError
 from rewards.messages import completion_text
@@ -35,7 +36,7 @@ SHOWN_DIFFERENCES: Final = 200
 """Rows on which protocols differ that are kept to be shown; all are counted."""
 _EXAMPLES: Final = 3  # of a fault
 _EXCERPT: Final = 300  # characters of an example
-_COMMON: Final = ("cluster", "prompt", "id", "file", "line")
+_COMMON: Final = ("cluster", "prompt", "id", "file", "line", "asked")
 
 
 class RowClusters(NamedTuple):
@@ -201,6 +202,7 @@ class EvaluationTally:
         self.state: dict[str, Any] = {"rows": 0, "kind": None, "named": False, "faults": {}, "error_messages": []}
         self.state |= {"differing": 0, "differences": []}
         self.state |= state or {}
+        self.makers = Makers(self.state.setdefault("made_with", {}))
         self._store = ColumnStore(spool, size=self.state.get("spooled", 0))
 
     def add(self, scored: Scored) -> None:
@@ -218,6 +220,7 @@ class EvaluationTally:
             _filled(clusters.ids, np.zeros(rows, dtype=np.uint64)),
             np.full(rows, self._files[block.chunk.path], dtype=np.int32),
             np.array([block.chunk.lines[at] for at in block.at], dtype=np.int64),
+            np.array(asked_numbers(block), dtype=np.uint64),
         )
         columns: dict[str, npt.NDArray[Any]] = dict(zip(_COMMON, common, strict=True))
         for protocol, scores in evaluated.scores.items():
@@ -226,6 +229,7 @@ class EvaluationTally:
             columns |= {f"{protocol}.said": np.array(said, dtype=np.uint64)} if said else {}
             self._add_faults(protocol, scores.faults, block)
         self._store.add(columns)
+        self.makers.add(block)
         state["rows"] += rows
         state["kind"] = state["kind"] or clusters.kind
         state["named"] = state["named"] or clusters.named
@@ -262,9 +266,9 @@ class EvaluationTally:
             ]
 
     def columns(self) -> dict[str, npt.NDArray[Any]]:
-        """Return what is kept of the rows: ``cluster``, ``prompt``, ``id``, ``file``, ``line`` and
-        ``{protocol}.{statistic}``, ``(rows, ...)`` each. An ``id`` is a number, 0 where a row has none; so is the
-        statistic ``said``, shared by rows with the same answer.
+        """Return what is kept of the rows: ``cluster``, ``prompt``, ``id``, ``file``, ``line``, ``asked`` and
+        ``{protocol}.{statistic}``, ``(rows, ...)`` each. An ``id`` is a number, 0 where a row has none; so are
+        ``asked``, shared by rows with the same prompt, and the statistic ``said``, by rows with the same answer.
         """  # noqa: D205
         return self._store.columns()
 

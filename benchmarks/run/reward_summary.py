@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from benchmarks.run.group_counts import RECORD, GroupCounts, count_groups
+from benchmarks.run.made_with import Makers, signed
 from benchmarks.run.spool import Spool
 from benchmarks.statistics import Estimate, mean_of_sums, share_of_sums
 
@@ -72,6 +73,8 @@ class Summary:
         dialects: the systems that wrote the files, as far as they were recognised.
         histograms: of the total and of each part, pairs of a value and the number of rows that have it.
         signature: the settings that the numbers depend on.
+        made_with: how the predictions were made, as they say themselves, see `benchmarks.run.made_with`.
+        ended: how many completions were ``cut off`` at the token limit, and how many ``refused``, where rows say so.
     """
 
     rows: int
@@ -90,6 +93,8 @@ class Summary:
     dialects: Sequence[str]
     histograms: Mapping[str, Sequence[tuple[float, int]]]
     signature: str
+    made_with: Mapping[str, str] = field(default_factory=dict)
+    ended: Mapping[str, int] = field(default_factory=dict)
 
     def figures(self) -> dict[str, float]:
         """Return the numbers that a threshold can be set for, by name."""
@@ -130,6 +135,7 @@ class RewardTally:
         self._state |= {"grouped_by": [], "scenes": False}
         self._state["histograms"] = {}
         self._state |= state or {}
+        self._makers = Makers(self._state.setdefault("made_with", {}))
         self._parts = tuple(parts)
         self._spool = Spool(RECORD, spool, size=self._state.get("spooled", 0))
 
@@ -153,6 +159,7 @@ class RewardTally:
         records["default"] = batch.total if rewarded.default is None else rewarded.default
         records["paper"] = batch.total if rewarded.paper is None else rewarded.paper
         self._spool.add(records)
+        self._makers.add(scored.block)
         state["rows"] += len(batch)
         state["right"] += int(batch.correct.sum())
         state["prefilled"] += int(batch.prefilled.sum())
@@ -189,6 +196,8 @@ class RewardTally:
         for records in self._spool.parts():
             counts += count_groups(records, mean_total=mean["total"], mean_correct=right)
         faults = [FaultCount(code, *found) for code, found in state["faults"].items()]
+        told = self._makers.told()
+        scenes = f"|clusters:scene={counts.clusters}" if state["scenes"] else ""
         of_rows = {"rows": rows, "clusters": counts.clusters}
         return Summary(
             rows=rows,
@@ -206,7 +215,9 @@ class RewardTally:
             compared=compared,
             dialects=progress.dialects,
             histograms={name: in_order(counts) for name, counts in state["histograms"].items()},
-            signature=f"{signature}{f'|clusters:scene={counts.clusters}' if state['scenes'] else ''}|n:{rows}",
+            signature=f"{signature}{scenes}|n:{rows}{signed(told)}",
+            made_with=told,
+            ended=self._makers.ended,
         )
 
 

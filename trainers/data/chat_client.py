@@ -185,7 +185,7 @@ def _sorted(endpoint: Endpoint, error: urllib.error.HTTPError) -> Exception:
     """Return the error for a status that is no success."""
     message = f"HTTP {error.code}: {_said(endpoint, error)}"
     if error.code in _TRY_AGAIN or error.code >= 500:
-        return TryAgainError(message, _wanted_pause(error.headers.get("Retry-After")))
+        return TryAgainError(message, wanted_pause(error.headers.get("Retry-After")))
     if error.code in _FOR_ALL or error.code < 400:
         hint = f" (no key was sent: ${endpoint.key_name} is not set)" if endpoint.key is None else ""
         return ConfigError(f"the teacher refuses: {message}{hint if error.code in {401, 403} else ''}")
@@ -206,7 +206,7 @@ def _said(endpoint: Endpoint, error: urllib.error.HTTPError) -> str:
     return " ".join(endpoint.hide(text).split())[:300] or str(error.reason)  # hidden first: no cut leaves half a key
 
 
-def _wanted_pause(header: str | None) -> float | None:
+def wanted_pause(header: str | None) -> float | None:
     """Return the seconds of a Retry-After header, which holds a number or a date."""
     if header is None:
         return None

@@ -5,19 +5,16 @@ import json
 import logging
 import threading
 import time
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from PIL import Image
 
 from rewards.errors import ConfigError, DataError
+from tests.trainers.hostile_server import CHAIN, KEY, answer, endpoint, fine, serving
 from trainers.data import teacher
 from trainers.data.chat_client import Endpoint, Reply, TryAgainError, ask, user_message
 from trainers.data.teacher import Journal, Pace, RetryPolicy, teach
 
-KEY = "sk-secret-0123456789"
-CHAIN = "<think>View 1: [sofa, lamp, left]\nMapping: a b c\nReasoning: a b c</think><answer>A</answer>"
 QUICK = RetryPolicy(concurrency=4, tries=4, first_pause=0.01, longest_pause=0.05)
 
 
@@ -25,85 +22,6 @@ QUICK = RetryPolicy(concurrency=4, tries=4, first_pause=0.01, longest_pause=0.05
 def _no_proxy(monkeypatch):
     for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
-
-
-def answer(text=CHAIN, finish="stop", usage=(100, 20), **message):
-    found = {"choices": [{"message": {"role": "assistant", "content": text, **message}, "finish_reason": finish}]}
-    if usage:
-        found["usage"] = dict(zip(("prompt_tokens", "completion_tokens"), usage, strict=True))
-    return json.dumps(found)
-
-
-class Server(ThreadingHTTPServer):
-    """Calls ``script(prompt, number of the try)`` for what to send: (status, body, headers), or a function."""
-
-    daemon_threads = True
-    request_queue_size = 64
-
-    def __init__(self, script):
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.script = script
-        self.requests = []
-        self.tries = {}
-        self.lock = threading.Lock()
-        self.most = self.under_way = 0
-
-    @property
-    def url(self):
-        return f"http://127.0.0.1:{self.server_address[1]}/v1"
-
-    def handle_error(self, request, client_address):
-        pass  # the client hung up, as it should
-
-
-class Handler(BaseHTTPRequestHandler):
-    def do_POST(self):
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        prompt = body["messages"][0]["content"][-1]["text"]
-        with self.server.lock:
-            number = self.server.tries[prompt] = self.server.tries.get(prompt, 0) + 1
-            self.server.requests.append((self.path, dict(self.headers), body, time.monotonic()))
-            self.server.under_way += 1
-            self.server.most = max(self.server.most, self.server.under_way)
-        try:
-            found = self.server.script(prompt, number)
-            if callable(found):
-                found(self)
-                return
-            status, text, headers = found
-            self.send_response(status)
-            for name, value in headers.items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(text.encode())))
-            self.end_headers()
-            self.wfile.write(text.encode())
-        finally:
-            with self.server.lock:
-                self.server.under_way -= 1
-
-    def log_message(self, *_):
-        pass
-
-
-@contextmanager
-def serving(script):
-    server = Server(script)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
-
-
-def fine(_prompt, _number):
-    return 200, answer(), {}
-
-
-def endpoint(server, **options):
-    return Endpoint(**{"base_url": server.url, "model": "m", "key": KEY, "timeout": 5.0} | options)
 
 
 def write(folder, count=6, **changes):

@@ -1,0 +1,480 @@
+"""`star predict --model openai:NAME`: a served model behind a real HTTP server that fails, stalls and lies on purpose."""
+
+import base64
+import io
+import json
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from rewards.errors import ConfigError, DataError
+from star_cli.main import star
+from tests.trainers.hostile_server import KEY, answer, endpoint, fine, serving
+from trainers.data.chat_client import Endpoint
+from trainers.data.teacher import RetryPolicy
+from trainers.prediction import Sampling, predict
+
+pytest.importorskip("openai")
+pytest.importorskip("datasets")
+
+QUICK = RetryPolicy(concurrency=4, tries=3, first_pause=0.01, longest_pause=0.05)
+
+
+@pytest.fixture(autouse=True)
+def _no_proxy(monkeypatch):
+    for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def data(tmp_path):
+    Image.new("RGB", (6, 4), "red").save(tmp_path / "a.png")
+    Image.new("RGB", (1200, 1000), "blue").save(tmp_path / "b.png")
+    rows = [
+        {"id": f"q{n}", "prompt": f"question {n}", "target": "A", "images": ["a.png", "b.png"], "scene": f"s{n // 2}"}
+        for n in range(6)
+    ]
+    return write(tmp_path / "rows.jsonl", rows)
+
+
+def write(path, rows):
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def read(path):
+    return [json.loads(line) for line in path.read_text("utf-8").split("\n") if line]
+
+
+def run(server, data, out, *, sampling=None, retry=QUICK, timeout=5.0, body=None, key=KEY, **options):
+    to = endpoint(server, timeout=timeout, body=body or {}, key=key)
+    return predict("openai:m", str(data), out, sampling=sampling, endpoint=to, retry=retry, **options)
+
+
+# What is sent, and what is written
+
+
+def test_rows_are_written_in_order_with_all_that_scores_them(data, tmp_path):
+    progress = []
+    with serving(fine) as server:
+        path = run(server, data, tmp_path / "out.jsonl", on_progress=lambda *done: progress.append(done))
+    rows = read(path)
+    assert [row["id"] for row in rows] == [f"q{n}" for n in range(6)]
+    assert rows[3]["completion"].endswith("<answer>A</answer>")
+    assert (rows[3]["target"], rows[3]["scene"], rows[3]["prompt_id"]) == ("A", "s1", "q3")
+    assert rows[0]["usage"] == {"prompt_tokens": 100, "completion_tokens": 20}
+    assert rows[0]["made_with"]["model"] == "openai:m"
+    assert rows[0]["made_with"]["server"].startswith("127.0.0.1:")
+    assert rows[0]["made_with"]["decoding"] == "greedy, 1024 tokens"
+    assert "openai " in rows[0]["made_with"]["packages"]
+    assert len({row["prompt_hash"] for row in rows}) == 6
+    assert progress[-1] == (6, 6)
+    assert not list(tmp_path.glob("*.journal"))
+
+
+def test_images_are_data_urls_before_the_text(data, tmp_path):
+    with serving(fine) as server:
+        run(server, data, tmp_path / "out.jsonl", limit=1, max_pixels=400_000)
+        _, headers, body, _ = server.requests[0]
+    (message,) = body["messages"]
+    small, large, text = message["content"]
+    assert text == {"type": "text", "text": "question 0"}
+    sizes = []
+    for part, kind in ((small, "png"), (large, "png")):
+        lead, _, content = part["image_url"]["url"].partition(",")
+        assert lead == f"data:image/{kind};base64"
+        sizes.append(Image.open(io.BytesIO(base64.b64decode(content))).size)
+    assert sizes[0] == (6, 4)
+    assert sizes[1][0] * sizes[1][1] <= 400_000
+    assert {name.lower(): value for name, value in headers.items()}["authorization"] == f"Bearer {KEY}"
+    assert (body["model"], body["temperature"], body["max_tokens"], body["seed"]) == ("m", 0.0, 1024, 0)
+    with serving(fine) as server:
+        run(server, data, tmp_path / "whole.jsonl", limit=1)
+        assert "data:image/jpeg" in json.dumps(server.requests[0][2])
+
+
+def test_fields_of_the_body_count_first_and_null_leaves_one_out(data, tmp_path):
+    body = {"temperature": None, "max_completion_tokens": 7, "reasoning_effort": "low"}
+    with serving(fine) as server:
+        path = run(server, data, tmp_path / "out.jsonl", limit=1, body=body)
+        sent = server.requests[0][2]
+    assert "temperature" not in sent
+    assert "max_tokens" not in sent
+    assert (sent["max_completion_tokens"], sent["reasoning_effort"]) == (7, "low")
+    assert '"reasoning_effort": "low"' in read(path)[0]["made_with"]["decoding"]
+
+
+def test_several_samples_have_ids_and_seeds_of_their_own(data, tmp_path):
+    drawn = Sampling(temperature=0.7, samples=3, seed=2)
+    with serving(fine) as server:
+        rows = read(run(server, data, tmp_path / "out.jsonl", sampling=drawn, limit=2))
+        seeds = {request[2]["seed"] for request in server.requests}
+    assert [row["id"] for row in rows] == ["q0#0", "q0#1", "q0#2", "q1#0", "q1#1", "q1#2"]
+    assert [row["prompt_id"] for row in rows] == ["q0"] * 3 + ["q1"] * 3
+    assert len(seeds) == 6
+
+
+def test_without_images_the_text_alone_is_sent(data, tmp_path):
+    with serving(fine) as server:
+        rows = read(run(server, data, tmp_path / "none.jsonl", images="none", limit=2, system_prompt="Be brief."))
+        body = server.requests[0][2]
+    assert body["messages"][0]["content"] == "Be brief."
+    assert isinstance(body["messages"][1]["content"], str)
+    assert rows[0]["made_with"]["images"] == "none"
+
+
+# What a server answers
+
+
+def test_reasoning_that_is_kept_apart_is_put_back(data, tmp_path):
+    def script(prompt, _number):
+        name = {"question 0": "reasoning_content", "question 1": "reasoning"}.get(prompt, "thinking")
+        return 200, answer("<answer>B</answer>", **{name: "I look."}), {}
+
+    with serving(script) as server:
+        rows = read(run(server, data, tmp_path / "out.jsonl"))
+    assert {row["completion"] for row in rows} == {"<think>I look.</think><answer>B</answer>"}
+
+
+def test_refusals_truncation_and_refused_requests_are_told_apart(data, tmp_path):
+    def script(prompt, _number):
+        return {
+            "question 0": (200, answer(None, refusal="I cannot."), {}),
+            "question 1": (200, answer("so", finish="length"), {}),
+            "question 2": (200, answer("", finish="content_filter"), {}),
+            "question 3": (400, json.dumps({"error": {"message": f"too many images, {KEY}"}}), {}),
+            "question 4": (200, answer(None, finish="length", reasoning_content="Let me"), {}),
+        }.get(prompt, (200, answer(usage=None), {}))
+
+    with serving(script) as server:
+        rows = read(run(server, data, tmp_path / "out.jsonl"))
+        assert len(server.requests) == 6  # nothing of this is tried again
+    assert [row["refusal"] for row in rows] == ["I cannot.", None, "content_filter", None, None, None]
+    assert [row["finish_reason"] for row in rows] == ["stop", "length", "content_filter", None, "length", "stop"]
+    assert [row["completion"] for row in rows[:4]] == ["", "so", "", None]
+    assert rows[3]["error"].startswith("HTTP 400: ")
+    assert rows[4]["completion"] == "<think>Let me</think>"
+    assert KEY not in (tmp_path / "out.jsonl").read_text()
+    assert rows[5]["usage"] is None
+
+
+def test_tokens_of_reasoning_are_counted_apart(data, tmp_path):
+    def script(_prompt, _number):
+        found = json.loads(answer())
+        found["usage"]["completion_tokens_details"] = {"reasoning_tokens": 12}
+        return 200, json.dumps(found | {"model": "m-2026-01-01", "system_fingerprint": "fp_1"}), {}
+
+    with serving(script) as server:
+        (row,) = read(run(server, data, tmp_path / "out.jsonl", limit=1))
+    assert row["usage"] == {"prompt_tokens": 100, "completion_tokens": 20, "reasoning_tokens": 12}
+    assert row["made_with"]["revision"] == "m-2026-01-01 fp_1"
+
+
+# What is tried again, and for how long
+
+
+@pytest.mark.parametrize("status", [408, 409, 425, 429, 500, 502, 503, 529])
+def test_a_busy_server_is_tried_again(data, tmp_path, status):
+    def script(prompt, number):
+        return (200, answer(), {}) if number > 2 else (status, "busy", {})
+
+    with serving(script) as server:
+        assert len(read(run(server, data, tmp_path / "out.jsonl", limit=2))) == 2
+        assert set(server.tries.values()) == {3}
+
+
+NONSENSE = {
+    "no json": "<html>",
+    "a list": "[]",
+    "no choices": "{}",
+    "an empty list": '{"choices": []}',
+    "no message": '{"choices": [{}]}',
+    "a number": '{"choices": [{"message": {"content": 3}}]}',
+    "text for a message": '{"choices": [{"message": "hello"}]}',
+    "deep": "[" * 100_000,
+    "nothing": "",
+}
+
+
+@pytest.mark.parametrize("text", NONSENSE.values(), ids=NONSENSE)
+def test_nonsense_is_tried_again_and_then_told(data, tmp_path, text):
+    told = []
+    with serving(lambda *_: (200, text, {})) as server:
+        with pytest.raises(ConfigError, match="2 of 2 prompts got no answer .*no chat completion.* 3 tries"):
+            run(server, data, tmp_path / "out.jsonl", limit=2, on_error=told.append)
+        assert set(server.tries.values()) == {3}
+    assert len(told) == 2
+    assert not (tmp_path / "out.jsonl").exists()
+
+
+def trickle(handler):
+    handler.send_response(200)
+    handler.send_header("Content-Length", "1000000")
+    handler.end_headers()
+    for _ in range(200):
+        handler.wfile.write(b" ")
+        handler.wfile.flush()
+        time.sleep(0.05)
+
+
+def endless(handler):
+    handler.send_response(200)
+    handler.end_headers()
+    while True:
+        handler.wfile.write(b" " * 1_000_000)
+
+
+def endless_error(handler):
+    handler.send_response(400)
+    handler.end_headers()
+    while True:
+        handler.wfile.write(b" " * 1_000_000)
+
+
+def broken(handler):
+    handler.send_response(200)
+    handler.send_header("Content-Length", "1000")
+    handler.end_headers()
+    handler.wfile.write(b"{")
+    handler.close_connection = True
+
+
+def silent(_handler):
+    time.sleep(3)
+
+
+def hang_up(handler):
+    handler.close_connection = True
+
+
+@pytest.mark.parametrize(
+    ("behavior", "message"),
+    [
+        (trickle, "no answer within 0.5 s"),
+        (silent, "no answer within 0.5 s"),
+        (broken, "no answer: "),
+        (hang_up, "no answer: "),
+    ],
+)
+def test_the_deadline_is_over_the_whole_exchange(data, tmp_path, behavior, message):
+    once = RetryPolicy(concurrency=1, tries=1)
+    started = time.monotonic()
+    with serving(lambda *_: behavior) as server, pytest.raises(ConfigError, match=message):
+        run(server, data, tmp_path / "out.jsonl", limit=1, retry=once, timeout=0.5)
+    assert time.monotonic() - started < 5
+
+
+@pytest.mark.parametrize("behavior", [endless, endless_error])
+def test_an_endless_answer_is_not_kept(data, tmp_path, behavior, monkeypatch):
+    monkeypatch.setattr("trainers.served.MAX_ANSWER", 8 << 20)
+    once = RetryPolicy(concurrency=1, tries=1)
+    with serving(lambda *_: behavior) as server, pytest.raises(ConfigError, match="longer than 8 MB"):
+        run(server, data, tmp_path / "out.jsonl", limit=1, retry=once, timeout=30)
+
+
+def test_a_key_goes_nowhere_else(data, tmp_path):
+    with serving(fine) as other:
+        elsewhere = {"Location": f"{other.url}/chat/completions"}
+        with (
+            serving(lambda *_: (307, "", elsewhere)) as server,
+            pytest.raises(ConfigError, match="the server refuses: HTTP 307"),
+        ):
+            run(server, data, tmp_path / "out.jsonl")
+        assert other.requests == []
+
+
+@pytest.mark.parametrize(
+    ("status", "key", "message"),
+    [
+        (401, None, r"the server refuses: HTTP 401: .*\(no key was sent: \$OPENAI_API_KEY is not set\)"),
+        (403, KEY, r"the server refuses: HTTP 403: .*no \[key\]"),
+        (404, KEY, "the server refuses: HTTP 404"),
+    ],
+)
+def test_what_concerns_every_request_ends_the_run(data, tmp_path, status, key, message):
+    with serving(lambda *_: (status, json.dumps({"error": {"message": f"no {KEY}"}}), {})) as server:
+        with pytest.raises(ConfigError, match=message):
+            run(server, data, tmp_path / "out.jsonl", key=key)
+        assert len(server.requests) <= 4  # of four workers
+
+
+def test_a_server_that_is_not_there_is_given_up(data, tmp_path):
+    many = write(data.with_name("many.jsonl"), [{"id": str(n), "prompt": "?", "target": "A"} for n in range(100)])
+    with serving(fine) as server:
+        pass
+    retry = RetryPolicy(concurrency=4, tries=1)
+    with pytest.raises(ConfigError, match="20 prompts in a row got no answer; the last: no answer: "):
+        run(server, many, tmp_path / "out.jsonl", retry=retry)
+
+
+def test_all_wait_where_the_server_asks_for_it(data, tmp_path):
+    def script(prompt, number):
+        return (
+            (429, "slow down", {"Retry-After": "1"}) if prompt == "question 0" and number == 1 else (200, answer(), {})
+        )
+
+    one = RetryPolicy(concurrency=1, tries=3, first_pause=0.01, longest_pause=0.05)
+    with serving(script) as server:
+        run(server, data, tmp_path / "out.jsonl", limit=2, retry=one)
+        times = [request[3] for request in server.requests]
+    assert times[1] - times[0] >= 0.95
+
+
+def test_concurrency_and_rate(data, tmp_path):
+    def slow(_prompt, _number):
+        time.sleep(0.1)
+        return 200, answer(), {}
+
+    with serving(slow) as server:
+        run(server, data, tmp_path / "out.jsonl", retry=RetryPolicy(concurrency=3))
+        assert server.most == 3
+    with serving(fine) as server:
+        run(server, data, tmp_path / "paced.jsonl", retry=RetryPolicy(concurrency=6, per_minute=600))
+        times = sorted(request[3] for request in server.requests)
+    assert times[-1] - times[0] >= 0.3  # six requests, a tenth of a second apart; the first has to connect
+
+
+# Resuming
+
+
+def test_an_interrupted_run_asks_for_what_is_left(data, tmp_path):
+    state = {"down": True}
+
+    def script(prompt, _number):
+        return (503, "", {}) if state["down"] and prompt in ("question 2", "question 4") else (200, answer(), {})
+
+    out = tmp_path / "out.jsonl"
+    with serving(script) as server:
+        with pytest.raises(ConfigError, match=r"2 of 6 prompts got no answer \(HTTP 503, 3 tries\)"):
+            run(server, data, out)
+        assert not out.exists()
+        journal = out.with_name("out.jsonl.journal")
+        journal.write_bytes(journal.read_bytes() + b'{"key": "5", "row": {')  # a kill can end a line anywhere
+        with pytest.raises(ConfigError, match="other max_pixels"):
+            run(server, data, out, max_pixels=100)
+        state["down"], before = False, len(server.requests)
+        rows = read(run(server, data, out))
+        assert len(server.requests) - before == 2
+        assert [row["id"] for row in rows] == [f"q{n}" for n in range(6)]
+        with pytest.raises(ConfigError, match="is there already"):
+            run(server, data, out)
+        assert read(run(server, data, out, overwrite=True)) == rows
+
+
+def test_an_image_that_does_not_open_ends_the_run(data, tmp_path):
+    (tmp_path / "a.png").write_bytes(b"no image")
+    with serving(fine) as server, pytest.raises(DataError, match="does not open"):
+        run(server, data, tmp_path / "out.jsonl")
+
+
+# The command
+
+
+def star_predict(server, data, out, *options, env=None):
+    given = ["predict", "--model", "openai:m", "--base-url", server.url, "--data", str(data), "-o", str(out), *options]
+    return CliRunner().invoke(star, given, env={"OPENAI_API_KEY": KEY} | (env or {}))
+
+
+def test_the_command_says_how_answers_ended_and_what_they_cost(data, tmp_path):
+    def script(prompt, _number):
+        if prompt == "question 0":
+            return 200, answer("so", finish="length"), {}
+        return (
+            200,
+            answer(None if prompt == "question 1" else "B", refusal="No." if prompt == "question 1" else None),
+            {},
+        )
+
+    with serving(script) as server:
+        done = star_predict(server, data, tmp_path / "out.jsonl", "--price", "2:10", "--body", '{"top_p": null}')
+    assert done.exit_code == 0, done.output
+    assert (
+        "6 completions; 1 cut off at the token limit; 1 refused by the model; 600 tokens in, 120 out; cost 0.00"
+        in done.stderr
+    )
+    assert KEY not in done.output
+    assert f"star score {tmp_path / 'out.jsonl'}" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--model", "somewhere", "--rate", "3"], "--rate only counts with --model openai:NAME"),
+        (["--model", "openai:m", "--body", "[]"], "is not a JSON object"),
+        (["--model", "openai:m", "--base-url", "ftp://x"], "is no URL of a server"),
+        (["--model", "openai:m", "--price", "3"], "is not two prices per million tokens"),
+    ],
+)
+def test_wrong_options(data, tmp_path, options, message):
+    done = CliRunner().invoke(star, ["predict", "--data", str(data), "-o", str(tmp_path / "o.jsonl"), *options])
+    assert done.exit_code != 0
+    assert message in done.output
+
+
+# A real server
+
+
+@pytest.fixture
+def transformers_serve(tmp_path):
+    """A tiny model with random weights behind `transformers serve`: its folder, the base URL."""
+    for package in ("fastapi", "uvicorn", "transformers"):
+        pytest.importorskip(package)
+    from tests.trainers.test_families import gemma3
+
+    folder = tmp_path / "tiny"
+    model, processor = gemma3(folder)
+    model.save_pretrained(folder)
+    processor.save_pretrained(folder)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    script = "from transformers.cli.transformers import main; main()"
+    command = [sys.executable, "-c", script, "serve", str(folder), "--host", "127.0.0.1", "--port", str(port)]
+    with (tmp_path / "log").open("w") as log:
+        process = subprocess.Popen([*command, "--device", "cpu"], stdout=log, stderr=log)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(240):
+            assert process.poll() is None, (tmp_path / "log").read_text()
+            try:
+                urllib.request.build_opener(urllib.request.ProxyHandler({})).open(f"{url}/health", timeout=5).close()
+                break
+            except OSError:
+                time.sleep(0.5)
+        yield folder, f"{url}/v1"
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_transformers_serve_answers_as_the_model_does_here(transformers_serve, data, tmp_path):
+    folder, url = transformers_serve
+    drawn = Sampling(max_new_tokens=8)
+    to = Endpoint(base_url=url, model=str(folder), key=None, timeout=60)
+    served = read(
+        predict(f"openai:{folder}", str(data), tmp_path / "a.jsonl", sampling=drawn, limit=3, endpoint=to, retry=QUICK)
+    )
+    blind = read(
+        predict(
+            f"openai:{folder}",
+            str(data),
+            tmp_path / "b.jsonl",
+            sampling=drawn,
+            limit=3,
+            endpoint=to,
+            retry=QUICK,
+            images="none",
+        )
+    )
+    local = read(predict(str(folder), str(data), tmp_path / "c.jsonl", sampling=drawn, limit=3))
+    assert [row["completion"] for row in served] == [row["completion"] for row in local]
+    assert {row["finish_reason"] for row in served} == {"length"}
+    assert served[0]["usage"]["prompt_tokens"] > blind[0]["usage"]["prompt_tokens"]
