@@ -212,7 +212,7 @@ def find_protocols(name: str) -> tuple[Protocol, ...]:
 
 
 def output_schema(benchmark: Benchmark, protocols: tuple[Protocol, ...]) -> dict[str, Any]:
-    """Return the columns of an output row and their types, see `benchmarks.run.output.Output`.
+    """Return the columns of an output row and their types, see `benchmarks.run.output`.
 
     Of two protocols the first one's columns stand beside ``id``, and the second one's below its name.
     """

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 PLAIN: Final = frozenset({"Diff", "NDiff", "step_diff", "total", "unit"})
 """Metrics that are plain numbers; the others are shares or scores in [0, 1], written in percent."""
 
+SIGNED: Final = frozenset({"caa"})
+"""Metrics in percent that can be below 0: what is right beyond chance."""
+
 LOWER_IS_BETTER: Final = frozenset(
     {"Diff", "NDiff", "order_error", "overlap", "out_of_world", "invalid", "unparsed", "dist", "norm_dist"}
 )

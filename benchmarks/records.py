@@ -108,7 +108,7 @@ def _decoded(cell: Any) -> Any:
     try:
         images = json.loads(cell) if cell.startswith("[") else [cell]
         return tuple(base64.b64decode(image, validate=True) for image in images)
-    except (AttributeError, ValueError, TypeError):
+    except (AttributeError, ValueError, TypeError, RecursionError):
         raise wrong_value("base64, or a JSON array of base64") from None
 
 

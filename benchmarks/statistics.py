@@ -171,7 +171,7 @@ def mean_interval(
     x = np.asarray(values)
     data = sum_clusters(x, clusters)
     error, groups, mean = standard_error(data), data.clusters, data.mean
-    if share or x.dtype.kind == "b":
+    if (share and 0 <= mean <= 1) or x.dtype.kind == "b":
         size, name = float(data.rows), "wilson"
         if clusters is not None or x.dtype.kind != "b":
             spread, name = mean * (1 - mean), "wilson, effective size"
@@ -219,7 +219,7 @@ def bootstrap_interval(
     resamples: int = 1000,
     level: float = 0.95,
     seed: int = 0,
-    share: bool = False,  # noqa: ARG001  as `mean_interval` takes it
+    share: bool = False,
 ) -> Interval:
     """Interval of a mean by the bootstrap over clusters (rows, where there are none).
 
@@ -236,14 +236,17 @@ def bootstrap_interval(
         resamples: number of resamples.
         level: confidence, between 0 and 1.
         seed: of `numpy.random.default_rng`.
-        share: makes no difference: resampled means stay within the range of the values.
+        share: whether the mean is a share; of weighted rows a resample can leave [0, 1], and is brought back.
 
     Raises:
         ValueError: no values.
     """
     data = sum_clusters(values, clusters)
     means = resampled_means(data, resamples, seed)
-    return interval_of_means(data, means, method=method, level=level)
+    found = interval_of_means(data, means, method=method, level=level)
+    if not (share and 0 <= found.estimate <= 1 and np.isfinite(found.low)):
+        return found
+    return found._replace(low=max(found.low, 0.0), high=min(found.high, 1.0))
 
 
 def interval_of_means(

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from parsers.completion import parse_completion
 from rewards.answers import AnswerScore, read_options, score_answer
+from rewards.messages import strip_special_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from parsers.values import Fault
+    from parsers.types import Fault
     from rewards.spec import Kind
 
 _TAG = re.compile(r"</?(?:think|answer)>", re.IGNORECASE)
@@ -40,7 +41,7 @@ def answer_section(completion: str) -> Section:
     It is the last complete ``<answer>`` block after the reasoning, or, where there is none, the text after the
     reasoning, since models that reason natively write ``<think>...</think>`` and then a bare letter. A completion
     without any tag is itself the answer. Tags may be in capitals, and where nothing is in ``<think>``, ``<reasoning>``
-    is another word for it; a tag that is broken is not guessed at.
+    is another word for it; a tag that is broken is not guessed at. Special tokens at the very end are no text.
 
     >>> answer_section("<think>Perhaps <answer>A</answer></think><answer>B</answer>").text
     'B'
@@ -48,10 +49,12 @@ def answer_section(completion: str) -> Section:
     ' B'
     >>> answer_section("<Reasoning>Not A.</Reasoning><Answer>B</Answer>").text
     'B'
+    >>> answer_section("<think>Not A.</think>B<|im_end|>").text
+    'B'
     >>> answer_section("<think>so it is C").fault.code
     'unclosed_think'
     """
-    plain = _TAG.sub(lambda tag: tag[0].lower(), completion)
+    plain = _TAG.sub(lambda tag: tag[0].lower(), strip_special_tokens(completion))
     if "<think>" not in plain and "</think>" not in plain:
         plain = _REASONING.sub(r"<\1think>", plain)
     found = tagged_answer(plain)

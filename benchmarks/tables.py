@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from benchmarks.metric_names import PLAIN, SIGNED
 from benchmarks.statistics import cluster_codes, mean_interval
 
 if TYPE_CHECKING:
@@ -119,15 +120,18 @@ def average(
         cells: over n rows.
         clusters: ``(n,)``, ids of rows that belong together, e.g. to one scene.
         interval: `benchmarks.statistics.mean_interval`, or ``partial(bootstrap_interval, seed=...)``; called with the
-            values and ``clusters=``.
+            values, ``clusters=`` and ``share=``.
 
     Returns:
-        group -> metric -> interval. A cell that no row counts for is left out.
+        group -> metric -> interval, within [0, 1] unless the metric is one of `PLAIN` or `SIGNED`. A cell that no row
+        counts for is left out.
     """
     codes = None if clusters is None else cluster_codes(clusters)
     table: Table = {}
     for group, metric, (values, counts) in cells:
         if counts.any():
             some = None if codes is None else codes[counts]
-            table.setdefault(group, {})[metric] = interval(values[counts], clusters=some)
+            table.setdefault(group, {})[metric] = interval(
+                values[counts], clusters=some, share=metric.rpartition("/")[2] not in PLAIN | SIGNED
+            )
     return table

@@ -16,6 +16,8 @@ exec python3 train.py \
     --label-key label \
     --apply-chat-template \
     --custom-rm-path star_r1.slime.reward \
+    --reward-key total \
+    --log-reward-category fault \
     --n-samples-per-prompt 8 \
     --advantage-estimator grpo \
     --hf-checkpoint "${MODEL:-Qwen/Qwen2.5-VL-7B-Instruct}" \

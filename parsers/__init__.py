@@ -8,7 +8,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from parsers.values import Completion, Fault, Records, Relation, Transformation
+from parsers.types import Completion, Fault, Records, Relation, Transformation
 
 if TYPE_CHECKING:
     from parsers.choice import parse_choice

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from parsers.grammars import ASCII_LETTERS, ASCII_MARKS, build, terminals
 from parsers.records import MAX_ANSWER
-from parsers.values import Fault
+from parsers.types import Fault
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence

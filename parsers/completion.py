@@ -6,10 +6,10 @@ import re
 from bisect import bisect_right
 from functools import cache, lru_cache
 from itertools import accumulate, islice
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from parsers.grammars import FaultTable, attempt, build, error_offset, terminals
-from parsers.values import Completion, Fault
+from parsers.types import Completion, Fault
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -57,7 +57,7 @@ _FAULTS: dict[str, tuple[str, list[str]]] = {
 
 
 def _terminals() -> dict[str, str]:
-    return terminals("completion", "strict", "shape")
+    return terminals("completion", "strict", "ending", "tags")
 
 
 @cache
@@ -66,9 +66,8 @@ def _strict() -> Callable[[str], re.Match[str] | None]:
 
 
 @cache
-def _shape() -> Callable[[str], Iterator[re.Match[str]]]:
-    patterns = _terminals()
-    return re.compile("|".join(f"(?P<{name}>{patterns[name]})" for name in ("TAG", "BLANK", "WORDS"))).finditer
+def _tags() -> Callable[[str], Iterator[re.Match[str]]]:
+    return re.compile(_terminals()["TAG"]).finditer
 
 
 @cache
@@ -107,15 +106,69 @@ def parse_completion(text: str, *, mode: Mode = "strict", think_prefilled: Prefi
     >>> parse_completion("<think>Perhaps <answer>0.size.small</answer>").fault.code
     'unclosed_think'
     """
+    if think_prefilled is not True and (usual := match_usual(text)) is not None:
+        return Completion(text[7 : usual.start()], usual[1] or "")
+    think, answer, fault, prefilled = find_sections(text, mode=mode, think_prefilled=think_prefilled)
+    return Completion(
+        None if think is None else text[think], None if answer is None else text[answer], fault, prefilled
+    )
+
+
+def match_usual(text: str) -> re.Match[str] | None:
+    """Match a completion in the usual strict form from ``</think>`` to its end; group 1 is the answer.
+
+    The first tag-like ``</...``, ``<t...`` or ``<a...`` behind an opening ``<think>`` is searched for, so that the
+    reasoning is neither matched nor copied; what follows must be `ending` of the grammar. None for all else, which
+    may be of the strict form too, such as an ``<answer>`` that is mentioned in the reasoning.
+
+    >>> match_usual("<think>2 < 3</think> <answer>2.color.cyan</answer>")[1]
+    '2.color.cyan'
+    >>> match_usual("<think>Perhaps <answer>x</answer></think><answer>y</answer>")
+    """
+    if not text.startswith("<think>") or len(text) > MAX_COMPLETION:
+        return None
+    end = text.find("<", 7)
+    while end > 0 and text[end + 1 : end + 2] not in "/ta":  # an empty string, at the end of the text, is in it
+        end = text.find("<", end + 1)
+    return _ending()(text, end) if end > 0 else None
+
+
+@cache
+def _ending() -> Callable[[str, int], re.Match[str] | None]:
+    return re.compile(_terminals()["ENDING"]).fullmatch
+
+
+class Sections(NamedTuple):
+    """Where a completion's sections stand in its text; each None where `Completion` has none. The rest is its own."""
+
+    think: slice | None
+    answer: slice | None
+    fault: Fault | None = None
+    prefilled: bool = False
+
+
+def find_sections(text: str, *, mode: Mode = "strict", think_prefilled: Prefilled = "auto") -> Sections:
+    """Find what `parse_completion` returns: where the sections stand, the fault, and whether the opener is prefilled.
+
+    >>> text = "<think>It turned.</think> <answer>2.color.cyan</answer>"
+    >>> text[find_sections(text).answer]
+    '2.color.cyan'
+    """
     if len(text) > MAX_COMPLETION:
         message = f"the completion has {len(text):,} characters; {MAX_COMPLETION:,} are read"
-        return Completion(None, None, Fault("too_long", message, MAX_COMPLETION))
-    match = _strict()(text)
+        return Sections(None, None, Fault("too_long", message, MAX_COMPLETION))
+    fault = _fault_by_shape(text)
+    match = _strict()(text) if fault is None else None
     if match is None:
-        found = Completion(None, None, _name_fault(text))
+        found = Sections(None, None, fault or _named(*_outline_fault(text)))
     else:
-        opener, think, answer = match.groups("")
-        found = Completion(think, answer, None, not opener)
+        opener = match["opener"]
+        found = Sections(
+            _place(match, "think", max(match.end("opener"), 0)),
+            _place(match, "answer", text.rfind("</answer>")),
+            None,
+            not opener,
+        )
         if think_prefilled != "auto" or not opener:
             found = _check_opener(found, text, think_prefilled)
     if found.fault is None or mode == "strict":
@@ -123,41 +176,69 @@ def parse_completion(text: str, *, mode: Mode = "strict", think_prefilled: Prefi
     return _read_lenient(text, found.fault, think_prefilled)
 
 
-def has_tags(text: str) -> bool:
-    """Return whether a text has any tag of reasoning or of an answer, as leniency reads them."""
-    return next(_lenient()(text), None) is not None
+def _place(match: re.Match[str], group: str, empty: int) -> slice:
+    """Return where a group of a match stands; at *empty* where it holds nothing."""
+    start, end = match.span(group)
+    return slice(empty, empty) if start < 0 else slice(start, end)
 
 
-def _check_opener(found: Completion, text: str, prefilled: Prefilled) -> Completion:
+def _check_opener(found: Sections, text: str, prefilled: Prefilled) -> Sections:
     """Turn a completion that is right but for its opener, or the caller's word on it, into a fault."""
     if prefilled == "auto":
         other = _other_open()(text)
         if other is None:
             return found
         message = f"{other['other']} stands where <think> should"
-        return Completion(None, None, Fault("wrong_think_open", message, other.start("other")))
+        return Sections(None, None, Fault("wrong_think_open", message, other.start("other")))
     if prefilled and not found.prefilled:
         message = "<think> is written although the chat template already opened it"
-        return Completion(None, None, Fault("nested_think", message, text.index("<think>")))
+        return Sections(None, None, Fault("nested_think", message, text.index("<think>")))
     if not prefilled and found.prefilled:
         message = "the opening <think> is missing (if the chat template writes it, set think_prefilled)"
-        return Completion(None, None, Fault("missing_think_open", message, 0))
+        return Sections(None, None, Fault("missing_think_open", message, 0))
     return found
 
 
-def _name_fault(text: str) -> Fault:
-    """Name the first deviation from the strict form.
+def _fault_by_shape(text: str) -> Fault | None:
+    """Name the first deviation from the strict form; None where there is none, or the text has too many tags to tell.
 
     It is looked up by the completion's shape, its tags and one letter for each text between them: model output has few
     shapes. The first ones are enough, since the grammar takes six tokens at most; reasoning full of answer tags, which
     are text there, may need more.
     """
-    tokens = list(islice(_shape()(text), _SHAPE_LENGTH))
-    if len(tokens) == _SHAPE_LENGTH:
-        code, offset = _outline_fault(text)
-    else:
-        code, number, within = _shape_fault(tuple([_SHORT.get(token.lastgroup) or token[0] for token in tokens]))
-        offset = tokens[number].start() + within if number < len(tokens) else len(text)
+    shape: list[str] = []
+    starts: list[int] = []
+    last = 0
+    for tag in islice(_tags()(text), _SHAPE_LENGTH):
+        start, end = tag.span()
+        if start > last:
+            _add_text(text, last, start, shape, starts)
+        shape.append(tag[0])
+        starts.append(start)
+        last = end
+    if last < len(text):
+        _add_text(text, last, len(text), shape, starts)
+    if len(shape) >= _SHAPE_LENGTH:
+        return None
+    found = _shape_fault(tuple(shape))
+    if found is None:
+        return None
+    code, number, within = found
+    return _named(code, starts[number] + within if number < len(starts) else len(text))
+
+
+def _add_text(text: str, start: int, end: int, shape: list[str], starts: list[int]) -> None:
+    """Add what stands between two tags: the white space that it begins with, and the rest."""
+    if text[start].isspace():
+        shape.append(" ")
+        starts.append(start)
+        start = end - len(text[start:end].lstrip())
+    if start < end:
+        shape.append("a")
+        starts.append(start)
+
+
+def _named(code: str, offset: int) -> Fault:
     return Fault(code, _FAULTS[code][0], 0 if code == "no_think" else offset)
 
 
@@ -169,25 +250,27 @@ def _outline_fault(text: str) -> tuple[str, int]:
 
 
 _SHAPE_LENGTH = 16
-_SHORT: dict[str | None, str] = {"WORDS": "a", "BLANK": " "}
 
 
 @lru_cache(maxsize=4096)
-def _shape_fault(shape: tuple[str, ...]) -> tuple[str, int, int]:
+def _shape_fault(shape: tuple[str, ...]) -> tuple[str, int, int] | None:
     """Return the fault of a shape: its code, at which token it is, and at which character of that token."""
-    code, at = _outline_fault("".join(shape))
+    text = "".join(shape)
+    if _strict()(text) is not None:
+        return None
+    code, at = _outline_fault(text)
     starts = list(accumulate(map(len, shape), initial=0))
     number = bisect_right(starts, at) - 1
     return code, number, at - starts[number]
 
 
-def _read_lenient(text: str, fault: Fault, think_prefilled: Prefilled) -> Completion:
+def _read_lenient(text: str, fault: Fault, think_prefilled: Prefilled) -> Sections:
     """Follow the tags: an answer counts only while no reasoning is open, and only after the last of it."""
     opened: str | None = None  # by which word reasoning is open
     first: re.Match[str] | None = None  # the tag that opened it first
     end: re.Match[str] | None = None  # the last one that closed it
     start: int | None = None  # where the answer block begins that is open
-    block: str | None = None  # the last complete one since the reasoning
+    block: slice | None = None  # the last complete one since the reasoning
     mentioned = False  # an answer tag stands after the reasoning
     for tag in _lenient()(text):
         closes, word = tag[0].startswith("</"), tag[0].strip("</>").lower()
@@ -198,18 +281,18 @@ def _read_lenient(text: str, fault: Fault, think_prefilled: Prefilled) -> Comple
                 opened, end = None, tag
             start, block, mentioned = None, None, False
         elif opened is None:
-            block = text[start : tag.start()] if closes and start is not None else block
+            block = slice(start, tag.start()) if closes and start is not None else block
             start, mentioned = None if closes else tag.end(), True
     if end is None:
         # Without a closer, a prefilled opener leaves everything inside the reasoning.
-        return Completion(None, None if opened or think_prefilled is True else block, fault)
+        return Sections(None, None if opened or think_prefilled is True else block, fault)
     if opened:
-        return Completion(None, None, fault)
+        return Sections(None, None, fault)
     if block is None and not mentioned and not text[end.end() :].isspace():
-        block = text[end.end() :] or None
+        block = slice(end.end(), len(text)) if end.end() < len(text) else None
     if block is None:
-        return Completion(None, None, fault)
+        return Sections(None, None, fault)
     opens = first is not None and not text[: first.start()].strip()
-    think = text[first.end() if first and opens else 0 : end.start()]
+    think = slice(first.end() if first and opens else 0, end.start())
     prefilled = first is None and (think_prefilled is True or (think_prefilled == "auto" and not _other_open()(text)))
-    return Completion(think, block, fault, prefilled)
+    return Sections(think, block, fault, prefilled)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from string import Formatter
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from parsers.values import Transformation
+from parsers.types import Transformation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -110,6 +110,7 @@ def fold(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
 
 
+# The words of TVR and TRANCE stand here alone: task files and the world of the scenes take them from here.
 _VALUES = {
     "color": ("gray", "red", "blue", "green", "brown", "purple", "cyan", "yellow"),
     "shape": ("cube", "sphere", "cylinder"),
@@ -153,3 +154,6 @@ TVR = _transformation_format(_VALUES)
 
 TRANCE = _transformation_format(_VALUES | _MOVES, _DIRECTION_SYNONYMS)
 """The whole of TRANCE: TVR and moves, ``4.position.front-left.2`` (direction, then one or two steps)."""
+
+FORMATS = {"tvr": TVR, "trance": TRANCE}
+"""Formats that a task file takes by name: ``format: tvr``."""

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import re
 from functools import cache
 from pathlib import Path
 from string import ascii_letters, digits
 from threading import Lock
 from typing import TYPE_CHECKING, Any
+from zlib import crc32
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from lark import Lark, Transformer
     from lark.exceptions import UnexpectedInput
@@ -52,15 +55,79 @@ def build(grammar: str, *start: str, more: str = "", transformer: Transformer[An
     """
     from lark import Lark  # noqa: PLC0415  lark takes 70 ms to import, which `import rewards` should not wait for
 
-    text = Path(__file__).with_name(f"{grammar}.lark").read_text(encoding="utf-8")
     with _BUILDING:
-        return Lark(text + more, parser="lalr", start=list(start), transformer=transformer, maybe_placeholders=True)
+        return Lark(
+            grammar_text(grammar) + more,
+            parser="lalr",
+            start=list(start),
+            transformer=transformer,
+            maybe_placeholders=True,
+        )
 
 
 @cache
 def terminals(grammar: str, *start: str) -> dict[str, str]:
     """Return the terminals of some rules as patterns for `re`. Where a language is regular, matching one is parsing."""
-    return {terminal.name: terminal.pattern.to_regexp() for terminal in build(grammar, *start).terminals}
+    made = compiled(grammar).get(" ".join(start))
+    return compose_terminals(grammar, *start) if made is None else made
+
+
+@cache
+def scanner(grammar: str, start: str) -> Callable[[str], Iterator[re.Match[str]]]:
+    """Return what finds the tokens of a text, for a rule that any sequence of its terminals derives.
+
+    There scanning is parsing. The terminals are tried in lark's order, in one pattern as lark has it; ``lastgroup`` of
+    a match is the name of its terminal. Ignored ones are among them, under their names.
+    """
+    return re.compile("|".join(f"(?P<{name}>{each})" for name, each in terminals(grammar, start).items())).finditer
+
+
+def compose_terminals(grammar: str, *start: str) -> dict[str, str]:
+    """Let lark compose the terminals of some rules, in the order in which it tries them."""
+    found = build(grammar, *start).terminals
+    order = sorted(found, key=lambda t: (-t.priority, -t.pattern.max_width, -len(t.pattern.value), t.name))
+    return {terminal.name: terminal.pattern.to_regexp() for terminal in order}
+
+
+# --- what lark has composed, kept in a file ---------------------------------------------------------------------------
+#
+# Importing lark and composing the grammars takes longer than scoring thousands of rows. ``compiled.json`` holds what
+# came of it; `python -m parsers.compile` writes it, and a test compares it with the grammars. It is used only for
+# grammars that are word for word those that it was made of.
+
+COMPILED = Path(__file__).with_name("compiled.json")
+
+
+@cache
+def _compiled() -> dict[str, Any]:
+    return json.loads(COMPILED.read_bytes()) if COMPILED.exists() else {"grammars": {}, "records": {}}
+
+
+def grammar_text(grammar: str) -> str:
+    """Return ``parsers/<grammar>.lark``."""
+    return Path(__file__).with_name(f"{grammar}.lark").read_text(encoding="utf-8")
+
+
+@cache
+def compiled(grammar: str) -> dict[str, dict[str, str]]:
+    """Return the terminals of a grammar by its start rules, as they are kept; nothing if the grammar has changed."""
+    kept = _compiled()["grammars"].get(grammar, {})
+    return kept["terminals"] if kept and kept["digest"] == digest(grammar_text(grammar)) else {}
+
+
+def compiled_records(described: str) -> dict[str, list[Any]]:
+    """Return the records that items of a format are, as they are kept; nothing for a format that is not among them.
+
+    Args:
+        described: what tells the format from all others.
+    """
+    kept: dict[str, list[Any]] = _compiled()["records"].get(digest(described + grammar_text("record")), {})
+    return kept
+
+
+def digest(text: str) -> str:
+    """Return what tells a text from one that was changed."""
+    return f"{len(text)}-{crc32(text.encode()):08x}"
 
 
 class FaultTable:

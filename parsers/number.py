@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from parsers.choice import unreadable
 from parsers.grammars import ASCII_MARKS, build
-from parsers.values import Fault
+from parsers.types import Fault
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

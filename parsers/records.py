@@ -1,30 +1,33 @@
-"""The answer of a list task -> records: ``items.lark`` cuts it into items, ``record.lark`` reads one of them."""
+"""The answer of a list task -> records: ``items.lark`` cuts it into items, `parsers.record_grammar` reads each."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import cache, lru_cache
 from itertools import product
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from parsers.formats import FIELD_KEYS, LARGEST, TVR, fold, template_parts
-from parsers.grammars import ASCII_MARKS, FaultTable, attempt, build, error_offset, terminals
-from parsers.values import Fault, Records
+from parsers.formats import FIELD_KEYS, TVR
+from parsers.grammars import ASCII_MARKS, attempt, build, terminals
+from parsers.record_grammar import parse_record, record_grammar
+from parsers.types import Fault, Records
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Sequence
 
     from lark import Lark
-    from lark.exceptions import UnexpectedInput
     from lark.lexer import Token
 
-    from parsers.formats import Field, RecordFormat
+    from parsers.formats import RecordFormat
+    from parsers.record_grammar import RecordGrammar
 
 MAX_ANSWER = 64_000
 """Characters of an answer beyond which it is the fault ``too_long``."""
 
 _CACHED_LENGTH = 512  # longer texts are parsed anew each time, which bounds the caches' memory
+
+_Read = tuple[int | str, ...] | Fault
+"""A record, or what is wrong (or odd) where one should be."""
 
 
 def parse_transformations(text: str, *, record_format: RecordFormat = TVR) -> Records:
@@ -59,16 +62,41 @@ def parse_records(text: str, record_format: RecordFormat) -> Records:
     return _cached(text, record_format) if len(text) <= _CACHED_LENGTH else _parse(text, record_format)
 
 
+class Item(NamedTuple):
+    """One item of an answer, and where it stands in the text.
+
+    Attributes:
+        read: the record, or what is wrong with the item; the offset of a fault counts from the start of the text.
+        start: of the item as it stands, without bullets and white space around it.
+        end: where it ends; *start* itself where an item is missing between two separators.
+    """
+
+    read: _Read
+    start: int
+    end: int
+
+
+def locate_records(text: str, record_format: RecordFormat) -> tuple[Item, ...]:
+    """Return the items of an answer in the order written: what `parse_records` reads, with its place.
+
+    >>> text = "- 2.colour.cyan。"
+    >>> [(str(item.read), text[item.start : item.end]) for item in locate_records(text, TVR)]
+    [('2.color.cyan', '2.colour.cyan')]
+    """
+    if len(text) > MAX_ANSWER:
+        return (Item(parse_records(text, record_format).invalid[0], 0, len(text)),)
+    items = (item for item in _read_items(text, record_format) if not _is_note(item.read))
+    return tuple(_trimmed(item, text) for item in items)
+
+
+def _trimmed(item: Item, text: str) -> Item:
+    body = text[item.start : item.end]
+    start = item.start + len(body) - len(body.lstrip())
+    return item._replace(start=start, end=start + len(body.strip()))
+
+
 def _parse(text: str, record_format: RecordFormat) -> Records:
-    plain = _read_plain(text, record_format)
-    if not plain.invalid:
-        return plain
-    # What is no plain list may be one in a dialect. That counts only where it makes more of the text a record.
-    loose = _read_loose(text, record_grammar(record_format))
-    if loose is None:
-        return plain
-    gained = len(loose.items) - len(plain.items)
-    return loose if gained > 0 or (gained == 0 and len(loose.invalid) < len(plain.invalid)) else plain
+    return _as_records(_read_items(text, record_format))
 
 
 _cached = lru_cache(maxsize=8192)(_parse)
@@ -77,20 +105,54 @@ _EMPTY = Fault("empty_piece", "there is nothing here", 0)
 _TRAILING = Fault("trailing_separator", "there is a separator at the end", 0)
 
 
-def _read_plain(text: str, record_format: RecordFormat) -> Records:
-    found: list[tuple[int | str, ...]] = []
+def _is_note(read: _Read) -> bool:
+    """Return whether this costs nothing: the separator at the end."""
+    return type(read) is Fault and read.code == _TRAILING.code
+
+
+def _as_records(items: Sequence[Item]) -> Records:
+    valid: list[tuple[int | str, ...]] = []
     invalid: list[Fault] = []
     notes: list[Fault] = []
-    items = _split(text)
-    if len(items) > 1 and items[-1][0] is None:
-        notes.append(_TRAILING._replace(offset=items.pop()[1]))
-    for item, offset in items:
-        parsed = parse_record(item, record_format) if item else _EMPTY
-        if isinstance(parsed, Fault):
-            invalid.append(parsed._replace(offset=offset + (parsed.offset or 0)))
+    for item in items:
+        if isinstance(item.read, Fault):
+            (notes if _is_note(item.read) else invalid).append(item.read)
         else:
-            found.append(parsed)
-    return Records(tuple(found), tuple(invalid), tuple(notes))
+            valid.append(item.read)
+    return Records(tuple(valid), tuple(invalid), tuple(notes))
+
+
+def _read_items(text: str, record_format: RecordFormat) -> list[Item]:
+    plain = _plain_items(text, record_format)
+    faults = _faults(plain)
+    if not faults:
+        return plain
+    # What is no plain list may be one in a dialect. That counts only where it makes more of the text a record.
+    loose = _loose_items(text, record_grammar(record_format))
+    if loose is None:
+        return plain
+    gained = _records(loose) - _records(plain)
+    return loose if gained > 0 or (gained == 0 and _faults(loose) < faults) else plain
+
+
+def _records(items: Sequence[Item]) -> int:
+    return sum(type(item.read) is not Fault for item in items)
+
+
+def _faults(items: Sequence[Item]) -> int:
+    return sum(type(item.read) is Fault and not _is_note(item.read) for item in items)
+
+
+def _plain_items(text: str, record_format: RecordFormat) -> list[Item]:
+    items = _split(text)
+    trailing = items.pop()[1] if len(items) > 1 and items[-1][0] is None else None
+    found = []
+    for item, offset in items:
+        read = parse_record(item, record_format) if item else _EMPTY
+        found.append(Item(_moved(read, offset), offset, offset + len(item or "")))
+    if trailing is not None:
+        found.append(Item(_TRAILING._replace(offset=trailing), trailing, trailing))
+    return found
 
 
 def _split(text: str) -> list[tuple[str | None, int]]:
@@ -99,9 +161,9 @@ def _split(text: str) -> list[tuple[str | None, int]]:
     if not stripped:
         return []
     start = len(text) - len(text.lstrip())
-    whole, each = _plain()
-    if whole(stripped):
-        return [(item[1], start + item.start()) for item in each(stripped)]
+    cut = plain_items(stripped)
+    if cut is not None:
+        return [(item, start + at) for item, at in cut]
     end = start
     items: list[tuple[str | None, int]] = []
     for token in _tokens()(stripped):
@@ -113,13 +175,40 @@ def _split(text: str) -> list[tuple[str | None, int]]:
     return items
 
 
+def plain_items(text: str) -> list[tuple[str, int]] | None:
+    """Return the items of a list and where each begins, if none is missing between separators; otherwise None.
+
+    Patterns composed from the terminals of ``items.lark`` do this, in place of the parser that lark makes of it.
+
+    Args:
+        text: an answer without white space at its ends.
+
+    >>> plain_items("(2, color, cyan); 0.shape.cube")
+    [('(2, color, cyan)', 0), ('0.shape.cube', 18)]
+    """
+    plain, each, bracketed, opener, each_inside = _plain()
+    if plain(text):
+        return [(item[1], item.start()) for item in each(text)]
+    if text[:1] != "[" or not bracketed(text):
+        return None
+    inside = opener(text).end()
+    return [(item[1], item.start()) for item in each_inside(text, inside)]
+
+
 @cache
-def _plain() -> tuple[Callable[[str], object], Callable[[str], Iterator[re.Match[str]]]]:
-    """Return what matches a plain list, and what finds its items: group 1, with the separator behind it."""
-    patterns = terminals("items", "plain", "items")
+def _plain() -> tuple[Callable[..., Any], ...]:
+    """Return what matches a list, and what finds its items (group 1, with the separator behind).
+
+    First of plain lists; then of those in square brackets, with what opens them in between.
+    """
+    patterns = terminals("items", "plain", "bracketed", "items")
+    separated = [f"({patterns[item]})(?:{patterns['_SEPARATOR']})?" for item in ("ITEM", "LIST_ITEM")]
     return (
         re.compile(patterns["PLAIN"]).fullmatch,
-        re.compile(f"({patterns['ITEM']})(?:{patterns['_SEPARATOR']})?").finditer,
+        re.compile(separated[0]).finditer,
+        re.compile(patterns["BRACKETED"]).fullmatch,
+        re.compile(patterns["LIST_OPEN"]).match,
+        re.compile(separated[1]).finditer,
     )
 
 
@@ -138,14 +227,11 @@ def _tokens() -> Callable[[str], list[Token | None]]:
     return parse  # type: ignore[no-any-return]
 
 
-_Read = tuple[int | str, ...] | Fault  # a record, or what is wrong (or odd) where one should be
-
-
 def _moved(read: _Read, offset: int) -> _Read:
     return read._replace(offset=offset + (read.offset or 0)) if isinstance(read, Fault) else read
 
 
-def _read_loose(text: str, grammar: RecordGrammar) -> Records | None:
+def _loose_items(text: str, grammar: RecordGrammar) -> list[Item] | None:
     """Read an answer as dialects write lists (the second part of ``items.lark``); None if its brackets do not match."""
     body = _without_noise(text, grammar)
     start = len(body) - len(body.lstrip())
@@ -153,15 +239,8 @@ def _read_loose(text: str, grammar: RecordGrammar) -> Records | None:
     tree, error = attempt(_loose().parse, body)
     if error is not None or not body:
         return None
-    read = (
-        [_moved(each, start) for each in _entries(tree.children[0], grammar, body, 0)] if tree.data == "loose" else []
-    )
-    faults = [each for each in read if isinstance(each, Fault)]
-    return Records(
-        tuple(each for each in read if not isinstance(each, Fault)),
-        tuple(fault for fault in faults if fault.code != _TRAILING.code),
-        tuple(fault for fault in faults if fault.code == _TRAILING.code),
-    )
+    entries = _entries(tree.children[0], grammar, body, 0) if tree.data == "loose" else ()
+    return [Item(_moved(read, start), start + begin, start + end) for read, begin, end in entries]
 
 
 def _without_noise(text: str, grammar: RecordGrammar) -> str:
@@ -198,7 +277,7 @@ def _mapping() -> Lark:
 _DEEPEST = 8  # lists in lists beyond which nobody means a list
 
 
-def _entries(tree: Any, grammar: RecordGrammar, body: str, depth: int) -> Iterator[_Read]:
+def _entries(tree: Any, grammar: RecordGrammar, body: str, depth: int) -> Iterator[Item]:
     """Yield what the entries of a list are; between each two of them stands a separator."""
     entries, separators = tree.children[::2], [None, *tree.children[1::2]]
     last = len(entries) - 1
@@ -206,12 +285,16 @@ def _entries(tree: Any, grammar: RecordGrammar, body: str, depth: int) -> Iterat
         if entry is not None and entry.data == "entry":
             yield from _entry(entry, grammar, body, depth, begins_line=separator is None or "\n" in separator)
         elif at < last or (separator is None and entry is not None):
-            yield _moved(_EMPTY, tree.children[2 * at + 1].start_pos if at < last else 0)
+            yield _missing(_EMPTY, tree.children[2 * at + 1].start_pos if at < last else 0)
         elif separator is not None and not separator.isspace():
-            yield _moved(_TRAILING, separator.start_pos)
+            yield _missing(_TRAILING, separator.start_pos)
 
 
-def _entry(tree: Any, grammar: RecordGrammar, body: str, depth: int, *, begins_line: bool) -> Iterator[_Read]:
+def _missing(fault: Fault, at: int) -> Item:
+    return Item(_moved(fault, at), at, at)
+
+
+def _entry(tree: Any, grammar: RecordGrammar, body: str, depth: int, *, begins_line: bool) -> Iterator[Item]:
     """Yield what an entry is: a record as it stands, or without its bullet and full stop; an object; a list of more."""
     bullet, *parts, stop = tree.children
     tokens: list[Any] = [token for part in parts for token in ([part] if isinstance(part, str) else part.children[::2])]
@@ -220,21 +303,21 @@ def _entry(tree: Any, grammar: RecordGrammar, body: str, depth: int, *, begins_l
     # A bullet stands at the start of a line; a full stop is no part of an entry where all vocabularies are closed.
     spans = list(product(starts[: 1 + begins_line], ends[: 1 + grammar.closed]))
     read = [
-        parse_record(body[start:end].translate(marks), grammar.record_format)
+        Item(parse_record(body[start:end].translate(marks), grammar.record_format), start, end)
         for start, end in spans
         for marks in (_BRACES, _ROUND)
     ]
-    record = next((each for each in read if not isinstance(each, Fault)), None)
+    record = next((each for each in read if not isinstance(each.read, Fault)), None)
     start, end = spans[-1]
     alone = len(parts) == 1 and (start, end) == (tokens[0].start_pos, tokens[0].end_pos)
     if record is not None:
         yield record
     elif alone and tokens[0].type == "MAPPING":
-        yield _moved(_mapped(tokens[0], grammar.record_format), start)
+        yield Item(_moved(_mapped(tokens[0], grammar.record_format), start), start, end)
     elif len(parts) == 1 and tokens[0].type == "LIST_BEGIN" and start == tokens[0].start_pos and depth < _DEEPEST:
         yield from _entries(parts[0].children[1], grammar, body, depth + 1)
     else:
-        yield _moved(read[-2], start)
+        yield Item(_moved(read[-2].read, start), start, end)
 
 
 _BRACES = str.maketrans("{}", "  ")  # what is left of LaTeX: `2.\text{color}.\text{cyan}`
@@ -262,239 +345,3 @@ def _mapped(text: str, record_format: RecordFormat) -> tuple[int | str, ...] | F
         values.append(re.sub(r"\A([0-9]+)\.0+\Z", r"\1", value) if each.kind == "integer" else value)
     read = parse_record(record_format.render(values), record_format)
     return read._replace(offset=0) if isinstance(read, Fault) else read
-
-
-def parse_record(item: str, record_format: RecordFormat) -> tuple[int | str, ...] | Fault:
-    """Parse one record, or name what is wrong with it."""
-    grammar = record_grammar(record_format)
-    return _cached_record(item, grammar) if len(item) <= _CACHED_LENGTH else grammar.parse(item)
-
-
-@lru_cache(maxsize=4096)
-def _cached_record(item: str, grammar: RecordGrammar) -> tuple[int | str, ...] | Fault:
-    return grammar.parse(item)
-
-
-_SHOWN = 40  # characters of a word that a message repeats
-
-
-@dataclass(frozen=True, slots=True)
-class Terminal:
-    """What one terminal of the grammar stands for.
-
-    Attributes:
-        field: position of its field in the record.
-        means: what messages call it: ``"color"`` for the values of color.
-        values: folded spelling -> canonical value; empty unless the field is closed.
-    """
-
-    field: int
-    means: str
-    values: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class RecordGrammar:
-    """A parser for one record, with what its terminals stand for and the names of its faults.
-
-    Attributes:
-        limited: positions of the integer fields that have limits of their own.
-        closed: whether no field takes any words.
-    """
-
-    record_format: RecordFormat
-    terminals: Mapping[str, Terminal]
-    lark: Lark
-    faults: FaultTable
-    limited: tuple[int, ...] = ()
-    closed: bool = True
-
-    def parse(self, text: str) -> tuple[int | str, ...] | Fault:
-        """Parse one record, or name what is wrong with it. Never raises on any text."""
-        tree, error = attempt(self.lark.parse, text)
-        if error is not None:
-            return self._fault(text, error)
-        tokens = tree.children[0]
-        for token in tokens.children if self.limited else ():
-            if self.terminals[token.type].field in self.limited and (fault := self._outside(token)):
-                return fault
-        values = {self.terminals[token.type].field: self._value(token) for token in tokens.children}
-        return self.record_format.make(values[field] for field in range(len(values)))
-
-    def _outside(self, token: Token) -> Fault | None:
-        """Return the fault of a number outside its field's limits."""
-        field = self.record_format.fields[self.terminals[token.type].field]
-        low, high = field.limits
-        if low <= int(token) <= high:
-            return None
-        message = f"{str(token)!r} is not {_article(field.name)} ({low} to {high})"
-        return Fault(f"unknown_{field.name}", message, token.start_pos)
-
-    def _value(self, token: Token) -> int | str:
-        terminal = self.terminals[token.type]
-        kind = self.record_format.fields[terminal.field].kind
-        if kind == "integer":
-            return int(token)
-        return terminal.values[fold(token)] if kind == "closed" else " ".join(token.split())
-
-    def _fault(self, text: str, error: UnexpectedInput) -> Fault:
-        code = self.faults.code(error, "not_a_record")
-        token: Any = getattr(error, "token", "")
-        expected = [self.terminals[name] for name in sorted(getattr(error, "expected", ())) if name in self.terminals]
-        word = str(token) if len(token) <= _SHOWN else f"{token[:_SHOWN]}..."
-        return Fault(code, self._message(code, word, expected), error_offset(error, text))
-
-    def _message(self, code: str, word: str, expected: list[Terminal]) -> str:
-        kind, _, name = code.partition("_")
-        if kind == "unknown":
-            means = expected[0].means if expected else name
-            return f"{word!r} is not {_article(means)}{_suggestion(word, expected)}"
-        if kind == "missing" and name != "separator":
-            return f"the {name} is missing: the form is {self.record_format.forms[0]}"
-        return {
-            "empty_piece": "there is nothing here",
-            "missing_separator": f"a separator is missing before {word!r}",
-            "trailing_text": f"{word!r} follows where nothing should",
-            "unclosed_bracket": "a bracket is not closed",
-        }.get(code, f"this is not of the form {self.record_format.forms[0]}")
-
-
-def _article(noun: str) -> str:
-    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
-
-
-def _suggestion(word: str, expected: list[Terminal]) -> str:
-    from difflib import get_close_matches  # noqa: PLC0415
-
-    spellings = {spelling: value for terminal in expected for spelling, value in terminal.values.items()}
-    close = get_close_matches(fold(word), spellings, n=1)
-    if close:
-        return f" (did you mean {spellings[close[0]]!r}?)"
-    values = list(dict.fromkeys(spellings.values()))
-    return f" (one of {', '.join(values)})" if 0 < len(values) <= 12 else ""
-
-
-@cache
-def record_grammar(record_format: RecordFormat) -> RecordGrammar:
-    """Build the grammar of *record_format*, once."""
-    named = dict(_terminals(record_format))
-    lark = build("record", "start", more=_grammar_text(record_format, named))
-    closed = all(field.kind != "open" for field in record_format.fields)
-    limited = tuple(at for at, field in enumerate(record_format.fields) if field.limits != (0, LARGEST))
-    # What is a fault in one form may be a record in another one.
-    examples = {
-        code: [text for text in texts if attempt(lark.parse, text)[1] is not None]
-        for code, texts in _examples(record_format).items()
-    }
-    return RecordGrammar(record_format, named, lark, FaultTable(lark, examples), limited, closed)
-
-
-def _name(record_format: RecordFormat, field: Field, branch: int) -> str:
-    """Return a field's terminal; one for each branch where the vocabulary differs between branches."""
-    number = record_format.fields.index(field)
-    varies = any(other.by and field.name in (other.by, other.name) for other in record_format.fields)
-    return f"FIELD{number}_{branch}" if varies else f"FIELD{number}"
-
-
-def _terminals(record_format: RecordFormat) -> Iterator[tuple[str, Terminal]]:
-    for branch, vocabulary in enumerate(record_format.branches()):
-        for number, field in enumerate(record_format.fields):
-            values = {fold(s): value for value in vocabulary[field.name] for s in record_format.spellings(value)}
-            means = vocabulary[field.by][0] if field.by else field.name
-            yield _name(record_format, field, branch), Terminal(number, means, values)
-
-
-def _grammar_text(record_format: RecordFormat, terminals: Mapping[str, Terminal]) -> str:
-    """Return the rule ``record`` (one alternative for each branch and form) and the terminals of its fields."""
-    fields = {field.name: field for field in record_format.fields}
-    alternatives = []
-    for branch, _ in enumerate(record_format.branches()):
-        for form in record_format.forms:
-            symbols: list[str] = []
-            for literal, name in template_parts(form):
-                symbols += _literal_tokens(literal)
-                symbols += [_name(record_format, fields[name], branch)] if name else []
-            alternatives.append(" ".join(symbols))
-    lines = [f"{name}: {_pattern(record_format, terminal)}" for name, terminal in terminals.items()]
-    return "\n".join(["", "record: " + "\n      | ".join(alternatives), *lines, ""])
-
-
-def _literal_tokens(literal: str) -> list[str]:
-    """Return the lark tokens of the text between two fields: words in any case, and single characters.
-
-    What the grammar ignores, quotes and emphasis, is no token.
-    """
-    words = re.findall(r"[A-Za-z_]+|[^\sA-Za-z_\"'`*]", literal)
-    return [f'"{word}"i' if word[0].isalpha() else '"{}"'.format(word.replace("\\", r"\\")) for word in words]
-
-
-def _pattern(record_format: RecordFormat, terminal: Terminal) -> str:
-    kind = record_format.fields[terminal.field].kind
-    if kind == "integer":
-        return r"/[0-9]{1,9}(?![0-9])/"
-    if kind == "open":
-        return r"/[^\W_](?:[\w '-]*\w)?/"
-    longest_first = sorted(terminal.values, key=lambda spelling: (-len(spelling), spelling))
-    # ASCII case only: under Unicode's rules "ſize" would match "size".
-    return f"/(?ai:{'|'.join(map(_spelling_pattern, longest_first))})(?!\\w)/"
-
-
-def _spelling_pattern(folded: str) -> str:
-    """Match the words of a spelling with any punctuation between them, and the list or tuple of them."""
-    words = folded.split("-")
-    if len(words) == 1:
-        return words[0]
-    run = r"""[\s._,"'-]+""".join(words)
-    return rf"""\[[\s"']*{run}[\s"']*\]|\([\s"']*{run}[\s"']*\)|{run}"""
-
-
-def _examples(record_format: RecordFormat) -> dict[str, list[str]]:
-    """Return records that have each fault, cut and mended from the written forms.
-
-    Where two faults share a parser state, the first one also names what no example shows.
-    """
-    first, *others = record_format.fields
-    word, number = ([], []) if first.kind == "open" else (["zzz"], ["7" * 12])
-    found: dict[str, list[str]] = {"not_a_record": [*word, "$"], "empty_piece": [""]}
-    found |= {f"unknown_{first.name}": ["-1", *number], f"missing_{first.name}": []}
-    found |= {f"{what}_{field.name}": [] for what in ("unknown", "missing") for field in others}
-    found |= {"unclosed_bracket": [], "trailing_text": [], "missing_separator": []}
-    for branch in record_format.branches():
-        sample = {
-            field.name: (branch[field.name] or ("7" if field.kind == "integer" else "x",))[0]
-            for field in record_format.fields
-        }
-        if others and others[0].kind == "closed":
-            found[f"missing_{first.name}"].append(sample[others[0].name])
-        for form in record_format.forms:
-            _add_examples(found, record_format, form, sample)
-    return found
-
-
-def _add_examples(
-    found: dict[str, list[str]], record_format: RecordFormat, form: str, sample: Mapping[str, str]
-) -> None:
-    fields = {field.name: field for field in record_format.fields}
-    parts = template_parts(form)
-    tail = parts[-1][0] if parts[-1][1] is None else ""
-    written = ""
-    open_ended = False
-    for literal, name in parts:
-        if name is None:
-            break
-        place = written + literal
-        if written:
-            if literal.strip():  # otherwise what is wrong here is wrong in the next field
-                found["not_a_record"] += [f"{written} $"] + ([] if open_ended else [f"{written} zzz", f"{written} 77"])
-            found[f"missing_{name}"] += [written, written + tail]
-        if place:
-            found[f"unknown_{name}"] += [f"{place} $"] + ([] if fields[name].kind == "open" else [f"{place} zzz"])
-            found[f"missing_{name}"].append(place)
-        written = place + sample[name]
-        open_ended = fields[name].kind == "open"
-    whole = written + tail
-    found["unclosed_bracket"] += [written] if tail else []
-    found["trailing_text"] += [f"{whole} $"] + ([] if open_ended and not tail else [f"{whole} zzz"])
-    found["missing_separator"] += (
-        [] if open_ended and not tail else [f"{whole} {record_format.forms[0].format(**sample)}"]
-    )

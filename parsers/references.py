@@ -8,16 +8,16 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass, field
-from functools import cache, lru_cache
+from functools import lru_cache
 from itertools import pairwise
 from string import digits
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from parsers.grammars import ASCII_MARKS, build
-from parsers.values import Fault, Relation
+from parsers.grammars import ASCII_MARKS, scanner
+from parsers.types import Fault, Relation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
 VIEWER = "camera"
 """The normalised name of whoever looks at the view; it stands in triplets but is no reference object."""
@@ -178,7 +178,7 @@ def cells(relation: Relation) -> tuple[tuple[Cell, str], ...]:
 
     Two relations contradict each other where they say different things of one cell. The parts must be normalised.
 
-    >>> from parsers.values import Relation
+    >>> from parsers.types import Relation
     >>> cells(Relation("sofa", "ball", "front-left"))
     ((('ball', 'sofa', 'depth'), 'behind'), (('ball', 'sofa', 'lateral'), 'right'))
     """
@@ -260,23 +260,13 @@ def parse_references(text: str) -> References:
     found: dict[int | None, list[tuple[int, Relation]]] = {}
     invalid: list[Fault] = []
     notes: list[Fault] = []
-    view: int | None = None
-    begun = False  # whether the section has a triplet
-    for token in _parser()(text.translate(_MARKS)).children:
-        if token.type == "VIEW":
-            view, begun = int(token[len(token.rstrip(digits)) :]), False
+    for view, token, triplet in _read(text):
+        if token is None or triplet is None:
             found.setdefault(view, [])
-        elif token.type == "HEADING" or (token.type == "AFTER" and begun):
-            view, begun = None, False
-        elif token.type != "AFTER":
-            triplet = _malformed(token) if token.type in ("BROKEN", "UNCLOSED") else _triplet(str(token))
-            if token.type == "ROUND" and (isinstance(triplet, Fault) or view is None):
-                continue  # prose
-            if isinstance(triplet, Fault):
-                invalid.append(triplet._replace(offset=token.start_pos))
-            else:
-                found.setdefault(view, []).append((token.start_pos, triplet))
-                begun = True
+        elif isinstance(triplet, Fault):
+            invalid.append(triplet._replace(offset=token.start()))
+        else:
+            found.setdefault(view, []).append((token.start(), triplet))
     if None in found:
         message = f"triplets outside any view's section: {len(found[None])}"
         notes.append(Fault("outside_view", message, found[None][0][0]))
@@ -286,13 +276,74 @@ def parse_references(text: str) -> References:
     return References(relations, tuple(invalid), tuple(notes))
 
 
+def _read(text: str) -> Iterator[tuple[int | None, re.Match[str] | None, Relation | Fault | None]]:
+    """Yield the view, token and triplet of each bracket; where a view begins, its number alone."""
+    view: int | None = None
+    begun = False  # whether the section has a triplet
+    for token in scanner("references", "start")(text if text.isascii() else text.translate(_MARKS)):
+        kind = token.lastgroup
+        if kind == "VIEW":
+            view, begun = int(token[0][len(token[0].rstrip(digits)) :]), False
+            yield view, None, None
+        elif kind == "HEADING" or (kind == "AFTER" and begun):
+            view, begun = None, False
+        elif kind in _BRACKETS:
+            triplet = _malformed(token[0], kind) if kind in ("BROKEN", "UNCLOSED") else _triplet(token[0])
+            if kind == "ROUND" and (isinstance(triplet, Fault) or view is None):
+                continue  # prose
+            begun = begun or not isinstance(triplet, Fault)
+            yield view, token, triplet
+
+
+_BRACKETS = frozenset({"TRIPLET", "QUOTED", "ROUND", "BROKEN", "UNCLOSED"})
+
+
+class Mention(NamedTuple):
+    """A triplet of a reasoning, and where it stands.
+
+    Attributes:
+        view: the view in whose section it stands, or None.
+        triplet: normalised, as `parse_references` returns it; or the fault of a bracket that is none.
+        start: of the bracket.
+        end: where it ends.
+        parts: (start, end) of object 1, object 2 and the relation as written, quotes aside; empty for a fault.
+    """
+
+    view: int | None
+    triplet: Relation | Fault
+    start: int
+    end: int
+    parts: tuple[tuple[int, int], ...] = ()
+
+
+def locate_references(text: str) -> tuple[Mention, ...]:
+    """Return the triplets of a reasoning in the order written: what `parse_references` reads, with its place.
+
+    >>> text = "View 1: [the sofa, Balls, to the left of]"
+    >>> [text[start:end] for mention in locate_references(text) for start, end in mention.parts]
+    ['the sofa', 'Balls', 'to the left of']
+    """
+    if len(text) > MAX_REASONING or not text.strip():
+        return ()
+    found = []
+    for view, token, triplet in _read(text):
+        if token is None or triplet is None:
+            continue
+        start, end = token.span()
+        if isinstance(triplet, Fault):
+            found.append(Mention(view, triplet._replace(offset=start), start, end))
+        else:
+            parts = tuple([(start + begin, start + stop) for begin, stop in _places(token[0])[:3]])
+            found.append(Mention(view, triplet, start, end, parts))
+    return tuple(found)
+
+
 def _triplet(text: str) -> Relation | Fault:
     return _cached_triplet(text) if len(text) <= _CACHED_LENGTH else _read_triplet(text)
 
 
 def _read_triplet(text: str) -> Relation | Fault:
-    parts = _QUOTED.findall(text)
-    subject, other, relation = parts if len(parts) == 3 else _parts(text)[:3]
+    subject, other, relation = [text[start:end] for start, end in _places(text)[:3]]
     triplet = Relation(normalise_name(subject), normalise_name(other), normalise_relation(relation))
     if text[0] == "(" and (inverse(relation) is None or inverse(subject) or inverse(other)):
         return _EMPTY_PART
@@ -306,10 +357,10 @@ _cached_triplet = lru_cache(maxsize=8192)(_read_triplet)
 _EMPTY_PART = Fault("empty_part", "a part of the triplet is empty")
 
 
-def _malformed(token: Any) -> Fault:
-    if token.type == "UNCLOSED":
+def _malformed(bracket: str, kind: str) -> Fault:
+    if kind == "UNCLOSED":
         return Fault("unclosed", "a bracket is not closed on its line")
-    count = len(_parts(token))
+    count = len(_parts(bracket))
     return _EMPTY_PART if count == 3 else Fault("part_count", f"a triplet has 3 parts, this has {count}")
 
 
@@ -318,6 +369,20 @@ _QUOTED = re.compile(r"""\"[^\"]*\"|'[^']*'""")
 
 def _parts(bracket: str) -> list[str]:
     return bracket[1:-1].split(",")
+
+
+def _places(bracket: str) -> list[tuple[int, int]]:
+    """Return where the parts of a bracket stand in it, without white space and quotes around them."""
+    quoted = [found.span() for found in _QUOTED.finditer(bracket)]
+    if len(quoted) == 3:
+        return [(start + 1, end - 1) for start, end in quoted]
+    places, start = [], 1
+    for part in _parts(bracket):
+        body = part.strip()
+        begin = start + part.find(body)
+        places.append((begin, begin + len(body)))
+        start += len(part) + 1
+    return places
 
 
 def _odd(view: int | None, triplets: Iterable[tuple[int, Relation]]) -> Iterator[Fault]:
@@ -332,11 +397,6 @@ def _odd(view: int | None, triplets: Iterable[tuple[int, Relation]]) -> Iterator
                 where = "outside the views" if view is None else f"in view {view}"
                 message = f"{cell[0]!r} is both {seen[cell]} and {basic} of {cell[1]!r} {where}"
                 yield Fault("contradiction", message, offset)
-
-
-@cache
-def _parser() -> Callable[[str], Any]:
-    return build("references", "start").parse
 
 
 _STEP_WORDS = 3  # fewer words are no step but a label's remainder
@@ -389,7 +449,8 @@ def parse_steps(think: str, *, views: int | None = None) -> Steps:
 
 def _labels(think: str) -> list[tuple[str, int, int]]:
     """Return (kind, start, end) of each label."""
-    return [(token.type, token.start_pos, token.end_pos) for token in _step_parser()(think).children]
+    tokens = scanner("steps", "start")(think)
+    return [(str(token.lastgroup), *token.span()) for token in tokens if token.lastgroup != "_LINE"]
 
 
 def _text(think: str, spans: list[tuple[str, int, int]], kind: str) -> str | None:
@@ -416,8 +477,3 @@ def _disorder(spans: list[tuple[str, int, int]]) -> Fault | None:
     if first["REASONING"] < first["MAPPING"]:
         return Fault("steps_out_of_order", "the third step comes before the second", first["REASONING"])
     return None
-
-
-@cache
-def _step_parser() -> Callable[[str], Any]:
-    return build("steps", "start").parse

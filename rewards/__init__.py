@@ -21,6 +21,7 @@ from rewards.functions import (
 )
 from rewards.messages import completion_text, strip_special_tokens
 from rewards.score import BatchScore, Score, score_batch, score_completion
+from rewards.score_columns import score_columns
 from rewards.spec import TieredSpec
 from rewards.targets import unpack_gold
 from rewards.tasks import task_parts
@@ -43,6 +44,7 @@ __all__ = [
     "multiview_reward",
     "reference_reward",
     "score_batch",
+    "score_columns",
     "score_completion",
     "strip_special_tokens",
     "task_parts",

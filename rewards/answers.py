@@ -12,7 +12,7 @@ import numpy as np
 
 from parsers.choice import LETTERS, Answer, Choice, parse_choice, parse_words, parse_yes_no
 from parsers.number import Number, parse_number
-from parsers.values import Fault
+from parsers.types import Fault
 from rewards.errors import ConfigError, DataError
 from rewards.spec import Kind
 from rewards.targets import plain_value
@@ -179,8 +179,20 @@ def _gold_text(target: object) -> str:
     if isinstance(target, bool | np.bool_):
         return "yes" if target else "no"
     if isinstance(target, str | Real):
-        return str(target)
+        text = str(target)
+        if "{" in text and text.strip()[:1] == "{" and _is_object(text):
+            raise DataError(
+                f"the true answer {text[:60]!r} is an object of JSON, whose answer stands under no 'target'"
+            )
+        return text
     raise DataError(f"the true answer {target!r} is a {type(target).__name__}, expected text, a number or a bool")
+
+
+def _is_object(text: str) -> bool:
+    try:
+        return isinstance(json.loads(text), dict)
+    except (ValueError, RecursionError):
+        return False
 
 
 def _bad_gold(gold: str, fault: Fault | None) -> DataError:

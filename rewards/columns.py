@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from rewards.errors import ConfigError
+from rewards.targets import plain_value
 from rewards.tasks import task_names
 
 TARGET_COLUMNS = (
@@ -42,14 +43,36 @@ def target_name(columns: Mapping[str, Any]) -> str:
     )
 
 
+def targets_of(columns: Mapping[str, Any], rows: int) -> Sequence[Any]:
+    """Return the target of each row: that of the first column that holds one for it, or None.
+
+    Data sets that were put together may hold it under two names, each empty in the other's rows.
+    """
+    first, *others = [name for name in TARGET_COLUMNS if columns.get(name) is not None] or [target_name(columns)]
+    found = column_of(columns, first, rows)
+    for name in others:
+        if not any(target is None for target in found):
+            break
+        more = column_of(columns, name, rows)
+        found = [new if old is None else old for old, new in zip(found, more, strict=True)]
+    return found
+
+
 def column_of(columns: Mapping[str, Any], name: str, rows: int) -> Sequence[Any]:
     """Return a column, or as many None."""
     column = columns.get(name)
     if column is None:
         return [None] * rows
-    if isinstance(column, str) or len(column) != rows:
+    if not is_column(column) or len(column) != rows:
         raise ConfigError(f"column {name!r} must have one entry for each of the {rows} completions")
-    return column  # type: ignore[no-any-return]
+    return in_order(column)
+
+
+def in_order(column: Any) -> Sequence[Any]:
+    """Return a column of whatever library as a list; in pandas a number finds an entry by its label, not its place."""
+    if isinstance(column, list | tuple):
+        return column
+    return column.to_pylist() if hasattr(column, "to_pylist") else list(column)
 
 
 # --- which task a row is of ------------------------------------------------------------------------------------------
@@ -71,7 +94,7 @@ def row_tasks(
     for name, task_of in _NAMED_BY.items():
         if columns.get(name) is None or not is_column(columns[name]):
             continue
-        said = [task_of(value) for value in column_of(columns, name, length)]
+        said = [task_of(plain_value(value)) for value in column_of(columns, name, length)]
         if any(_is_task(task) for task in set(said)):
             found = [old if old is not None else new for old, new in zip(found, said, strict=True)]
     return found if any(task is not None for task in found) else None
@@ -115,6 +138,7 @@ _KNOWN = frozenset(
         "prompt_id",
         "request_id",
         "rollout_infos",
+        "trajectory_inputs",
         "log_extra",
         "log_metric",
         "data_source",
@@ -135,11 +159,11 @@ _KNOWN = frozenset(
 
 
 def check_names(columns: Mapping[str, Any], settings: frozenset[str], *, taken: bool) -> None:
-    """Refuse a keyword that is nearly a setting, and warn once of a column that is nearly one of questions.
+    """Refuse a keyword that is nearly a setting, and warn once of another, or of a column that is nearly one of ours.
 
     Args:
         columns: the keywords of a reward function.
-        settings: the names of its settings.
+        settings: the names of its settings; ``task`` is one, and a column.
         taken: whether the settings among the keywords have been taken out, so that one that is left is ignored.
 
     Raises:
@@ -147,25 +171,35 @@ def check_names(columns: Mapping[str, Any], settings: frozenset[str], *, taken: 
     """
     for name, meant in _doubtful(tuple(columns), settings):
         value = columns[name]
+        scalar = isinstance(value, str | bool | int | float | Mapping)
         if name == meant:
             if taken and value is not None and not is_column(value):
                 raise ConfigError(f"{name} is set when the reward is made: TaskReward({name}={value!r:.40})")
-        elif meant in settings and isinstance(value, str | bool | int | float | Mapping):
+        elif scalar and meant in settings:
             raise ConfigError(f"unknown setting {name!r} (did you mean {meant!r}?)")
-        elif meant in GIVEN_COLUMNS and meant not in columns and value is not None and is_column(value):
-            _warn_once(f"column {name!r} is not read; the columns of questions are {', '.join(GIVEN_COLUMNS)}")
+        elif scalar and not isinstance(value, int):  # flags and counts are trainers' own
+            _warn_once(f"keyword {name!r} is not read: it is no setting of a reward, and no column with a value a row")
+        elif meant in _READ and columns.get(meant) is None and value is not None and is_column(value):
+            _warn_once(f"column {name!r} is not read (did you mean {meant!r}?)")
+
+
+_READ = (*GIVEN_COLUMNS, "task", "target")
+"""Columns whose misspelling would change a score."""
+
+_ALSO = {"choices": "options", "refs": "references"}
+"""What others call them."""
 
 
 @lru_cache(maxsize=256)
-def _doubtful(names: tuple[str, ...], settings: frozenset[str]) -> tuple[tuple[str, str], ...]:
-    """Return the names that are settings, or nearly known, with what they are or may mean."""
+def _doubtful(names: tuple[str, ...], settings: frozenset[str]) -> tuple[tuple[str, str | None], ...]:
+    """Return the names that are settings, and those that are unknown with what they may mean."""
     from difflib import get_close_matches  # noqa: PLC0415  as in `rewards.errors.nearest`
 
-    known = sorted(settings.union(GIVEN_COLUMNS))
-    unknown = sorted({*names} - _KNOWN - settings.union(GIVEN_COLUMNS))
-    near = [(name, get_close_matches(name, known, n=1, cutoff=0.8)) for name in unknown]
+    known = sorted(settings.union(_READ))
+    unknown = sorted({*names} - _KNOWN - settings.union(_READ))
+    near = [(name, get_close_matches(name.lower(), known, n=1, cutoff=0.8)) for name in unknown]
     return tuple((name, name) for name in sorted({*names} & settings)) + tuple(
-        (name, found[0]) for name, found in near if found
+        (name, _ALSO.get(name) or (found[0] if found else None)) for name, found in near
     )
 
 

@@ -1,4 +1,4 @@
-"""Errors of files and configurations. Model text never raises; it gets a `parsers.values.Fault`."""
+"""Errors of files and configurations. Model text never raises; it gets a `parsers.types.Fault`."""
 
 from __future__ import annotations
 

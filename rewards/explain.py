@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from math import fsum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from parsers.values import Records
+from parsers.types import Records
 from rewards.errors import ConfigError
 from rewards.score import (
     ParsedBatch,
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from parsers.completion import Mode, Prefilled
     from parsers.references import References
-    from parsers.values import Completion, Fault
+    from parsers.types import Completion, Fault
     from rewards.answers import AnswerScore
     from rewards.references import InformednessScore, ReferenceScore
     from rewards.score import Score

@@ -9,7 +9,7 @@ that is nearly one of them is refused.
 
 *Columns* have one entry a row:
 
-- the target, under the first of `rewards.columns.TARGET_COLUMNS` that is there, plain or packed
+- the target, under the first of `rewards.columns.TARGET_COLUMNS` that holds one for the row, plain or packed
   (`rewards.unpack_gold`);
 - of questions, ``references`` (true names per view), ``relations`` (true triplets per view) and ``options`` (texts);
 - ``task``, where a data set mixes them: each row is scored under its own task, and is None where the reward does not
@@ -23,13 +23,14 @@ list, so a list is that column, and not the setting.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rewards.columns import GIVEN_COLUMNS, check_names, column_of, is_column, row_tasks, target_name
+from rewards.columns import GIVEN_COLUMNS, check_names, column_of, in_order, is_column, row_tasks, targets_of
 from rewards.errors import ConfigError, DataError
 from rewards.score import (
     BatchScore,
@@ -41,14 +42,16 @@ from rewards.score import (
     resolve,
     score_rows,
 )
+from rewards.score_table import is_tabular, score_table
 from rewards.spec import QuestionSpec, TieredSpec
 from rewards.targets import Rows, unpack_rows
 from rewards.tasks import load_task, route_task
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from parsers.completion import Mode, Prefilled
+    from rewards.spans import Spans
     from rewards.tasks import Task
 
     LogMetric = Callable[[str, float], None]
@@ -113,24 +116,68 @@ class TaskReward:
             ConfigError: if no column holds a target.
             DataError: if a target is wrong.
         """
-        check_batch(completions)
-        check_names(columns, _SETTINGS, taken=True)
-        length = len(completions)
-        given = {name: column_of(columns, name, length) for name in GIVEN_COLUMNS if columns.get(name) is not None}
-        rows = unpack_rows(column_of(columns, target_name(columns), length), **given)
-        batches = [
-            (task, places, self._score(completions, rows, task, places))
-            for task, places in self._routes(rows, row_tasks(columns, length, rows.tasks)).items()
-        ]
+        rows, routes = self._read(completions, columns)
+        completions = in_order(completions)
+        if log_metric is None and log_extra is None and (quick := self._look_up(completions, rows, routes)) is not None:
+            return quick
+        batches = [(task, places, self._score(completions, rows, task, places)) for task, places in routes.items()]
         if log_metric is not None or log_extra is not None:
             self._log(_batch_log(completions, columns, log_metric, log_extra), batches, rows.targets, columns.get("id"))
-        if len(batches) == 1 and len(batches[0][1]) == length:
+        if len(batches) == 1 and len(batches[0][1]) == len(completions):
             return self._values(batches[0][2])
-        values: list[float | None] = [None] * length
+        values: list[float | None] = [None] * len(completions)
         for _, places, batch in batches:
             for row, value in zip(places, self._values(batch), strict=True):
                 values[row] = value
         return values
+
+    def _look_up(
+        self, completions: Sequence[Any], rows: Rows, routes: Mapping[Task, Sequence[int]]
+    ) -> list[float | None] | None:
+        """Return the rewards of a batch of one list task whose scores can be looked up; None for any other."""
+        if len(routes) != 1:
+            return None
+        ((task, places),) = routes.items()
+        _, spec = resolve(task, self.preset, **self.overrides)
+        if len(places) < len(completions) or task.record_format is None or not is_tabular(spec):
+            return None
+        table = score_table([spec], task.record_format)
+        settings: dict[str, Any] = {"mode": self.mode, "think_prefilled": self.think_prefilled}
+        return table.totals(completions, rows.targets, pays=self.pays, **settings)  # type: ignore[return-value]
+
+    def spans(self, completions: Sequence[Any], **columns: Any) -> list[Spans | None]:
+        """Return where the rewards come from; None where a row has no target or is of a task that is not served.
+
+        Arguments and errors are those of a call.
+
+        >>> reward = TaskReward("tvr")
+        >>> reward.spans(["<think>b</think><answer>2.color.cyan</answer>"], target=["2.color.cyan"])[0].records[0].tier
+        'exact'
+        """
+        from rewards.spans import score_spans  # noqa: PLC0415  only who asks for them
+
+        rows, routes = self._read(completions, columns)
+        completions = in_order(completions)
+        settings: dict[str, Any] = {"preset": self.preset, "mode": self.mode, "think_prefilled": self.think_prefilled}
+        found: list[Spans | None] = [None] * len(completions)
+        for task, places in routes.items():
+            for row in places:
+                given = {
+                    name: column[row] for name, column in rows._asdict().items() if name in GIVEN_COLUMNS and column
+                }
+                found[row] = score_spans(
+                    completions[row], rows.targets[row], task=task, **given, **settings, **self.overrides
+                )
+        return found
+
+    def _read(self, completions: Sequence[Any], columns: Mapping[str, Any]) -> tuple[Rows, dict[Task, list[int]]]:
+        """Return the rows of a batch, unpacked, and which of them are scored under which task."""
+        check_batch(completions)
+        check_names(columns, _SETTINGS, taken=True)
+        length = len(completions)
+        given = {name: column_of(columns, name, length) for name in GIVEN_COLUMNS if columns.get(name) is not None}
+        rows = unpack_rows(targets_of(columns, length), **given)
+        return rows, self._routes(rows, row_tasks(columns, length, rows.tasks))
 
     def _routes(self, rows: Rows, tasks: Sequence[str | None] | None) -> dict[Task, list[int]]:
         """Return which rows with a target are scored under which task."""
@@ -372,7 +419,10 @@ def _configured(  # noqa: PLR0917  the settings of a reward function, in its ord
     pays: tuple[str, ...] | None = None,
 ) -> TaskReward:
     """Return the reward that settings ask for, and take those among *columns* out of them."""
-    changed = dict(_setting(overrides, None) or {})
+    changed = _setting(overrides, None) or {}
+    if not isinstance(changed, Mapping):
+        raise ConfigError(f"overrides is {overrides!r:.60}; it is a mapping of options of the reward")
+    changed = dict(changed)
     for option in _OPTIONS.intersection(columns):
         if not is_column(columns[option]) or (option == "table" and isinstance(columns[option], tuple)):
             changed[option] = columns.pop(option)
@@ -393,7 +443,10 @@ def _plain(  # noqa: PLR0917  likewise
 
 def _setting(value: Any, usual: Any) -> Any:
     """Return a setting; *usual* where a data set's own column has its name."""
-    return usual if is_column(value) else value
+    return value if type(value) in _PLAIN or not is_column(value) else usual
+
+
+_PLAIN = frozenset({str, bool, type(None)})  # what settings nearly always are, and quick to tell
 
 
 # --- logging ---------------------------------------------------------------------------------------------------------

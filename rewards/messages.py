@@ -7,15 +7,25 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rewards.errors import DataError
+from rewards.targets import plain_value
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-_APART = ("reasoning_content", "reasoning", "thinking")
+_APART = ("reasoning_content", "reasoning", "thinking", "reasoning_text")
 """Where a message keeps its reasoning beside its content: vLLM and TRL, OpenRouter and vLLM, gpt-oss and Ollama."""
+
+_IN_PIECES = ("reasoning_details", "thinking_blocks")
+"""The same in pieces, often beside one of the above: OpenRouter, LiteLLM."""
+
+_BESIDE = frozenset((*_APART, *_IN_PIECES, "additional_kwargs", "channel"))
+_CONTENT = ("content", "text", "parts")
+"""Where a message keeps its content; ``parts``: Gemini and the AI SDK."""
 
 _THOUGHT = ("thinking", "reasoning", "reasoning_text", "summary_text")
 _SAID = ("text", "output_text")
+_OTHERS = ("user", "system", "developer", "tool", "human")
+_HOLDS_TEXT = ("thinking", "reasoning", "reasoning_content", "content", "text", "value", "summary")
 _LONGEST_TOKEN = 64
 
 
@@ -28,10 +38,11 @@ class Rejoined(str):
 def completion_text(completion: Any) -> str:
     """Return the text of a completion: a string, a message, or a list of messages, content parts or response items.
 
-    Mappings and objects with attributes are read alike. Of several messages the last one of the assistant counts (or
-    the last one, where no role says "assistant"). Reasoning that is kept apart is put back in front of the content, as
-    ``<think>...</think>``: from ``reasoning_content``, ``reasoning`` or ``thinking`` of the message, from parts of
-    these types, and from the reasoning items before it. A message whose content holds the tags already is left alone.
+    Mappings and objects with attributes are read alike, and arrays of numpy and values of Arrow as lists. Of several
+    messages the last one of the assistant counts (or the last one, where no role says "assistant"). Reasoning that is
+    kept apart is put back in front of the content, as ``<think>...</think>``: from ``reasoning_content``, ``reasoning``
+    or ``thinking`` of the message, from parts of these types, and from the reasoning items, or messages of the channel
+    ``analysis``, before it. A message whose content holds the tags already is left alone.
 
     Raises:
         DataError: for anything else; that is a fault of the file or the trainer, not of the model.
@@ -44,14 +55,22 @@ def completion_text(completion: Any) -> str:
     if isinstance(completion, str):
         return completion
     if type(completion) is list and len(completion) == 1 and type(completion[0]) is dict:  # what trainers hand over
-        content = completion[0].get("content")
-        if type(content) is str and completion[0].keys().isdisjoint(_APART):
+        message = completion[0]
+        content = message.get("content")
+        if (
+            type(content) is str
+            and message.get("role", "assistant") == "assistant"
+            and message.keys().isdisjoint(_BESIDE)
+        ):
             return content
-    if _has(completion, "content", "text", *_APART):
+    completion = plain_value(completion)
+    if isinstance(completion, str):
+        return completion
+    if _has(completion, *_CONTENT, *_APART):
         return _message(completion)
     if _is_list(completion) and len(completion) and all(map(_is_record, completion)):
         if any(_has(each, "role", *_APART) or (_has(each, "content") and not _thinks(each)) for each in completion):
-            return _last_message(completion)
+            return _last_message(list(completion))
         return _join("", *_content(completion))
     raise DataError(f"a completion is text or a list of messages, not {_shorten(completion)}")
 
@@ -59,6 +78,8 @@ def completion_text(completion: Any) -> str:
 def _last_message(messages: Sequence[Any]) -> str:
     """Return the last message of the assistant, with the reasoning items that stand directly before it."""
     places = [at for at, each in enumerate(messages) if not _thinks(each)]
+    if not places:  # cut off while it thought
+        return _join("".join(map(_thought, messages)), "", "")
     mine = [at for at in places if _get(messages[at], "role") == "assistant"]
     last = (mine or places)[-1]
     first = last
@@ -68,19 +89,32 @@ def _last_message(messages: Sequence[Any]) -> str:
 
 
 def _is_record(value: Any) -> bool:
-    return isinstance(value, Mapping) or _has(value, "content", "text", "type")
+    return isinstance(value, Mapping) or _has(value, *_CONTENT, "type")
 
 
 def _thinks(value: Any) -> bool:
-    """Return whether this is a part or a response item of reasoning, and no message."""
-    return _get(value, "type") in _THOUGHT and not _has(value, "role")
+    """Return whether this is a part or a response item of reasoning, or gpt-oss's message of it."""
+    if _get(value, "channel") == "analysis":
+        return True
+    return _get(value, "thought") is True or (_get(value, "type") in _THOUGHT and _get(value, "role") is None)
 
 
 def _message(message: Any, before: str = "") -> str:
-    apart = next((found for name in _APART if isinstance(found := _get(message, name), str) and found), "")
-    content = _get(message, "content") if _has(message, "content") else _get(message, "text")
-    reasoning, text = _content(content)
+    if _get(message, "role") in _OTHERS:
+        raise DataError(f"a completion is of the assistant, not of the {_get(message, 'role')}: {_shorten(message)}")
+    name = next((name for name in _CONTENT if _has(message, name)), None)
+    if name is None and not _has(message, *_APART, "tool_calls"):
+        raise DataError(f"a message has no content: {_shorten(message)}")
+    more = _get(message, "additional_kwargs")  # of LangChain
+    apart = _reasoning(message) or (_reasoning(more) if isinstance(more, Mapping) else "")
+    reasoning, text = _content(None if name is None else _get(message, name))
     return _join(before + apart, reasoning, text)
+
+
+def _reasoning(message: Any) -> str:
+    """Return the reasoning that stands beside a message's content."""
+    found = (_get(message, name) for name in (*_APART, *_IN_PIECES))
+    return next((text for each in found if each is not None and (text := _text(each))), "")
 
 
 def _join(apart: str, reasoning: str, text: str) -> str:
@@ -95,26 +129,33 @@ def _join(apart: str, reasoning: str, text: str) -> str:
 
 def _content(content: Any) -> tuple[str, str]:
     """Return the reasoning and the text of a message's content: a string, or parts of which these are joined."""
+    content = plain_value(content)
     if isinstance(content, str):
         return "", content
     if content is None:
         return "", ""  # a message with tool calls only
     if _is_list(content) and all(_has(part, "type", "text") for part in content):
         thoughts = [_thought(part) for part in content if _thinks(part)]
-        said = [str(_get(part, "text") or "") for part in content if (_get(part, "type") or "text") in _SAID]
-        return "".join(thoughts), "".join(said)
+        said = [part for part in content if not _thinks(part) and (_get(part, "type") or "text") in _SAID]
+        return "".join(thoughts), "".join(map(_text, said))
     raise DataError(f"a message's content is text or a list of parts, not {_shorten(content)}")
 
 
 def _thought(part: Any) -> str:
     """Return the text of a part or item that holds reasoning; of a full text and its summary, the full one."""
-    for name in ("thinking", "reasoning", "reasoning_content", "content", "text", "summary"):
-        found = _get(part, name)
-        if isinstance(found, str) and found:
-            return found
-        if _is_list(found) and len(found):
-            return "".join(each if isinstance(each, str) else str(_get(each, "text") or "") for each in found)
-    return ""
+    summary = _text(_get(part, "summary"))
+    return summary if summary and _get(part, "redacted") else _text(part)  # the other is encrypted
+
+
+def _text(value: Any) -> str:
+    """Return the text of a part: its own, or that of the pieces that it consists of."""
+    if value is None or isinstance(value, str):
+        return value or ""
+    if _is_list(value):
+        return "".join(map(_text, value))
+    if isinstance(value, Mapping) or _has(value, *_HOLDS_TEXT):
+        return next((text for name in _HOLDS_TEXT if (text := _text(_get(value, name)))), "")
+    raise DataError(f"the text of a message is no {_shorten(value)}")
 
 
 def _is_list(value: Any) -> bool:
@@ -125,7 +166,8 @@ def _has(value: Any, *names: str) -> bool:
     """Return whether a mapping or an object has one of these fields."""
     if isinstance(value, Mapping):
         return any(name in value for name in names)
-    return not isinstance(value, str | bytes | list | tuple | type) and any(hasattr(value, name) for name in names)
+    plain = isinstance(value, str | bytes | list | type) or (isinstance(value, tuple) and not hasattr(value, "_fields"))
+    return not plain and any(hasattr(value, name) for name in names)
 
 
 def _get(value: Any, name: str) -> Any:
@@ -140,9 +182,11 @@ def _shorten(value: Any) -> str:
 # --- special tokens --------------------------------------------------------------------------------------------------
 
 # <|im_end|> <|eot_id|> <|endoftext|> (Qwen, Llama, GPT); <｜end▁of▁sentence｜> (DeepSeek); <end_of_turn> <turn|> <eos>
-# <pad> (Gemma 3 and 4); <end_of_utterance> (SmolVLM); </s> <s> (Llama 2, Mistral); [EOS] [PAD]
+# <pad> (Gemma 3 and 4); <end_of_utterance> (SmolVLM); </s> <s> (Llama 2, Mistral); [EOS] [PAD]; <end_of_sentence>
+# (MiniMax); <seed:eos> (Seed); <EOS_TOKEN> (Aya); <SPECIAL_12> (Nemotron); [UNUSED_TOKEN_145] (InternLM 2)
 _SPECIAL = re.compile(
-    r"<[|｜][^<>\s]+[|｜]>|<[a-z_]+\|>|<(?:end_of_turn|end_of_utterance|eos|bos|pad|unk|endoftext|s)>|</s>|\[(?:EOS|PAD|SEP)\]"
+    r"<[|｜][^<>\s]+[|｜]>|<[a-z_]+\|>|</s>|\[(?:EOS|PAD|SEP|UNUSED_TOKEN_\d+)\]"
+    r"|<(?:end_of_(?:turn|utterance|sentence)|(?:seed:)?eos|bos|pad|unk|eod|endoftext|s|EOS_TOKEN|SPECIAL_\d+)>"
 )
 
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from parsers.references import VIEWER, Cell, cells, normalise_name, normalise_relation, true_name
-from parsers.values import Relation
+from parsers.types import Relation
 from rewards.errors import ConfigError, DataError
 from rewards.targets import plain_value
 
@@ -122,7 +123,7 @@ def informedness_of(parsed: References, labels: Labels) -> InformednessScore | N
     names = _informedness(written_names, labels.told_names, labels.known | {VIEWER}) if labels.told_names else ()
     facts: tuple[Informedness, ...] = ()
     if labels.told_facts:
-        written_facts = {view: _consistent(parsed, view, labels.known) for view in labels.fact_views}
+        written_facts = {view: consistent_facts(parsed, view, labels.known) for view in labels.fact_views}
         true_facts = frozenset().union(*labels.facts.values())
         cells_known = {cell for cell, _ in true_facts}
         unlabelled = {fact for said in written_facts.values() for fact in said if fact[0] not in cells_known}
@@ -237,15 +238,18 @@ def _f1(found: frozenset[str], truth: frozenset[str]) -> float:
 
 def _relation_f1(parsed: References, view: int, truth: frozenset[Fact], known: frozenset[str]) -> float:
     """F1 of the facts of a view; those that contradict each other count as predictions but are never right."""
-    facts = _facts(parsed, view, known)
-    return 2 * len(_consistent(parsed, view, known) & truth) / (len(facts) + len(truth))
+    facts = facts_of(parsed, view, known)
+    return 2 * len(consistent_facts(parsed, view, known) & truth) / (len(facts) + len(truth))
 
 
 # --- what is written, in the words of the truth ----------------------------------------------------------------------
 
 
-def _true_forms(names: Collection[str], known: Collection[str]) -> frozenset[str]:
-    return frozenset(true_name(name, known) for name in names)
+def _true_forms(names: Collection[str], known: frozenset[str]) -> frozenset[str]:
+    return frozenset([_true_name(name, known) for name in names])
+
+
+_true_name = lru_cache(maxsize=8192)(true_name)  # the completions of a group share their labels
 
 
 def named(parsed: References, view: int, labels: Labels) -> frozenset[str]:
@@ -254,16 +258,16 @@ def named(parsed: References, view: int, labels: Labels) -> frozenset[str]:
     return forms - {VIEWER} if VIEWER in forms and VIEWER not in labels.names[view] else forms
 
 
-def _facts(parsed: References, view: int, known: Collection[str]) -> frozenset[Fact]:
+def facts_of(parsed: References, view: int, known: frozenset[str]) -> frozenset[Fact]:
     """Return what the triplets of a view say, part by part."""
     triplets = parsed.relations.get(view, ())
-    true_forms = (Relation(true_name(one, known), true_name(other, known), name) for one, other, name in triplets)
+    true_forms = (Relation(_true_name(one, known), _true_name(other, known), name) for one, other, name in triplets)
     return frozenset(fact for triplet in true_forms for fact in cells(triplet))
 
 
-def _consistent(parsed: References, view: int, known: Collection[str]) -> frozenset[Fact]:
+def consistent_facts(parsed: References, view: int, known: frozenset[str]) -> frozenset[Fact]:
     """Return what the triplets of a view say and no other triplet of the view contradicts."""
-    facts = _facts(parsed, view, known)
+    facts = facts_of(parsed, view, known)
     said = Counter(cell for cell, _ in facts)
     return frozenset(fact for fact in facts if said[fact[0]] == 1)
 

@@ -3,32 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from parsers.completion import parse_completion
 from parsers.records import parse_records
-from parsers.values import Completion, Records
+from parsers.types import Completion, Records
 from rewards.errors import ConfigError, DataError
 from rewards.messages import Rejoined, completion_text, strip_special_tokens
 from rewards.spec import QuestionSpec, TieredSpec, preset_spec
-from rewards.targets import equal, read_targets, unpack_rows
+from rewards.targets import equal, plain_value, read_targets, unpack_rows
 from rewards.tasks import Task, load_task, route_task
 from rewards.tiered import count_for_specs, maximum, reward_parts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
     from parsers.completion import Mode, Prefilled
     from parsers.formats import RecordFormat
-    from parsers.values import Fault
+    from parsers.types import Fault
     from rewards.answers import AnswerScore
     from rewards.references import InformednessScore, Labels, ReferenceScore
+    from rewards.spans import Spans
     from rewards.targets import Rows
     from rewards.tiered import Record
 
@@ -47,6 +49,8 @@ class Score:
         answer: the parsed answer, or None where none could be taken.
         fault: the first thing wrong with the text, or None.
         unit: max(0, R_acc / R_acc of the exact answer), in [0, 1]; for frameworks that filter by it.
+        prefilled: whether the opening ``<think>`` was taken as written by the chat template.
+        source: what finds the spans, or None where the score was made without its completion.
     """
 
     total: float
@@ -55,17 +59,38 @@ class Score:
     answer: object
     fault: Fault | None
     unit: float
+    prefilled: bool = False
+    source: Callable[[], Spans] | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def spans(self) -> Spans:
+        """Where the reward comes from: the place, tier and share of each record and reference, found when asked for.
+
+        Raises:
+            ConfigError: for a score that is not from `score_completion` or `score_batch`.
+
+        >>> score = score_completion("<think>b</think><answer>2.color.red</answer>", "2.color.cyan")
+        >>> score.spans.records[0]._replace(value=None)
+        Span(start=24, end=35, kind='record', value=None, tier='attribute', share=0.5)
+        """
+        if self.source is None:
+            raise ConfigError("this score was made without its completion; use rewards.spans.score_spans")
+        return self.source()
 
     def flat(self) -> dict[str, float]:
         """Return the score as numbers alone, with the same keys for every completion of a task.
 
-        ``total``, ``correct`` and ``parsed`` (no fault) as 1 or 0, ``unit``, and the parts.
+        ``total``; ``correct``, ``parsed`` (no fault) and ``prefilled`` as 1 or 0; ``unit``, and the parts.
 
         >>> score_completion("<think>b</think><answer>C</answer>", "B", task="multiview").flat()
-        {'total': 0.0, 'correct': 0.0, 'parsed': 1.0, 'unit': 0.0, 'format': 0.0, 'answer': 0.0, 'reference': 0.0}
+        ... # doctest: +NORMALIZE_WHITESPACE
+        {'total': 0.0, 'correct': 0.0, 'parsed': 1.0, 'prefilled': 0.0, 'unit': 0.0,
+         'format': 0.0, 'answer': 0.0, 'reference': 0.0}
         """
-        facts = {"total": self.total, "correct": float(self.correct), "parsed": float(self.fault is None)}
-        return {**facts, "unit": self.unit, **self.parts}
+        facts = {"correct": self.correct, "parsed": self.fault is None, "prefilled": self.prefilled}
+        return {"total": self.total, **{name: float(value) for name, value in facts.items()}, "unit": self.unit} | dict(
+            self.parts
+        )
 
 
 @dataclass(frozen=True)
@@ -80,6 +105,7 @@ class BatchScore:
         well_formed: whether the tags are right, whatever the format weighs.
         labelled: of questions, whether the references are labelled and tell views apart, so that R_ref is scored; None
             of list tasks.
+        source: what finds the spans of a row, or None where the batch was scored without its completions.
     """
 
     total: NDArray[np.float64]
@@ -92,6 +118,7 @@ class BatchScore:
     n_pred: NDArray[np.int64]
     well_formed: Sequence[bool]
     labelled: NDArray[np.bool_] | None = None
+    source: Callable[[int], Spans] | None = field(default=None, repr=False, compare=False)
 
     @cached_property
     def unit(self) -> NDArray[np.float64]:
@@ -112,10 +139,38 @@ class BatchScore:
             answer=self.answers[row],
             fault=self.faults[row],
             unit=float(self.unit[row]),
+            prefilled=bool(self.prefilled[row]),
+            source=None if self.source is None else partial(self.source, row),
         )
 
     def __iter__(self) -> Iterator[Score]:
         return (self[row] for row in range(len(self)))
+
+    def __repr__(self) -> str:
+        means = f", total {self.total.mean():.3f}, correct {self.correct.mean():.1%}" if len(self) else ""
+        return f"BatchScore({len(self)} rows{means})"
+
+    def _repr_html_(self) -> str:
+        from rewards.frames import html_table  # noqa: PLC0415  only notebooks need it
+
+        return html_table(repr(self), self._columns())
+
+    def to_pandas(self) -> Any:
+        """Return a data frame with a row for each completion: ``total``, the parts, ``correct``, ``unit``, the
+        ``answer`` as text and the code of the ``fault``.
+
+        Raises:
+            ConfigError: pandas is not installed.
+        """  # noqa: D205
+        from rewards.frames import data_frame  # noqa: PLC0415  as above
+
+        return data_frame(self._columns())
+
+    def _columns(self) -> dict[str, list[Any]]:
+        numbers = {"total": self.total, **self.parts, "correct": self.correct, "unit": self.unit}
+        answers = list(map(answer_text, self.answers))
+        faults = [None if fault is None else fault.code for fault in self.faults]
+        return {name: values.tolist() for name, values in numbers.items()} | {"answer": answers, "fault": faults}
 
 
 def add_up(parts: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
@@ -144,6 +199,8 @@ def resolve(task: str | Task, preset: str = "default", **overrides: Any) -> tupl
         ConfigError: for an unknown task, preset or option.
     """
     found = load_task(task) if isinstance(task, str) else task
+    if not isinstance(preset, str):
+        raise ConfigError(f"preset is {preset!r:.60}; it is a name")
     return found, _preset_spec(found, preset).change(**overrides)
 
 
@@ -190,12 +247,34 @@ def score_batch(
     ([5.0], -1.0)
     """
     check_batch(completions)
-    if isinstance(targets, str) or len(completions) != len(targets):
-        given = f"the text {targets[:40]!r} for" if isinstance(targets, str) else f"{len(targets)}"
+    if isinstance(targets, str | Mapping) or len(completions) != len(targets):
+        given = f"{len(targets)}" if not isinstance(targets, str | Mapping) else f"{targets!r:.60} for"
         raise ConfigError(f"there are {len(completions)} completions and {given} targets")
     rows = unpack_rows(targets, references=references, relations=relations, options=options)
     found, spec = resolve(task if rows.tasks is None else _own_task(task, rows.tasks), preset, **overrides)
-    return score_rows(completions, rows, found, spec, mode=mode, think_prefilled=think_prefilled)
+    batch = score_rows(completions, rows, found, spec, mode=mode, think_prefilled=think_prefilled)
+    columns = {"target": targets, "references": references, "relations": relations, "options": options}
+    there = {name: column for name, column in columns.items() if column is not None}
+    settings = {"task": task, "preset": preset, "mode": mode, "think_prefilled": think_prefilled, **overrides}
+    return replace(batch, source=partial(_spans, completions, there, settings))
+
+
+def _spans(
+    completions: Sequence[Any], columns: Mapping[str, Sequence[Any]], settings: Mapping[str, Any], row: int
+) -> Spans:
+    from rewards.spans import score_spans  # noqa: PLC0415  only who asks for them
+
+    given: dict[str, Any] = {name: column[row] for name, column in columns.items()}
+    return score_spans(completions[row], **given, **settings)
+
+
+def resolve_row(
+    target: Any, *, task: str | Task, preset: str, overrides: Mapping[str, Any], **given: Any
+) -> tuple[Rows, Task, TieredSpec | QuestionSpec]:
+    """Return the row of one target, unpacked, with its task and reward: those under which `score_batch` scores it."""
+    columns = {name: None if value is None else [value] for name, value in given.items()}
+    rows = unpack_rows([target], **columns)
+    return rows, *resolve(task if rows.tasks is None else _own_task(task, rows.tasks), preset, **overrides)
 
 
 def score_rows(
@@ -266,7 +345,9 @@ def _own_task(task: str | Task, named: Sequence[str | None]) -> Task:
 
 def check_batch(completions: Any) -> None:
     """Raise a ConfigError unless this is a batch of completions, and no single one."""
-    if type(completions) is not list and isinstance(completions, str | bytes | Mapping):
+    if type(completions) is list:
+        return
+    if isinstance(completions, str | bytes | Mapping | AbstractSet) or not hasattr(completions, "__len__"):
         kind = type(completions).__name__
         raise ConfigError(f"completions is a {kind} {completions!r:.60}; it is a list with one entry a row")
 
@@ -288,21 +369,48 @@ def parse_completions(completions: Sequence[Any], *, mode: Mode, think_prefilled
     """
     check_batch(completions)
     check_reading(mode, think_prefilled)
-    said = [each if type(each) is str else _spoken(each, row) for row, each in enumerate(completions)]
-    # Nearly all end so, and need no look at their end.
-    texts = [each if each.endswith("</answer>") else strip_special_tokens(each) for each in said]
-    if think_prefilled == "auto":
-        return [parse_completion(text, mode=mode) for text in texts]
-    # Whether the template wrote <think> cannot be seen where the reasoning was kept apart.
-    apart = [type(each) is Rejoined for each in said]
     return [
-        parse_completion(text, mode=mode, think_prefilled="auto" if rejoined else think_prefilled)
-        for text, rejoined in zip(texts, apart, strict=True)
+        parse_one(
+            each if type(each) is str else spoken(each, row),
+            mode=mode,
+            think_prefilled=think_prefilled,
+        )
+        for row, each in enumerate(completions)
     ]
 
 
-def _spoken(completion: Any, row: int) -> str:
-    if completion is None:
+def parse_one(text: str, *, mode: Mode, think_prefilled: Prefilled) -> Completion:
+    """Split one completion, as `spoken` returns it, into reasoning and answer."""
+    if type(text) is Rejoined:
+        think_prefilled = "auto"  # whether the template wrote <think> cannot be seen where reasoning was kept apart
+    # Nearly all end so, and need no look at their end.
+    text = text if text.endswith("</answer>") else strip_special_tokens(text)
+    return parse_completion(text, mode=mode, think_prefilled=think_prefilled)
+
+
+def readable_text(completion: Any, think_prefilled: Prefilled) -> tuple[str, Prefilled]:
+    """Return the text of one completion as it is parsed, and whether its opener counts as prefilled there.
+
+    Special tokens at its end are cut, so that places in it are places in `rewards.completion_text`.
+    """
+    said = completion if type(completion) is str else spoken(completion, 0)
+    return strip_special_tokens(said), "auto" if type(said) is Rejoined else think_prefilled
+
+
+def is_null(completion: Any) -> bool:
+    """Return whether a completion is not there: None, and pandas' NaN and NA."""
+    completion = completion if type(completion) is str else plain_value(completion)
+    missing = isinstance(completion, float) and completion != completion  # noqa: PLR0124  it is NaN
+    return completion is None or missing or type(completion).__name__ == "NAType"
+
+
+def spoken(completion: Any, row: int) -> str:
+    """Return the text of a completion; of None an empty one.
+
+    Raises:
+        DataError: for what is neither text nor messages, with its row.
+    """
+    if is_null(completion):
         return ""  # a trainer's null: the fault of this row, and not the end of the batch
     try:
         return completion_text(completion)
@@ -450,8 +558,9 @@ def score_questions(
 def _column(name: str, values: Sequence[Any] | None, rows: int) -> Sequence[Any]:
     if values is None:
         return [None] * rows
-    if len(values) != rows:
-        raise ConfigError(f"there are {rows} targets and {len(values)} {name}")
+    if isinstance(values, str | Mapping) or len(values) != rows:
+        given = f"{len(values)}" if not isinstance(values, str | Mapping) else f"{values!r:.60} for"
+        raise ConfigError(f"there are {rows} targets and {given} {name}")
     return values
 
 

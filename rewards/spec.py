@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 Key = tuple[str, ...]
 
+_MOST = 1e18
+"""The largest weight, so that no total overflows."""
 _OTHER_PARTS = ("format", "incorrect", "underprediction", "consistency")
 
 _CHOICES: dict[str, tuple[Any, ...]] = {
@@ -132,12 +134,12 @@ class TieredSpec:
         for key, value in self.tiers.items():
             if key not in self.table:
                 raise ConfigError(f"tier {key} is not in the table {self.table}")
-            if not 0 <= value < float("inf"):
-                raise ConfigError(f"tier {key} pays {value}; a tier pays a finite number >= 0")
+            if not 0 <= value <= _MOST:
+                raise ConfigError(f"tier {key} pays {value}; a tier pays a number from 0 to {_MOST:g}")
         for name in ("incorrect_penalty", "underprediction_penalty", "consistency_weight"):
             value = getattr(self, name)
-            if not isinstance(value, Real) or not 0 <= float(value) < float("inf"):
-                raise ConfigError(f"{name} is {value!r}; a penalty is a finite number >= 0 (it is subtracted)")
+            if not isinstance(value, int | float | Real) or not 0 <= value <= _MOST:
+                raise ConfigError(f"{name} is {value!r}; a penalty is a number from 0 to {_MOST:g} (it is subtracted)")
         for name, choices in _CHOICES.items():
             if getattr(self, name) not in choices:
                 raise ConfigError(f"{name} is {getattr(self, name)!r}; it is one of {', '.join(map(repr, choices))}")
@@ -198,7 +200,7 @@ class TieredSpec:
             return replace(self, **changes)
         except ConfigError:
             raise
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise ConfigError(f"reward options: {error}") from error
 
 

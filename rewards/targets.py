@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -28,8 +27,8 @@ def read_target(value: Any, record_format: RecordFormat) -> tuple[Record, ...]:
 
     Args:
         value: records as tuples or lists, any string that the answer's parser accepts (also inside ``<answer>`` tags),
-            JSON, or mappings such as ``{"obj_idx": 2, "attr": "color", "val": "cyan"}``. The same cell twice is
-            allowed.
+            JSON, or mappings such as ``{"obj_idx": 2, "attr": "color", "val": "cyan"}``, one of them also alone. The
+            same cell twice is allowed.
         record_format: the format of the task's records.
 
     Raises:
@@ -39,6 +38,8 @@ def read_target(value: Any, record_format: RecordFormat) -> tuple[Record, ...]:
         value = plain_value(value)
     if isinstance(value, str):
         return _read_text(value, record_format)
+    if isinstance(value, Mapping):  # one record, as its JSON text is
+        value = [value]
     if isinstance(value, Sequence):
         return _unique(tuple(_read_record(record, at, record_format) for at, record in enumerate(value)))
     raise DataError(f"target is {type(value).__name__} {value!r:.60}; it is a list of records or a string of them")
@@ -156,6 +157,8 @@ def _known(found: Record, record_format: RecordFormat) -> Record | None:
 
 
 def _explain(found: Record, at: int, record_format: RecordFormat) -> Record:
+    from difflib import get_close_matches  # noqa: PLC0415  only messages need it
+
     values = dict(zip([field.name for field in record_format.fields], found, strict=True))
     for field in record_format.fields:
         value = values[field.name]
@@ -254,12 +257,12 @@ def unpack_rows(
     packed: dict[int, dict[str, Any]] = {}
     for row, target in enumerate(targets):
         if type(target) is str:
-            if target[:1] not in _BEFORE_JSON or not target.lstrip().startswith("{") or '"target"' not in target:
+            if '"target"' not in target or target[:1] not in _BEFORE_JSON or not target.lstrip().startswith("{"):
                 continue
         elif type(target) in _AS_THEY_STAND:
             continue
         try:
-            packed[row] = _unpack_value(target)
+            packed[row] = unpack_value(target)
         except DataError as error:
             raise DataError(error.message, row=row) from error
     if not packed:
@@ -278,7 +281,12 @@ def unpack_rows(
     )
 
 
-def _unpack_value(target: Any) -> dict[str, Any]:
+def unpack_value(target: Any) -> dict[str, Any]:
+    """Return everything that scores a row, as `unpack_gold`; one record as JSON is a target itself.
+
+    Raises:
+        DataError: for a packed target that is wrong.
+    """
     target = plain_value(target)
     is_packed = not isinstance(target, str) or '"target"' in target  # of Arrow's and numpy's texts
     return unpack_gold(target) if is_packed else {"target": target}

@@ -97,15 +97,39 @@ def count_for_specs(
     for spec in specs:
         if spec.nested and len(targets) > SMALL_BATCH:
             if spec.table not in sorted_by:
-                sorted_by[spec.table] = _sort_records(spec, predictions, targets)
+                sorted_by[spec.table] = _sort_records(spec, number_records(predictions, targets))
             matched, same = _count_sorted(spec, sorted_by[spec.table]), _same_sorted(spec, sorted_by[spec.table])
         else:
-            count = _count_row if spec.nested else count_by_assignment
+            count = count_row if spec.nested else count_by_assignment
             rows = [count(spec, p, t) for p, t in zip(predictions, targets, strict=True)]
             matched = np.array(rows, dtype=np.int64).reshape(len(targets), len(spec.table))
             same = np.array([_same(spec, p, t) for p, t in zip(predictions, targets, strict=True)], dtype=np.bool_)
         found.append(Counts(matched, n_pred, n_gt, same & readable))
     return found
+
+
+def count_numbered(
+    specs: Sequence[TieredSpec], records: NumberedRecords, invalid: Array, answered: NDArray[np.bool_]
+) -> list[Counts]:
+    """Match as `count_for_specs` does, under specs whose tiers are chains, records that are numbered already.
+
+    Args:
+        specs: the rewards.
+        records: the predictions and the true records.
+        invalid: (rows,) how many further items are no valid record.
+        answered: (rows,) whether there is an answer at all.
+    """
+    n_pred = records.n_valid + count_unparseable(invalid, records.n_valid, records.n_gt)
+    sorted_by: dict[Any, SortedRecords] = {}
+    found: dict[Any, Counts] = {}
+    for spec in specs:
+        how = (spec.table, spec.matching, spec.has_cells, spec.multiset)
+        if spec.table not in sorted_by:
+            sorted_by[spec.table] = _sort_records(spec, records)
+        if how not in found:
+            same = _same_sorted(spec, sorted_by[spec.table]) & (invalid == 0) & answered
+            found[how] = Counts(_count_sorted(spec, sorted_by[spec.table]), n_pred, records.n_gt, same)
+    return [found[spec.table, spec.matching, spec.has_cells, spec.multiset] for spec in specs]
 
 
 def count_unparseable(n_invalid: Array, n_valid: Array, n_gt: Array) -> Array:
@@ -196,7 +220,7 @@ def eligible(spec: TieredSpec, predicted: Sequence[Record], true: Sequence[Recor
     return kept[::-1]
 
 
-def _count_row(spec: TieredSpec, predicted: Sequence[Record], true: Sequence[Record]) -> list[int]:
+def count_row(spec: TieredSpec, predicted: Sequence[Record], true: Sequence[Record]) -> list[int]:
     """Count one row in plain Python: what `_count_sorted` does, for batches too small for numpy to be worth it."""
     counts = [0] * len(spec.table)
     left, free = eligible(spec, predicted, true), list(true)
@@ -246,35 +270,59 @@ class SortedRecords(NamedTuple):
     rows: int
 
 
-def _sort_records(
-    spec: TieredSpec, predictions: Sequence[Sequence[Record]], targets: Sequence[Sequence[Record]]
-) -> SortedRecords:
-    """Sort all records once for all tiers: each tier is within the one before, so the last one is the first key."""
-    # Number the distinct records of the batch: from here on a record is one whole number, its code.
+class NumberedRecords(NamedTuple):
+    """The records of a batch as whole numbers, their codes.
+
+    Attributes:
+        code: (records,) of all predictions, row after row as they were written, followed by all true records.
+        n_valid: (rows,) predictions of each row.
+        n_gt: (rows,) true records.
+        codes: how many codes there are, which may be more than occur.
+        by: for some positions of a record, a number below that for each code, shared iff two records agree there.
+    """
+
+    code: Array
+    n_valid: Array
+    n_gt: Array
+    codes: int
+    by: Callable[[tuple[int, ...]], Array]
+
+
+def number_records(predictions: Sequence[Sequence[Record]], targets: Sequence[Sequence[Record]]) -> NumberedRecords:
+    """Number the distinct records of a batch."""
     table: dict[Record, int] = {}
     number = table.setdefault
     codes = [number(record, len(table)) for row in chain(predictions, targets) for record in row]
-    code, width = np.array(codes, dtype=np.int64), max(len(table), 1)
+    numbers = (np.array(codes, dtype=np.int64), _lengths(predictions), _lengths(targets), len(table))
+    return NumberedRecords(*numbers, lambda positions: _codes(table, positions))
+
+
+def _sort_records(spec: TieredSpec, records: NumberedRecords) -> SortedRecords:
+    """Sort all records once for all tiers: each tier is within the one before, so the last one is the first key."""
+    code, distinct = records.code, np.arange(records.codes)
+    if len(code) < records.codes:  # of a long table only what occurs counts from here on
+        distinct, code = np.unique(code, return_inverse=True)
     # The row of each record: rows 0, 1, ... of the predictions, then again of the true ones.
-    lengths = np.concatenate([_lengths(predictions), _lengths(targets)])
-    row = np.repeat(np.tile(np.arange(len(targets)), 2), lengths)
+    lengths, rows = np.concatenate([records.n_valid, records.n_gt]), len(records.n_gt)
+    row = np.repeat(np.tile(np.arange(rows), 2), lengths)
     # For each tier, and for cells: which distinct records agree in its fields (by code).
     cell_positions = tuple(range(max(len(spec.fields) - 1, 1)))
-    by = {at: _codes(table, at) for at in {cell_positions, *(level.positions for level in spec.levels)}}
+    by = {at: records.by(at)[distinct] for at in {cell_positions, *(level.positions for level in spec.levels)}}
     tiers = [by[level.positions] for level in spec.levels]
+    width = max(records.codes, 1)
     # Rank the distinct records such that those that agree at the last tier are neighbors, within them those that agree
     # at the tier before, and so on; then one sort of row · width + rank puts the batch into that order, row by row.
-    rank = np.empty(len(table), dtype=np.int64)
-    rank[np.lexsort(tiers)] = np.arange(len(table))
+    rank = np.empty(len(distinct), dtype=np.int64)
+    rank[np.lexsort(tiers)] = np.arange(len(distinct))
     place = np.argsort(row * width + rank[code])
     cell = row * width + by[cell_positions][code]
-    n_predicted = int(lengths[: len(predictions)].sum())
+    n_predicted = int(records.n_valid.sum())
     row, code = row[place], code[place]
     # Runs of records of one row that agree at a tier, and how many of each run are true (their place comes after the
     # predictions').
     starts = [_run_starts(row * width + tier[code]) for tier in tiers]
     n_true = [np.add.reduceat(place >= n_predicted, at, dtype=np.int64) for at in starts]
-    return SortedRecords(row, place, starts, n_true, (cell[:n_predicted], cell[n_predicted:]), len(targets))
+    return SortedRecords(row, place, starts, n_true, (cell[:n_predicted], cell[n_predicted:]), rows)
 
 
 def _codes(table: Mapping[Record, int], positions: tuple[int, ...]) -> Array:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast, get_args
+from dataclasses import dataclass, field, replace
+from itertools import count
+from typing import TYPE_CHECKING, Any, Final, cast, get_args
 
 from rewards.errors import ConfigError, nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from pydantic import BaseModel
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
     from yaml.constructor import SafeConstructor
 
     Key = Sequence[str | int]
+
+
+MOST_VALUES: Final = 100_000
+"""Of a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +103,17 @@ def read_yaml(path: Path) -> YamlFile:
         mark = error.problem_mark or error.context_mark
         line = f":{mark.line + 1}" if mark is not None else ""
         raise ConfigError(f"{path}{line}: {error.context or ''} {error.problem}".replace(":  ", ": ")) from error
+    except RecursionError as error:
+        raise ConfigError(f"{path}: this is nested too deeply") from error
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigError(f"{path}: {' '.join(str(error).split())}") from error
     if node is None:
         raise ConfigError(f"{path}: the file is empty")
-    return YamlFile(str(path), node, _Values(YamlFile(str(path), node, None), SafeConstructor()).of(node, ()))
+    file = YamlFile(str(path), node, None)
+    try:
+        return replace(file, data=_Values(file, SafeConstructor()).of(node, ()))
+    except RecursionError as error:
+        raise ConfigError(f"{path}: this is nested too deeply") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,12 +122,15 @@ class _Values:
 
     file: YamlFile
     constructor: SafeConstructor
+    made: Iterator[int] = field(default_factory=count)
 
     def of(self, node: Node, key: tuple[str | int, ...], within: tuple[Node, ...] = ()) -> Any:
-        from yaml import SequenceNode  # noqa: PLC0415
+        from yaml import SequenceNode, YAMLError  # noqa: PLC0415
 
         if node in within:
             raise self.file.error("this contains itself", key)
+        if next(self.made) >= MOST_VALUES:  # a few lines of aliases of aliases stand for billions of values
+            raise self.file.error(f"there are more than {MOST_VALUES:,} values, aliases included", key)
         within = (*within, node)
         if isinstance(node, SequenceNode):
             return [self.of(item, (*key, at), within) for at, item in enumerate(node.value)]
@@ -126,7 +140,10 @@ class _Values:
         for at, name in enumerate(names):
             if name in names[:at]:
                 raise self._error_at(node.value[at][0], (*key, name), "this key stands here twice")
-        self.constructor.flatten_mapping(cast("MappingNode", node))  # `<<: *other` becomes the other's keys
+        try:
+            self.constructor.flatten_mapping(cast("MappingNode", node))  # `<<: *other` becomes the other's keys
+        except YAMLError as error:
+            raise self.file.error(getattr(error, "problem", None) or error, key) from error
         pairs = [(self._name(each, key), value) for each, value in node.value]
         return {name: self.of(value, (*key, name), within) for name, value in pairs}
 
@@ -151,7 +168,8 @@ class _Values:
 
         try:
             return self.constructor.construct_object(node)
-        except (YAMLError, ValueError, TypeError) as error:
+        except (YAMLError, ValueError, TypeError, AttributeError, LookupError, ArithmeticError) as error:
+            # PyYAML itself: `!!timestamp x` is an AttributeError, `!!int ""` an IndexError
             raise self.file.error(getattr(error, "problem", None) or error, key) from error
 
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from star_cli.options import reward_options, reward_settings
+from star_cli.console import echo
+from star_cli.options import InputPath, reward_options, reward_settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,8 +36,9 @@ def _numbers(ctx: click.Context, param: click.Parameter, value: str) -> tuple[in
 @click.option("--messages", is_flag=True, help="REWARD takes completions as lists of messages.")
 @click.option(
     "--predictions",
-    type=click.Path(exists=True, allow_dash=True, dir_okay=False),
-    help="A predictions file: audits its scenes, and reports ties and groups.",
+    type=InputPath(),
+    metavar="FILE",
+    help="A predictions file, as `star score` takes: audits its scenes, and reports ties and groups.",
 )
 @click.option(
     "--scenes", "number", type=click.IntRange(min=1), default=24, show_default=True, help="Number of scenes to draw."
@@ -120,7 +122,7 @@ def audit(
         if fail_on or html or all_presets or curves or form == "openenv" or (against is not None and predict):
             raise click.UsageError("--against and --predict print a table, or JSON, and go with no other output")
         shown = _predict(settings, predictions, show) if predict else _differ(settings, against, predictions, show)
-        click.echo(shown, nl=False)
+        echo(shown, nl=False)
         return
     if all_presets or curves:
         _check_presets(settings, predictions, html, form)
@@ -128,12 +130,12 @@ def audit(
         if all_presets:
             from star_cli.audit_tables import markdown_table, markdown_thresholds
 
-            click.echo("\n".join(filter(None, (markdown_table(audits), markdown_thresholds(audits)))), nl=False)
+            echo("\n".join(filter(None, (markdown_table(audits), markdown_thresholds(audits)))), nl=False)
     else:
         audits = [_audit(settings, settings.source(), predictions, show=show)]
     failed = [finding for found in audits for finding in found.findings if finding.kind in fail_on]
     if failed:
-        click.echo(f"failed on {', '.join(dict.fromkeys(finding.name for finding in failed))}", err=True)
+        echo(f"failed on {', '.join(dict.fromkeys(finding.name for finding in failed))}", err=True)
         sys.exit(1)
 
 
@@ -290,7 +292,7 @@ def _read(path: str, given: dict[str, Any], audited: AuditedReward) -> tuple[tup
     gold = read_target_file(targets, on, mapping=of_gold) if targets else None
     own = {role: column for role, column in mapping.items() if not (gold and role in TARGET_ROLES)}
     found = read_predictions(path, mapping=own, targets=gold)
-    errors = ErrorLines(lambda line: click.echo(line, err=True))
+    errors = ErrorLines(lambda line: echo(line, err=True))
     for error in found.errors:
         errors.add(error)
     errors.close()
@@ -301,7 +303,7 @@ def _read(path: str, given: dict[str, Any], audited: AuditedReward) -> tuple[tup
     totals = score_rows(audited, texts, named).tolist()
     paid = [row for row, total in enumerate(totals) if total == total]  # noqa: PLR0124  NaN is not itself
     if len(paid) < len(totals):
-        click.echo(
+        echo(
             f"{path}: for {len(totals) - len(paid)} rows the reward is not a number; the groups leave them out",
             err=True,
         )
@@ -316,16 +318,17 @@ def _read(path: str, given: dict[str, Any], audited: AuditedReward) -> tuple[tup
 def _show(found: Audit, audited: AuditedReward, scenes: Sequence[Scene], show: _Shown) -> None:
     if show.html is not None:
         from benchmarks.audit.page import html_page
+        from benchmarks.files.write import write_whole
 
-        Path(show.html).write_text(html_page(found), encoding="utf-8")
+        write_whole(show.html, html_page(found))
     if show.form == "json":
         from benchmarks.audit import as_dict
 
-        click.echo(_json(as_dict(found)), nl=False)
+        echo(_json(as_dict(found)), nl=False)
     elif show.form == "openenv":
         from benchmarks.audit.openenv import openenv_report
 
-        click.echo(_json(openenv_report(found, audited, scenes)), nl=False)
+        echo(_json(openenv_report(found, audited, scenes)), nl=False)
     else:
         from star_cli.audit_tables import print_audit
 
@@ -404,9 +407,10 @@ def _audit_presets(settings: _AuditOptions, curves: str | None, *, tables: bool)
 
 def _write_curves(folder: Path, preset: str, analysis: Sequence[Any]) -> None:
     from benchmarks.audit.page import best_chart, expected_chart, line_chart
+    from benchmarks.files.write import write_whole
 
     folder.mkdir(parents=True, exist_ok=True)
     charts = {"pays": expected_chart(analysis[0], preset), "best": best_chart(analysis, preset)}
     for what, chart in charts.items():
         path = folder / f"audit-{preset}-{what}.svg"
-        path.write_text(line_chart(chart, standalone=True) + "\n", encoding="utf-8")
+        write_whole(path, line_chart(chart, standalone=True) + "\n")

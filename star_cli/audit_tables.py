@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -19,6 +17,7 @@ from benchmarks.audit.page import (
     shorten,
     verdict,
 )
+from star_cli.screen import Screen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -34,8 +33,7 @@ _SOURCES = 8  # policies and dialects that are named
 
 def print_audit(found: Audit, *, no_color: bool) -> None:
     """Print an audit to standard output."""
-    plain = no_color or bool(os.environ.get("NO_COLOR"))
-    console = Console(color_system=None if plain else "auto", highlight=False)
+    console = Screen(color=not no_color)
     style = "bold red" if found.of("exploit") else "bold"
     console.print(Text.assemble((found.name, "bold"), ": ", (verdict(found), style)), soft_wrap=True)
     console.print(Text(f"{found.policies} policies on {found.scenes} scenes of {found.task}", style="dim"))

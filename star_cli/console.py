@@ -27,8 +27,25 @@ _WIDEST = 10
 _ESCAPES = {"\n": r"\n", "\t": r"\t", "\r": r"\r"}
 
 
+def printable(text: str) -> str:
+    """Return text without the control characters that it may hold; see `benchmarks.plain_text`.
+
+    Somebody else's package may be in the way of that one, and `star doctor` has to say so.
+    """
+    try:
+        from benchmarks.plain_text import plain
+    except Exception:  # noqa: BLE001  whatever that package does when it is imported
+        return "".join(char if char.isprintable() or char == "\n" else ascii(char)[1:-1] for char in text)
+    return plain(text)
+
+
+def echo(text: object = "", *, err: bool = False, nl: bool = True) -> None:
+    """Print text for people, as `printable` makes it."""
+    click.echo(printable(str(text)), err=err, nl=nl)
+
+
 def _echo(line: str) -> None:
-    click.echo(line, err=True)
+    echo(line, err=True)
 
 
 @contextmanager
@@ -41,25 +58,23 @@ def progress_bar(*, hidden: bool) -> Iterator[tuple[Callable[[Progress], None] |
     if hidden or not sys.stderr.isatty():
         yield None, _echo
         return
-    from rich.console import Console
     from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
 
-    console = Console(stderr=True)
+    from star_cli.screen import Screen
+
+    console = Screen(stderr=True)
     columns = (BarColumn(), TaskProgressColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
     started = time.monotonic()
     with Bar(*columns, console=console, transient=True) as bar:
         task = bar.add_task("starting", total=None)
-        before = 0
 
         def advance(done: Progress) -> None:
-            nonlocal before
-            before = before or done.rows - 1  # a resumed run has rows that this process did not score
-            rate = (done.rows - before) / max(time.monotonic() - started, 1e-3)
+            rate = done.rows / max(time.monotonic() - started, 1e-3)
             text = f"{done.rows:,} rows, {rate:,.0f}/s"
             bar.update(task, completed=done.share or 0.0, total=None if done.share is None else 1.0, description=text)
 
-        yield advance, lambda line: console.print(line, markup=False, highlight=False, soft_wrap=True)
+        yield advance, lambda line: console.print(line, soft_wrap=True)
 
 
 @contextmanager
@@ -91,11 +106,12 @@ def step_bar(what: str, *, lines: bool = False) -> Iterator[Callable[[int, int],
     Yields:
         What takes the number done and the total.
     """
-    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
 
-    console = Console(stderr=True)
+    from star_cli.screen import Screen
+
+    console = Screen(stderr=True)
     if not console.is_terminal:
         yield lambda done, total: _echo(f"{what} {done}/{total}") if lines else None
         return

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 import sys
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from star_cli.console import ErrorLines, counted, step_bar
+from star_cli.console import ErrorLines, counted, echo, step_bar
 from star_cli.data_cot import cot
 from star_cli.data_mix import mix
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from trainers.data.filter import Tally
 
@@ -95,23 +94,14 @@ def generate(directory: Path, workers: int, attributes: tuple[str, ...], **optio
 
     settings = GenerationSettings(attributes=check_attributes(attributes), **options)
     if settings.images == "mitsuba" and not denoises():
-        click.echo("note: pyoidn is not installed, so the images stay grainy", err=True)
+        echo("note: pyoidn is not installed, so the images stay grainy", err=True)
     try:
-        with _files_named(), step_bar("scenes") as advance:
+        with step_bar("scenes") as advance:
             path = generate_data(directory, settings, workers=workers, on_progress=advance)
     except KeyboardInterrupt:
-        click.echo("interrupted; give the same command again to resume", err=True)
+        echo("interrupted; give the same command again to resume", err=True)
         sys.exit(130)
-    click.echo(f"{path}: {settings.count} scenes")
-
-
-@contextmanager
-def _files_named() -> Iterator[None]:
-    """Turn an error of the file system into one line that names the file."""
-    try:
-        yield
-    except OSError as error:
-        raise click.ClickException(f"{error.filename}: {error.strerror}" if error.filename else str(error)) from None
+    echo(f"{path}: {settings.count} scenes")
 
 
 def _data_file(path: Path) -> Path:
@@ -129,12 +119,11 @@ def show(file: Path, index: int, out: Path | None) -> None:
 
     data_file, target = _data_file(file), out or Path(f"scene-{index}.png")
     sheet = show_sample(read_sample(data_file, index), data_file.parent)
-    with _files_named():
-        try:
-            sheet.save(target)
-        except ValueError as error:  # a suffix that is no image's
-            raise click.ClickException(f"{target}: {error}") from None
-    click.echo(str(target))
+    try:
+        sheet.save(target)
+    except ValueError as error:  # a suffix that is no image's
+        raise click.ClickException(f"{target}: {error}") from None
+    echo(str(target))
 
 
 @data.command(short_help="Name every line that breaks a rule, and the rule.")
@@ -151,10 +140,10 @@ def check(file: Path, task: str | None) -> None:
     count = 0
     for line in check_file(file, task=task):
         count += 1
-        click.echo(line)
+        echo(line)
     if count:
         raise click.ClickException(f"{file}: broken rules: {count}")
-    click.echo(f"{file}: no rule is broken")
+    echo(f"{file}: no rule is broken")
 
 
 @data.command()
@@ -219,7 +208,7 @@ def prepare(
         )
         errors.close()
     if as_json:
-        click.echo(json.dumps(card))
+        echo(json.dumps(card))
     else:
         _print_card(card, out)
 
@@ -227,15 +216,15 @@ def prepare(
 def _print_card(card: Mapping[str, Any], out: Path) -> None:
     for part, rows in card["rows"].items():
         kinds = ", ".join(f"{count} {kind}" for kind, count in card["categories"][part].items())
-        click.echo(f"{out / part}: {rows} rows from {card['groups'][part]} scenes ({kinds or 'nothing'})")
+        echo(f"{out / part}: {rows} rows from {card['groups'][part]} scenes ({kinds or 'nothing'})")
     for reason, count in card["left_out"].items():
-        click.echo(f"  {count:>7}  left out: {reason.replace('_', ' ')}")
+        echo(f"  {count:>7}  left out: {reason.replace('_', ' ')}")
     for part, blind in card["blind_reference_reward"].items():
         figures = ", ".join(f"{name} {value:.2f}" for name, value in blind.items() if value is not None)
         if figures:
-            click.echo(f"{part}: R_ref without a look at the images, by names alone: {figures}")
+            echo(f"{part}: R_ref under preset paper without a look at the images, by names alone: {figures}")
     for warning in card["warnings"]:
-        click.echo(f"note: {warning}", err=True)
+        echo(f"note: {warning}", err=True)
 
 
 def _share(_ctx: click.Context, _param: click.Parameter, value: str | None) -> tuple[float, float] | None:
@@ -330,14 +319,14 @@ def filter_rows(
 def _print_tally(tally: Tally, out: Path, aside: Path, what: str, rules: Mapping[str, str], *, as_json: bool) -> None:
     if as_json:
         summary = {**tally._asdict(), "dropped": dict(tally.dropped), "out": str(out), "dropped_out": str(aside)}
-        click.echo(json.dumps(summary))
+        echo(json.dumps(summary))
         return
-    click.echo(f"{out}: {tally.kept} of {tally.read} {what} kept")
-    click.echo(f"{aside}: {tally.read - tally.kept} dropped")
+    echo(f"{out}: {tally.kept} of {tally.read} {what} kept")
+    echo(f"{aside}: {tally.read - tally.kept} dropped")
     for rule, count in tally.dropped.items():
-        click.echo(f"  {count:>7}  {rule}: broke the rule that {rules[rule]}")
+        echo(f"  {count:>7}  {rule}: broke the rule that {rules[rule]}")
     if tally.right_references:
-        click.echo(f"  {tally.right_references:>7}  of them: the references are right, the answer is wrong")
+        echo(f"  {tally.right_references:>7}  of them: the references are right, the answer is wrong")
 
 
 @data.command()
@@ -373,8 +362,8 @@ def export(
         )
         errors.close()
     if as_json:
-        click.echo(json.dumps({**done._asdict(), "out": str(out)}))
+        echo(json.dumps({**done._asdict(), "out": str(out)}))
     else:
-        click.echo(f"{out}: {done.written} of {done.read} rows for {to}")
+        echo(f"{out}: {done.written} of {done.read} rows for {to}")
     if done.failed:
         sys.exit(1)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from star_cli.console import ErrorLines, counted
+from star_cli.console import ErrorLines, counted, echo
 from star_cli.options import json_fields, server_options, take_server, warn_of_open_key
 
 if TYPE_CHECKING:
@@ -37,6 +37,14 @@ PREFIX = "openai:"
     default='{"max_tokens": 4096}',
     show_default=True,
     help="Further fields of the request.",
+)
+@click.option(
+    "--image-root",
+    "image_roots",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    multiple=True,
+    metavar="FOLDER",
+    help="Also send images from there, not only from SOURCE's folder; can be given several times.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace OUT if it exists.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
@@ -68,7 +76,7 @@ def cot(source: Path, *, teacher: str, out: Path, seed: int, overwrite: bool, as
                 print_line("interrupted; give the same command again to resume")
                 sys.exit(130)
         errors.close()
-    click.echo(json.dumps(_summary(done, out)) if as_json else _sentence(done, out))
+    echo(json.dumps(_summary(done, out)) if as_json else _sentence(done, out))
     if done.failed:
         sys.exit(1)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from star_cli.console import counted
+from star_cli.console import counted, echo
 
 
 @click.command()
@@ -29,10 +29,10 @@ def mix(sources: tuple[Path, ...], *, out: Path, sft: int, rl: int, seed: int, a
     with counted(hidden=as_json) as (on_progress, _):
         manifest = mix_sets(sources, out, sft=sft, rl=rl, seed=seed, on_progress=on_progress)
     if as_json:
-        click.echo(json.dumps(manifest))
+        echo(json.dumps(manifest))
         return
     for part, rows in manifest["rows"].items():
-        click.echo(f"{out / part}: {rows} rows of {manifest['asked_for'][part]}")
+        echo(f"{out / part}: {rows} rows of {manifest['asked_for'][part]}")
         for source in manifest["sources"]:
             gave = ", ".join(f"{count['gave']} {name}" for name, count in source[part]["categories"].items())
-            click.echo(f"  {source['folder']}: {gave or 'nothing'}")
+            echo(f"  {source['folder']}: {gave or 'nothing'}")

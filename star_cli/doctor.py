@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import click
 
+from star_cli.console import echo
 from star_cli.main import PACKAGES, foreign_packages
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def doctor(
             _write(shown, write)
     if as_json:
         data = {"findings": [each._asdict() for each in found], "trainer": shown and shown._asdict()}
-        click.echo(json.dumps(data, ensure_ascii=False, indent=2))
+        echo(json.dumps(data, ensure_ascii=False, indent=2))
     else:
         _print(found, shown, folder=write)
     if any(each.status == "wrong" for each in found):
@@ -106,11 +107,12 @@ def doctor(
 
 
 def _print(found: Sequence[Diagnosis], adapter: Adapter | None, *, folder: Path | None) -> None:
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    console = Console(highlight=False)
+    from star_cli.screen import Screen
+
+    console = Screen()
     table = Table(box=None, pad_edge=False, show_header=False)
     for each in found:
         mark, style = _MARKS[each.status]
@@ -120,9 +122,9 @@ def _print(found: Sequence[Diagnosis], adapter: Adapter | None, *, folder: Path 
         table.add_row(Text(mark, style=style), Text(each.topic), said)
     console.print(table)
     if adapter is not None:
-        click.echo(f"\n# {adapter.package} {adapter.version}")
+        echo(f"\n# {adapter.package} {adapter.version}")
         place = folder / adapter.file if folder and adapter.file else None
-        click.echo(f"{adapter.about}# written: {place}" if place else adapter.source.rstrip())
+        echo(f"{adapter.about}# written: {place}" if place else adapter.source.rstrip())
 
 
 # --- the installation -------------------------------------------------------------------------------------------------
@@ -472,10 +474,12 @@ def read_adapter(name: str) -> Adapter:
 def _write(adapter: Adapter, folder: Path) -> None:
     if adapter.file is None or adapter.code is None:
         raise click.ClickException(f"{adapter.package} needs no file: its configuration names the reward")
+    from benchmarks.files.write import write_whole
+
     path = folder / adapter.file
     if path.exists() and path.read_text(encoding="utf-8") != adapter.code:
         raise click.ClickException(f"{path} exists already and differs; move it away first")
-    path.write_text(adapter.code, encoding="utf-8")
+    write_whole(path, adapter.code)
 
 
 def check_trainer(adapter: Adapter) -> list[Diagnosis]:

@@ -9,25 +9,28 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import click
 
-from star_cli.console import line_and_column
-from star_cli.options import reward_options, reward_settings
+from star_cli.console import echo, line_and_column
+from star_cli.options import InputPath, reward_options, reward_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from parsers.completion import Mode, Prefilled
-    from parsers.values import Fault
+    from parsers.types import Fault
     from rewards.explain import Explanation, Prediction, QuestionExplanation, View
     from rewards.references import InformednessScore
+    from rewards.spans import Span, Spans
     from rewards.tasks import Task
     from rewards.tiered import Record
 
 _HELP = """\
 Show why a completion earns what it earns: a row of FILE, chosen by --id or --line, or, with --target, standard input.
+FILE is anything that `star score` takes.
 
 Shows the first format fault with a caret under its position, every prediction with the true change it was matched with,
 what it earned and was charged, what is missing, and the sum; and the same under preset paper if that differs. For
-questions: R_ans, and R_ref with the named, true and missing objects of each view.
+questions: R_ans, and R_ref with the named, true and missing objects of each view. What the reward looks at is
+underlined in the text: = for what is right, ~ for what is partly right, x for what earns nothing.
 
 \b
 Examples:
@@ -45,12 +48,14 @@ class Case(NamedTuple):
         completion: its text.
         gold: ``target`` and, of questions, ``references``, ``relations``, ``options`` where they are known.
         others: places of further rows with the same id.
+        task: what the row, or its packed target, names as its task.
     """
 
     place: str
     completion: str
     gold: Mapping[str, Any]
     others: tuple[str, ...] = ()
+    task: str | None = None
 
 
 class Explained(NamedTuple):
@@ -61,6 +66,7 @@ class Explained(NamedTuple):
         preset: the preset that was asked for.
         mode: see `parsers.completion.parse_completion`.
         shown: the explanation under it.
+        spans: where its reward comes from, in the text of the completion.
         other: another preset under which lines or sums differ, and the explanation under that; or None.
     """
 
@@ -68,12 +74,13 @@ class Explained(NamedTuple):
     preset: str
     mode: Mode
     shown: Explanation | QuestionExplanation
+    spans: Spans
     other: tuple[str, Explanation] | None = None
 
 
 @click.command(help=_HELP, short_help="Show why a completion earns what it earns.")
-@click.argument("file", required=False, type=click.Path(exists=True, allow_dash=True, dir_okay=False))
-@click.option("--id", "row_id", metavar="ID", help="The row with this id (or FILE:LINE).")
+@click.argument("file", required=False, type=InputPath())
+@click.option("--id", "row_id", metavar="ID", help="The row with this id, or at this place: FILE:LINE, as printed.")
 @click.option("--line", type=click.IntRange(1), metavar="N", help="The row on this line.")
 @click.option("--target", help="The true answer, for a completion on standard input: '2.color.cyan'.")
 @click.option("--references", metavar="JSON", help="With --target, of questions: the true names of each view.")
@@ -101,7 +108,7 @@ def explain(
         case = _from_file(file, row_id, line, mapping=mapping, targets=targets, on=on)
     explained = _explain(case, **reward_settings(**options))
     if as_json:
-        click.echo(json.dumps(as_data(case, explained), ensure_ascii=False, indent=2))
+        echo(json.dumps(as_data(case, explained), ensure_ascii=False, indent=2))
     else:
         from star_cli.explain_text import show
 
@@ -132,38 +139,42 @@ def _from_file(
         raise click.UsageError("say which row: --id ID or --line N")
     from benchmarks.files.predictions import find_rows
     from benchmarks.files.targets import TARGET_ROLES, read_target_file
+    from rewards.targets import unpack_value
 
-    gold = None if targets is None else read_target_file(targets, on)
-    first, *rest = find_rows(file, row_id=row_id, line=line, mapping=mapping, targets=gold)
+    of_gold = {role: column for role, column in mapping.items() if role in (*TARGET_ROLES, on)}
+    gold = None if targets is None else read_target_file(targets, on, mapping=of_gold)
+    own = {role: column for role, column in mapping.items() if not (gold and role in TARGET_ROLES)}
+    first, *rest = find_rows(file, row_id=row_id, line=line, mapping=own, targets=gold)
     labels = {role: first.values[role] for role in TARGET_ROLES if role in first.values}
-    return Case(first.place, first.values["completion"], labels, tuple(row.place for row in rest))
+    packed = {"task": first.values.get("task")} | unpack_value(labels["target"])
+    labels |= {role: packed[role] for role in TARGET_ROLES if role in packed}
+    task = packed["task"] if isinstance(packed["task"], str) else None
+    return Case(first.place, first.values["completion"], labels, tuple(row.place for row in rest), task)
 
 
 def _explain(
     case: Case, *, task: str, preset: str, mode: Mode, think_prefilled: Prefilled, overrides: Mapping[str, Any]
 ) -> Explained:
+    from rewards.errors import DataError
     from rewards.explain import explain_completion, explain_question
     from rewards.score import resolve
+    from rewards.spans import score_spans
     from rewards.spec import QuestionSpec
+    from rewards.tasks import route_task, task_names
 
     found, spec = resolve(task, preset, **overrides)
+    if case.task in task_names() and route_task(found, case.task) is None:
+        raise DataError(f"{case.place}: its task is {case.task!r}, and {found.name!r} is asked for: --task {case.task}")
     explain_one = partial(explain_completion, case.completion, task=found, mode=mode, think_prefilled=think_prefilled)
+    settings = {"task": found, "preset": preset, "mode": mode, "think_prefilled": think_prefilled, **overrides}
+    spans = score_spans(case.completion, **case.gold, **settings)
     if isinstance(spec, QuestionSpec):
-        question = explain_question(
-            case.completion,
-            **case.gold,
-            task=found,
-            preset=preset,
-            mode=mode,
-            think_prefilled=think_prefilled,
-            **overrides,
-        )
-        return Explained(found, preset, mode, question)
+        return Explained(found, preset, mode, explain_question(case.completion, **case.gold, **settings), spans)
     shown = explain_one(case.gold["target"], preset=preset, **overrides)
     compared = "default" if preset == "paper" else "paper"
     other = explain_one(case.gold["target"], preset=compared)
     same = other.predictions == shown.predictions and other.parts == shown.parts
-    return Explained(found, preset, mode, shown, None if same else (compared, other))
+    return Explained(found, preset, mode, shown, spans, None if same else (compared, other))
 
 
 # --- as JSON ----------------------------------------------------------------------------------------------------------
@@ -185,6 +196,7 @@ def as_data(case: Case, explained: Explained) -> dict[str, Any]:
             "answer": completion.answer,
         },
         "target": case.gold["target"],
+        "spans": _spans(explained.task, explained.spans),
     }
     if not isinstance(explained.shown, Explanation):
         return data | {"preset": explained.preset} | _question(explained.shown)
@@ -193,6 +205,24 @@ def as_data(case: Case, explained: Explained) -> dict[str, Any]:
         preset, other = explained.other
         data["differs_under"] = {"preset": preset} | _list(explained.task, other)
     return data
+
+
+def _spans(task: Task, spans: Spans) -> dict[str, Any]:
+    return {
+        "records": [_span(task, span) for span in spans.records],
+        "references": [_span(task, span) for span in spans.references],
+        "rest": dict(spans.rest),
+    }
+
+
+def _span(task: Task, span: Span) -> dict[str, Any]:
+    if span.kind == "record":
+        return span._asdict() | {"value": _record(task, span.value)}
+    if span.value is None or span.kind == "answer":
+        return span._asdict()
+    view, value = span.value
+    said = value if span.kind == "reference" else f"[{', '.join(value)}]"
+    return span._asdict() | {"value": said, "view": view}
 
 
 def _list(task: Task, explanation: Explanation) -> dict[str, Any]:

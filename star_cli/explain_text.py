@@ -4,23 +4,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich.console import Console
+from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
 from rewards.explain import Explanation
+from rewards.messages import completion_text
 from rewards.references import InformednessScore
 from rewards.score import answer_text
 from star_cli.console import line_and_column, point_at, visible
 from star_cli.explain import item_text
+from star_cli.screen import Screen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from rich.console import RenderableType
 
-    from parsers.values import Fault
+    from parsers.types import Fault
     from rewards.explain import Prediction, QuestionExplanation, View
+    from rewards.spans import Span
     from rewards.tasks import Task
     from star_cli.explain import Case, Explained
 
@@ -29,7 +32,7 @@ _INDENT = 2
 
 def show(case: Case, explained: Explained, *, color: bool) -> None:
     """Print what `star explain` found out."""
-    console = Console(no_color=None if color else True, highlight=False, soft_wrap=False)
+    console = Screen(color=color)
     for line in _head(case, explained):
         console.print(line, soft_wrap=True)  # places are copied: they stay in one piece
     for block in _blocks(case, explained, console.width):
@@ -71,6 +74,69 @@ def _envelope(case: Case, explained: Explained, width: int) -> Iterator[Renderab
         yield Text("answer: none may be taken, so it counts as empty")
     else:
         yield Text(f"answer: {_shorten(completion.answer, width - 8)}")
+    yield from _drawn(completion_text(case.completion), explained, width - _INDENT)
+
+
+_MARKS = {"=": "green", "~": "yellow", "x": "red"}
+
+
+def _mark(span: Span, best: str) -> str:
+    """Return the mark of a span: right, partly right, or of no worth."""
+    if span.tier in (best, "correct"):
+        return "="
+    return "x" if span.tier in _WORTHLESS else "~"
+
+
+_AROUND = 24  # characters of a line that are shown before its first span and behind its last
+_WORTHLESS = (
+    "incorrect",
+    "excess",
+    "superseded",
+    "unparseable",
+    "uncounted",
+    "repeated",
+    "contradicted",
+    "unlabelled",
+)
+
+
+def _drawn(text: str, explained: Explained, width: int) -> Iterator[Text]:
+    """Yield the lines of a completion that hold spans, these marked below, and what the marks mean."""
+    spans = [span for span in (*explained.spans.references, *explained.spans.records) if span.end > span.start]
+    best = explained.task.parts[1] if isinstance(explained.shown, Explanation) else "correct"
+    marks = {at: _mark(span, best) for span in spans for at in range(span.start, span.end)}
+    start = 0
+    for line in text.splitlines(keepends=True):
+        end = start + len(line.rstrip("\r\n"))
+        marked = [at for at in range(start, end) if at in marks]
+        if marked:
+            first, last = max(marked[0] - _AROUND, start), min(marked[-1] + 1 + _AROUND, end)
+            chars = [(visible(text[at]), marks.get(at, " ")) for at in range(first, last)]
+            ends = [[("…", " ")] if cut else [] for cut in (first > start, last < end)]
+            yield from _underlined([*ends[0], *chars, *ends[1]], width)
+        start += len(line)
+    if spans:
+        tiers = {mark: list(dict.fromkeys(s.tier for s in spans if _mark(s, best) == mark)) for mark in _MARKS}
+        shown = (f"{mark} {', '.join(found)}" for mark, found in tiers.items() if found)
+        yield Text(" " * _INDENT + " · ".join(shown), style="dim")
+
+
+def _underlined(chars: Sequence[tuple[str, str]], width: int) -> Iterator[Text]:
+    """Yield a line of (character, mark) pairs with its marks below, broken where the screen ends."""
+    margin = " " * _INDENT
+    above, below, used = Text(margin), Text(margin), 0
+    for char, mark in chars:
+        cells = cell_len(char)
+        if used + cells > width:
+            yield from (above, below)
+            above, below, used = Text(margin), Text(margin), 0
+        style = _MARKS.get(mark, "")
+        above.append(char, style=style)
+        below.append(mark * cells, style=style)
+        used += cells
+    yield above
+    below.rstrip()
+    yield below
 
 
 def _list(task: Task, explanation: Explanation, width: int) -> Iterator[RenderableType]:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import io
+import os
 import sys
 from difflib import get_close_matches
+from functools import partial
 from importlib import import_module
 from importlib.machinery import PathFinder
 from pathlib import Path
+from traceback import format_exc
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from star_cli.console import printable
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 PACKAGES = ("parsers", "rewards", "benchmarks", "trainers", "star_cli")
 """Our top-level packages that other people's files may be named like."""
@@ -24,9 +30,11 @@ COMMANDS = {
     "explain": "star_cli.explain",
     "report": "star_cli.report",
     "score": "star_cli.score",
+    "serve": "star_cli.serve",
     "task": "star_cli.task",
     "train": "star_cli.train",
     "predict": "star_cli.predict",
+    "view": "star_cli.view",
 }
 """Name of a subcommand -> the module that holds a function of that name."""
 
@@ -58,7 +66,33 @@ class WrongOptions(click.ClickException):
 
 
 class Commands(click.Group):
-    """The group of subcommands. `star --help` must not import what only one of them needs."""
+    """The group of subcommands. `star --help` must not import what only one of them needs.
+
+    Attributes:
+        debug: whether an error of the system shows its traceback.
+    """
+
+    debug = False
+
+    def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
+        """Run a command; whatever ends it, but for a fault of our own, is one line and an exit code."""
+        run: Callable[..., Any] = partial(super().main, *args, standalone_mode=False, **extra)
+        if not standalone_mode:
+            return run()
+        self.debug = False
+        try:
+            ended = run()
+        except click.Abort:
+            click.echo("Aborted!", err=True)
+            ended = 1
+        except click.ClickException as error:
+            error.show(said := io.StringIO())
+            click.echo(printable(said.getvalue()), err=True, nl=False)
+            ended = error.exit_code
+        except (OSError, RecursionError, UnicodeError, MemoryError) as error:
+            click.echo(printable(format_exc() if self.debug else f"Error: {in_one_line(error)}"), err=True)
+            ended = 1
+        sys.exit(ended if isinstance(ended, int) else 0)
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         """Return the names of the subcommands."""
@@ -90,10 +124,32 @@ class Commands(click.Group):
             from rewards.errors import ConfigError, DataError
 
             if isinstance(error, DataError):
-                raise WrongInput(str(error)) from error
+                raise WrongInput(" ".join(str(error).splitlines())) from error
             if isinstance(error, ConfigError):
-                raise WrongOptions(str(error)) from error
+                raise WrongOptions(" ".join(str(error).splitlines())) from error
             raise
+
+
+def in_one_line(error: BaseException) -> str:
+    """Say what the system could not do, and with which file.
+
+    >>> in_one_line(FileNotFoundError(2, "No such file or directory", "rows.jsonl"))
+    'rows.jsonl: No such file or directory'
+    """
+    if isinstance(error, RecursionError):
+        return "something in the input is nested too deeply; star --debug COMMAND ... shows where"
+    if isinstance(error, MemoryError):
+        return "there is not enough memory"
+    said = " ".join(str(error).split())[:500] or type(error).__name__
+    if not isinstance(error, OSError) or not error.strerror:
+        return said
+    names = [
+        os.fsdecode(name) if isinstance(name, bytes) else str(name)
+        for name in (error.filename, error.filename2)
+        if name
+    ]
+    shown = " -> ".join(name if len(name) <= 200 else f"{name[:200]}..." for name in names)
+    return f"{shown}: {error.strerror}" if shown else error.strerror
 
 
 def _print_version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
@@ -103,9 +159,8 @@ def _print_version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
 
     click.echo(f"star-r1 {installed_version()}")
     for file, name in foreign_packages().items():
-        click.echo(
-            f"warning: `import {name}` finds {file}, not {_HOME / name}; import from `star_r1` instead", err=True
-        )
+        warning = f"warning: `import {name}` finds {file}, not {_HOME / name}; import from `star_r1` instead"
+        click.echo(printable(warning), err=True)
     ctx.exit()
 
 
@@ -119,8 +174,12 @@ def _print_version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
     callback=_print_version,
     help="Show the version.",
 )
-def star() -> None:
+@click.option("--debug", is_flag=True, help="Show the traceback of an error of the system, such as a full disk.")
+@click.pass_context
+def star(ctx: click.Context, *, debug: bool) -> None:
     """STAR-R1: verifiable rewards for multi-view spatial reasoning."""
+    assert isinstance(ctx.command, Commands)
+    ctx.command.debug = debug
 
 
 def main() -> None:

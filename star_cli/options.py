@@ -8,19 +8,15 @@ from __future__ import annotations
 
 import json
 import os
-from functools import reduce
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import click
 
-from benchmarks.registry import BENCHMARKS
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from trainers.data.chat_client import Endpoint
-    from trainers.data.teacher import RetryPolicy
+    from trainers.data.chat_client import Endpoint, RetryPolicy
 
 
 def name_value_pairs(ctx: click.Context, param: click.Parameter, values: Sequence[str]) -> dict[str, str]:  # noqa: ARG001
@@ -31,8 +27,25 @@ def name_value_pairs(ctx: click.Context, param: click.Parameter, values: Sequenc
     return dict(value.split("=", 1) for value in values)
 
 
-_REWARD_OPTIONS = (
-    click.option("--task", default="tvr", show_default=True, help="A task's name, or the path of its YAML file."),
+class InputPath(click.ParamType[str]):
+    """Files of rows: a name, ``-``, a folder, a pattern or an address, see `benchmarks.files.paths.find_files`."""
+
+    name = "file"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the name as it was given, if there are such files."""
+        from benchmarks.files.paths import find_files
+        from rewards.errors import ConfigError, DataError
+
+        try:
+            find_files([value])
+        except (ConfigError, DataError) as error:
+            self.fail(str(error), param, ctx)
+        return value
+
+
+_TASK = "A task's name, or the path of its YAML file."
+_SETTING_OPTIONS = (
     click.option(
         "--preset", default="default", show_default=True, help="A preset of the task's reward: paper, calibrated, ..."
     ),
@@ -63,6 +76,8 @@ _REWARD_OPTIONS = (
         show_default=True,
         help="Whether the chat template already opened <think>.",
     ),
+)
+_ROW_OPTIONS = (
     click.option(
         "--map",
         "mapping",
@@ -73,7 +88,8 @@ _REWARD_OPTIONS = (
     ),
     click.option(
         "--targets",
-        type=click.Path(exists=True, dir_okay=False),
+        type=InputPath(),
+        metavar="FILE",
         help="A separate file with the gold.",
     ),
     click.option(
@@ -86,9 +102,25 @@ _REWARD_OPTIONS = (
 )
 
 
+def setting_options(*, several_tasks: bool = False) -> Callable[..., Any]:
+    """Return what adds the options of a reward to a command; it takes them by their names."""
+    several = {"multiple": True, "default": ("tvr",), "help": f"{_TASK} Can be given several times."}
+    task = click.option(
+        "--task", show_default=True, **(several if several_tasks else {"default": "tvr", "help": _TASK})
+    )
+    return lambda command: _decorated(command, (task, *_SETTING_OPTIONS))
+
+
 def reward_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options to a command; it takes them by their names, --map as ``mapping``."""
-    return reduce(lambda decorated, option: option(decorated), reversed(_REWARD_OPTIONS), command)
+    """Add the options of a reward and of the rows to a command; it takes them by their names, --map as ``mapping``."""
+    decorated: Callable[..., Any] = setting_options()(_decorated(command, _ROW_OPTIONS))
+    return decorated
+
+
+def _decorated(command: Callable[..., Any], options: Sequence[Callable[..., Any]]) -> Callable[..., Any]:
+    for option in reversed(options):
+        command = option(command)
+    return command
 
 
 def reward_settings(
@@ -115,7 +147,8 @@ _BENCHMARK_OPTIONS = (
     click.option(
         "--benchmark",
         metavar="NAME",
-        help=f"Evaluate on a benchmark instead: {', '.join(BENCHMARKS)}.",
+        help="Evaluate on a benchmark instead: tvr, mindcube, mindcube-cogmap, sparbench, mmsi, vsibench, revsi, "
+        "blink, mmsivideo, sitebench, viewspatial.",
     ),
     click.option(
         "--protocol",
@@ -145,7 +178,7 @@ _BENCHMARK_OPTIONS = (
 
 def benchmark_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options to a command; it takes them by their names."""
-    return reduce(lambda decorated, option: option(decorated), reversed(_BENCHMARK_OPTIONS), command)
+    return _decorated(command, _BENCHMARK_OPTIONS)
 
 
 def take_benchmark_options(ctx: click.Context, options: dict[str, Any]) -> dict[str, Any] | None:
@@ -239,13 +272,12 @@ _SERVER_OPTIONS = (
 
 def server_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options to a command; it takes them by their names, and `take_server` makes use of them."""
-    return reduce(lambda decorated, option: option(decorated), reversed(_SERVER_OPTIONS), command)
+    return _decorated(command, _SERVER_OPTIONS)
 
 
 def take_server(model: str, options: dict[str, Any]) -> tuple[Endpoint, RetryPolicy]:
     """Take the options of a server, and ``body``, out of a command's options."""
-    from trainers.data.chat_client import Endpoint
-    from trainers.data.teacher import RetryPolicy
+    from trainers.data.chat_client import Endpoint, RetryPolicy
 
     key_name = options.pop("key_env")
     key = os.environ.get(key_name)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from star_cli.console import echo
+
 if TYPE_CHECKING:
     from benchmarks.report.make import Format
 
@@ -76,6 +78,7 @@ def report(
     seed: int,
 ) -> None:
     """Make a report, see `_HELP`."""
+    from benchmarks.files.write import write_whole
     from benchmarks.report.make import SUFFIXES, make_report, write
     from rewards.errors import ConfigError
 
@@ -88,9 +91,9 @@ def report(
     )
     text = write(document, chosen)
     if output is None:
-        click.echo(text, nl=False)
+        echo(text, nl=False)
         return
     if not Path(output).parent.is_dir():
         raise ConfigError(f"{output}: there is no folder {Path(output).parent}")
-    Path(output).write_text(text, encoding="utf-8")
-    click.echo(f"written to {output}", err=True)
+    write_whole(output, text)
+    echo(f"written to {output}", err=True)

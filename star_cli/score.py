@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from star_cli.console import ErrorLines, progress_bar
+from star_cli.console import ErrorLines, echo, progress_bar
 from star_cli.options import (
+    InputPath,
     benchmark_options,
     name_value_pairs,
     reward_options,
@@ -38,7 +39,7 @@ def _thresholds(ctx: click.Context, param: click.Parameter, values: Sequence[str
 
 
 @click.command(short_help="Score predictions: rewards, or a benchmark.")
-@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, allow_dash=True, dir_okay=False))
+@click.argument("files", nargs=-1, required=True, type=InputPath())
 @reward_options
 @benchmark_options
 @click.option(
@@ -47,9 +48,23 @@ def _thresholds(ctx: click.Context, param: click.Parameter, values: Sequence[str
     help="Column that rows of one prompt share.  [default: prompt_id, uid, group or id, or the prompt and its target; "
     "of benchmarks the scene]",
 )
-@click.option("--out", metavar="FILE", help="Write one output row per input row: .jsonl or .parquet.")
+@click.option(
+    "--out",
+    metavar="FILE|DIR/",
+    help="Write one output row per input row: .jsonl, .parquet, or a folder of parts that the same command completes.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace --out if it exists.")
-@click.option("--resume", is_flag=True, help="Resume an interrupted run.")
+@click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, metavar="N", help="Processes.")
+@click.option(
+    "--engine",
+    type=click.Choice(["here", "ray"]),
+    default="here",
+    show_default=True,
+    help="Who scores: this machine, or Ray Data on a cluster.",
+)
+@click.option(
+    "--address", metavar="HOST:PORT", help="Of a Ray cluster that is running; auto for the one of this machine."
+)
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Score the first N rows.")
 @click.option("--strict-input", is_flag=True, help="Stop at the first row that cannot be scored.")
 @click.option(
@@ -76,18 +91,24 @@ def score(
     no_color: bool,
     **options: Any,
 ) -> None:
-    """Score predictions in FILES: JSON Lines (also gzipped), Parquet, or - for standard input.
+    """Score predictions in FILES: JSON Lines, JSON, CSV, TSV, XLSX, Parquet or Arrow, also compressed; folders and
+    patterns of these; hf:// and other addresses; or - for standard input.
 
-    Columns are recognised by their usual names, and so are the files of TRL, verl, ms-swift and lmms-eval. A row that
-    cannot be scored is reported as file:line and counted; the exit code is then 1.
-    """
+    Columns are recognised by their usual names, and so are the files of TRL, verl, ms-swift, inspect_ai, lm-eval,
+    lmms-eval, VLMEvalKit and OpenAI's batches. A row that cannot be scored is reported as file:line and counted; the
+    exit code is then 1.
+    """  # noqa: D205  click takes the first paragraph whole
+    from benchmarks.files.paths import find_files
+
     gc.set_threshold(_GC_OBJECTS)
+    files = tuple(find_files(files))
     evaluation = take_benchmark_options(ctx, options)
     if evaluation is None:
         _check_thresholds(fail_under, options["task"])
     with progress_bar(hidden=quiet) as (advance, print_line):
         errors = ErrorLines(print_line)
-        watched = {"mapping": mapping, "group": group, "on_error": errors.add, "on_progress": advance}
+        told = {"on_error": errors.add, "on_progress": advance, "on_notice": print_line}
+        watched = {"mapping": mapping, "group": group, **told}
         try:
             found = (
                 _reward(files, **{**options, **watched})
@@ -95,14 +116,14 @@ def score(
                 else _evaluate(files, **{**evaluation, **watched})
             )
         except KeyboardInterrupt:
-            goes_on = "; the same command with --resume instead of --overwrite goes on" if options["out"] else ""
-            print_line(f"interrupted{goes_on}")
+            goes_on = options["out"] is not None and Path(options["out"]).is_dir()
+            print_line(f"interrupted{'; give the same command again to go on' if goes_on else ''}")
             sys.exit(130)
         errors.close()
     _show(found, files, options["task"], as_json=as_json, quiet=quiet, no_color=no_color, out=options["out"])
     below = [] if found is None else _below(found.figures(), fail_under)
     for line in below:
-        click.echo(line, err=True)
+        echo(line, err=True)
     if found is None or found.errors or below:
         sys.exit(1)
 
@@ -117,10 +138,11 @@ def _reward(files: Sequence[str], *, mapping: dict[str, str], group: str | None,
 def _evaluate(files: Sequence[str], *, report_data: str | None, **options: Any) -> Report:
     """Evaluate on a benchmark; write the data for reports where they are asked for."""
     from benchmarks import evaluate
+    from benchmarks.files.write import write_whole
 
     report = evaluate(files, **options)
     if report_data is not None:
-        Path(report_data).write_text(json.dumps(report.as_dict(with_rows=True)) + "\n", encoding="utf-8")
+        write_whole(report_data, json.dumps(report.as_dict(with_rows=True)) + "\n")
     return report
 
 
@@ -162,9 +184,9 @@ def _show(
     from benchmarks.run.reward_summary import Summary
 
     if found is None:
-        click.echo("no row could be scored", err=True)
+        echo("no row could be scored", err=True)
     if as_json:
-        click.echo(json.dumps(None if found is None else found.as_dict(), indent=2))
+        echo(json.dumps(None if found is None else found.as_dict(), indent=2))
     elif isinstance(found, Summary) and not quiet:
         from rewards.tasks import load_task
         from rewards.tasks.readable import meanings

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from benchmarks.metric_names import MEANINGS, format_metric, format_range
 from star_cli.console import how_many
+from star_cli.screen import Screen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -33,13 +32,8 @@ _DOWN = {"tvr": ("TAcc", "Diff", "NDiff"), "mindcube-cogmap": ("isomorphic", "ov
 """Likewise, the metrics that the other groups are shown with."""
 
 
-def _console(*, no_color: bool) -> Console:
-    plain = no_color or bool(os.environ.get("NO_COLOR"))
-    return Console(color_system=None if plain else "auto", highlight=False)
-
-
 def _print(
-    console: Console, headline: Text, tables: Iterable[Table], signatures: Iterable[str], out: str | None
+    console: Screen, headline: Text, tables: Iterable[Table], signatures: Iterable[str], out: str | None
 ) -> None:
     console.print(headline, soft_wrap=True)
     for table in tables:
@@ -69,7 +63,7 @@ def print_rewards(
         tables.append(_faults(summary, several=len(files) > 1))
     if summary.groups is not None and summary.groups.groups:
         tables.append(_groups(summary.groups, summary.grouped_by, compared=summary.compared))
-    _print(_console(no_color=no_color), _summary_headline(summary, files), tables, [summary.signature], out)
+    _print(Screen(color=not no_color), _summary_headline(summary, files), tables, [summary.signature], out)
 
 
 def _summary_headline(summary: Summary, files: Sequence[str]) -> Text:
@@ -100,7 +94,7 @@ def _scores(summary: Summary, meanings: Mapping[str, str]) -> Table:
         "total", f"{summary.total.value:.3f}", _interval(summary.total), _note("the parts added up"), style="bold"
     )
     for part, mean in summary.parts.items():
-        table.add_row(f"  {part}", f"{mean:.3f}", "", _note(meanings[part]))
+        table.add_row(f"  {part}", f"{mean:.3f}", "", _note(meanings.get(part, "")))
     table.rows[-1].end_section = True
     accuracy = summary.accuracy
     table.add_row(
@@ -164,7 +158,7 @@ def _of(count: int, total: int) -> tuple[str, str]:
 
 def print_report(report: Report, files: Sequence[str], *, out: str | None, no_color: bool) -> None:
     """Print a report to standard output."""
-    console = _console(no_color=no_color)
+    console = Screen(color=not no_color)
     wide = console.width >= _WIDE
     tables = _side_by_side(report) if len(report.protocols) > 1 else _tables(report, report.protocols[0], wide=wide)
     for protocol in report.protocols:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from star_cli.console import echo
+
 if TYPE_CHECKING:
     from benchmarks.audit import Audit
     from rewards.tasks import Task
@@ -30,11 +32,11 @@ def list_tasks(*, as_json: bool) -> None:
 
     tasks = [load_task(name) for name in task_names()]
     if as_json:
-        click.echo(json.dumps([as_dict(each) for each in tasks], indent=2))
+        echo(json.dumps([as_dict(each) for each in tasks], indent=2))
         return
     width = max(len(each.name) for each in tasks)
     for each in tasks:
-        click.echo(f"{each.name:<{width}}  {each.kind:<8}  {each.about}")
+        echo(f"{each.name:<{width}}  {each.kind:<8}  {each.about}")
 
 
 @task.command("show")
@@ -46,7 +48,7 @@ def show_task(name: str, *, as_json: bool) -> None:
     from rewards.tasks.readable import as_dict
 
     found = load_task(name)
-    click.echo(json.dumps(as_dict(found), indent=2) if as_json else _shown(found))
+    echo(json.dumps(as_dict(found), indent=2) if as_json else _shown(found))
 
 
 @task.command("data")
@@ -64,7 +66,7 @@ def draw_data(name: str, *, count: int, seed: int, samples: int) -> None:
     from benchmarks.examples import draw_rows
 
     for row in draw_rows(name, count, seed=seed, samples=samples):
-        click.echo(json.dumps(row))
+        echo(json.dumps(row))
 
 
 @task.command("check")
@@ -83,10 +85,10 @@ def check_task(file: str, *, no_audit: bool, as_json: bool) -> None:
     try:
         found = load_task(file)
     except ConfigError as error:
-        click.echo(json.dumps({"ok": False, "error": str(error)}, indent=2) if as_json else error, err=not as_json)
+        echo(json.dumps({"ok": False, "error": str(error)}, indent=2) if as_json else error, err=not as_json)
         sys.exit(1)
     checked = _check(found, file, audited=not no_audit)
-    click.echo(json.dumps(checked.as_dict(), indent=2, allow_nan=False) if as_json else checked.text())
+    echo(json.dumps(checked.as_dict(), indent=2, allow_nan=False) if as_json else checked.text())
     if not checked.ok:
         sys.exit(1)
 

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from star_cli.console import echo
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from trainers.advice import Progress
     from trainers.check import Finding
     from trainers.stages import Trained
-    from trainers.watch import Progress
 
 STOPPED_BY_SIGTERM = 143
 
@@ -47,8 +49,8 @@ def train(stage: Any, config: str | None, *, dry_run: bool, quiet: bool, argumen
     Fields are those of TRL's SFTConfig (sft), GRPOConfig (rl) and ModelConfig, and a few more: dataset_name, task,
     preset, reward_funcs, ... Runs under plain python, torchrun (python -m star_cli train) and accelerate launch.
     """
+    from trainers.advice import TrainingFailed
     from trainers.stages import train as run
-    from trainers.watch import TrainingFailed
 
     # transformers 5 warns of a name that TRL 1 still sets by itself; nobody who runs this can do anything about it
     warnings.filterwarnings("ignore", message=".*gradient_checkpointing.* is deprecated", category=FutureWarning)
@@ -66,7 +68,7 @@ def train(stage: Any, config: str | None, *, dry_run: bool, quiet: bool, argumen
             say("interrupted; --resume_from_checkpoint true goes on from the last complete checkpoint")
             sys.exit(130)
     if trained.first:
-        click.echo(_end(trained), err=True)
+        echo(_end(trained), err=True)
     if trained.stopped:
         sys.exit(STOPPED_BY_SIGTERM)
 
@@ -83,7 +85,7 @@ def _end(trained: Trained) -> str:
 def _print_findings(findings: list[Finding]) -> None:
     width = max(len(finding.what) for finding in findings)
     for finding in findings:
-        click.echo(f"{'ok  ' if finding.right else 'FAIL'}  {finding.what:{width}}  {finding.text}")
+        echo(f"{'ok  ' if finding.right else 'FAIL'}  {finding.what:{width}}  {finding.text}")
     if not all(finding.right for finding in findings):
         sys.exit(1)
 
@@ -112,18 +114,20 @@ def training_bar(
         What takes the progress (None where nothing is shown), and what prints a line.
     """
     if hidden:
-        yield None, lambda line: click.echo(line, err=True)
+        yield None, lambda line: echo(line, err=True)
         return
     if not sys.stderr.isatty():
-        yield _lines, lambda line: click.echo(line, err=True)
+        yield _lines, lambda line: echo(line, err=True)
         return
-    from rich.console import Console, Group
+    from rich.console import Group
     from rich.live import Live
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
     from rich.text import Text
 
-    console = Console(stderr=True)
+    from star_cli.screen import Screen
+
+    console = Screen(stderr=True)
     columns = (TextColumn(stage), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(elapsed_when_finished=True))
     bar, below = Bar(*columns, console=console), Text("loading")  # a line of its own: beside the bar it would hide it
     task = bar.add_task("", total=None)
@@ -134,9 +138,9 @@ def training_bar(
             if text := numbers(done.logs):
                 below.plain = text
 
-        yield advance, lambda line: console.print(line, markup=False, highlight=False)
+        yield advance, console.print
 
 
 def _lines(done: Progress) -> None:
     if text := numbers(done.logs):
-        click.echo(f"step {done.step}/{done.total}: {text}", err=True)
+        echo(f"step {done.step}/{done.total}: {text}", err=True)

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         multiview_reward,
         reference_reward,
         score_batch,
+        score_columns,
         score_completion,
         strip_special_tokens,
         task_parts,
@@ -62,6 +63,7 @@ __all__ = [
     "multiview_reward",
     "reference_reward",
     "score_batch",
+    "score_columns",
     "score_completion",
     "strip_special_tokens",
     "task_parts",
@@ -132,8 +134,6 @@ if not TYPE_CHECKING:
                 return version("star-r1")
             except PackageNotFoundError:
                 return "source"
-        if name == "TVR":  # read from its YAML file when it is needed
-            return _rewards.TVR
         if name not in _LAZY:
             raise AttributeError(f"module 'star_r1' has no attribute {name!r}")
         for package, path in _foreign(*_CORE, "benchmarks", "trainers").items():

@@ -4,7 +4,7 @@ import math
 import sys
 from itertools import pairwise
 
-LIMIT = 1.2
+LIMIT = 1.25
 """The exponent below which work counts as linear."""
 
 

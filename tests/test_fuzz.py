@@ -79,7 +79,7 @@ def test_answers(seed):
     for text, answer in texts(100 + seed, 500):
         for record_format in (TVR, TRANCE):
             for each in (text, answer):
-                parsed = records._read_plain(each, record_format)
+                parsed = records._as_records(records._plain_items(each, record_format))
                 pieces = split(each)
                 pieces = pieces[:-1] if len(pieces) > 1 and pieces[-1] is None else pieces
                 read = [piece and read_piece(piece, record_format) for piece in pieces]

@@ -10,6 +10,7 @@ import pytest
 from parsers import records
 from parsers.completion import parse_completion
 from parsers.formats import TRANCE, TVR
+from parsers.record_grammar import forget
 from parsers.records import MAX_ANSWER
 from rewards import score_completion
 from tests.counting import LIMIT, exponent
@@ -44,7 +45,7 @@ def parse_anew(record_format):
     """Return the parser without its memory, which would make the shorter texts look cheaper than they are."""
 
     def work(text):
-        records._cached_record.cache_clear()
+        forget()
         records._parse(text, record_format)
 
     return work
@@ -84,7 +85,7 @@ def test_matching(options):
     texts = [f"<think></think><answer>{numbered('2.color.cyan,', size)}</answer>" for size in SIZES]
 
     def work(text):
-        records._cached_record.cache_clear()
+        forget()
         score_completion(text, target, **options)
 
     assert exponent(work, texts) < LIMIT

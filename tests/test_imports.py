@@ -43,8 +43,8 @@ def test_parsers_stand_alone():
     assert python(program) == "False"
 
 
-def test_scoring_lists_loads_lark_and_yaml_alone():
-    assert loaded(SCORE.format(module="rewards")) == "['lark', 'yaml']"
+def test_scoring_lists_loads_yaml_alone():
+    assert loaded(SCORE.format(module="rewards")) == "['yaml']"
 
 
 def test_unknown_names_of_parsers():

@@ -190,7 +190,7 @@ def tree(tmp_path):
 def test_imports_are_found_wherever_they_stand(tree):
     code = """
 from typing import TYPE_CHECKING
-import parsers.values as values
+import parsers.types as values
 if TYPE_CHECKING:
     from benchmarks import evaluate
 else:
@@ -206,7 +206,7 @@ class A:
 """
     _, found = tree({"rewards/a": code, "rewards/b": "", "rewards/deep/c": ""})
     assert [(each.module, each.name, each.runs) for each in found][1:] == [
-        ("parsers.values", None, "module"), ("benchmarks", "evaluate", "never"), ("lark", None, "module"),
+        ("parsers.types", None, "module"), ("benchmarks", "evaluate", "never"), ("lark", None, "module"),
         ("rewards", "b", "module"), ("rewards.deep.c", "name", "function"), ("torch.nn", None, "function"),
     ]  # fmt: skip
 

@@ -141,7 +141,7 @@ assert_type(score_completion("a", "2.color.cyan", preset="paper", mode="lenient"
 assert_type(TVR, TieredSpec)
 assert_type(star_r1.__version__, str)
 assert_type(evaluate([{}], "mmsi").rows, int)
-assert_type(compute_score("star-r1/tvr", "a", "2.color.cyan", preset="paper"), dict[str, float])
+assert_type(compute_score("star-r1/tvr", "a", "2.color.cyan", preset="paper"), dict[str, float | str])
 assert_type(default(["a"], target=["2.color.cyan"]), list[float | None])
 train("sft", {}).folder.exists()
 audit

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from rewards.columns import TARGET_COLUMNS
 from rewards.errors import ConfigError, DataError
 from rewards.named import named_object
+from rewards.targets import unpack_value
 from trainers.config import NEEDS_EXTRA, read_config
 from trainers.fast_collate import Patches, fast_processor, picture_size
-from trainers.groups import check_keep_varied
+from trainers.kept_completions import check_keep_varied
 from trainers.processors import load_processor
-from trainers.reward_functions import reward_functions
+from trainers.reward_functions import check_targets, reward_functions
 from trainers.rows import answer_lengths
 from trainers.stages import check_all_targets, training_rows
 
@@ -151,7 +152,9 @@ def _rewards(settings: Settings, rows: list[Any], data: Any) -> Finding:
             check_keep_varied(settings.star.keep_varied, settings.training)
         name = next((column for column in TARGET_COLUMNS if rows[0].get(column) is not None), None)
         columns = {key: [row.get(key) for row in rows] for key in rows[0] if key not in ("prompt", "completion")}
-        gold = [f"<think> </think><answer>{row.get(name, '')}</answer>" for row in rows]
+        targets = ["" if name is None else unpack_value(row[name])["target"] for row in rows]
+        gold = [f"<think> </think><answer>{target}</answer>" for target in targets]
+        check_targets(functions, len(rows), columns)  # of a stream, whose other rows are checked as they come
         paid = [_paid(functions, weights, texts, columns) for texts in (gold, [""] * len(rows))]
     except (ConfigError, DataError) as error:
         return _bad("reward", str(error))

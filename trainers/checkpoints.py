@@ -8,9 +8,10 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from benchmarks.files.write import write_whole
 from rewards.errors import ConfigError
+from trainers.advice import TrainingFailed
 from trainers.processors import keep_video_section
-from trainers.watch import TrainingFailed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -259,7 +260,7 @@ def _set_dtype(folder: Path, dtype: Any) -> None:
     file = folder / "config.json"
     config = json.loads(file.read_text(encoding="utf-8"))
     config["dtype"] = str(dtype).removeprefix("torch.")
-    file.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+    write_whole(file, json.dumps(config, indent=2) + "\n")
 
 
 def _read_back(folder: Path, *, adapter: bool) -> dict[str, Any]:

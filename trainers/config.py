@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from rewards.errors import ConfigError, nearest
+from rewards.yaml_files import read_yaml
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -85,6 +86,12 @@ class StarArguments:
         default=None,
         metadata={
             "help": "RL: learn from so many of each prompt's num_generations completions, whose rewards vary most."
+        },
+    )
+    credit: str = field(
+        default="sequence",
+        metadata={
+            "help": "RL: which tokens an advantage goes to: sequence (all alike), or spans (trainers.credit; a trial)."
         },
     )
     fast_collator: bool = field(
@@ -164,6 +171,10 @@ def read_config(
         raise ConfigError(f"{where}: rollout is {star.rollout!r}; it is generate or fast")
     if star.rollout == "fast" and stage == "sft":
         raise ConfigError(f"{where}: rollout: fast is of stage rl; stage sft writes no completions")
+    if star.credit not in ("sequence", "spans"):
+        raise ConfigError(f"{where}: credit is {star.credit!r}; it is sequence or spans")
+    if star.credit == "spans" and stage == "sft":
+        raise ConfigError(f"{where}: credit: spans is of stage rl; stage sft has no advantages")
     for name in training.report_to:
         if find_spec(name) is None and name in REPORTERS:
             raise ConfigError(f"{where}: report_to: {name} is not installed: pip install {name}")
@@ -193,22 +204,16 @@ def _parser(stage: Stage) -> Any:
 
 def _read_yaml(path: str | os.PathLike[str] | None, readers: tuple[Path, ...] = ()) -> dict[str, Any]:
     """Read a file of values on top of the one that its key ``extends`` names, relative to it."""
-    import yaml
-
     if path is None:
         return {}
     if Path(path).resolve() in readers:
         raise ConfigError(f"{path} extends itself")
-    try:
-        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: no YAML: {error}") from None
-    values = _mapping(values, str(path))
+    values = _mapping(read_yaml(Path(path)).data, str(path))
     base = values.pop("extends", None)
     if base is None:
         return values
+    if not isinstance(base, str):
+        raise ConfigError(f"{path}: extends names another file")
     return _read_yaml(Path(path).parent / base, (*readers, Path(path).resolve())) | values
 
 

@@ -6,26 +6,27 @@ A run that was stopped goes on where it was: rows are made in batches whose draw
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict, dataclass
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
+from benchmarks.files.write import remove_partials, write_whole
+from benchmarks.run.output import locked
 from rewards.errors import ConfigError, DataError
 from trainers.asking import ask, prediction_row, sample_name
 from trainers.attention import attend_at_once
-from trainers.made_with import packages, pixels_of, revision_of
+from trainers.made_with import content_of, packages, pixels_of, revision_of, times_of
 from trainers.positions import place_at_once
 from trainers.processors import load_processor
 
 if TYPE_CHECKING:
-    import os
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from trainers.asking import Question, Shown
-    from trainers.data.chat_client import Endpoint
-    from trainers.data.teacher import RetryPolicy
+    from trainers.asking import Asked, Question, Shown
+    from trainers.data.chat_client import Endpoint, RetryPolicy
 
 BACKENDS: Final = ("auto", "transformers", "vllm")
 SERVED: Final = "openai:"
@@ -142,55 +143,81 @@ def predict(
         system_prompt=system_prompt,
         seed=drawn.seed,
     )
-    settings: dict[str, Any] = {
-        "model": str(model),
-        "data": str(data),
-        "benchmark": benchmark,
-        "prompt": prompt,
-        "images": images,
-    }
-    settings |= {"frames": frames, "split": split, "limit": limit, "system_prompt": system_prompt, "dtype": dtype}
-    settings |= {"revision": revision, "min_pixels": min_pixels, "max_pixels": max_pixels} | asdict(drawn)
     shown = {"decoding": drawn.signed(), "images": images, "frames": frames, "prompt": prompt if benchmark else None}
-    if model.startswith(SERVED):
-        from trainers.served import predict_served
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with locked(target, str(target)):
+        if target.exists() and not overwrite:
+            raise ConfigError(f"{target} is there already; --overwrite replaces it")
+        remove_partials(target)
+        told: dict[str, Any] = {"model": str(model), "data": str(data), "data_files": content_of(data, apart=target)}
+        told |= {"questions": _ends_of(asked), "benchmark": benchmark, "prompt": prompt, "images": images}
+        told |= {"frames": frames, "split": split, "limit": limit, "system_prompt": system_prompt, "dtype": dtype}
+        told |= {"revision": revision, "min_pixels": min_pixels, "max_pixels": max_pixels} | asdict(drawn)
+        if model.startswith(SERVED):
+            if endpoint is None:
+                raise ConfigError(f"{model}: a served model needs an endpoint: its server")
+            from trainers.served import predict_served
 
-        if endpoint is None:
-            raise ConfigError(f"{model}: a served model needs an endpoint: its server")
-        return predict_served(
-            asked,
-            target,
-            drawn,
-            endpoint,
-            retry,
-            settings=settings,
-            made_with={"model": model, **shown},
-            max_pixels=max_pixels,
-            overwrite=overwrite,
-            on_error=on_error,
-            on_progress=on_progress,
-        )
-    part, done = _begin(target, settings, overwrite=overwrite)
-    total = len(asked) * drawn.samples
-    if done < total:
-        loading = Loading(model, revision, dtype, min_pixels, max_pixels, max(map(asked.count_of, range(len(asked)))))
-        local = (_vllm if _uses_vllm(backend) else _transformers)(loading, drawn)
-        made_with = {"model": str(model), "revision": revision_of(model, revision), **shown, **local.made_with}
-        with part.open("a", encoding="utf-8") as out:
-            for start in range(done, total, drawn.batch_size):
-                numbers = range(start, min(start + drawn.batch_size, total))
-                batch = [asked[number // drawn.samples] for number in numbers]
-                written = local.generate(batch, start)
-                for number, question, (text, reason) in zip(numbers, batch, written, strict=True):
-                    name = sample_name(question, number % drawn.samples, drawn.samples)
-                    row = prediction_row(question, name, text, made_with) | {"finish_reason": reason}
-                    out.write(json.dumps(row) + "\n")
-                out.flush()
-                if on_progress is not None:
-                    on_progress(numbers.stop, total)
-    part.replace(target)
-    _settings_file(target).unlink(missing_ok=True)
+            predict_served(
+                asked,
+                target,
+                drawn,
+                endpoint,
+                retry,
+                settings=told,
+                made_with={"model": model, **shown},
+                max_pixels=max_pixels,
+                overwrite=overwrite,
+                on_error=on_error,
+                on_progress=on_progress,
+            )
+            return target
+        named = revision_of(model, revision)
+        told |= {"model_files": [named, times_of(model)]}
+        part, done = _begin(target, told, overwrite=overwrite)
+        total = len(asked) * drawn.samples
+        if done < total:
+            most = max(map(asked.count_of, range(len(asked))))
+            loading = Loading(model, revision, dtype, min_pixels, max_pixels, most)
+            local = (_vllm if _uses_vllm(backend) else _transformers)(loading, drawn)
+            made_with = {"model": str(model), "revision": named, **shown, **local.made_with}
+            _write(part, done, asked, drawn=drawn, local=local, made_with=made_with, on_progress=on_progress)
+        part.replace(target)
+        _settings_file(target).unlink(missing_ok=True)
     return target
+
+
+def _write(
+    part: Path,
+    done: int,
+    asked: Asked,
+    *,
+    drawn: Sampling,
+    local: Local,
+    made_with: Mapping[str, Any],
+    on_progress: Callable[[int, int], None] | None,
+) -> None:
+    """Write the completions that are missing; each batch lasts before the next one begins."""
+    total = len(asked) * drawn.samples
+    with part.open("a", encoding="utf-8") as out:
+        for start in range(done, total, drawn.batch_size):
+            numbers = range(start, min(start + drawn.batch_size, total))
+            batch = [asked[number // drawn.samples] for number in numbers]
+            written = local.generate(batch, start)
+            for number, question, (text, reason) in zip(numbers, batch, written, strict=True):
+                name = sample_name(question, number % drawn.samples, drawn.samples)
+                row = prediction_row(question, name, text, made_with) | {"finish_reason": reason}
+                out.write(json.dumps(row) + "\n")
+            out.flush()
+            os.fsync(out.fileno())
+            if on_progress is not None:
+                on_progress(numbers.stop, total)
+
+
+def _ends_of(asked: Asked) -> list[Any]:
+    """Return how many questions there are, with the ids and texts of the first and the last: of data without a file."""
+    ends = (asked[0], asked[len(asked) - 1])
+    return [len(asked), *([question.name, question.prompt_hash()] for question in ends)]
 
 
 class Loading(NamedTuple):
@@ -224,15 +251,19 @@ def _settings_file(target: Path) -> Path:
 def _begin(target: Path, settings: dict[str, Any], *, overwrite: bool) -> tuple[Path, int]:
     """Return the file that grows, and how many completions of whole batches it has."""
     part, file = target.with_name(target.name + ".part"), _settings_file(target)
-    if target.exists() and not overwrite:
-        raise ConfigError(f"{target} is there already; --overwrite replaces it")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if overwrite or not (part.exists() and file.exists()):
-        part.write_text("", encoding="utf-8")
-        file.write_text(json.dumps(settings), encoding="utf-8")
+    if overwrite or not part.exists() or not (file.exists() or part.stat().st_size):
+        part.write_bytes(b"")
+        write_whole(file, json.dumps(settings))
         return part, 0
-    if json.loads(file.read_text(encoding="utf-8")) != json.loads(json.dumps(settings)):
-        raise ConfigError(f"{part} was begun with other settings; --overwrite begins anew")
+    try:
+        begun = json.loads(file.read_bytes())
+        other = [name for name, value in json.loads(json.dumps(settings)).items() if begun.get(name) != value]
+    except FileNotFoundError:
+        raise ConfigError(f"{part} is there without {file}, which says of what; --overwrite begins anew") from None
+    except (ValueError, AttributeError, RecursionError):
+        raise ConfigError(f"{file} is damaged or half written; --overwrite begins anew") from None
+    if other:
+        raise ConfigError(f"{part} was begun with other {', '.join(other)}; --overwrite begins anew")
     lines = part.read_bytes().splitlines(keepends=True)
     whole = len(lines) - (1 if lines and not lines[-1].endswith(b"\n") else 0)
     whole -= whole % settings["batch_size"]

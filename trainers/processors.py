@@ -11,6 +11,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from benchmarks.files.write import write_whole
 from rewards.errors import ConfigError
 
 
@@ -131,4 +132,4 @@ def keep_video_section(source: str, folder: Path) -> None:
         source, "video_preprocessor_config.json"
     )
     if video and "video_processor" not in saved:
-        target.write_text(json.dumps(saved | {"video_processor": video}, indent=2) + "\n", encoding="utf-8")
+        write_whole(target, json.dumps(saved | {"video_processor": video}, indent=2) + "\n")

@@ -16,15 +16,17 @@ import numpy as np
 
 import rewards
 from rewards import ConfigError, TaskReward
-from rewards.columns import TARGET_COLUMNS
+from rewards.columns import TARGET_COLUMNS, column_of, row_tasks, target_name
 from rewards.errors import DataError
 from rewards.named import named_object
 from rewards.score import resolve
-from rewards.targets import read_targets
+from rewards.targets import read_targets, unpack_rows
 from trainers.config import prefilled
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from numpy.typing import NDArray
 
     from rewards.tasks import Task
     from trainers.config import StarArguments
@@ -85,9 +87,12 @@ class WatchedReward:
                 _log_views(told["correct"], columns.get("view"), log_metric)
                 if self.task is not None and self.task.record_format is not None:
                     with suppress(DataError):  # a function of another task than the run's
-                        _log_true_number(self.task, columns, log_metric)
+                        _log_true_number(self.task, columns, told["correct"], log_metric)
         if log_extra is not None and self.first:
             told |= {name: list(columns[name]) for name in TABLE if columns.get(name) is not None}
+            target = next((name for name in TARGET_COLUMNS if columns.get(name) is not None), None)
+            if target is not None:  # where a user's own functions are the only ones
+                told.setdefault("target", [None if each is None else str(each) for each in columns[target]])
             for name, column in told.items():
                 log_extra(name, column)
         return values
@@ -157,11 +162,12 @@ def _log_views(correct: Sequence[bool | None], views: Sequence[Any] | None, log_
         log_metric(f"accuracy/{view}", float(np.mean([right for each, right in known if each == view])))
 
 
-def _log_true_number(task: Task, columns: dict[str, Any], log_metric: Any) -> None:
+def _log_true_number(task: Task, columns: dict[str, Any], correct: Sequence[bool | None], log_metric: Any) -> None:
     """Log the mean number of true records of a completion, to hold the number of predictions against."""
     assert task.record_format is not None
-    targets = next(columns[name] for name in TARGET_COLUMNS if columns.get(name) is not None)
-    counts = [len(each) for each in read_targets([each for each in targets if each is not None], task.record_format)]
+    targets = unpack_rows(columns[target_name(columns)]).targets
+    scored = [target for target, right in zip(targets, correct, strict=True) if right is not None]
+    counts = [len(each) for each in read_targets(scored, task.record_format)]
     if counts:
         log_metric(f"{task.name}/true_predictions", float(np.mean(counts)))
 
@@ -194,7 +200,7 @@ def reward_functions(star: StarArguments) -> list[Any]:
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise ConfigError(f"two reward functions are called {twice!r}; each needs a name of its own")
-    ours = [name in (*OURS, f"{task.name}_reward") and isinstance(each, TaskReward | partial) for name, each in found]
+    ours = [isinstance(each, TaskReward) or (name in OURS and isinstance(each, partial)) for name, each in found]
     # R_format knows no right answers: the first other one of ours tells which completions are right
     first = next((at for at, name in enumerate(names) if ours[at] and name != "format_reward"), 0)
     return [
@@ -229,9 +235,32 @@ def check_targets(functions: Sequence[Any], rows: int, columns: dict[str, Any]) 
     """Let our functions read the target of every row.
 
     Raises:
-        DataError: one is wrong; its ``row`` says which.
+        DataError: one is wrong, or the row names a task that no function serves; its ``row`` says which.
         ConfigError: no column holds targets.
     """
-    for function in functions:
-        if isinstance(function, WatchedReward) and function.ours:
-            function.function(completions=[""] * rows, **columns)
+    ours = [each for each in functions if isinstance(each, WatchedReward) and each.ours]
+    served = np.zeros(rows, dtype=np.bool_)
+    for function in ours:
+        values = function.function(completions=[""] * rows, **columns)
+        if function.name == "reference_reward":  # of a row without labels it has nothing to say
+            values = rewards.answer_reward(completions=[""] * rows, **columns)
+        if function.name != "format_reward":
+            served |= [value is not None for value in values]
+    if not served.any() and all(each.name == "format_reward" for each in ours):
+        return
+    if len(ours) == len(functions) and not served.all():
+        _refuse_unserved(ours, served, rows, columns)
+
+
+def _refuse_unserved(functions: Sequence[Any], served: NDArray[np.bool_], rows: int, columns: dict[str, Any]) -> None:
+    """Raise a DataError for the first row that has a target, and names a task that no function serves."""
+    unpacked = unpack_rows(column_of(columns, target_name(columns), rows))
+    tasks = row_tasks(columns, rows, unpacked.tasks) or [None] * rows
+    for row in np.flatnonzero(~served).tolist():
+        if unpacked.targets[row] is not None and tasks[row] is not None:
+            names = ", ".join(each.name for each in functions)
+            raise DataError(
+                f"its task is {tasks[row]!r}, which {names} cannot reward: name a function that does "
+                "(reward_funcs: [tvr_reward, multiview_reward]), or leave such rows out",
+                row=row,
+            )

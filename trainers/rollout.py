@@ -5,7 +5,7 @@ completions, and one step of decoding is recorded as a CUDA graph and replayed f
 runs as it is. Tokens are those of ``generate``: the same modules, the same choice of tokens, the same draws from the
 same distribution. In bfloat16 two scores can be equal after rounding, and then the order of additions decides.
 
-TRL marks ``rollout_func`` as experimental; the tests hold its form to what it is in TRL 1.16.
+TRL marks ``rollout_func`` as experimental, so that another version of TRL than the tested one is refused.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from rewards.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+TRL: Final = "1.16"  # whose `rollout_func` this is: called with the prompts and the trainer
 KEYS: Final = 64  # the keys and values that a graph reads are filled up to a multiple of so many tokens
 LOOK: Final = 8  # on a GPU it is asked after so many tokens whether all completions have ended
 
@@ -341,8 +342,14 @@ class FastRollout:
     """
 
     def __init__(self, trainer: Any) -> None:
+        import trl
         from accelerate.utils import AutocastKwargs
 
+        if trl.__version__.split(".")[:2] != TRL.split("."):
+            raise ConfigError(
+                f"rollout: fast stands on what TRL {TRL} calls experimental, and trl {trl.__version__} is installed: "
+                f"rollout: generate, or pip install 'trl=={TRL}.*'"
+            )
         accelerator, args = trainer.accelerator, trainer.args
         if args.use_vllm or args.use_transformers_continuous_batching:
             raise ConfigError("rollout: fast and vLLM or continuous batching exclude each other")

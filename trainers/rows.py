@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from rewards.columns import TARGET_COLUMNS
 from rewards.errors import ConfigError, DataError
 from rewards.named import named_object
+from rewards.targets import unpack_value
 from rewards.tasks import load_task
 from rewards.tasks.prompt_template import fill_prompt, prompt_columns
 
@@ -111,13 +112,19 @@ def answer_lengths(data: Any, processor: Any, rows: int = 256) -> list[int]:
     if name is None:
         return []
     tokenizer = getattr(processor, "tokenizer", processor)
-    said = [_said(value, wrapped=name != "completion") for value in plain[name] if value is not None]
+    known = (value for value in plain[name] if value is not None)
+    said = [_said(value) if name == "completion" else _answered(value) for value in known]
     return [len(tokenizer(text)["input_ids"]) for text in said]
 
 
-def _said(value: Any, *, wrapped: bool) -> str:
-    text = value if isinstance(value, str) else "".join(str(message.get("content", "")) for message in value)
-    return f"<think></think><answer>{text}</answer>" if wrapped else text
+def _said(completion: Any) -> str:
+    if isinstance(completion, str):
+        return completion
+    return "".join(str(message.get("content", "")) for message in completion)
+
+
+def _answered(target: Any) -> str:
+    return f"<think></think><answer>{unpack_value(target)['target']}</answer>"
 
 
 class _Shape:
@@ -235,7 +242,7 @@ def _from_lines(path: Path) -> Any:
                 continue
             try:
                 record = json.loads(line)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 raise DataError(f"{path}:{number}: no JSON: {error}") from None
             if not isinstance(record, dict):
                 raise DataError(f"{path}:{number}: a list or value, not a row")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rewards.errors import ConfigError, DataError
 from rewards.named import named_object
+from trainers.advice import Lengths, Stop, TrainingFailed, fault_shares, watching
 from trainers.checkpoints import (
     ExactResume,
     check_can_save,
@@ -18,19 +19,19 @@ from trainers.checkpoints import (
     save_model,
 )
 from trainers.config import read_config
+from trainers.credit import SpanCredit, check_credit
 from trainers.fast import make_fast
-from trainers.groups import check_keep_varied, drop_equal_groups, keep_varied
+from trainers.kept_completions import check_keep_varied, drop_equal_groups, keep_varied
 from trainers.processors import load_processor
 from trainers.reward_functions import check_targets, reward_functions
 from trainers.rows import IMAGE_COLUMNS, answer_lengths, load_rows, place_of_row
-from trainers.watch import Lengths, Stop, TrainingFailed, fault_shares, watching
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Mapping, Sequence
 
+    from trainers.advice import Progress
     from trainers.config import Settings, Stage
-    from trainers.watch import Progress
 
 
 class Trained(NamedTuple):
@@ -201,6 +202,8 @@ def build_trainer(settings: Settings) -> Any:
     check_all_targets(functions, data)
     if star.keep_varied is not None:
         check_keep_varied(star.keep_varied, training)
+    if star.credit == "spans":
+        check_credit(star, training)
     if star.rollout_func:
         given["rollout_func"] = named_object(star.rollout_func, "rollout_func")
     try:
@@ -209,6 +212,7 @@ def build_trainer(settings: Settings) -> Any:
         raise ConfigError(str(error)) from error
     trainer.start_dtype = trainer.model.dtype
     trainer.drop_equal_groups, trainer.keep_varied = star.drop_equal_groups, star.keep_varied
+    trainer.credit = SpanCredit(star) if star.credit == "spans" else None
     return trainer
 
 
@@ -269,6 +273,7 @@ def _with_care(base: Any) -> Any:
     class Careful(ExactResume, base):  # type: ignore[misc]
         drop_equal_groups = False
         keep_varied: int | None = None
+        credit: SpanCredit | None = None
         finish = staticmethod(lambda batch: batch)  # what a collator left to the training device
 
         def _prepare_inputs(self, inputs: Any) -> Any:
@@ -290,6 +295,12 @@ def _with_care(base: Any) -> Any:
             except Exception as error:
                 raise _not_written(error, int(self.state.global_step), Path(self.args.output_dir)) from error
 
+        def _calculate_rewards(self, inputs: Any, prompts: Any, completions: Any, completion_ids_list: Any) -> Any:
+            rewards = super()._calculate_rewards(inputs, prompts, completions, completion_ids_list)
+            if self.credit is not None and self.model.training:
+                self.credit.observe(self, inputs, completions, completion_ids_list, rewards)
+            return rewards
+
         def _generate_and_score_completions(self, inputs: Any) -> Any:
             output = super()._generate_and_score_completions(inputs)
             if not self.model.training:
@@ -298,6 +309,8 @@ def _with_care(base: Any) -> Any:
                 output = keep_varied(self, output, self.keep_varied)
             if self.drop_equal_groups:
                 drop_equal_groups(self, output)
+            if self.credit is not None:
+                self.credit.spread(self, output)
             return output
 
         def log(self, logs: dict[str, float], *args: Any) -> None:

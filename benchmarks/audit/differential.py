@@ -216,13 +216,15 @@ def protocol_reward(benchmark: str, protocol: str, task: str) -> Callable[..., l
     if columns is None or protocol not in ("official", "strict"):
         return None
 
-    def reward(completions: Sequence[str], target: Sequence[str], **_: Any) -> list[float]:
+    def reward(completions: Sequence[str], target: Sequence[str], options: Any = None, **_: Any) -> list[float]:
         from benchmarks import evaluate  # noqa: PLC0415  loads every benchmark
 
         rows = [
             {"response": text, "target": gold, "id": number, **columns}
             for number, (text, gold) in enumerate(zip(completions, target, strict=True))
         ]
+        if "options" in find_benchmark(benchmark).required:
+            rows = [row | {"options": given} for row, given in zip(rows, options or (), strict=True)]
         scores = evaluate(rows, benchmark, protocol, strict_input=True).row_scores[f"{protocol}.score"]
         return [float(score) for score in scores]
 

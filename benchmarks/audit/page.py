@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from html import escape
 from typing import TYPE_CHECKING, NamedTuple
 
 from benchmarks.audit.expected import CHANCES, N_GT
+from benchmarks.plain_text import CONTENT_POLICY, escape
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -62,6 +62,7 @@ def html_page(found: Audit) -> str:
     ]
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{CONTENT_POLICY}">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         f"<title>{escape(title)}</title><style>{variables()}\n{_STYLE}\n{CHART_STYLE}</style></head>\n"
         f"<body>{''.join(body)}</body></html>\n"
@@ -391,7 +392,7 @@ def _svg(title: str, parts: Sequence[str], height: float, *, standalone: bool = 
         backdrop = f'<rect width="{WIDTH}" height="{height}" fill="var(--paper)"/>'
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="chart" viewBox="0 0 {WIDTH} {height}" role="img" '
-        f'aria-label="{escape(title, quote=True)}">{style}{backdrop}{"".join(parts)}</svg>'
+        f'aria-label="{escape(title)}">{style}{backdrop}{"".join(parts)}</svg>'
     )
 
 

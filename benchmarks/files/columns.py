@@ -5,17 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
+from benchmarks.files.dialects import DIALECTS
 from benchmarks.files.sources import BadRow, column_names
 from rewards.columns import TARGET_COLUMNS
 from rewards.errors import ConfigError, DataError
+from rewards.messages import completion_text
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
+    from benchmarks.files.dialects import Dialect
     from benchmarks.files.sources import Chunk
 
     Rows = Sequence[Mapping[str, Any]]
@@ -24,12 +27,26 @@ Names = tuple[str, ...]
 GroupRole = Literal["group", "id", "prompt"]
 
 ROLES: dict[str, Names] = {
-    "completion": ("completion", "completions", "response", "output", "prediction", "resps", "filtered_resps"),
-    "target": (*TARGET_COLUMNS, "reward_model.ground_truth"),
+    "completion": (
+        "completion",
+        "completions",
+        "response",
+        "responses",
+        "output",
+        "outputs",
+        "prediction",
+        "generated_text",
+        "model_output",
+        "resps",
+        "filtered_resps",
+    ),
+    "reasoning": ("reasoning_content",),
+    "target": (*TARGET_COLUMNS, "reference", "gold", "reward_model.ground_truth"),
     "references": ("references",),
     "relations": ("relations",),
     "options": ("options",),
-    "id": ("id", "doc_id", "uid"),
+    "task": ("task", "extra_info.task", "data_source"),
+    "id": ("id", "doc_id", "uid", "custom_id"),
     "group": ("prompt_id", "uid", "group"),
     "prompt": ("prompt", "input"),
     "images": ("images", "image"),
@@ -39,85 +56,18 @@ ROLES: dict[str, Names] = {
     "prompt_hash": ("prompt_hash",),
     "finish_reason": ("finish_reason",),
     "refusal": ("refusal",),
+    "request_error": ("error",),
 }
 """What a column can be, and the names it is known by. A dot looks inside a column that holds objects."""
 
+MESSAGES = "messages"
+"""The column of a whole conversation: it holds a completion if nothing else does, and the assistant's turn is there."""
+
+_SEVERAL = ("completions", "responses", "outputs", "resps", "filtered_resps")
+"""Names of the completion that say that there may be several; another list of texts may be one answer."""
+
 _AMBIGUOUS = ("completion", "target")
 """Roles for which two columns that differ are one too many; of the others the first is taken."""
-
-
-class Dialect(NamedTuple):
-    """What a system writes.
-
-    Attributes:
-        name: for people.
-        signs: its columns; of names in one tuple, any. A dot looks inside a column.
-        roles: the only names that count for a role, if any of them is there.
-        ordered: roles whose names do not rival each other: of those that a row has, the first counts.
-    """
-
-    name: str
-    signs: tuple[Names, ...]
-    roles: Mapping[str, Names]
-    ordered: Names = ()
-
-
-_STEP, _PROMPT = ("step", "gen_step"), ("prompt", "messages")
-# `filtered_resps` is what the task's filters have left of the text; where that is all of it, there is no `resps`.
-_RESPONSES = ("resps", "filtered_resps")
-DIALECTS = (
-    # `answer` beside another gold is what the reward function has read, logged into the table.
-    Dialect(
-        "TRL completions",
-        (_STEP, ("prompt",), ("completion",), ("advantage",)),
-        {"completion": ("completion",), "target": tuple(name for name in TARGET_COLUMNS if name != "answer")},
-    ),
-    Dialect(
-        "verl rollout",
-        (("input",), ("output",), ("score",), ("step",)),
-        {"completion": ("output",), "target": ("gts",), "prompt": ("input",)},
-    ),
-    Dialect(
-        "ms-swift completions",
-        (_STEP, _PROMPT, ("completion",), ("advantages", "reward")),
-        {"completion": ("completion",), "prompt": _PROMPT},
-    ),
-    # Its `target` is the output to be learned, and `doc.gt_answer` the letter that is right.
-    Dialect(
-        "lmms-eval samples of MindCube",
-        (("doc_id",), ("doc.gt_answer",), _RESPONSES),
-        {
-            "completion": _RESPONSES,
-            "target": ("doc.gt_answer",),
-            "id": ("doc.id",),
-            "cogmap": ("doc.grounded_cogmap",),
-        },
-        ordered=("completion",),
-    ),
-    # Up to version 0.3 the question's own columns are in `doc`; since then the tasks' metrics say what kind it is.
-    Dialect(
-        "lmms-eval samples",
-        (("doc_id",), ("target",), _RESPONSES),
-        {
-            "completion": _RESPONSES,
-            "target": ("target",),
-            "id": ("doc.id", "doc_id"),
-            "kind": ("doc.task", "doc.question_type", "sparbench_score.task", "average.l2_category"),
-            "setting": tuple(f"{name}_accuracy.type" for name in ("overall", "around", "among", "rotation")),
-        },
-        ordered=("completion",),
-    ),
-    # MindCube's own inference puts the response beside the columns of its prompt files; older files name it otherwise.
-    Dialect(
-        "MindCube responses",
-        (("input_prompt",), ("gt_answer",), ("answer", "cogmap_gen_answer")),
-        {
-            "completion": ("response", "completion", "prediction", "output", "cogmap_gen_answer", "answer"),
-            "target": ("gt_answer",),
-            "prompt": ("input_prompt",),
-        },
-    ),
-)
 
 
 class Missing:
@@ -138,6 +88,8 @@ class Columns:
         rivals: roles for which a row must not have two values.
         grouped_by: the role by which rows of one prompt are told; None where nothing tells.
         trusted: whether that is certain; otherwise only rows with the same target are of one prompt.
+        attempts: whether a list of texts is certain to be several attempts, whatever is scored.
+        only: a column and its value in the rows that count; the others are the same completions once more.
     """
 
     roles: Mapping[str, str]
@@ -146,19 +98,45 @@ class Columns:
     rivals: Collection[str] = ()
     grouped_by: GroupRole | None = None
     trusted: bool = False
+    attempts: bool = False
+    only: tuple[str, Any] | None = None
 
     def of(self, role: str) -> Names:
         """Return the columns in which the values of a role stand, in the order in which they are looked at."""
         return (self.roles[role], *self.others.get(role, ()))
 
     def values(self, role: str, rows: Rows) -> list[Any]:
-        """Return the values of *role*, (rows,); `MISSING` where a row has none of its columns."""
+        """Return the values of *role*, (rows,); `MISSING` where a row has none of its columns.
+
+        A completion whose reasoning stands in a column of its own gets it back. A target that is one text in a list is
+        that text.
+        """
+        values = self._of_first(role, rows)
+        if role == "completion" and "reasoning" in self.roles:
+            return list(map(_with_reasoning, values, self._of_first("reasoning", rows)))
+        if role == "target":
+            return single_texts(values)
+        return values
+
+    def _of_first(self, role: str, rows: Rows) -> list[Any]:
         values = _values(self.roles[role], rows)
         for other in self.others.get(role, ()):
             absent = [at for at, value in enumerate(values) if value is MISSING or value is None]
             for at, value in zip(absent, _values(other, [rows[at] for at in absent]), strict=True):
                 values[at] = values[at] if value is MISSING else value
         return values
+
+    def counted(self, chunk: Chunk) -> Chunk:
+        """Return a chunk without the rows that hold the completions of others once more, see `only`."""
+        if self.only is None:
+            return chunk
+        column, value = self.only
+        kept = [at for at, row in enumerate(chunk.rows) if isinstance(row, BadRow) or row.get(column, value) == value]
+        if len(kept) == len(chunk.rows):
+            return chunk
+        items = None if chunk.items is None else [chunk.items[at] for at in kept]
+        rows, lines = [chunk.rows[at] for at in kept], [chunk.lines[at] for at in kept]
+        return chunk._replace(rows=rows, lines=lines, items=items)
 
     def clashes(self, rows: Rows) -> Iterator[tuple[int, str]]:
         """Yield each row that has two values which could be the same thing, with what is wrong with it."""
@@ -173,6 +151,7 @@ class Columns:
     def names(self) -> list[str]:
         """The columns to read."""
         columns = [column for role in self.roles for column in self.of(role)]
+        columns += [] if self.only is None else [self.only[0]]
         return list(dict.fromkeys(name for column in columns for name in (column, column.split(".")[0])))
 
 
@@ -210,27 +189,60 @@ def find_columns(
     roles: dict[str, str] = {}
     others: dict[str, Names] = {}
     rivals: list[str] = []
+    missing: list[str] = []
     for role, usual in known.items():
-        only = dialect.roles.get(role, ()) if dialect else ()
         if role in mapping:
             roles[role] = mapping[role]
-        elif found := _candidates(preferred.get(role, ()), read) or _candidates(only, read) or _candidates(usual, read):
-            if dialect and role in dialect.ordered and found[0] in only:
-                found = list(only)
-            elif role in _AMBIGUOUS and role in needed:
+        elif found := _candidates(preferred.get(role, ()), read) or _find(
+            role, usual, dialect, read, needed=role in needed
+        ):
+            if role in _AMBIGUOUS and role in needed and not (dialect and role in dialect.ordered):
                 _refuse_difference(role, found, rows, chunk.path)
                 rivals += [role] if len(found) > 1 else []
             roles[role], others[role] = found[0], tuple(found[1:])
         elif role in needed:
-            raise DataError(f"{chunk.path}: {_not_found(role, usual, names)}")
-    found_columns = _with_groups(
-        Columns(roles, dialect.name if dialect else None, others, rivals), read, asked="group" in mapping
-    )
+            missing.append(role)
+    if missing:
+        raise DataError(f"{chunk.path}: {_not_found(missing, roles, known, names, read)}")
+    columns = Columns(roles, None, others, rivals, attempts=roles.get("completion") in _SEVERAL)
+    if dialect is not None:
+        columns = _as_written(columns, dialect, read)
+    counted = [row for row in columns.counted(chunk).rows if not isinstance(row, BadRow)]
+    found_columns = _with_groups(columns, counted, asked="group" in mapping)
     if found_columns.grouped_by == "prompt" or known.get("images") != ROLES["images"]:
         return found_columns
     # Images, which may be large, only tell prompts, unless the caller looks for them by names of its own.
     without = {role: column for role, column in found_columns.roles.items() if role != "images"}
     return replace(found_columns, roles=without)
+
+
+def _find(role: str, usual: Names, dialect: Dialect | None, rows: Rows, *, needed: bool) -> list[str]:
+    """Return the columns of a role, in the order in which they are looked at."""
+    if dialect is not None:
+        if found := _candidates(dialect.roles.get(role, ()), rows):
+            return list(dialect.roles[role]) if role in dialect.ordered else found
+        if dialect.questions and role == "prompt" and not needed:
+            return []  # questions about other images may be worded alike: their ids tell them apart
+    found = _candidates(usual, rows)
+    if not found and role == "completion" and any(map(_ends_with_answer, _values(MESSAGES, rows))):
+        return [MESSAGES]
+    if not found and dialect is not None and dialect.inside and role not in (*_AMBIGUOUS, "prompt", "group", "step"):
+        return _candidates(tuple(f"{dialect.inside}.{name}" for name in usual), rows)
+    return found
+
+
+def _as_written(columns: Columns, dialect: Dialect, rows: Rows) -> Columns:
+    """Return columns with what is known of the system that wrote the file."""
+    first = next(iter(_candidates((dialect.once,), rows) if dialect.once else ()), None)
+    only = None if first is None else (first, next(row[first] for row in rows if row.get(first) is not None))
+    name = dialect.name if only is None else f"{dialect.name}, {only[0]} {only[1]}"
+    return replace(columns, dialect=name, attempts=columns.attempts or dialect.questions, only=only)
+
+
+def _ends_with_answer(messages: Any) -> bool:
+    """Return whether messages, from the last on, are the assistant's: a prompt alone ends with the user's."""
+    last = messages[-1] if isinstance(messages, list) and messages else None
+    return isinstance(last, dict) and last.get("role") == "assistant"
 
 
 def _with_groups(columns: Columns, rows: Rows, *, asked: bool) -> Columns:
@@ -283,16 +295,54 @@ def encoded(value: Any) -> bytes:
 
 
 def several_texts(completion: Any) -> list[str] | None:
-    """Return the texts where a completion is a list of several: the attempts of one prompt, as lmms-eval's repeats are.
+    """Return the texts where a completion is a list of several: the attempts at one prompt, as lmms-eval's repeats are.
+
+    Each is a text, a conversation, or an object with a text.
 
     >>> several_texts([["A"], ["B"]]), several_texts(["A"]), several_texts([{"role": "assistant", "content": "A"}] * 2)
     (['A', 'B'], None, None)
+    >>> several_texts([[{"role": "assistant", "content": "A"}], [{"role": "assistant", "content": "B"}]])
+    ['A', 'B']
+    >>> several_texts([{"text": "A", "index": 0}, {"text": "B", "index": 1}])
+    ['A', 'B']
     """
     inner = unwrap(completion)
     if not isinstance(inner, list) or len(inner) < 2:
         return None
-    texts = [unwrap(each) for each in inner]
+    texts = list(map(_attempt, inner))
     return texts if all(isinstance(text, str) for text in texts) else None
+
+
+def _attempt(value: Any) -> Any:
+    """Return the text of one of several completions, or anything else where it is none."""
+    if isinstance(value, list) and value and all(isinstance(each, dict) and "role" in each for each in value):
+        return _text_or_self(value)
+    inner = unwrap(value)
+    if isinstance(inner, dict) and inner.keys().isdisjoint(("role", "type")):
+        return next((inner[name] for name in ("text", "generated_text") if name in inner), inner)
+    return inner
+
+
+def _text_or_self(value: Any) -> Any:
+    try:
+        return completion_text(value)
+    except DataError:
+        return value
+
+
+def _with_reasoning(completion: Any, reasoning: Any) -> Any:
+    """Return a completion with the reasoning that stands in a column of its own in front."""
+    if not isinstance(completion, str) or not isinstance(reasoning, str) or not reasoning.strip():
+        return completion
+    return completion_text({"role": "assistant", "content": completion, "reasoning_content": reasoning})
+
+
+def single_texts(targets: Sequence[Any]) -> list[Any]:
+    """Return targets; one that is a list with a text in it, and nothing else, is that text."""
+    return [
+        target[0] if type(target) is list and len(target) == 1 and isinstance(target[0], str) else target
+        for target in targets
+    ]
 
 
 def _is_written_in(dialect: Dialect, names: Collection[str], rows: Rows) -> bool:
@@ -322,12 +372,22 @@ def _values(column: str, rows: Rows) -> list[Any]:
         return [row[column] for row in rows]
     except KeyError:
         values = [row.get(column, MISSING) for row in rows]
+    listed, star, rest = column.partition(".*.")
+    if star:
+        return [_each(value, rest) for value in _values(listed, rows)]
     head, dot, rest = column.partition(".")
     if not dot:
         return values
     inner = [row[head] if isinstance(row.get(head), dict) else {} for row in rows]
     nested = _values(rest, inner)
     return [deep if value is MISSING else value for value, deep in zip(values, nested, strict=True)]
+
+
+def _each(value: Any, inner: str) -> Any:
+    """Return the texts of what stands at *inner* in each entry of a list."""
+    entries = value if isinstance(value, list) else []
+    found = _values(inner, [entry if isinstance(entry, dict) else {} for entry in entries])
+    return MISSING if all(each is MISSING for each in found) else [_text_or_self(_plain(each)) for each in found]
 
 
 def _refuse_difference(role: str, found: Sequence[str], rows: Mapping[str, Mapping[str, Any]], path: str) -> None:
@@ -357,9 +417,60 @@ def unwrap(value: Any) -> Any:
     return value
 
 
-def _not_found(role: str, usual: Names, names: Sequence[str]) -> str:
-    near = [name for name in names if get_close_matches(name, usual, cutoff=0.75)]
-    return f"there is no {role} column; {_seen(names)}; say which it is: --map {role}={near[0] if near else 'COLUMN'}"
+_ASKED = (
+    "prompt",
+    "messages",
+    "question",
+    "query",
+    "instruction",
+    "problem",
+    "input",
+    "conversations",
+    "body.messages",
+)
+"""Columns that say that a file holds prompts."""
+
+_WORDS = {
+    "completion": {"completion", "response", "output", "prediction", "predicted", "generated", "generation", "reply"},
+    "target": {"target", "truth", "gold", "answer", "solution", "label", "reference", "correct", "expected"},
+}
+"""Words in the names of columns that are likely to have a role."""
+
+
+def _not_found(
+    roles: Sequence[str], found: Mapping[str, str], known: Mapping[str, Names], names: Sequence[str], rows: Rows
+) -> str:
+    """Say which columns are missing, which are there, and what to do."""
+    near = {
+        role: _nearest(role, known[role], [name for name in names if name not in found.values()], rows)
+        for role in roles
+    }
+    if "completion" in roles and not near["completion"] and (asked := _candidates(_ASKED, rows)):
+        truth = f" and targets ({found['target']!r})" if "target" in found else ""
+        return (
+            f"this is a file of prompts ({asked[0]!r}){truth}, and holds no completions; score what a model wrote for "
+            f"them, or say where that is: --map completion=COLUMN; {_seen(names)}"
+        )
+    flags = " ".join(f"--map {role}={_or(near[role])}" for role in roles)
+    apart = "; or give the targets in a file of their own: --targets FILE" if roles == ["target"] else ""
+    which = "which it is" if len(roles) == 1 else "which they are"
+    return f"there is no {' and no '.join(roles)} column; {_seen(names)}; say {which}: {flags}{apart}"
+
+
+def _or(near: Sequence[str]) -> str:
+    if not near:
+        return "COLUMN"
+    return f"{near[0]} (or {', '.join(near[1:])})" if near[1:] else near[0]
+
+
+def _nearest(role: str, usual: Names, names: Sequence[str], rows: Rows) -> list[str]:
+    """Return at most three columns that may have a role: one with a usual name in an object, one named nearly so."""
+    objects = [name for name in names if any(isinstance(row.get(name), dict) for row in rows)]
+    inside = _candidates(tuple(f"{name}.{inner}" for name in objects for inner in usual if "." not in inner), rows)
+    like = [name for name in names if get_close_matches(name, usual, cutoff=0.75)]
+    words = _WORDS.get(role, set())
+    named = [name for name in names if words & set(name.lower().replace("-", "_").split("_"))]
+    return list(dict.fromkeys([*inside, *like, *named]))[:3]
 
 
 def _seen(names: Sequence[str]) -> str:

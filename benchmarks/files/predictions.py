@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from benchmarks.files.blocks import read_block, spread_attempts
 from benchmarks.files.columns import MISSING, find_columns
+from benchmarks.files.paths import find_files
 from benchmarks.files.sources import BadRow, read_chunks
 from benchmarks.files.targets import join_key
 from rewards.errors import DataError
@@ -54,7 +55,7 @@ def read_predictions(
     """Read a file of predictions whole.
 
     Args:
-        path: see `benchmarks.files.sources.read_chunks`.
+        path: see `benchmarks.files.paths.find_files`.
         mapping: role -> column, where the user says so.
         targets: where the targets come from, if not from the file.
 
@@ -94,8 +95,8 @@ def find_rows(
     """Return the rows with an id, or those on a line, in their order; at least one.
 
     Args:
-        path: see `benchmarks.files.sources.read_chunks`.
-        row_id: as text; the number 7 is found by ``"7"``. A row without an id is found by ``file:line``.
+        path: see `benchmarks.files.paths.find_files`.
+        row_id: as text; the number 7 is found by ``"7"``. Every row is found by its place, ``file:line``, too.
         line: from 1; one line holds several rows in ms-swift's tables.
         mapping: role -> column, where the user says so.
         targets: where the targets come from, if not from the file.
@@ -105,39 +106,48 @@ def find_rows(
         ConfigError: for an ambiguous column or a wrong *mapping*.
     """
     found: list[FoundRow] = []
-    for chunk, columns in _chunks_with_columns(path, mapping, targets):
+    for chunk, columns in _chunks_with_columns(path, mapping, targets, line=line):
         wanted = _select(chunk, _wanted_places(chunk, columns, row_id, line))
         found += _scorable_rows(wanted, columns, targets) if wanted.rows else []
-        if line is not None and chunk.lines[-1] >= line:
-            break
     if not found:
         raise DataError(f"{path}: there is no row {f'with the id {row_id!r}' if line is None else f'on line {line}'}")
     return found
 
 
 def _chunks_with_columns(
-    path: str, mapping: Mapping[str, str] | None, targets: TargetFile | None
+    path: str, mapping: Mapping[str, str] | None, targets: TargetFile | None, *, line: int | None = None
 ) -> Iterator[tuple[Chunk, Columns | None]]:
-    """Yield the chunks of a file with its columns, which are None as long as no row could be read."""
+    """Yield the chunks of all files, up to a line of each, with its columns, None as long as no row could be read."""
     joined_on = None if targets is None else targets.on
-    columns: Columns | None = None
-    for chunk in read_chunks(path):
-        if columns is None and len(chunk.bad_rows()) < len(chunk.rows):
-            needed = ("completion", joined_on or "target")
-            columns = find_columns(chunk, needed=needed, mapping=mapping, joined_on=joined_on)
-        yield chunk if columns is None else spread_attempts(chunk, columns), columns
+    for file in find_files([path]):
+        columns: Columns | None = None
+        for chunk in read_chunks(file):
+            if columns is None and len(chunk.bad_rows()) < len(chunk.rows):
+                needed = ("completion", joined_on or "target")
+                columns = find_columns(chunk, needed=needed, mapping=mapping, joined_on=joined_on)
+            yield chunk if columns is None else spread_attempts(chunk, columns), columns
+            if line is not None and chunk.lines[-1] >= line:
+                break
 
 
 def _wanted_places(chunk: Chunk, columns: Columns | None, row_id: str | None, line: int | None) -> list[int]:
     """Return which rows of a chunk are asked for."""
     if line is not None:
         return [at for at, number in enumerate(chunk.lines) if number == line]
-    if columns is None or "id" not in columns.roles:
-        return [at for at in range(len(chunk.rows)) if chunk.place(at) == row_id]
+    placed = [at for at in range(len(chunk.rows)) if _is_place(chunk.place(at), str(row_id))]
+    if placed or columns is None or "id" not in columns.roles:
+        return placed
     key = join_key(row_id)
     rows = [{} if isinstance(row, BadRow) else row for row in chunk.rows]
     ids = columns.values("id", rows)
     return [at for at, each in enumerate(ids) if each is not MISSING and each is not None and join_key(each) == key]
+
+
+def _is_place(place: str, label: str) -> bool:
+    """Return whether a label means a place: ``runs/a.jsonl:3``, ``a.jsonl:3``, or ``line 3`` as tables have it."""
+    if label.startswith("line "):
+        return place.endswith(f":{label.removeprefix('line ')}")
+    return ":" in label and (place == label or place.endswith(f"/{label}"))
 
 
 def _select(chunk: Chunk, places: Sequence[int]) -> Chunk:

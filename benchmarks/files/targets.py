@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import msgspec
 
-from benchmarks.files.columns import MISSING, ROLES, Columns, find_columns
+from benchmarks.files.columns import MISSING, ROLES, find_columns
+from benchmarks.files.paths import find_files
 from benchmarks.files.sources import BadRow, read_chunks
 from rewards.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from benchmarks.files.columns import Names
+    from benchmarks.files.columns import Columns, Names
     from benchmarks.files.sources import Chunk
 
 On = Literal["id", "prompt"]
@@ -69,7 +70,7 @@ def read_target_file(
     """Read a file of targets whole.
 
     Args:
-        path: any file that `benchmarks.files.sources.read_chunks` reads, with a column for the key and those required.
+        path: what `benchmarks.files.paths.find_files` finds, with a column for the key and those required.
         on: ``"id"`` or ``"prompt"``.
         mapping: role -> column, where the names are not the known ones.
         roles: those that come from this file.
@@ -81,14 +82,23 @@ def read_target_file(
         ConfigError: if two columns could be the target.
     """
     rows: dict[str, TargetRow] = {}
-    columns = Columns({})
+    there: set[str] = set()
     find = partial(find_columns, needed=(on, *required), mapping=mapping, joined_on=on, known=known)
-    for chunk in read_chunks(path):
-        columns = columns if rows else find(_checked(chunk))
-        _add(rows, _checked(chunk), columns, on, [role for role in roles if role in columns.roles])
+    for file in find_files([path]):
+        columns: Columns | None = None
+        for chunk in map(_checked, read_chunks(file)):
+            columns = columns or find(chunk)
+            there |= columns.roles.keys()
+            _add(rows, chunk, columns, on, roles)
     if not rows:
         raise DataError(f"{path}: there are no rows")
-    return TargetFile(path, on, [role for role in roles if role in columns.roles], rows)
+    kept = [at for at, role in enumerate(roles) if role in there]
+    return TargetFile(
+        path,
+        on,
+        [roles[at] for at in kept],
+        {key: row._replace(values=tuple(row.values[at] for at in kept)) for key, row in rows.items()},
+    )
 
 
 def _checked(chunk: Chunk) -> Chunk:
@@ -100,7 +110,8 @@ def _checked(chunk: Chunk) -> Chunk:
 
 def _add(rows: dict[str, TargetRow], chunk: Chunk, columns: Columns, on: On, roles: Sequence[str]) -> None:
     found = [row for row in chunk.rows if not isinstance(row, BadRow)]
-    values_by_role = [columns.values(role, found) for role in roles]
+    nothing = [None] * len(found)
+    values_by_role = [columns.values(role, found) if role in columns.roles else nothing for role in roles]
     for at, (key, *values) in enumerate(zip(columns.values(on, found), *values_by_role, strict=True)):
         place = chunk.place(at)
         if key is MISSING or key is None:

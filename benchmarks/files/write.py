@@ -1,16 +1,20 @@
 """Writing a file whole or not at all: beside its place, brought to the disk, then given its name.
 
 A reader sees the old file or the new one, never a part; an error leaves no trace. What a kill leaves beside the file is
-named ``.NAME.PID.partial``; `remove_partials` takes it away.
+named ``.NAME.NUMBER.partial``; `remove_partials` takes it away.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 from contextlib import contextmanager, suppress
 from glob import escape
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, BinaryIO, Literal, TextIO, overload
+
+_OF_DISKS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS}
+"""What writing to an open file may raise; such an error names no file."""
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,7 +62,8 @@ def path_beside(path: StrPath, *, sync: bool = True) -> Iterator[Path]:
     if target.exists() and not target.is_file():
         yield target
         return
-    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    # No process number: on two machines that write into one folder it may be the same.
+    partial = target.with_name(f".{target.name}.{int.from_bytes(os.urandom(8))}.partial")
     try:
         yield partial
         if target.exists():
@@ -69,8 +74,13 @@ def path_beside(path: StrPath, *, sync: bool = True) -> Iterator[Path]:
         if sync:
             with suppress(OSError):  # some file systems refuse it for folders; the file itself is on the disk
                 _bring_to_disk(target.parent)
+    except OSError as error:
+        if error.filename == str(partial) or (error.filename is None and error.errno in _OF_DISKS):
+            error.filename = str(path)  # as people know it
+        raise
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):  # what went wrong before says more
+            partial.unlink(missing_ok=True)
 
 
 def remove_partials(path: StrPath) -> None:

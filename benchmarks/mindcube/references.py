@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.mindcube.cogmap import Place, is_valid, read_places
 from parsers.references import VIEWER
-from parsers.values import Relation
+from parsers.types import Relation
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

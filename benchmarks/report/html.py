@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from html import escape
 from importlib.resources import files
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from benchmarks.plain_text import CONTENT_POLICY, escape
 from benchmarks.report.content import Bars, Example, Figures, Grid, Histogram, Lines, Number
 from benchmarks.report.svg import bars_svg, histogram_svg, lines_svg
 
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
     from benchmarks.report.content import Cell, Document, Item, Section
 
-# Should a text ever slip through unescaped, the browser still runs nothing and loads nothing.
-_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 _IMAGE = re.compile(r"data:image/(?:png|jpeg|gif|webp);base64,[A-Za-z0-9+/=]+")
 _FEW_COLUMNS = 5  # a table of no more is as wide as it needs to be
 _Chart = Bars | Histogram | Lines
@@ -31,7 +29,7 @@ def html(document: Document) -> str:
     footer = "".join(f"<p>{escape(line)}</p>" for line in document.footer)
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{CONTENT_POLICY}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{escape(document.title)}</title>\n<style>\n{style}</style>\n</head>\n<body>\n"
         f"<header><h1>{escape(document.title)}</h1><p>{escape(document.subtitle)}</p><nav>{links}</nav></header>\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from benchmarks.plain_text import plain
 from benchmarks.report.content import Bars, Figures, Grid, Number
 from benchmarks.report.markdown import bars_grid, figures_grid
 
@@ -23,6 +24,8 @@ _SPECIAL = {
     '"': r"\textquotedbl{}",
     "–": "--",
     "→": r"$\rightarrow$",
+    "[": "{[}",  # after the end of a row this would begin an option, and so would a star
+    "*": "{*}",
 }
 
 _MOST_COLUMNS = 8  # a wider table is scaled to the width of the text
@@ -80,8 +83,8 @@ def _escape(text: str) -> str:
     >>> _escape("50% of a_b")
     '50\\% of a\\_b'
     """
-    return "".join(_SPECIAL.get(letter, letter) for letter in " ".join(text.split()))
+    return "".join(_SPECIAL.get(letter, letter) for letter in plain(" ".join(text.split())))
 
 
 def _comment(text: str) -> str:
-    return " ".join(text.split())
+    return plain(" ".join(text.split()))

@@ -12,6 +12,7 @@ from benchmarks.registry import find_benchmark
 from benchmarks.report.compare import p_value
 from benchmarks.report.content import Grid, Number, Section
 from benchmarks.report.runs import pair_rows, row_scores
+from benchmarks.run.made_with import unlike
 from benchmarks.tables import Measure
 from rewards.errors import DataError
 
@@ -36,10 +37,8 @@ def looking(runs: Sequence[Run], *, resamples: int, seed: int) -> Section:
     """
     items: list[Item] = []
     for seeing in runs:
-        if seeing.evaluation is None or seeing.made_with.get("images") != "all":
-            continue
         for blind in runs:
-            if blind.evaluation is not None and _is_blind(seeing, blind):
+            if _is_blind(seeing, blind):
                 try:
                     items.append(blind_gap(seeing, blind, resamples=resamples, seed=seed))
                 except DataError as error:
@@ -48,11 +47,14 @@ def looking(runs: Sequence[Run], *, resamples: int, seed: int) -> Section:
 
 
 def _is_blind(seeing: Run, blind: Run) -> bool:
-    assert seeing.evaluation is not None
-    assert blind.evaluation is not None
     same = all(seeing.made_with.get(name) == blind.made_with.get(name) for name in _SAME)
-    of_one = seeing.evaluation["benchmark"] == blind.evaluation["benchmark"] and seeing.protocol == blind.protocol
-    return same and of_one and blind.made_with.get("images") in _WORDS
+    shown = seeing.made_with.get("images") == "all" and blind.made_with.get("images") in _WORDS
+    return same and shown and _what_is_asked(seeing) == _what_is_asked(blind)
+
+
+def _what_is_asked(run: Run) -> tuple[str, str] | None:
+    """Return the benchmark and the protocol; None of training data."""
+    return None if run.evaluation is None else (run.evaluation["benchmark"], run.protocol)
 
 
 def blind_gap(seeing: Run, blind: Run, *, resamples: int = 10_000, seed: int = 0) -> Grid:
@@ -95,6 +97,8 @@ def blind_gap(seeing: Run, blind: Run, *, resamples: int = 10_000, seed: int = 0
     how = _WORDS.get(blind.made_with.get("images", ""), blind.name)
     header = ("rows", "n", "with images", how, "blind gap", "p")
     note = f"paired bootstrap|resamples:{resamples}|seed:{seed}|level:0.95|{blind.name} against {seeing.name}"
+    others = [name for name, *_ in unlike(seeing.made_with, blind.made_with) if name != "images"]
+    note += f". Besides the images, these differ too: {', '.join(others)}" if others else ""
     return Grid(f"{seeing.name}: {metric}, in percent", header, tuple(lines), note=note, strong=1)
 
 

@@ -6,6 +6,7 @@ import json
 from math import isfinite
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from benchmarks.plain_text import plain
 from benchmarks.registry import find_benchmark
 from benchmarks.report.compare import compare, comparison
 from benchmarks.report.content import Document, Section
@@ -133,7 +134,7 @@ def write(document: Document, form: Format) -> str:
     if form == "latex":
         return latex(document)
     if form == "json":
-        return json.dumps(_as_json(document), indent=1, ensure_ascii=False) + "\n"
+        return plain(json.dumps(_as_json(document), indent=1, ensure_ascii=False)) + "\n"
     raise ConfigError(f"there is no format {form!r}; there are html, markdown, latex, json")
 
 

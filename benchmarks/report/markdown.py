@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from benchmarks.plain_text import plain
 from benchmarks.report.content import Bars, Example, Figures, Grid, Histogram, Lines, Number
 from benchmarks.report.svg import binned, short
 
@@ -13,7 +14,10 @@ if TYPE_CHECKING:
 
     from benchmarks.report.content import Bar, Cell, Document, Item
 
-_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&])")
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&$@]|(?<=www)\.|:(?=//))", re.IGNORECASE)
+"""What begins a mark, also GitHub's formulas and links."""
+_LEADING = re.compile(r"^(\d{0,9})([-+=.)])(?=[-=]*$|\s)")
+"""What makes a list, a heading or a rule at the beginning of a line."""
 _MOST_POINTS = 16
 
 
@@ -31,7 +35,7 @@ def markdown(document: Document) -> str:
 
 def _plain(text: str) -> str:
     """Return text on one line that means nothing to Markdown or HTML."""
-    return _SPECIAL.sub(r"\\\1", " ".join(text.split()))
+    return _LEADING.sub(r"\1\\\2", _SPECIAL.sub(r"\\\1", plain(" ".join(text.split()))))
 
 
 def _item(item: Item) -> Iterable[str]:
@@ -119,4 +123,4 @@ def _example(example: Example) -> Iterator[str]:
         yield from _grid(grid)
     for passage in example.passages:
         fence = "`" * max(3, 1 + max(map(len, re.findall(r"`+", passage.text)), default=0))
-        yield from ("", f"{_plain(passage.label)}:", "", f"{fence}text", passage.text, fence)
+        yield from ("", f"{_plain(passage.label)}:", "", f"{fence}text", plain(passage.text), fence)

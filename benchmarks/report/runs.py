@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
@@ -17,6 +18,7 @@ from benchmarks.files.columns import ROLES
 from benchmarks.files.sources import BadRow, read_chunks
 from benchmarks.registry import find_benchmark
 from benchmarks.run.evaluate import evaluate
+from benchmarks.run.made_with import Makers, asked_numbers
 from benchmarks.tables import Measure
 from rewards.errors import ConfigError, DataError
 from rewards.messages import completion_text
@@ -59,6 +61,8 @@ class Run:
     @property
     def made_with(self) -> Mapping[str, str]:
         """How the predictions were made, as far as they say, see `benchmarks.run.made_with`."""
+        if self.scores is not None and self.scores.made_with:
+            return self.scores.made_with
         found: Mapping[str, str] = (self.evaluation or self.rewards or {}).get("made_with", {})
         return found
 
@@ -102,7 +106,7 @@ def read_run(text: str) -> Run:
 def _of_json(run: Run) -> Run:
     try:
         found = json.loads(Path(run.path).read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, ValueError) as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{run.path}: not JSON: {error}") from error
     if isinstance(found, dict) and {"benchmark", "tables", "protocol"} <= found.keys():
         scores = None
@@ -184,6 +188,7 @@ class RowScores(NamedTuple):
         measures: makes of the places of some rows the benchmark's own numbers of these, by group of rows, see
             `benchmark_measures`; None where only `values` are known.
         asked: ``(n,)``, rows with the same number were asked the same, 0 where that is not known; None likewise.
+        made_with: how the predictions were made, where the rows tell, see `benchmarks.run.made_with`.
     """
 
     keys: Sequence[Hashable]
@@ -193,6 +198,7 @@ class RowScores(NamedTuple):
     written: Sequence[Mapping[str, Any]] | None = None
     measures: Callable[[npt.NDArray[np.int64]], dict[str, dict[str, Measure]]] | None = None
     asked: npt.NDArray[np.uint64] | None = None
+    made_with: Mapping[str, str] = MappingProxyType({})
 
 
 def of_evaluation(columns: Mapping[str, Any], run: Run) -> RowScores:
@@ -271,9 +277,21 @@ def of_scores_file(path: str) -> RowScores:
             values[name] = np.array([float(row[name]) for row in rows])
     for part in rows[0].get("parts") or ():
         values[f"parts/{part}"] = np.array([float(row["parts"][part]) for row in rows])
-    groups = [row.get("group") for row in rows]
+    # A scene has several prompts; a row without one is of its group, whatever that is called.
+    told = [None if row.get("scene") is None else ("scene", row["scene"]) for row in rows]
+    groups = [row.get("group") if scene is None else scene for row, scene in zip(rows, told, strict=True)]
     clusters = None if all(group is None for group in groups) else _cluster_numbers(groups)
-    return RowScores(_numbered([number_of(row["id"]) for row in rows]), values, clusters, written=rows)
+    hashes = [row.get("prompt_hash") for row in rows]
+    makers = Makers()
+    makers.add({"made_with": [row.get("made_with") for row in rows], "prompt_hash": hashes})
+    return RowScores(
+        _numbered([number_of(row["id"]) for row in rows]),
+        values,
+        clusters,
+        written=rows,
+        asked=np.array(asked_numbers(hashes), dtype=np.uint64),
+        made_with=makers.told(),
+    )
 
 
 def _cluster_numbers(groups: Iterable[Any]) -> npt.NDArray[np.uint64]:

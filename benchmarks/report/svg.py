@@ -6,9 +6,10 @@ Colours are the page's: classes, no values. All text is escaped here.
 
 from __future__ import annotations
 
-from html import escape
 from math import ceil, floor, isfinite, log10
 from typing import TYPE_CHECKING, Final
+
+from benchmarks.plain_text import escape
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

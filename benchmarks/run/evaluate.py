@@ -6,22 +6,22 @@ from collections.abc import Mapping
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, cast
 
 import numpy as np
 
 from benchmarks.attempts import several_attempts
-from benchmarks.benchmark import find_protocols, known_columns, output_schema
-from benchmarks.files.blocks import read_block, spread_attempts
-from benchmarks.files.columns import find_columns
+from benchmarks.benchmark import find_protocols, known_columns
+from benchmarks.files.paths import find_files
 from benchmarks.files.sources import CHUNK_ROWS, END, BadRow, Chunk, Position
 from benchmarks.files.targets import read_target_file
 from benchmarks.registry import find_benchmark
 from benchmarks.run.evaluation_report import Report
 from benchmarks.run.evaluation_tally import BlockScorer, EvaluationTally
+from benchmarks.run.executors import Executor
 from benchmarks.run.made_with import signed
-from benchmarks.run.output import Output, fingerprint
-from benchmarks.run.score_files import Progress, score_files
+from benchmarks.run.parts import PART_BYTES
+from benchmarks.run.score_files import Job, Reading, Run, Total, score_files
 from benchmarks.run.signature import installed_version
 from benchmarks.statistics import bootstrap_interval, mean_interval
 from benchmarks.tables import average
@@ -35,10 +35,14 @@ if TYPE_CHECKING:
     from benchmarks.attempts import AtK
     from benchmarks.benchmark import Benchmark, Protocol
     from benchmarks.files.targets import On, TargetFile
+    from benchmarks.run.executors import Engine
+    from benchmarks.run.score_files import Progress
     from benchmarks.statistics import Interval
     from benchmarks.tables import Table
 
 IntervalKind = Literal["formula", "bootstrap", "bca"]
+KEPT_ERRORS: Final = 100
+"""Rows that could not be scored whose errors are kept."""
 
 
 class IntervalSettings(NamedTuple):
@@ -106,9 +110,22 @@ class EvaluationPlan(NamedTuple):
     source: Mapping[str, Any]
 
     @property
-    def needed(self) -> Sequence[str]:
-        """Roles that the predictions must have."""
-        return ("completion", *((self.targets.on,) if self.targets else self.benchmark.required))
+    def reading(self) -> Reading:
+        """How the predictions are read."""
+        return Reading(
+            needed=("completion", *((self.targets.on,) if self.targets else self.benchmark.required)),
+            required=self.benchmark.required,
+            known=known_columns(self.benchmark),
+            preferred=dict(self.benchmark.columns),  # not as a view, which processes cannot be sent
+            as_text=False,
+            one_each=self.benchmark.takes_records,
+            mapping=self.mapping,
+            targets=self.targets,
+        )
+
+    def scorer(self, files: Sequence[str]) -> BlockScorer:
+        """Return what scores a block of one of these files."""
+        return BlockScorer(self.benchmark.name, self.protocols, tuple(files))
 
 
 def evaluate(
@@ -128,15 +145,18 @@ def evaluate(
     strict_input: bool = False,
     out: str | None = None,
     overwrite: bool = False,
-    resume: bool = False,
+    workers: int = 1,
+    engine: Engine = "here",
+    address: str | None = None,
     on_error: Callable[[str], None] | None = None,
     on_progress: Callable[[Progress], None] | None = None,
-    checkpoint_seconds: float = 2.0,
+    on_notice: Callable[[str], None] | None = None,
+    part_bytes: int = PART_BYTES,
 ) -> Report:
     """Evaluate predictions on a benchmark.
 
     Args:
-        rows: a file, several files (JSON Lines, gzip of that, Parquet), or rows as mappings.
+        rows: a file or several, see `benchmarks.files.paths.find_files`, or rows as mappings.
         benchmark: one of `benchmarks.registry.BENCHMARKS`.
         protocol: ``strict`` (ours: only the answer section counts), ``official`` (the benchmark's own scorer, decision
             for decision) or ``both``; a row whose target either refuses is then left out of both.
@@ -148,14 +168,17 @@ def evaluate(
         mapping: role -> column, where columns have other than the usual names.
         targets: a file with the targets, where the predictions come without.
         on: ``id`` or ``prompt``, what it is joined on.
-        limit: rows to score at most.
-        strict_input: whether to stop at the first row that cannot be scored.
-        out: a file to write one row for each row to, ``.jsonl`` or ``.parquet``.
-        overwrite: whether it may be replaced.
-        resume: whether to go on with what is left of an earlier run.
-        on_error: called with ``file:line: what is wrong`` for each row that cannot be scored.
-        on_progress: called now and then.
-        checkpoint_seconds: time between two checkpoints of *out*.
+        limit: see `benchmarks.run.score_files.Run`, as all that follows.
+        strict_input: likewise.
+        out: likewise.
+        overwrite: likewise.
+        workers: see `benchmarks.run.executors.Executor`.
+        engine: likewise.
+        address: likewise.
+        on_error: see `benchmarks.run.score_files.Run`.
+        on_progress: likewise.
+        on_notice: likewise.
+        part_bytes: likewise.
 
     Raises:
         DataError: files that cannot be scored at all, no row that could be scored, or with *strict_input* a bad row.
@@ -168,33 +191,36 @@ def evaluate(
     intervals = IntervalSettings(interval, resamples, seed, level)
     columns = {**(mapping or {}), **({"scene": group} if group else {})}
     plan = _plan(benchmark, protocol, intervals, mapping=columns, targets=targets, on=on)
-    run = _Run(limit, strict_input, on_error, on_progress, checkpoint_seconds)
+    messages: list[str] = []
+    run = Run(
+        out=out,
+        overwrite=overwrite,
+        by=Executor(workers, engine, address),
+        limit=limit,
+        strict_input=strict_input,
+        on_error=partial(_add_error, messages, on_error),
+        on_progress=on_progress,
+        on_notice=on_notice,
+        part_bytes=part_bytes,
+    )
     files = _files(rows)
-    if files is not None:
-        return _evaluate_files(plan, run, files, out=out, overwrite=overwrite, resume=resume)
-    if out is not None:
-        raise ConfigError("`out` goes with files; of rows in memory, `Report.row_scores` holds the scores")
-    return _evaluate_rows(plan, run, cast("Iterable[Mapping[str, Any]]", rows))
+    if files is None and (out is not None or not run.by.alone):
+        raise ConfigError(
+            "`out` goes with files, as `workers` and `engine` do; of rows in memory see `Report.row_scores`"
+        )
+    if files is None:
+        total = _score_rows(plan, run, cast("Iterable[Mapping[str, Any]]", rows))
+        return make_report(plan, total, messages, {})
+    settings = {"benchmark": plan.benchmark.name, "protocols": plan.protocols, **plan.source}
+    total = score_files(files, plan.scorer(files), plan.reading, run, settings=settings)
+    return make_report(plan, total, messages, {"files": files, "limit": limit, **plan.source})
 
 
-class _Run(NamedTuple):
-    """How a run goes on, see `evaluate`."""
-
-    limit: int | None
-    strict_input: bool
-    on_error: Callable[[str], None] | None
-    on_progress: Callable[[Progress], None] | None
-    checkpoint_seconds: float
-
-    def add_error(self, tally: EvaluationTally) -> Callable[[str], None]:
-        """Return what takes the error of a row."""
-
-        def add(message: str) -> None:
-            tally.add_error(message)
-            if self.on_error is not None:
-                self.on_error(message)
-
-        return add
+def _add_error(kept: list[str], tell: Callable[[str], None] | None, message: str) -> None:
+    if len(kept) < KEPT_ERRORS:
+        kept.append(message)
+    if tell is not None:
+        tell(message)
 
 
 def _plan(
@@ -223,85 +249,18 @@ def _plan(
 def _files(rows: Any) -> list[str] | None:
     """Return the paths, where these are paths and not rows."""
     if isinstance(rows, str | Path):
-        return [str(rows)]
+        return find_files([str(rows)])
     listed = list(rows) if isinstance(rows, tuple | list) else None
-    return [str(path) for path in listed] if listed and isinstance(listed[0], str | Path) else None
+    return find_files(map(str, listed)) if listed and isinstance(listed[0], str | Path) else None
 
 
-def _evaluate_files(
-    plan: EvaluationPlan, run: _Run, files: Sequence[str], *, out: str | None, overwrite: bool, resume: bool
-) -> Report:
-    output = None
-    if out is not None:
-        inputs = [*files, *([plan.targets.path] if plan.targets else [])]
-        settings = {"benchmark": plan.benchmark.name, "protocols": plan.protocols, "limit": run.limit, **plan.source}
-        schema = output_schema(plan.benchmark, plan.protocols)
-        output = Output(out, schema=schema, run=fingerprint(inputs, settings), overwrite=overwrite, resume=resume)
-    tally = EvaluationTally(
-        files,
-        spool=Path(f"{out}.partial.rows") if out else None,
-        state=output.state["tally"] if output and output.state else None,
-    )
-    try:
-        progress = score_files(
-            files,
-            BlockScorer(plan.benchmark, plan.protocols),
-            tally,
-            needed=plan.needed,
-            required=plan.benchmark.required,
-            known=known_columns(plan.benchmark),
-            preferred=plan.benchmark.columns,
-            as_text=False,
-            one_each=plan.benchmark.takes_records,
-            mapping=plan.mapping,
-            targets=plan.targets,
-            output=output,
-            limit=run.limit,
-            strict_input=run.strict_input,
-            on_error=run.add_error(tally),
-            on_progress=run.on_progress,
-            checkpoint_seconds=run.checkpoint_seconds,
-        )
-        if output is not None:
-            output.finish()
-        report = make_report(plan, tally, progress, {"files": list(files), "limit": run.limit, **plan.source})
-    except (DataError, ConfigError):
-        if output is not None:
-            output.discard()
-        raise
-    finally:
-        if output is not None:
-            output.close()
-        tally.close(remove=output is None or not output.partial.exists())
-    return report
-
-
-def _evaluate_rows(plan: EvaluationPlan, run: _Run, rows: Iterable[Mapping[str, Any]]) -> Report:
-    tally, progress, columns = EvaluationTally(["rows"]), Progress(), None
-    score = BlockScorer(plan.benchmark, plan.protocols)
-    for chunk in _chunks(islice(rows, run.limit)):
-        if columns is None:
-            joined_on = plan.targets.on if plan.targets else None
-            columns = find_columns(
-                chunk,
-                needed=plan.needed,
-                mapping=plan.mapping,
-                joined_on=joined_on,
-                known=known_columns(plan.benchmark),
-                preferred=plan.benchmark.columns,
-            )
-        read = len(chunk.rows)
-        chunk = chunk if plan.benchmark.takes_records else spread_attempts(chunk, columns)  # noqa: PLW2901
-        scored = score(
-            read_block(chunk, columns, targets=plan.targets, required=plan.benchmark.required, as_text=False)
-        )
-        tally.add(scored)
-        for at, message in sorted(scored.block.errors.items()):
-            if run.strict_input:
-                raise DataError(f"{chunk.place(at)}: {message}")
-            run.add_error(tally)(f"{chunk.place(at)}: {message}")
-        progress = Progress(progress.rows + read, progress.errors + len(scored.block.errors))
-    return make_report(plan, tally, progress, {})
+def _score_rows(plan: EvaluationPlan, run: Run, rows: Iterable[Mapping[str, Any]]) -> Total:
+    """Score rows in memory."""
+    total = Total(run, EvaluationTally())
+    job = Job(plan.scorer(["rows"]), plan.reading, {})
+    for piece in job.score(_chunks(islice(rows, run.limit)), None, write=False):
+        total.add(piece, None)
+    return total
 
 
 def _chunks(rows: Iterable[Mapping[str, Any]]) -> Iterator[Chunk]:
@@ -317,23 +276,23 @@ def _chunks(rows: Iterable[Mapping[str, Any]]) -> Iterator[Chunk]:
         yield Chunk("rows", some, lines, None, Position(END, before), None)
 
 
-def make_report(plan: EvaluationPlan, tally: EvaluationTally, progress: Progress, source: Mapping[str, Any]) -> Report:
-    """Average what was tallied.
+def make_report(plan: EvaluationPlan, total: Total, messages: Sequence[str], source: Mapping[str, Any]) -> Report:
+    """Average what was tallied; *messages* say what is wrong with the first rows that could not be scored.
 
     Raises:
         DataError: no row was scored.
     """
-    state, columns = tally.state, tally.columns()
-    if not state["rows"]:
-        why = state["error_messages"][0] if state["error_messages"] else "there are no rows"
-        raise DataError(f"no row could be scored: {why}")
+    tally: EvaluationTally = total.tally
+    columns = tally.columns()
+    if not columns:
+        raise DataError(f"no row could be scored: {messages[0] if messages else 'there are no rows'}")
     interval = plan.intervals.function()
     prompts = columns["prompt"]
-    several = state["named"] or len(np.unique(prompts)) <= len(prompts) / 2  # else ids that happen to be used twice
+    several = tally.named or len(np.unique(prompts)) <= len(prompts) / 2  # else ids that happen to be used twice
     tables: dict[str, Table] = {}
     attempts: dict[str, dict[str, AtK]] = {}
     signatures: dict[str, str] = {}
-    kind = "scene" if "scene" in plan.mapping else state["kind"]
+    kind = "scene" if "scene" in plan.mapping else tally.kind
     told = tally.makers.told()
     for protocol in plan.protocols:
         stats = {name.partition(".")[2]: values for name, values in columns.items() if name.startswith(f"{protocol}.")}
@@ -352,15 +311,15 @@ def make_report(plan: EvaluationPlan, tally: EvaluationTally, progress: Progress
     return Report(
         benchmark=plan.benchmark.name,
         protocols=plan.protocols,
-        rows=state["rows"],
-        errors=progress.errors,
-        error_messages=tuple(state["error_messages"]),
+        rows=len(columns["cluster"]),
+        errors=total.progress.errors,
+        error_messages=tuple(messages),
         aggregate=aggregate,
         tables=tables,
         attempts=attempts,
-        faults={protocol: _by_frequency(found) for protocol, found in state["faults"].items()},
-        differing=state["differing"],
-        differences=state["differences"],
+        faults={protocol: _by_frequency(found) for protocol, found in tally.faults.items()},
+        differing=tally.differing,
+        differences=tally.differences,
         signatures=signatures,
         headline=plan.benchmark.headline,
         made_with=told,

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.metric_names import format_metric, format_range, unit
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -75,6 +77,41 @@ class Report:
         for number, (group, metrics) in enumerate(table.items()):
             named |= {f"{group}/{name}" if number else name: found.estimate for name, found in metrics.items()}
         return named if "accuracy" in named else {"accuracy": named[self.headline], **named}
+
+    def __repr__(self) -> str:
+        table = self.tables[self.protocols[0]]
+        found = next(iter(table.values()))[self.headline]
+        number = f"{self.headline} {format_metric(self.headline, found.estimate)}{unit([self.headline])}"
+        bounds = format_range(self.headline, found.low, found.high)
+        return (
+            f"Report({self.benchmark}, {self.protocol}: {self.rows:,} rows, {number}{f' ({bounds})' if bounds else ''})"
+        )
+
+    def _repr_html_(self) -> str:
+        from rewards.frames import html_table  # noqa: PLC0415  only notebooks need it
+
+        return html_table(repr(self), self._columns())
+
+    def to_pandas(self) -> Any:
+        """Return a data frame with a row for each number of the tables, and of the attempts at a prompt for all rows:
+        ``protocol``, ``group``, ``metric``, ``mean``, ``low``, ``high``, ``n`` and ``clusters``.
+
+        Raises:
+            ConfigError: pandas is not installed.
+        """  # noqa: D205
+        from rewards.frames import data_frame  # noqa: PLC0415  as above
+
+        return data_frame(self._columns())
+
+    def _columns(self) -> dict[str, list[Any]]:
+        found: list[tuple[str, str, str, Interval]] = []
+        for protocol, table in self.tables.items():
+            found += [(protocol, group, name, each) for group, row in table.items() for name, each in row.items()]
+            several = self.attempts.get(protocol, {}).items()
+            found += [(protocol, next(iter(table)), name, each.mean) for name, each in several if each.mean is not None]
+        names = ("protocol", "group", "metric", "mean", "low", "high", "n", "clusters")
+        rows = [(*named, each.estimate, each.low, each.high, each.n, each.clusters) for *named, each in found]
+        return dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
 
     def as_dict(self, *, with_rows: bool = False) -> dict[str, Any]:
         """Return everything as JSON takes it, the benchmark's own summary under its own names first.

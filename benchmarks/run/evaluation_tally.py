@@ -6,37 +6,34 @@ of, the faults, and where two protocols differ.
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 
+import msgspec
 import numpy as np
 
-from benchmarks.benchmark import as_array
-from benchmarks.files.blocks import number_of
+from benchmarks.benchmark import as_array, output_schema
+from benchmarks.files.blocks import CARRIED, number_of
 from benchmarks.files.columns import unwrap
+from benchmarks.registry import find_benchmark
 from benchmarks.run.made_with import Makers, asked_numbers
-from benchmarks.run.score_files import Scored, wrong_targets
+from benchmarks.run.score_files import Scored, encode_line, named, refused_rows
 from rewards.errors import DataError
 from rewards.messages import completion_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     import numpy.typing as npt
 
     from benchmarks.benchmark import Benchmark, Protocol, Scores
     from benchmarks.files.blocks import Block
 
-KEPT_ERRORS: Final = 100
-"""Rows that could not be scored whose errors are kept."""
 SHOWN_DIFFERENCES: Final = 200
 """Rows on which protocols differ that are kept to be shown; all are counted."""
 _EXAMPLES: Final = 3  # of a fault
 _EXCERPT: Final = 300  # characters of an example
-_COMMON: Final = ("cluster", "prompt", "id", "file", "line", "asked")
 
 
 class RowClusters(NamedTuple):
@@ -58,24 +55,36 @@ class RowClusters(NamedTuple):
     named: bool
 
 
-class Evaluated(NamedTuple):
-    """What a tally takes of a block: its scores by protocol, and which rows belong together."""
-
-    scores: Mapping[Protocol, Scores]
-    clusters: RowClusters
-
-
 @dataclass(frozen=True, slots=True)
 class BlockScorer:
-    """Scores a block, see `benchmarks.run.score_files.score_files`.
+    """Scores a block, see `benchmarks.run.score_files.Scorer`.
 
     Attributes:
-        benchmark: whose rows they are.
+        name: of the benchmark whose rows they are.
         protocols: the first one's columns are written beside the row's id.
+        files: the input's names; a row is found again by the number of its file and its line.
     """
 
-    benchmark: Benchmark
-    protocols: Sequence[Protocol]
+    name: str
+    protocols: tuple[Protocol, ...]
+    files: tuple[str, ...]
+
+    digest: ClassVar = None
+
+    @property
+    def benchmark(self) -> Benchmark:
+        """Whose rows they are."""
+        return find_benchmark(self.name)
+
+    @property
+    def schema(self) -> Mapping[str, Any]:
+        """The fields of an output row and their types."""
+        return output_schema(self.benchmark, self.protocols)
+
+    @property
+    def tally(self) -> type[EvaluationTally]:
+        """What makes an empty tally."""
+        return EvaluationTally
 
     def __call__(self, block: Block) -> Scored:
         """Score the rows of a block; those with wrong targets become errors."""
@@ -85,10 +94,16 @@ class BlockScorer:
         except DataError:
             errors: dict[int, str] = {}
             for rules in self._rules().values():
-                errors = wrong_targets(rules, rows) | errors
+                errors = refused_rows(rules, rows) | errors
             block, rows = block.without(errors), [row for at, row in enumerate(rows) if at not in errors]
             scores = self._score(rows)
-        return Scored(block, Evaluated(scores, row_clusters(block, rows, self.benchmark)), lambda: written_rows(scores))
+        tally = EvaluationTally()
+        if rows:
+            clusters = row_clusters(block, rows, self.benchmark)
+            tally.add(
+                block, scores, clusters, file=max(at for at, path in enumerate(self.files) if path == block.chunk.path)
+            )
+        return Scored(block, tally, partial(_lines, block, scores))
 
     def _rules(self) -> dict[Protocol, Callable[..., Scores]]:
         return {protocol: self.benchmark.rules[protocol].score for protocol in self.protocols}
@@ -177,6 +192,16 @@ def _numbers(values: Any) -> list[int | None]:
     return numbers
 
 
+def _lines(block: Block, scores: Mapping[Protocol, Scores]) -> list[bytes]:
+    """Return an output row for each row of the block."""
+    given = {role: block.columns[role] for role in CARRIED if role in block.columns}
+    names = [dict(zip(("id", *given), each, strict=True)) for each in zip(block.ids(), *given.values(), strict=True)]
+    return [
+        encode_line({**named(name), **row, "error": None})
+        for name, row in zip(names, written_rows(scores), strict=True)
+    ]
+
+
 def written_rows(scores: Mapping[Protocol, Scores]) -> list[dict[str, Any]]:
     """Return what is written for each row; under a second protocol below its name."""
     written = [each.rows() for each in scores.values()]
@@ -186,62 +211,73 @@ def written_rows(scores: Mapping[Protocol, Scores]) -> list[dict[str, Any]]:
     return written[0] if written else []
 
 
-class EvaluationTally:
-    """Adds up blocks, see `benchmarks.run.score_files.Tally`.
+class EvaluationTally(msgspec.Struct):
+    """What metrics are made of, row by row, with faults and the rows on which protocols differ.
 
-    Args:
-        files: the input's names; a row is found again by the number of its file and its line.
-        spool: where a copy of the arrays is kept, for a run that may have to go on; None for nowhere.
-        state: what an earlier run's `save` returned, to go on from there.
+    Tallies of two stretches of rows merge to that of both, whatever the stretches were.
+
+    Attributes:
+        kind: what clusters are, see `RowClusters`.
+        named: likewise.
+        faults: protocol -> code -> ``rows`` and the first ``examples``.
+        differing: rows on which two protocols differ.
+        differences: the first of them, each with both scores.
+        makers: how the predictions were made.
+        blocks: name of a column -> its values, ``(rows of a block, ...)`` each.
     """
 
-    def __init__(
-        self, files: Sequence[str], *, spool: Path | None = None, state: Mapping[str, Any] | None = None
-    ) -> None:
-        self._files = {path: number for number, path in enumerate(files)}
-        self.state: dict[str, Any] = {"rows": 0, "kind": None, "named": False, "faults": {}, "error_messages": []}
-        self.state |= {"differing": 0, "differences": []}
-        self.state |= state or {}
-        self.makers = Makers(self.state.setdefault("made_with", {}))
-        self._store = ColumnStore(spool, size=self.state.get("spooled", 0))
+    kind: str | None = None
+    named: bool = False
+    faults: dict[str, dict[str, Any]] = {}
+    differing: int = 0
+    differences: list[dict[str, Any]] = []
+    makers: Makers = msgspec.field(default_factory=Makers)
+    blocks: dict[str, list[np.ndarray]] = {}
 
-    def add(self, scored: Scored) -> None:
-        """Add a block."""
-        evaluated: Evaluated = scored.result
-        block = scored.block
-        if not len(block):
-            return
-        rows, state = len(block), self.state
-        alone = np.arange(state["rows"], state["rows"] + rows, dtype=np.uint64)
-        clusters = evaluated.clusters
-        common = (
-            _filled(clusters.clusters, alone),
-            _filled(clusters.prompts, alone),
-            _filled(clusters.ids, np.zeros(rows, dtype=np.uint64)),
-            np.full(rows, self._files[block.chunk.path], dtype=np.int32),
-            np.array([block.chunk.lines[at] for at in block.at], dtype=np.int64),
-            np.array(asked_numbers(block), dtype=np.uint64),
-        )
-        columns: dict[str, npt.NDArray[Any]] = dict(zip(_COMMON, common, strict=True))
-        for protocol, scores in evaluated.scores.items():
-            columns |= {f"{protocol}.{name}": values for name, values in scores.stats.items()}
-            said = [0 if answer is None else _answer_number(str(answer)) for answer in scores.answers or ()]
+    def merge(self, later: EvaluationTally) -> None:
+        """Add what was tallied of the rows that follow on these."""
+        self.kind = self.kind or later.kind
+        self.named = self.named or later.named
+        self.differing += later.differing
+        self.differences += later.differences[: SHOWN_DIFFERENCES - len(self.differences)]
+        self.makers.merge(later.makers)
+        for name, arrays in later.blocks.items():
+            self.blocks.setdefault(name, []).extend(arrays)
+        for protocol, found in later.faults.items():
+            faults = self.faults.setdefault(protocol, {})
+            for code, more in found.items():
+                fault = faults.setdefault(code, {"rows": 0, "examples": []})
+                fault["rows"] += more["rows"]
+                fault["examples"] += more["examples"][: _EXAMPLES - len(fault["examples"])]
+
+    def add(self, block: Block, scores: Mapping[Protocol, Scores], clusters: RowClusters, *, file: int) -> None:
+        """Add the rows of a block, which is that of file number *file*."""
+        rows = len(block)
+        self.kind, self.named = clusters.kind, clusters.named
+        columns: dict[str, npt.NDArray[Any]] = {
+            "cluster": _filled(clusters.clusters),
+            "own cluster": _absent(clusters.clusters),
+            "prompt": _filled(clusters.prompts),
+            "own prompt": _absent(clusters.prompts),
+            "id": _filled(clusters.ids),
+            "file": np.full(rows, file, dtype=np.int32),
+            "line": np.array([block.chunk.lines[at] for at in block.at], dtype=np.int64),
+            "asked": np.array(asked_numbers(block.columns.get("prompt_hash", [None] * rows)), dtype=np.uint64),
+        }
+        self.makers.add(block.columns)
+        for protocol, each in scores.items():
+            columns |= {f"{protocol}.{name}": values for name, values in each.stats.items()}
+            said = [0 if answer is None else _answer_number(str(answer)) for answer in each.answers or ()]
             columns |= {f"{protocol}.said": np.array(said, dtype=np.uint64)} if said else {}
-            self._add_faults(protocol, scores.faults, block)
-        self._store.add(columns)
-        self.makers.add(block)
-        state["rows"] += rows
-        state["kind"] = state["kind"] or clusters.kind
-        state["named"] = state["named"] or clusters.named
-        self._add_differences(evaluated, block)
-
-    def add_error(self, message: str) -> None:
-        """Add what is wrong with a row that could not be scored."""
-        if len(self.state["error_messages"]) < KEPT_ERRORS:
-            self.state["error_messages"].append(message)
+            self._add_faults(protocol, each.faults, block)
+        self.blocks = {
+            name: [as_array(values.tolist()) if values.dtype.kind == "U" else values]
+            for name, values in columns.items()
+        }
+        self._add_differences(scores, block)
 
     def _add_faults(self, protocol: Protocol, faults: Sequence[str | None], block: Block) -> None:
-        found = self.state["faults"].setdefault(protocol, {})
+        found = self.faults.setdefault(protocol, {})
         for row, code in enumerate(faults):
             if code is not None:
                 fault = found.setdefault(code, {"rows": 0, "examples": []})
@@ -251,18 +287,17 @@ class EvaluationTally:
                     place = block.chunk.place(block.at[row])
                     fault["examples"].append({"place": place, "end_of_text": text[-_EXCERPT:]})
 
-    def _add_differences(self, evaluated: Evaluated, block: Block) -> None:
-        if len(evaluated.scores) < 2:
+    def _add_differences(self, scores: Mapping[Protocol, Scores], block: Block) -> None:
+        if len(scores) < 2:
             return
-        one, other = (scores.stats for scores in evaluated.scores.values())
+        one, other = (each.stats for each in scores.values())
         differ = (one["correct"] != other["correct"]) | (np.abs(one["score"] - other["score"]) > 1e-9)
-        self.state["differing"] += int(differ.sum())
-        left = SHOWN_DIFFERENCES - len(self.state["differences"])
-        if left > 0 and differ.any():
-            written, ids = written_rows(evaluated.scores), block.ids()
-            self.state["differences"] += [
-                {"id": ids[row], "place": block.chunk.place(block.at[row]), **_both(written[row], evaluated)}
-                for row in np.flatnonzero(differ)[:left].tolist()
+        self.differing = int(differ.sum())
+        if self.differing:
+            written, ids = written_rows(scores), block.ids()
+            self.differences = [
+                {"id": ids[row], "place": block.chunk.place(block.at[row]), **_both(written[row], scores)}
+                for row in np.flatnonzero(differ)[:SHOWN_DIFFERENCES].tolist()
             ]
 
     def columns(self) -> dict[str, npt.NDArray[Any]]:
@@ -270,15 +305,11 @@ class EvaluationTally:
         ``{protocol}.{statistic}``, ``(rows, ...)`` each. An ``id`` is a number, 0 where a row has none; so are
         ``asked``, shared by rows with the same prompt, and the statistic ``said``, by rows with the same answer.
         """  # noqa: D205
-        return self._store.columns()
-
-    def save(self) -> dict[str, Any]:
-        """Make what was added last, and return the rest of the state."""
-        return {**self.state, "spooled": self._store.save()}
-
-    def close(self, *, remove: bool = True) -> None:
-        """Close the file of arrays and, by default, remove it."""
-        self._store.close(remove=remove)
+        whole = {name: np.concatenate(blocks) for name, blocks in self.blocks.items()}
+        for name in ("cluster", "prompt") if whole else ():
+            own = whole.pop(f"own {name}")
+            whole[name] = np.where(own, np.arange(len(own), dtype=np.uint64), whole[name])
+        return whole
 
 
 @lru_cache(maxsize=4096)
@@ -287,67 +318,17 @@ def _answer_number(answer: str) -> int:
     return number_of(" ".join(answer.lower().split()))
 
 
-def _filled(numbers: Sequence[int | None], otherwise: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    values = [own if own is not None else other for own, other in zip(numbers, otherwise.tolist(), strict=True)]
-    return np.array(values, dtype=np.uint64)
+def _filled(numbers: Sequence[int | None]) -> npt.NDArray[np.uint64]:
+    """Return numbers, (rows,); 0 for None."""
+    return np.array([number or 0 for number in numbers], dtype=np.uint64)
 
 
-def _both(row: Mapping[str, Any], evaluated: Evaluated) -> dict[str, Any]:
-    first, second = evaluated.scores
+def _absent(numbers: Sequence[int | None]) -> npt.NDArray[np.bool_]:
+    """Return which numbers are None, (rows,)."""
+    return np.array([number is None for number in numbers], dtype=np.bool_)
+
+
+def _both(row: Mapping[str, Any], protocols: Iterable[Protocol]) -> dict[str, Any]:
+    first, second = protocols
     shown = ("answer", "correct", "score", "parsed", "fault")
     return {first: {name: row[name] for name in shown}, second: {name: row[second][name] for name in shown}}
-
-
-class ColumnStore:
-    """Columns that grow by blocks: what is kept of every row until the end, on disk too where a run may have to go on.
-
-    Args:
-        path: a file that holds a copy, for a run that may have to go on; None for none.
-        size: bytes of the file that count, the rest being left of a run that was killed.
-    """
-
-    def __init__(self, path: Path | None = None, *, size: int = 0) -> None:
-        self._path = path
-        self._blocks: dict[str, list[npt.NDArray[Any]]] = {}
-        self._file: IO[bytes] | None = None
-        if path is not None:
-            self._file = path.open("a+b")
-            self._file.truncate(size)
-            self._file.seek(0)
-            while self._file.tell() < size:
-                self._append({str(name): np.load(self._file) for name in np.load(self._file)})
-            self._file.seek(0, os.SEEK_END)
-
-    def add(self, columns: Mapping[str, npt.NDArray[Any]]) -> None:
-        """Append a block: the same columns each time, ``(rows, ...)``, at least one row."""
-        self._append(columns)
-        if self._file is not None:
-            np.save(self._file, np.array(list(columns)))
-            for values in columns.values():
-                np.save(self._file, values.astype(str) if values.dtype == object else values)
-
-    def _append(self, columns: Mapping[str, npt.NDArray[Any]]) -> None:
-        for name, values in columns.items():
-            plain = as_array(values.tolist()) if values.dtype.kind == "U" else values
-            self._blocks.setdefault(name, []).append(plain)
-
-    def columns(self) -> dict[str, npt.NDArray[Any]]:
-        """Return all columns, ``(rows, ...)`` each."""
-        for name, blocks in self._blocks.items():
-            self._blocks[name] = [np.concatenate(blocks)]
-        return {name: blocks[0] for name, blocks in self._blocks.items()}
-
-    def save(self) -> int:
-        """Make what was added last, and return the file's size in bytes."""
-        if self._file is None:
-            return 0
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        return self._file.seek(0, os.SEEK_END)
-
-    def close(self, *, remove: bool = True) -> None:
-        """Close the file and, by default, remove it."""
-        if self._file is not None and self._path is not None:
-            self._file.close()
-            if remove:
-                self._path.unlink(missing_ok=True)

@@ -3,18 +3,41 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING
+from math import fsum
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
     from numpy.typing import NDArray
+
+    from benchmarks.statistics import Floats
 
 RECORD: np.dtype[np.void] = np.dtype(
     [("cluster", "<u8"), ("group", "<u8"), ("total", "<f8"), ("correct", "?"), ("default", "<f8"), ("paper", "<f8")]
 )
 """What is kept of a row: its scene (else its group), its group, its reward, whether it is right, and its reward under
 each of the presets default and paper. Rows of a group are of one scene."""
+RECORDS_AT_ONCE = 1 << 15
+"""Records that are compared at a time, about: whole clusters."""
+
+
+class Runs(NamedTuple):
+    """Rows that share a group or a scene with others, as they follow each other: the rows of a run are of one group.
+
+    Attributes:
+        cluster: (runs,), the number of its scene, or else of its group.
+        group: (runs,), the number of its group.
+        length: (runs,), its rows.
+        codes: (rows,), the code of the score of each row, run by run.
+    """
+
+    cluster: np.ndarray  # of uint64
+    group: np.ndarray  # of uint64
+    length: np.ndarray  # of uint32
+    codes: np.ndarray  # of uint32
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +120,61 @@ def count_groups(records: NDArray[np.void], *, mean_total: float, mean_correct: 
         total_residual=float(np.square(np.add.reduceat(total - mean_total, clusters)).sum()),
         correct_residual=float(np.square(np.add.reduceat(right - mean_correct, clusters)).sum()),
     )
+
+
+def count_groups_of_runs(
+    runs: Sequence[Runs], counts: Sequence[int], scores: Mapping[str, Floats], mean: Mapping[str, float]
+) -> GroupCounts:
+    """Compare the rows of each group; a row that is in no run is a group of its own.
+
+    Args:
+        runs: of all rows.
+        counts: all rows by the code of their score, (codes,).
+        scores: the numbers of each score by name, (codes,) each; see `RECORD` for those that are needed.
+        mean: of all rows, by the same names.
+    """
+    means = {"mean_total": mean["total"], "mean_correct": mean["correct"]}
+    alone = np.array(counts, dtype=np.int64)
+    added = GroupCounts()
+    if runs:
+        together = Runs(*(np.concatenate(column) for column in zip(*runs, strict=True)))
+        alone -= np.bincount(together.codes, minlength=len(alone))
+        for records in _records(together, scores):
+            added += count_groups(records, **means)
+    if not alone.any():
+        return added
+    residual = {name: fsum(alone * np.square(scores[name] - mean[name])) for name in ("total", "correct")}
+    rows = int(alone.sum())
+    return added + GroupCounts(
+        smallest=1,
+        largest=1,
+        clusters=rows,
+        total_residual=residual["total"],
+        correct_residual=residual["correct"],
+    )
+
+
+def _records(runs: Runs, scores: Mapping[str, Floats]) -> Iterator[NDArray[np.void]]:
+    """Yield records of whole clusters at a time, in an order that depends on nothing but the records."""
+    order = np.lexsort((runs.group, runs.cluster))
+    cluster, group, length = runs.cluster[order], runs.group[order], runs.length[order].astype(np.int64)
+    first = (np.cumsum(runs.length, dtype=np.int64) - runs.length)[order]  # of each run, among the codes
+    before = np.cumsum(length, dtype=np.int64) - length
+    starts = np.flatnonzero(np.r_[True, cluster[1:] != cluster[:-1]])
+    # A cluster belongs to the portion in which its first record stands.
+    portion = before[starts] // RECORDS_AT_ONCE
+    cuts = starts[np.r_[True, portion[1:] != portion[:-1]]]
+    rank = np.empty(len(scores["total"]), dtype=np.int64)
+    rank[np.lexsort(tuple(scores.values()))] = np.arange(len(rank))
+    for begin, end in zip(cuts, np.r_[cuts[1:], len(order)], strict=True):
+        rows = length[begin:end]
+        within = np.arange(rows.sum()) - np.repeat(np.cumsum(rows) - rows, rows)
+        codes = runs.codes[np.repeat(first[begin:end], rows) + within]
+        records = np.empty(len(codes), dtype=RECORD)
+        records["cluster"], records["group"] = np.repeat(cluster[begin:end], rows), np.repeat(group[begin:end], rows)
+        for name in ("total", "correct", "default", "paper"):
+            records[name] = scores[name][codes]
+        yield records[np.lexsort((rank[codes], records["group"], records["cluster"]))]
 
 
 def _moved(records: NDArray[np.void], starts: NDArray[np.int64], size: NDArray[np.int64]) -> NDArray[np.bool_]:

@@ -1,157 +1,166 @@
-"""One output row for each input row, written so that a killed run goes on where it was, and a finished one is whole."""
+"""Where output rows go: a file that appears whole, or a folder of numbered parts that the same command completes.
+
+One process writes at a time: it holds a lock until the end, and a second one is refused with the name of the first.
+"""
 
 from __future__ import annotations
 
 import json
 import os
-from glob import escape
+import shutil
+import sys
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
 from benchmarks.extras import need
-from benchmarks.files.sources import is_stream, read_chunks
-from benchmarks.files.write import path_beside, remove_partials, write_whole
+from benchmarks.files.paths import is_address
+from benchmarks.files.sources import is_stream
+from benchmarks.files.write import path_beside, remove_partials, whole_file, write_whole
+from benchmarks.run.parts import Part
 from rewards.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from benchmarks.run.parts import PartResult
 
     Schema = Mapping[str, Any]
+    """Field of a row -> ``float``, ``int``, ``bool``, ``str``, or a mapping of the same."""
 
-_encode_lines = msgspec.json.Encoder(enc_hook=str).encode_lines
 
+def fingerprint(files: Sequence[str], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the output depends on: the files, by size and time of change, and the settings.
 
-def fingerprint(files: Sequence[str], options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what must be the same when a run is resumed: the files by size and time of change, and the options."""
+    Of a stream and of a file at an address only the name is known.
+
+    Raises:
+        DataError: a file is not there.
+    """
     try:
-        stats = {path: Path(path).stat() for path in files if not is_stream(path)}
+        inputs = {path: _stat(Path(path)) for path in files if not is_stream(path) and not is_address(path)}
     except OSError as error:
         raise DataError(f"{error.filename}: {error.strerror}") from error
-    inputs = {path: [stat.st_size, stat.st_mtime_ns] for path, stat in stats.items()}
     plain: dict[str, Any] = json.loads(
-        msgspec.json.encode({"files": list(files), "inputs": inputs, **options}, enc_hook=str)
+        msgspec.json.encode({"files": list(files), "inputs": inputs, "settings": settings}, enc_hook=str)
     )
     return plain
 
 
-class Output:
-    """The file OUT while it is written: ``OUT.partial``, beside it ``OUT.partial.checkpoint``; renamed at the end.
+def _stat(path: Path) -> tuple[int, int]:
+    """Return the size of a file, or of the files of a folder, and when the last of them was changed."""
+    stats = [each.stat() for each in (path.iterdir() if path.is_dir() else [path])]
+    return sum(stat.st_size for stat in stats), max((stat.st_mtime_ns for stat in stats), default=0)
 
-    Rows are written as JSON Lines. Where OUT ends in ``.parquet``, they are converted at the end.
+
+def check_unchanged(run: Mapping[str, Any]) -> None:
+    """Raise a DataError if a file is no longer as it was when its `fingerprint` was taken."""
+    now = fingerprint([*run["inputs"]], {})["inputs"]
+    if changed := [path for path, stat in run["inputs"].items() if now[path] != stat]:
+        raise DataError(f"{', '.join(changed)} changed while being read; score it again")
+
+
+def is_folder(out: str) -> bool:
+    """Return whether ``--out`` means a folder of parts."""
+    return out.endswith(("/", os.sep)) or Path(out).is_dir()
+
+
+# --- one writer ------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def locked(path: Path, out: str) -> Iterator[None]:
+    """Hold the lock of a file, which is another one beside it: ``.NAME.lock``. A process that ends holds none.
 
     Args:
-        path: OUT, ``.jsonl`` or ``.parquet``.
-        schema: field of a row -> ``float``, ``int``, ``bool``, ``str``, or a mapping of the same.
-        run: the `fingerprint` of the run.
-        overwrite: whether OUT, or what is left of an earlier run, may be replaced.
-        resume: whether to go on with what is left of an earlier run, if there is any.
-
-    Attributes:
-        state: what the last checkpoint of the earlier run holds, or None where the run starts anew.
+        path: the file.
+        out: how people are told of it.
 
     Raises:
-        ConfigError: if OUT is there already, or an unfinished run that cannot or should not be resumed.
+        ConfigError: another process holds it.
     """
+    import fcntl  # noqa: PLC0415  of Unix
 
-    def __init__(
-        self, path: str, *, schema: Schema, run: Mapping[str, Any], overwrite: bool = False, resume: bool = False
-    ) -> None:
-        self.path = Path(path)
-        self.schema = schema
-        self.partial = Path(f"{path}.partial")
-        self.state: dict[str, Any] | None = None
-        self._checkpoint = Path(f"{path}.partial.checkpoint")
-        self._run = run
-        self._check(overwrite=overwrite, resume=resume)
-        remove_partials(self.path)
-        remove_partials(self._checkpoint)
-        if resume and self.partial.exists() and self._checkpoint.exists():
-            self.state = self._read_checkpoint()
-            self._file: IO[bytes] = self.partial.open("r+b")
-            self._file.truncate(self.state["bytes"])
-            self._file.seek(0, os.SEEK_END)
-        else:
-            self._remove_checkpoint()
-            self._file = self.partial.open("wb")
-
-    def _check(self, *, overwrite: bool, resume: bool) -> None:
-        if self.path.suffix not in (".jsonl", ".parquet"):
-            raise ConfigError(f"{self.path}: --out ends in .jsonl or .parquet")
-        if self.path.suffix == ".parquet":
-            _import_parquet(self.path)
-        if not self.path.parent.is_dir():
-            raise ConfigError(f"{self.path}: there is no folder {self.path.parent}")
-        if overwrite and resume:
-            raise ConfigError("--resume goes on with a run and --overwrite starts it again; give one of them")
-        if any(self.path.resolve() == Path(each).resolve() for each in self._run["inputs"]):
-            raise ConfigError(f"{self.path}: the output is also an input")
-        if overwrite or (resume and self.partial.exists()):
-            return
-        if self.path.exists():
-            raise ConfigError(f"{self.path} is there already; --overwrite replaces it")
-        if self.partial.exists():
-            raise ConfigError(
-                f"{self.partial} is left of an unfinished run; --resume goes on with it, --overwrite starts again"
-            )
-
-    def _read_checkpoint(self) -> dict[str, Any]:
+    target = Path(os.path.realpath(path))
+    lock = target.with_name(f".{target.name}.lock")
+    while True:
+        handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
         try:
-            saved: dict[str, Any] = json.loads(self._checkpoint.read_bytes())
-        except ValueError as error:
-            raise ConfigError(f"{self._checkpoint} cannot be read ({error}); --overwrite starts again") from error
-        if not isinstance(saved, dict) or not {"run", "bytes", "progress", "file", "end", "tally"} <= saved.keys():
-            raise ConfigError(f"{self._checkpoint} is no checkpoint of a run; --overwrite starts again")
-        changed = [name for name, value in self._run.items() if saved["run"].get(name) != value]
-        if any(is_stream(path) for path in self._run["files"]):
-            raise ConfigError("standard input cannot be resumed; --overwrite starts again")
-        if changed or self.partial.stat().st_size < saved["bytes"]:
-            what = ", ".join(changed) or self.partial.name
-            raise ConfigError(
-                f"{self.path}: cannot resume, since the run was started with other {what}; --overwrite starts again"
-            )
-        return saved
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if lock.exists() and lock.stat().st_ino == os.fstat(handle).st_ino:
+                break  # otherwise the one before has just removed it, and somebody else may hold a new one
+        except BlockingIOError:
+            holder = os.read(handle, 4096).decode(errors="replace").strip() or "another process"
+            os.close(handle)
+            raise ConfigError(f"{out} is being written by {holder}") from None
+        os.close(handle)
+    try:
+        command = " ".join(sys.argv)
+        os.ftruncate(handle, 0)
+        os.write(handle, f"process {os.getpid()} on {os.uname().nodename}: {command}\n".encode())
+        yield
+    finally:
+        lock.unlink(missing_ok=True)
+        os.close(handle)
 
-    def write(self, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Append rows."""
-        self._file.write(_encode_lines(rows))
 
-    def checkpoint(self, state: Mapping[str, Any]) -> None:
-        """Make what was written so far last, and *state* with it. It is read back as `state` on the next run."""
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        saved = {**state, "bytes": self._file.tell(), "run": self._run}
-        write_whole(self._checkpoint, json.dumps(saved))
+# --- a file ----------------------------------------------------------------------------------------------------------
 
-    def finish(self) -> None:
-        """Give the file its name."""
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        self._file.close()
-        if self.path.suffix == ".parquet":
-            with path_beside(self.path) as converted:
-                _convert(self.partial, converted, self.schema)
-            self.partial.unlink()
+
+class Lines(Protocol):
+    """Takes output rows."""
+
+    def write(self, lines: bytes, /) -> object:
+        """Append rows as lines of JSON, or a piece of such lines."""
+
+
+@contextmanager
+def output_file(out: str, run: Mapping[str, Any], schema: Schema, *, overwrite: bool) -> Iterator[Lines]:
+    """Give what takes output rows; they appear as a file, all of them, when the block ends.
+
+    Args:
+        out: ``.jsonl``, or ``.parquet``.
+        run: the `fingerprint` of the run.
+        schema: of a row.
+        overwrite: whether *out* may be there already.
+
+    Raises:
+        ConfigError: *out* cannot be written, is there already, or is being written by another process.
+    """
+    path = Path(out)
+    if path.suffix not in (".jsonl", ".parquet"):
+        raise ConfigError(f"{out}: --out ends in .jsonl or .parquet, or in / for a folder of parts")
+    if path.suffix == ".parquet":
+        _import_parquet(path)
+    if not path.parent.is_dir():
+        raise ConfigError(f"{out}: there is no folder {path.parent}")
+    if any(path.resolve() == Path(each).resolve() for each in run["inputs"]):
+        raise ConfigError(f"{out}: the output is also an input")
+    with locked(path, out):
+        if path.exists() and not overwrite:
+            raise ConfigError(f"{out} is there already; --overwrite replaces it")
+        remove_partials(path)
+        if path.suffix == ".jsonl":
+            with whole_file(path, "wb") as file:
+                yield file
         else:
-            self.partial.replace(self.path)
-        self._remove_checkpoint()
+            with path_beside(path) as partial, _parquet_rows(partial, schema) as rows:
+                yield rows
 
-    def close(self) -> None:
-        """Close the file and leave what was written, to be resumed."""
-        self._file.close()
 
-    def discard(self) -> None:
-        """Remove what was written."""
-        self._file.close()
-        self.partial.unlink(missing_ok=True)
-        self._remove_checkpoint()
-
-    def _remove_checkpoint(self) -> None:
-        """Remove the checkpoint, and what kills left of others that were being written."""
-        self._checkpoint.unlink(missing_ok=True)
-        for left in self.path.parent.glob(f".{escape(self._checkpoint.name)}.*.partial"):
-            left.unlink(missing_ok=True)
+@contextmanager
+def folder_beside(out: str) -> Iterator[str]:
+    """Give a folder beside a file, for the parts of which it is put together."""
+    path = Path(os.path.realpath(out))
+    folder = path.with_name(f".{path.name}.parts")
+    shutil.rmtree(folder, ignore_errors=True)  # of a run that was killed, since the lock is held
+    folder.mkdir()
+    try:
+        yield str(folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _import_parquet(path: Path) -> list[Any]:
@@ -159,14 +168,39 @@ def _import_parquet(path: Path) -> list[Any]:
     return [need(module, package=package, purpose=purpose) for module in ("pyarrow", "pyarrow.parquet")]
 
 
-def _convert(source: Path, target: Path, schema: Schema) -> None:
-    """Convert JSON Lines to Parquet, a chunk at a time."""
-    pa, parquet = _import_parquet(target)
+class _ParquetRows:
+    """Takes lines of JSON and writes a table of them now and then."""
+
+    def __init__(self, write: Callable[[list[dict[str, Any]]], None]) -> None:
+        self._write = write
+        self._held = bytearray()
+
+    def write(self, lines: bytes) -> None:
+        self._held += lines
+        if len(self._held) >= _TABLE_BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        end = self._held.rfind(b"\n") + 1
+        if end:
+            self._write(_decode_lines(self._held[:end]))
+            del self._held[:end]
+
+
+_TABLE_BYTES = 1 << 20  # of JSON, of which a row group is made
+_decode_lines = msgspec.json.Decoder(dict[str, Any]).decode_lines
+
+
+@contextmanager
+def _parquet_rows(path: Path, schema: Schema) -> Iterator[_ParquetRows]:
+    pa, parquet = _import_parquet(path)
     types = pa.schema(_arrow_fields(pa, schema))
-    with parquet.ParquetWriter(target, types) as writer:
-        for chunk in read_chunks(str(source)):
-            rows = [_typed(row, schema) for row in chunk.rows]
-            writer.write_table(pa.Table.from_pylist(rows, schema=types))
+    with parquet.ParquetWriter(path, types) as writer:
+        rows = _ParquetRows(
+            lambda some: writer.write_table(pa.Table.from_pylist([_typed(row, schema) for row in some], schema=types))
+        )
+        yield rows
+        rows.flush()
 
 
 def _arrow_fields(pa: Any, schema: Schema) -> list[tuple[str, Any]]:
@@ -177,10 +211,8 @@ def _arrow_fields(pa: Any, schema: Schema) -> list[tuple[str, Any]]:
     ]
 
 
-def _typed(row: Any, schema: Schema) -> dict[str, Any]:
+def _typed(row: Mapping[str, Any], schema: Schema) -> dict[str, Any]:
     """Return a row with text where the schema has text: ids may be numbers or text, and a column has one type."""
-    if not isinstance(row, dict):
-        raise DataError(f"the unfinished output is damaged: {row}")
     return {name: _typed_value(value, schema[name]) for name, value in row.items()}
 
 
@@ -190,3 +222,84 @@ def _typed_value(value: Any, kind: Any) -> Any:
     if not isinstance(kind, type):
         return _typed(value, kind)
     return json.dumps(value) if kind is str and not isinstance(value, str) else value
+
+
+# --- a folder --------------------------------------------------------------------------------------------------------
+
+MANIFEST = "manifest.json"
+
+
+@contextmanager
+def output_folder(
+    out: str, run: Mapping[str, Any], parts: Callable[[], Sequence[Part]], *, overwrite: bool
+) -> Iterator[list[Part]]:
+    """Give the parts whose output rows a folder is to hold; what is there of an earlier run with the same goes on.
+
+    ``part-00000.jsonl``, ... hold the output rows, one after the other the same bytes as one file. ``manifest.json``
+    says which part of which file each is of; `write_manifest` adds in the end what was made of it.
+
+    Args:
+        out: the folder; it is made if it is not there.
+        run: the `fingerprint` of the run.
+        parts: cuts the files.
+        overwrite: whether to remove the parts of another run.
+
+    Raises:
+        ConfigError: the folder holds something else, or is being written by another process.
+    """
+    folder = Path(out)
+    if streams := [path for path in run["files"] if is_stream(path)]:
+        raise ConfigError(f"{out}: parts are made of files, which can be read again, and not of {streams[0]}")
+    if not folder.resolve().parent.is_dir():
+        raise ConfigError(f"{out}: there is no folder {folder.resolve().parent}")
+    folder.mkdir(exist_ok=True)
+    manifest = folder / MANIFEST
+    with locked(manifest, out):
+        _remove(folder, ".part-*.partial", "..part-*.partial")
+        found = _read_manifest(manifest)
+        if found is None and (others := [each.name for each in folder.iterdir() if each.name[0] != "."]):
+            raise ConfigError(f"{out} holds {others[0]!r}, which is none of ours; name an empty folder")
+        if found is not None and found["run"] != run:
+            if not overwrite:
+                changed = [name for name in run if found["run"].get(name) != run[name]]
+                raise ConfigError(
+                    f"{out} holds the parts of a run with other {' and '.join(changed)}; --overwrite removes them"
+                )
+            found = None
+        if found is None or overwrite:
+            _remove(folder, "part-*.jsonl", ".part-*.tally")
+            found = {"run": run, "parts": [describe(part) for part in parts()]}
+            write_manifest(out, run, found["parts"])
+        yield [Part(number, part["input"], part["start"], part["end"]) for number, part in enumerate(found["parts"])]
+
+
+def write_manifest(out: str, run: Mapping[str, Any], parts: Sequence[Mapping[str, Any]]) -> None:
+    """Write down which parts a folder holds, see `describe`."""
+    write_whole(Path(out, MANIFEST), json.dumps({"run": run, "parts": parts}, indent=1) + "\n")
+
+
+def describe(part: Part, result: PartResult | None = None) -> dict[str, Any]:
+    """Return what the manifest says of a part, before and after it was made."""
+    plain = {"name": part.name, "input": part.path, "start": part.start, "end": part.stop}
+    if result is None:
+        return plain
+    errors = len(result.errors)
+    made = {"first_line": part.line + 1, "rows": result.scored + errors, "errors": errors}
+    return plain | made | {"bytes": result.size, "sha256": result.sha256}
+
+
+def _read_manifest(path: Path) -> dict[str, Any] | None:
+    try:
+        found = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise ConfigError(f"{path} cannot be read ({error}); remove it and its parts to start again") from error
+    if not isinstance(found, dict) or not {"run", "parts"} <= found.keys():
+        raise ConfigError(f"{path} is none of ours; name an empty folder")
+    return found
+
+
+def _remove(folder: Path, *patterns: str) -> None:
+    for path in (path for pattern in patterns for path in folder.glob(pattern)):
+        path.unlink(missing_ok=True)

@@ -3,43 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
+from math import fsum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import msgspec
 import numpy as np
 
-from benchmarks.run.group_counts import RECORD, GroupCounts, count_groups
+from benchmarks.run.group_counts import GroupCounts, Runs, count_groups_of_runs
 from benchmarks.run.made_with import Makers, signed
-from benchmarks.run.spool import Spool
 from benchmarks.statistics import Estimate, mean_of_sums, share_of_sums
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
-    from numpy.typing import NDArray
-
-    from benchmarks.run.score_files import Progress, Scored
-    from rewards.score import BatchScore
+    from benchmarks.run.score_files import Progress
+    from benchmarks.statistics import Floats
 
 
 FIGURES = ("total", "accuracy", "parse_rate", "unit")
 """Numbers that every task has, beside its parts; see `Summary.figures`."""
 MOST_VALUES = 1000
 """Different values of a histogram beyond which they are rounded to fewer digits, so that its memory is bounded."""
-
-
-class Rewarded(NamedTuple):
-    """A block's scores.
-
-    Attributes:
-        batch: under the reward that was asked for.
-        default: totals under the preset ``default``, (rows,); None where the task knows no presets.
-        paper: likewise under ``paper``.
-    """
-
-    batch: BatchScore
-    default: NDArray[np.float64] | None = None
-    paper: NDArray[np.float64] | None = None
 
 
 class FaultCount(NamedTuple):
@@ -112,144 +96,131 @@ class Summary:
             plain["groups"] = {name: value for name, value in asdict(self.groups).items() if name not in hidden}
         return plain
 
-    @property
-    def groups_differ(self) -> bool:
-        """Whether groups have different numbers of rows: the key may not tell prompts apart, or rows are missing."""
-        return self.groups is not None and self.groups.smallest < self.groups.largest
+    def __repr__(self) -> str:
+        numbers = f"total {self.total.value:.3f}, accuracy {self.accuracy.value:.1%}, parse_rate {self.parse_rate:.1%}"
+        return f"Summary({self.rows:,} rows, {self.errors:,} errors, {numbers})"
+
+    def _repr_html_(self) -> str:
+        from rewards.frames import html_table  # noqa: PLC0415  only notebooks need it
+
+        return html_table(repr(self), self._columns())
+
+    def to_pandas(self) -> Any:
+        """Return a data frame with a row for each of `figures`: its mean and, where there are any, its bounds.
+
+        Raises:
+            ConfigError: pandas is not installed.
+        """
+        from rewards.frames import data_frame  # noqa: PLC0415  as above
+
+        return data_frame(self._columns(), index="figure")
+
+    def _columns(self) -> dict[str, list[Any]]:
+        figures, bounded = self.figures(), {"total": self.total, "accuracy": self.accuracy}
+        low, high = ([getattr(bounded.get(name), end, None) for name in figures] for end in ("low", "high"))
+        return {"figure": list(figures), "mean": list(figures.values()), "low": low, "high": high}
 
 
-class RewardTally:
-    """Adds up the scores of blocks, see `benchmarks.run.score_files.Tally`.
+class RewardTally(msgspec.Struct):
+    """The scores of some rows, in whole numbers: how many rows have which score, and which scores each group has.
 
-    Args:
-        parts: names of the parts.
-        spool: where the records of rows are kept until the end; None for a temporary file.
-        state: what an earlier run's `save` returned, to go on from there.
+    Tallies of two stretches of rows merge to that of both, whatever the stretches were. Means and intervals are
+    computed from the whole alone, in an order of its own, and so are the same bit by bit.
+
+    Attributes:
+        scores: each different score, the numbers of `score_numbers` as bytes -> its code, from 0.
+        counts: rows by code.
+        runs: the rows that are not alone, see `benchmarks.run.group_counts.Runs`; codes are those of *scores*.
+        prefilled: rows whose opening ``<think>`` was taken as written by the chat template.
+        faults: code -> rows, and place and message of the first.
+        grouped_by: see `Summary`.
+        scenes: whether some row has a scene.
+        makers: how the predictions were made.
     """
 
-    def __init__(
-        self, parts: Sequence[str], *, spool: Path | None = None, state: Mapping[str, Any] | None = None
-    ) -> None:
-        sums = dict.fromkeys(("total", "unit", *parts), 0.0)
-        self._state: dict[str, Any] = {"rows": 0, "right": 0, "prefilled": 0, "grouped": 0, "sums": sums, "faults": {}}
-        self._state |= {"grouped_by": [], "scenes": False}
-        self._state["histograms"] = {}
-        self._state |= state or {}
-        self._makers = Makers(self._state.setdefault("made_with", {}))
-        self._parts = tuple(parts)
-        self._spool = Spool(RECORD, spool, size=self._state.get("spooled", 0))
+    scores: dict[bytes, int] = {}
+    counts: list[int] = []
+    runs: list[Runs] = []
+    prefilled: int = 0
+    faults: dict[str, tuple[int, str, str]] = {}
+    grouped_by: list[str] = []
+    scenes: bool = False
+    makers: Makers = msgspec.field(default_factory=Makers)
 
-    def add(self, scored: Scored) -> None:
-        """Add a block."""
-        rewarded: Rewarded = scored.result
-        batch, state = rewarded.batch, self._state
-        numbers = scored.block.groups()
-        grouped = [number is not None for number in numbers]
-        alone = range(state["rows"], state["rows"] + len(batch))
-        records = np.empty(len(batch), dtype=RECORD)
-        groups = [own if number is None else number for own, number in zip(alone, numbers, strict=True)]
-        records["group"] = records["cluster"] = groups
-        if "scene" in scored.block.columns:
-            scenes = scored.block.numbers(["scene"])
-            records["cluster"] = [own if scene is None else scene for own, scene in zip(groups, scenes, strict=True)]
-            state["scenes"] = state["scenes"] or any(scene is not None for scene in scenes)
-        if any(grouped) and scored.block.group_name not in state["grouped_by"]:
-            state["grouped_by"].append(scored.block.group_name)
-        records["total"], records["correct"] = batch.total, batch.correct
-        records["default"] = batch.total if rewarded.default is None else rewarded.default
-        records["paper"] = batch.total if rewarded.paper is None else rewarded.paper
-        self._spool.add(records)
-        self._makers.add(scored.block)
-        state["rows"] += len(batch)
-        state["right"] += int(batch.correct.sum())
-        state["prefilled"] += int(batch.prefilled.sum())
-        state["grouped"] += sum(grouped)
-        for name, values in {"total": batch.total, "unit": batch.unit, **batch.parts}.items():
-            state["sums"][name] += float(values.sum())
-            state["histograms"][name] = count_values(state["histograms"].get(name, {}), values)
-        self._add_faults(scored)
+    def merge(self, later: RewardTally) -> None:
+        """Add what was tallied of the rows that follow on these."""
+        codes = [self.scores.setdefault(score, len(self.scores)) for score in later.scores]
+        self.counts += [0] * (len(self.scores) - len(self.counts))
+        for code, count in zip(codes, later.counts, strict=True):
+            self.counts[code] += count
+        renumber = np.array(codes, dtype=np.uint32)
+        self.runs += [runs._replace(codes=renumber[runs.codes]) for runs in later.runs]
+        self.prefilled += later.prefilled
+        for fault, found in later.faults.items():
+            count, place, message = self.faults.get(fault, (0, *found[1:]))
+            self.faults[fault] = (count + found[0], place, message)
+        self.grouped_by += [name for name in later.grouped_by if name not in self.grouped_by]
+        self.scenes = self.scenes or later.scenes
+        self.makers.merge(later.makers)
 
-    def _add_faults(self, scored: Scored) -> None:
-        faults = self._state["faults"]
-        for row, fault in enumerate(scored.result.batch.faults):
-            if fault is not None:
-                if fault.code not in faults:
-                    faults[fault.code] = [0, scored.block.chunk.place(scored.block.at[row]), fault.message]
-                faults[fault.code][0] += 1
+    def summary(self, parts: Sequence[str], progress: Progress, *, signature: str, compared: bool) -> Summary | None:
+        """Return what it comes to; None where no row was scored.
 
-    def save(self) -> dict[str, Any]:
-        """Make what was added last, and return the rest of the state."""
-        return {**self._state, "spooled": self._spool.save()}
-
-    def close(self, *, remove: bool = True) -> None:
-        """Close the file of records and, by default, remove it."""
-        self._spool.close(remove=remove)
-
-    def summary(self, progress: Progress, *, signature: str, compared: bool) -> Summary | None:
-        """Return the sum of everything; None where no row was scored."""
-        state, rows = self._state, self._state["rows"]
+        Args:
+            parts: names of the parts of a score.
+            progress: how many rows were read.
+            signature: see `Summary`.
+            compared: likewise.
+        """
+        rows = sum(self.counts)
         if not rows:
             return None
-        mean = {name: value / rows for name, value in state["sums"].items()}
-        right = state["right"] / rows
-        counts = GroupCounts()
-        for records in self._spool.parts():
-            counts += count_groups(records, mean_total=mean["total"], mean_correct=right)
-        faults = [FaultCount(code, *found) for code, found in state["faults"].items()]
-        told = self._makers.told()
-        scenes = f"|clusters:scene={counts.clusters}" if state["scenes"] else ""
-        of_rows = {"rows": rows, "clusters": counts.clusters}
+        names = [*SCORE_NUMBERS, *parts]
+        scores = dict(zip(names, np.frombuffer(b"".join(self.scores)).reshape(-1, len(names)).T, strict=True))
+        mean = {name: fsum(values * np.array(self.counts)) / rows for name, values in scores.items()}
+        groups = count_groups_of_runs(self.runs, self.counts, scores, mean)
+        faults = [FaultCount(code, *found) for code, found in self.faults.items()]
+        of_rows = {"rows": rows, "clusters": groups.clusters}
+        told, scenes = self.makers.told(), f"|clusters:scene={groups.clusters}" if self.scenes else ""
         return Summary(
             rows=rows,
             errors=progress.errors,
-            total=mean_of_sums(mean["total"], **of_rows, residual=counts.total_residual),
-            parts={part: mean[part] for part in self._parts},
+            total=mean_of_sums(mean["total"], **of_rows, residual=groups.total_residual),
+            parts={part: mean[part] for part in parts},
             unit=mean["unit"],
-            accuracy=share_of_sums(right, **of_rows, residual=counts.correct_residual),
+            accuracy=share_of_sums(mean["correct"], **of_rows, residual=groups.correct_residual),
             parse_rate=1 - sum(fault.rows for fault in faults) / rows,
-            prefilled=state["prefilled"],
+            prefilled=self.prefilled,
             faults=sorted(faults, key=lambda fault: (-fault.rows, fault.code)),
-            groups=counts if state["grouped"] else None,
-            grouped_by=tuple(state["grouped_by"]),
-            scenes=counts.clusters if state["scenes"] else None,
+            groups=groups if self.grouped_by else None,
+            grouped_by=tuple(self.grouped_by),
+            scenes=groups.clusters if self.scenes else None,
             compared=compared,
             dialects=progress.dialects,
-            histograms={name: in_order(counts) for name, counts in state["histograms"].items()},
+            histograms={name: histogram(scores[name], self.counts) for name in ("total", "unit", *parts)},
             signature=f"{signature}{scenes}|n:{rows}{signed(told)}",
             made_with=told,
-            ended=self._makers.ended,
+            ended=self.makers.ended,
         )
 
 
-def count_values(counts: Mapping[str, int], values: NDArray[np.float64]) -> dict[str, int]:
-    """Return a histogram with some values added: of rewards there are few different ones, and each is counted.
-
-    A value is its text, which JSON can have as a key.
-
-    >>> count_values({"5": 1}, np.array([5.0, -1.0, 5.0]))
-    {'5': 3, '-1': 1}
-    """
-    new = dict(counts)
-    for value, count in zip(*np.unique(values, return_counts=True), strict=True):
-        _add_count(new, float(value), int(count), digits=6)
-    for digits in (3, 2, 1):
-        if len(new) > MOST_VALUES:
-            fine, new = new, {}
-            for text, count in fine.items():
-                _add_count(new, float(text), count, digits=digits)
-    return new
+SCORE_NUMBERS = ("total", "unit", "correct", "default", "paper")
+"""What a score is besides its parts: as in `rewards.score.Score`, and its totals under the presets default and paper.
+"""
 
 
-def _add_count(counts: dict[str, int], value: float, count: int, *, digits: int) -> None:
-    text = f"{value:.{digits}g}"
-    text = "0" if text == "-0" else text
-    counts[text] = counts.get(text, 0) + count
+def histogram(values: Floats, counts: Sequence[int]) -> list[tuple[float, int]]:
+    """Return the different values from the least, each with its count; rounded where there are too many to keep.
 
-
-def in_order(counts: Mapping[str, int]) -> list[tuple[float, int]]:
-    """Return the values from the least, each with its count.
-
-    >>> in_order({"5": 3, "-1": 1})
+    >>> histogram(np.array([5.0, -1.0, 5.0]), [2, 1, 1])
     [(-1.0, 1), (5.0, 3)]
     """
-    return sorted((float(text), count) for text, count in counts.items())
+    found: dict[float, int] = {}
+    for digits in (6, 3, 2, 1):
+        found = {}
+        for value, count in zip(values.tolist(), counts, strict=True):
+            rounded = float(f"{value:.{digits}g}") + 0.0  # no -0.0
+            found[rounded] = found.get(rounded, 0) + count
+        if len(found) <= MOST_VALUES:
+            break
+    return sorted(found.items())

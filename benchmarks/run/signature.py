@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rewards.spec import QuestionSpec, TieredSpec
 
-_ALWAYS = ("matching", "incorrect", "conflicts")
+_ALWAYS = ("matching", "incorrect", "conflicts", "reference_rule")
 
 
 def installed_version() -> str:

@@ -32,7 +32,7 @@ from benchmarks.benchmark import (
 )
 from benchmarks.strict import score_completion, score_section
 from benchmarks.tables import Cell, Measure, cross, macro, masks
-from parsers.values import Fault
+from parsers.types import Fault
 from rewards.answers import AnswerScore, mra
 from rewards.errors import DataError
 

@@ -22,7 +22,7 @@ from benchmarks.tvr.world import (
     VALUES,
     State,
 )
-from parsers.values import Records
+from parsers.types import Records
 from rewards.errors import DataError
 
 if TYPE_CHECKING:

@@ -37,7 +37,7 @@ from benchmarks.tvr.codec import UNREADABLE, encode_steps
 from benchmarks.tvr.row_stats import COLUMNS, RowStats, row_stats
 from parsers.formats import TRANCE
 from parsers.records import parse_transformations
-from parsers.values import Records
+from parsers.types import Records
 from rewards.targets import read_target
 
 if TYPE_CHECKING:
@@ -68,16 +68,6 @@ FIELDS: Final[dict[str, type]] = {
 """The official scorer's columns and their types."""
 
 VISIBLE_GROUPS: Final = {"1-3": (1, 3), "4-6": (4, 6), "7-8": (7, 8), "9-10": (9, 10)}
-PAPER_METRICS: Final = (
-    "color",
-    "shape",
-    "size",
-    "material",
-    "TAcc",
-    "Diff",
-    "NDiff",
-    *(f"TAcc/{name}" for name in VISIBLE_GROUPS),
-)
 
 
 # The official numbers
@@ -155,7 +145,7 @@ def _views(stats: RowStats) -> Iterator[tuple[str, Bools]]:
 
 
 def measures(stats: RowStats) -> dict[str, Measure]:
-    """Return every metric as per-row numbers, the paper's eleven first (`PAPER_METRICS`).
+    """Return every metric as per-row numbers, the paper's eleven first.
 
     * ``color``, ``shape``, ``size``, ``material`` (and ``position``): over the rows whose reference changes
       that attribute, the share in which it ends right on all objects. The paper names these four accuracies

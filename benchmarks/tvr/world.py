@@ -1,4 +1,4 @@
-"""The world of TRANCE: its vocabulary, its grid, and the state of scenes as integer arrays.
+"""The world of TRANCE: its grid, and the state of scenes as integer arrays. Its words are those of `parsers.formats`.
 
 Facts from hughplay/TVR: ``trance/resource/values.json`` and ``properties.json``, and the order of values in
 ``src/dataset/components/vectorizer.py``. Lengths are in grid units of `GRID_UNIT` Blender units; positions
@@ -13,17 +13,20 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
+from parsers.formats import TRANCE, TVR
+
 if TYPE_CHECKING:
     import numpy.typing as npt
 
     Bools = npt.NDArray[np.bool_]
     Ints = npt.NDArray[np.integer[Any]]
 
-COLORS: Final = ("gray", "red", "blue", "green", "brown", "purple", "cyan", "yellow")
-SHAPES: Final = ("cube", "sphere", "cylinder")
-SIZES: Final = ("large", "medium", "small")
-MATERIALS: Final = ("rubber", "metal", "glass")
-DIRECTIONS: Final[dict[str, tuple[int, int]]] = {
+VALUES: Final = dict(TRANCE.fields[2].values_by)
+"""Value names of each attribute, in upstream's order; a move is "direction.steps"."""
+VALUES["size"] = VALUES["size"][::-1]  # upstream's values.json begins with the largest
+
+COLORS, SHAPES, SIZES, MATERIALS = (VALUES[name] for name in ("color", "shape", "size", "material"))
+DIRECTIONS: Final[dict[str, tuple[int, int]]] = {  # the way that each word means, in upstream's order
     "behind": (1, 0),
     "front": (-1, 0),
     "right": (0, 1),
@@ -43,28 +46,10 @@ MOVE: Final = 10  # grid units to one step of a move, along each axis that moves
 MIN_GAP: Final = 1
 RADII: Final = (6, 4, 2)  # of SIZES, in that order
 
-ATTRIBUTES: Final = ("color", "shape", "size", "material")  # columns of State.attributes
+ATTRIBUTES: Final = TVR.fields[1].values  # columns of State.attributes
 POSITION: Final = len(ATTRIBUTES)  # the fifth column, where moves are counted
 ABSENT: Final = -1  # attribute code in the rows that fill a scene of fewer than N_OBJECTS objects
 
-# Value names of each attribute, in the order of upstream's values.json; a move is "direction.steps".
-_MOVE_ORDER: Final = (
-    "front",
-    "behind",
-    "left",
-    "right",
-    "front-left",
-    "front-right",
-    "behind-left",
-    "behind-right",
-)
-VALUES: Final[dict[str, tuple[str, ...]]] = {
-    "color": COLORS,
-    "shape": SHAPES,
-    "size": SIZES,
-    "material": MATERIALS,
-    "position": tuple(f"{direction}.{step}" for direction in _MOVE_ORDER for step in MOVE_STEPS),
-}
 # The 33 changes that one object can undergo, numbered as upstream numbers its "pairs".
 PAIRS: Final = tuple((name, value) for name in sorted(VALUES) for value in VALUES[name])
 PAIR_CODE: Final = {pair: code for code, pair in enumerate(PAIRS)}

@@ -5,9 +5,10 @@ from __future__ import annotations
 import base64
 import io
 import json
-from html import escape
 from typing import TYPE_CHECKING, Any, Final
 
+from benchmarks.files.write import write_whole
+from benchmarks.plain_text import CONTENT_POLICY, escape
 from recipes.tiny.study import gain, history
 from rewards.score import answer_text, score_completion
 from trainers.rows import load_rows
@@ -49,7 +50,7 @@ def write_report(
         ("Figures", numbers),
     ]
     path = out / "report.html"
-    path.write_text(page("Two stages in a small world", recipe.about, sections, sheet), encoding="utf-8")
+    write_whole(path, page("Two stages in a small world", recipe.about, sections, sheet))
     return path
 
 
@@ -150,7 +151,9 @@ def page(title: str, about: str, sections: Sequence[tuple[str, str]], sheet: Any
     picture = base64.b64encode(buffer.getvalue()).decode()
     body = "".join(f"<h2>{escape(heading)}</h2>{content}" for heading, content in sections)
     return (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(title)}</title><style>{STYLE}</style>'
+        '<!doctype html><html lang="en"><meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{CONTENT_POLICY}">'
+        f"<title>{escape(title)}</title><style>{STYLE}</style>"
         f"<h1>{escape(title)}</h1><p>{escape(about)}</p>{body}"
         f'<h2>Held-out scenes</h2><img alt="Pictures, true changes and answers" src="data:image/png;base64,{picture}">'
         "</html>\n"

@@ -22,6 +22,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Column, Table
 from rich.text import Text
 
+from benchmarks.files.write import write_whole
 from recipes.tiny.report import pictures, spark, write_report
 from recipes.tiny.study import gain, history, judge, prepare, read_recipe, star, with_steps
 from rewards.errors import ConfigError
@@ -217,7 +218,7 @@ def study(recipe: Recipe, top: Path, seed: int, workers: int, steps: Mapping[str
         "reward_share_of_step": round(share, 5),
         "seconds": round(time.monotonic() - began),
     }
-    (out / "figures.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    write_whole(out / "figures.json", json.dumps(figures, indent=2) + "\n")
     report = write_report(recipe, out, data, before=before, after=after, figures=figures)
     console.print(f"\n  reward functions took {share:.2%} of the time of a step; all together {figures['seconds']} s")
     console.print(f"  more pictures: {out / 'sheet.png'}   report: {report}")

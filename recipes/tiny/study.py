@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 import yaml
 
+from benchmarks.run.workers import worker_pool
 from recipes.tiny.model import Sizes, build
 from recipes.tiny.world import World, dataset
 from rewards.errors import ConfigError
 from rewards.score import score_batch
-from trainers.data.workers import worker_pool
 from trainers.prediction import read_predictions
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from parsers.formats import LARGEST, Field, RecordFormat
-from parsers.values import Transformation
+from parsers.formats import FORMATS, LARGEST, Field, RecordFormat
+from parsers.types import Transformation
 from rewards.errors import ConfigError
 from rewards.spec import QuestionSpec, TieredSpec, preset_spec
 from rewards.tasks.cases import Case, read_case
@@ -149,7 +149,9 @@ def _build(file: YamlFile) -> Task:
 
 
 def read_format(declared: Mapping[str, Any]) -> RecordFormat:
-    """Return what a record looks like: keys ``fields``, ``forms`` and ``synonyms`` of a declaration."""
+    """Return what a record looks like: a declaration's key ``format``, or ``fields``, ``forms`` and ``synonyms``."""
+    if "format" in declared:
+        return FORMATS[declared["format"]]
     fields = tuple(
         Field(
             name=str(each["name"]),

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, create_model, model_validator
 
-from parsers.formats import LARGEST, RecordFormat, fold, template_parts
-from parsers.records import parse_records, record_grammar
+from parsers.formats import FORMATS, LARGEST, RecordFormat, fold, template_parts
+from parsers.record_grammar import record_grammar
+from parsers.records import parse_records
 from rewards.errors import ConfigError, nearest
 from rewards.spec import QuestionSpec, TieredSpec
 from rewards.tasks.load import part_names, read_format, read_tiered
@@ -34,7 +35,10 @@ def check_task_file(file: YamlFile) -> None:
             'soruce' (did you mean 'source'?)``.
     """
     file.check(_Kind)
-    file.check(_RecordsFile if file.data["kind"] == "records" else _QuestionFile)
+    if file.data["kind"] == "question":
+        file.check(_QuestionFile)
+    else:
+        file.check(_NamedFormatFile if "format" in file.data else _RecordsFile)
 
 
 # --- words and numbers -----------------------------------------------------------------------------------------------
@@ -81,6 +85,12 @@ def _limits(ends: list[Any]) -> list[Any]:
     if len(ends) != 2 or any(type(end) is not int for end in ends) or not 0 <= ends[0] <= ends[1] <= LARGEST:
         raise problem(f"this is {ends!r}; it is the smallest and the largest number, from 0 to {LARGEST:,}")
     return ends
+
+
+def _named_format(name: str) -> str:
+    if name not in FORMATS:
+        raise problem(f"unknown format {name!r}; there are {', '.join(FORMATS)}, or list fields and forms instead")
+    return name
 
 
 def _payable(value: float) -> float:
@@ -214,6 +224,27 @@ def _changed(spec: Any, name: str, value: Any, section: str) -> Any:
 
 
 # --- lists of records ------------------------------------------------------------------------------------------------
+
+
+class _NamedFormatFile(_TaskFile):
+    format: Annotated[Word, AfterValidator(_named_format)]
+    reward: _TieredReward
+
+    @model_validator(mode="before")
+    @classmethod
+    def _lists_nothing_again(cls, declared: Any) -> Any:
+        for key in ("fields", "synonyms", "forms"):
+            if key in declared:
+                raise problem(f"the format {declared['format']!r} has its own {key}; leave out one of both", key)
+        return declared
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        declared = self.model_dump(exclude_unset=True)
+        record_format = read_format(declared)
+        self.check_prompt(record_format)
+        self.check_cases(_check_reward(declared["reward"], record_format))
+        return self
 
 
 class _RecordsFile(_TaskFile):

@@ -73,6 +73,11 @@ def spar(prediction, answer, task="depth_prediction_oc"):
         ("<reasoning>Not A.</reasoning> B", " B", None),
         ("<think>The word <reasoning> is no tag here</think><answer>B</answer>", "B", None),
         ("<reasoning>A", None, "unclosed_think"),
+        ("B<|im_end|>", "B", None),
+        ("<think>A</think>B<|im_end|>\n<|endoftext|>", "B", None),
+        ("<think>A</think><answer>B</answer></s>", "B", None),
+        ("<think>A</think>B <eos> or C", "B <eos> or C", None),
+        ("<think>A</think><eos>", None, "no_answer"),
     ],
 )
 def test_the_answer_section(completion, text, fault):
@@ -97,6 +102,9 @@ def test_the_answer_section(completion, text, fault):
         ("Because", None, False),
         ("A chair is on the left", None, False),
         (None, None, False),
+        ("<think>not A</think>B<|im_end|>", "B", True),
+        ("B<|eot_id|>", "B", True),
+        ("B<|eot_id|> no, C", None, False),
     ],
 )
 def test_letters(response, answer, correct):

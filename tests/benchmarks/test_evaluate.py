@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import benchmarks.files.sources as files_rows
 from benchmarks import Report, evaluate
 from benchmarks.benchmark import find_protocols
+from benchmarks.metric_names import PLAIN, SIGNED
 from benchmarks.registry import BENCHMARKS
 from rewards.errors import ConfigError, DataError
 from tests.benchmarks.choice_golden import GOLDEN, agrees, file_of, gold_of, read_lines, rows
@@ -51,7 +51,7 @@ def test_every_golden_row_is_written_as_the_official_scorer_has_it(benchmark, tm
             assert {key: ours[key] for key in row["expected"]} == pytest.approx(row["expected"], abs=1e-6)
         else:
             assert agrees({key: ours[key] for key in row["expected"]}, row["expected"])
-        assert list(ours)[:6] == ["id", "correct", "score", "parsed", "answer", "fault"]
+        assert [name for name in ours if name != "scene"][:6] == ["id", "correct", "score", "parsed", "answer", "fault"]
         assert ours["error"] is None
 
 
@@ -369,7 +369,7 @@ def test_parquet_holds_what_json_lines_hold(benchmark, protocol, tmp_path):
     table = parquet.read_table(tmp_path / "out.parquet").to_pylist()
     assert [list(row) for row in table] == [list(table[0])] * 41
     for line, row in zip(lines, table, strict=True):
-        assert line["id"] == row["id"]
+        assert str(line["id"]) == row["id"]  # a column of Parquet is of one type
         assert line["correct"] == row["correct"]
         assert set(line) <= set(row)
 
@@ -449,34 +449,19 @@ def test_several_files_are_one_input(tmp_path):
     assert report.row_scores["line"][500] == 1
 
 
-# A run that is stopped goes on
-
-
 @pytest.mark.parametrize("benchmark", ["tvr", "mmsi", "mindcube-cogmap"])
-def test_a_run_that_was_stopped_goes_on(benchmark, tmp_path, monkeypatch):
-    monkeypatch.setattr(files_rows, "BLOCK", 1 << 12)
-    monkeypatch.setattr(files_rows, "CHUNK_ROWS", 16)
+def test_parts_are_put_together_to_the_same_report(benchmark, tmp_path):
     some = rows(file_of(benchmark))[:300]
     source = write(tmp_path / "in.jsonl", [*some[:100], {"id": "bad"}, *some[100:]])
-
-    class Stopped(Exception):  # noqa: N818  no error
-        pass
-
-    def stop(progress, after):
-        if progress.rows >= after:
-            raise Stopped
-
-    run = partial(evaluate, source, benchmark, "both", checkpoint_seconds=0.0)
-    whole = run(out=str(tmp_path / "whole.jsonl"))
-    for after in (90, 200):
-        with pytest.raises(Stopped):
-            run(out=str(tmp_path / "part.jsonl"), resume=True, on_progress=partial(stop, after=after))
-    part = run(out=str(tmp_path / "part.jsonl"), resume=True)
-    assert (tmp_path / "part.jsonl").read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
-    assert part == whole
+    whole = evaluate(source, benchmark, "both", out=str(tmp_path / "whole.jsonl"))
+    parts = evaluate(source, benchmark, "both", out=f"{tmp_path}/parts/", part_bytes=20_000)
+    written = [path.read_bytes() for path in sorted((tmp_path / "parts").glob("part-*.jsonl"))]
+    assert b"".join(written) == (tmp_path / "whole.jsonl").read_bytes()
+    assert len(written) > 3
+    assert parts == whole
     for name, values in whole.row_scores.items():
-        assert part.row_scores[name].tolist() == values.tolist()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.jsonl", "part.jsonl", "whole.jsonl"]
+        assert parts.row_scores[name].tolist() == values.tolist()
+        assert parts.row_scores[name].dtype == values.dtype
 
 
 def test_memory_holds_statistics_and_not_rows(tmp_path):
@@ -493,3 +478,17 @@ def test_memory_holds_statistics_and_not_rows(tmp_path):
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 40_000_000  # of 60 MB of text, 20 MB are in hand at a time
+
+
+@pytest.mark.parametrize("interval", ["formula", "bootstrap", "bca"])
+@pytest.mark.parametrize("count", [2, 3, 7])
+@pytest.mark.parametrize("benchmark", BENCHMARKS)
+def test_intervals_stay_within_what_a_number_can_be(benchmark, count, interval):
+    """Of few rows Student's interval of a share would reach from -585 to 685 %."""
+    report = evaluate(rows(file_of(benchmark))[::17][:count], benchmark, "both", interval=interval)
+    for table in report.tables.values():
+        for metrics in table.values():
+            for name, found in metrics.items():
+                if name.rpartition("/")[2] not in PLAIN | SIGNED and np.isfinite(found.low):
+                    assert 0 <= found.low <= found.high <= 1
+                    assert found.low - 1e-9 <= found.estimate <= found.high + 1e-9

@@ -8,10 +8,15 @@ from results import QUESTIONS, ROWS, TVR, report, same_keys
 
 
 def run(rows):
-    found = []
+    found, logged = [], []
     for row in rows:
         extras = {"reward_spec": {"ground_truth": row["gold"]}, "task": row["task"]}
-        found.append(skyrl_gym.make("star", env_config=None, extras=extras).step(row["text"]))
+        env = skyrl_gym.make("star", env_config=None, extras=extras)
+        found.append(env.step(row["text"]))
+        logged.append(env.get_metrics())
+    means = env.aggregate_metrics(logged)
+    assert abs(means["total"] - sum(each["reward"] for each in found) / len(found)) < 1e-9
+    assert abs(sum(share for name, share in means.items() if name.startswith("fault/")) + means["parsed"] - 1) < 1e-9
     keys = (
         []
         if len({row["task"] for row in rows}) > 1

@@ -86,6 +86,7 @@ def main():
         kind = "reasoning apart" if apart else "text"
         report(f"plugged tvr, {kind}", TVR, *run(TVR, "tvr", apart=apart))
         report(f"plugged multiview, {kind}", QUESTIONS, *run(QUESTIONS, "multiview", apart=apart, column="target"))
+    report("plugged tvr_default, a preset by its name", TVR, *run(TVR, "tvr_default"))
     taskset("tvr")
     taskset("multiview")
 

@@ -10,7 +10,9 @@ import pytest
 from click.testing import CliRunner
 
 from benchmarks.files.columns import ROLES
-from benchmarks.run.rewards import RewardScorer
+from benchmarks.files.dialects import DIALECTS
+from benchmarks.files.documents import _HOLDERS
+from benchmarks.run.reward_scorer import RewardScorer
 from parsers.completion import _FAULTS, parse_completion
 from parsers.formats import TVR as TVR_FORMAT
 from parsers.records import parse_transformations
@@ -80,6 +82,31 @@ def test_faults_of_answers(row):
 def test_columns():
     table = {code(row[0]): tuple(CODE.findall(row[1])) for row in read_table("formats.md", "role", "columns")}
     assert table == ROLES
+
+
+def test_logs_of_other_systems():
+    """Each is named, and so is every column by which it is known."""
+    table = {row[0]: row for row in read_table("inputs.md", "written by", "known by")}
+    assert set(table) == {dialect.name for dialect in DIALECTS}
+    for dialect in DIALECTS:
+        known = table[dialect.name][1]
+        if "the same with" not in known:
+            signs = {sign.removeprefix("response.body.").split(".*")[0] for names in dialect.signs for sign in names}
+            assert signs <= {*CODE.findall(known), "gen_step"}
+
+
+def test_kinds_of_files():
+    assert [row[0].partition(",")[0] for row in read_table("inputs.md", "kind", "known by")] == [
+        "JSON Lines",
+        "a JSON array",
+        "a JSON object over several lines",
+        "CSV",
+        "Excel workbook",
+        "Parquet",
+        "log of inspect_ai",
+    ]
+    holders = next(row[1] for row in read_table("inputs.md", "kind", "known by") if "object over" in row[0])
+    assert set(CODE.findall(holders)) == {*_HOLDERS, "{", ".json"}
 
 
 def test_output_rows():

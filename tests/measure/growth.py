@@ -19,6 +19,7 @@ from parsers.choice import parse_choice, parse_yes_no
 from parsers.completion import parse_completion
 from parsers.formats import TVR
 from parsers.number import parse_number
+from parsers.record_grammar import forget
 from parsers.references import parse_references
 from tests.measure.families import (
     ANSWER_FAMILIES,
@@ -76,7 +77,7 @@ def read_leniently(text: str) -> None:
 
 def read_anew(text: str) -> None:
     """Read an answer without the memory of pieces, which would make short texts look faster than they are."""
-    records._cached_record.cache_clear()
+    forget()
     records._parse(text, TVR)
 
 

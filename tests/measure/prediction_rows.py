@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 GROUP = 8
 GOOD_TAGS = 0.87
 GOOD_ANSWER = 0.81
-REASONING = 1400
+BRACKETED = 0.11
+REASONING = 1500
 
 _VALUES = dict(TVR.fields[2].values_by)
 _PHRASES = (
@@ -38,16 +39,16 @@ _BAD_TAGS = (
 
 
 def make_rows(count: int, seed: int = 0) -> Iterator[dict[str, Any]]:
-    """Yield rows with the columns id, prompt_id, completion and ground_truth; row i depends on (seed, i) alone."""
+    """Yield rows with the columns id, prompt_id, completion and solution; row i depends on (seed, i) alone."""
     for number in range(count):
         group, rng = random.Random(f"{seed}/{number // GROUP}"), random.Random(f"{seed}/row/{number}")
-        cells = group.sample([(index, attribute) for index in range(8) for attribute in _VALUES], group.randint(1, 4))
+        cells = group.sample([(index, attribute) for index in range(10) for attribute in _VALUES], group.randint(1, 4))
         gold = [(index, attribute, group.choice(_VALUES[attribute])) for index, attribute in cells]
         yield {
             "id": f"row-{number}",
             "prompt_id": number // GROUP,
             "completion": _completion(rng, gold),
-            "ground_truth": [{"obj_idx": i, "attr": attribute, "val": value} for i, attribute, value in gold],
+            "solution": ", ".join(f"{index}.{attribute}.{value}" for index, attribute, value in gold),
         }
 
 
@@ -56,9 +57,10 @@ def _completion(rng: random.Random, gold: list[tuple[int, str, str]]) -> str:
     reasoning = " ".join(phrases)[: rng.randint(REASONING - 200, REASONING + 200)]
     if rng.random() < GOOD_ANSWER:
         guess = [(i, a, v if rng.random() < 0.7 else rng.choice(_VALUES[a])) for i, a, v in gold]
-        answer = ", ".join(f"{i}.{a}.{v}" for i, a, v in guess[: rng.randint(1, len(guess))])
+        form = "({}, {}, {})" if rng.random() < BRACKETED / GOOD_ANSWER else "{}.{}.{}"
+        answer = ", ".join(form.format(*record) for record in guess[: rng.randint(1, len(guess))])
     else:
-        answer = rng.choice(_BAD_ANSWERS).format(rng.randrange(8))
+        answer = rng.choice(_BAD_ANSWERS).format(rng.randrange(10))
     good = rng.random() < GOOD_TAGS
     shape = "<think>{0}</think>\n<answer>{1}</answer>" if good else rng.choice(_BAD_TAGS)
     return shape.format(reasoning, answer)

@@ -115,10 +115,9 @@ def others(completions: list[str], targets: list[Any]) -> dict[str, Callable[[],
     found: dict[str, Callable[[], Any]] = {}
     if trl := _optional("trl.rewards"):
         messages = [[{"role": "assistant", "content": text}] for text in completions]
-        solutions = [", ".join(f"{r['obj_idx']}.{r['attr']}.{r['val']}" for r in target) for target in targets]
         found["TRL think_format_reward"] = lambda: trl.think_format_reward(messages)
         if _optional("math_verify"):
-            found[_MATH] = lambda: trl.accuracy_reward(messages, solutions)
+            found[_MATH] = lambda: trl.accuracy_reward(messages, targets)
     return found
 
 
@@ -160,7 +159,7 @@ def main() -> None:
         costs = measure(decoders(large))
         unit = costs.get("orjson, line by line", costs["json, line by line"])
         rows = list(make_rows(min(arguments.rows, 20_000), arguments.seed))
-        completions, targets = [row["completion"] for row in rows], [row["ground_truth"] for row in rows]
+        completions, targets = [row["completion"] for row in rows], [row["solution"] for row in rows]
         rewards = measure(ours(completions, targets) | others(completions, targets), rounds=8)
         costs |= {name: seconds * arguments.rows / len(rows) for name, seconds in rewards.items()}
         del rows, completions, targets

@@ -8,7 +8,7 @@ import pytest
 
 from parsers.completion import parse_completion
 from parsers.records import parse_transformations
-from tests.measure.prediction_rows import GOOD_ANSWER, GOOD_TAGS, GROUP, make_rows
+from tests.measure.prediction_rows import BRACKETED, GOOD_ANSWER, GOOD_TAGS, GROUP, make_rows
 
 
 @pytest.fixture(scope="module")
@@ -23,11 +23,14 @@ def test_sizes_and_shares(rows):
     answers = [parse_transformations(each.answer) for each in parsed if each.fault is None]
     good = fmean(len(answer) > 0 and not answer.invalid for answer in answers)
     assert good == pytest.approx(GOOD_ANSWER, abs=0.02)
+    bracketed = fmean((each.answer or "").startswith("(") for each in parsed if each.fault is None)
+    assert bracketed == pytest.approx(BRACKETED, abs=0.02)
+    assert len({each.answer for each in parsed}) > len(rows) / 4
 
 
 def test_groups_share_their_target(rows):
     for start in range(0, len(rows), GROUP):
-        assert len({str((row["prompt_id"], row["ground_truth"])) for row in rows[start : start + GROUP]}) == 1
+        assert len({str((row["prompt_id"], row["solution"])) for row in rows[start : start + GROUP]}) == 1
 
 
 def test_a_row_depends_on_the_seed_and_its_number_alone(rows):

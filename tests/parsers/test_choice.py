@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from parsers import choice as module
 from parsers.choice import Choice, parse_choice, parse_yes_no
-from parsers.values import Fault
+from parsers.types import Fault
 from tests.case_names import plain
 
 CASES = Path(__file__).parents[1] / "cases"

@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 
 from parsers import records as module
 from parsers.choice import parse_choice, parse_words, parse_yes_no
-from parsers.completion import has_tags, parse_completion
+from parsers.completion import parse_completion
 from parsers.formats import FIELD_KEYS, TRANCE, TVR
 from parsers.number import Number, parse_number
-from parsers.records import parse_records, record_grammar
+from parsers.record_grammar import record_grammar
+from parsers.records import parse_records
 from parsers.references import VIEWER, parse_references, parse_steps, true_name
 from rewards.targets import read_target
 from rewards.tasks import load_task
@@ -123,12 +124,12 @@ def test_a_plain_answer_is_never_read_as_a_dialect(drawn):
     record_format, (text, items) = drawn
     found = parse_records(text, record_format)
     assert list(found) == items
-    assert found == module._read_plain(text, record_format)
+    assert found == module._as_records(module._plain_items(text, record_format))
 
 
 @given(hostile_answers(), FORMATS)
 def test_a_dialect_only_ever_finds_more_records(text, record_format):
-    plain, found = module._read_plain(text, record_format), parse_records(text, record_format)
+    plain, found = module._as_records(module._plain_items(text, record_format)), parse_records(text, record_format)
     if plain.invalid:
         assert (len(found.items), -len(found.invalid)) >= (len(plain.items), -len(plain.invalid))
     else:
@@ -136,15 +137,12 @@ def test_a_dialect_only_ever_finds_more_records(text, record_format):
     assert all(0 <= fault.offset <= len(text) for fault in (*found.invalid, *found.notes))
 
 
-@given(hostile_answers())
-def test_the_plain_pattern_is_the_grammars_list(text):
-    whole, each = module._plain()
+@given(hostile_answers() | answers().map(lambda drawn: f"[{drawn[0]}]"))
+def test_the_plain_patterns_are_the_grammars_list(text):
     stripped = text.strip()
-    if stripped and whole(stripped):
-        tokens = module._tokens()(stripped)
-        assert [(item[1], item.start()) for item in each(stripped)] == [
-            (str(token), token.start_pos) for token in tokens
-        ]
+    cut = module.plain_items(stripped) if stripped else None
+    if cut is not None:
+        assert cut == [(str(token), token.start_pos) for token in module._tokens()(stripped)]
 
 
 @given(
@@ -383,7 +381,6 @@ def test_leniency_never_answers_from_reasoning(word):
     text = f"<{word}>so <answer>a</answer></{word}>\n<Answer>b</Answer>"
     assert parse_completion(text, mode="lenient").answer == "b"
     assert parse_completion(f"<{word}>so</{word}>\n\nB", mode="lenient").answer == "\n\nB"
-    assert has_tags(text)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from parsers.formats import LARGEST, TRANCE, TVR, Field, RecordFormat, _transformation_format, fold, template_parts
 from parsers.records import parse_records
-from parsers.values import Transformation
+from parsers.types import Transformation
 from tests.strategies import FORMATS, records, vocabularies
 
 VALUES = (

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from parsers import number as module
 from parsers.number import Number, parse_number
-from parsers.values import Fault
+from parsers.types import Fault
 from tests.case_names import plain
 
 CASES = [

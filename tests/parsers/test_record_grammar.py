@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parsers.formats import LARGEST, TVR, Field, RecordFormat
-from parsers.records import parse_record, parse_records, record_grammar
-from parsers.values import Fault
+from parsers.record_grammar import parse_record, record_grammar
+from parsers.records import parse_records
+from parsers.types import Fault
 from tests.case_names import plain
 from tests.strategies import hostile_answers
 

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from parsers import records as module
 from parsers.formats import TRANCE, TVR
-from parsers.records import MAX_ANSWER, parse_record, parse_records, record_grammar
-from parsers.values import Fault, Records, Transformation
+from parsers.record_grammar import _cached_record, forget, parse_record, record_grammar
+from parsers.records import MAX_ANSWER, parse_records
+from parsers.types import Fault, Records, Transformation
 from tests.oracles.answers import read_piece, split
 from tests.strategies import FORMATS, answers, hostile_answers, records, vocabularies, written
 
@@ -26,7 +27,7 @@ CODES = {
 @example("1.ſize.small", TVR)
 @example("٢.color.red", TVR)
 def test_agrees_with_the_slow_twin(text, record_format):
-    found = module._read_plain(text, record_format)
+    found = module._as_records(module._plain_items(text, record_format))
     pieces = split(text)
     trailing = len(pieces) > 1 and pieces[-1] is None
     read = [piece and read_piece(piece, record_format) for piece in (pieces[:-1] if trailing else pieces)]
@@ -150,14 +151,14 @@ def test_what_is_remembered_equals_what_is_parsed_anew(length):
 
 def test_caches_are_bounded_and_hold_no_long_text():
     module._cached.cache_clear()
-    module._cached_record.cache_clear()
+    forget()
     for number in range(20):
         parse_records(f"{number}.color.red" + " " * 600, TVR)
         parse_record(f"{number}.color." + "x" * 600, TVR)
     assert module._cached.cache_info().currsize == 0
-    assert module._cached_record.cache_info().currsize == 20  # the short pieces of the long answers
+    assert _cached_record.cache_info().currsize == 20  # the short pieces of the long answers
     assert module._cached.cache_info().maxsize == 8192
-    assert module._cached_record.cache_info().maxsize == 4096
+    assert _cached_record.cache_info().maxsize == 4096
 
 
 @settings(max_examples=10)
@@ -177,7 +178,7 @@ def test_caches_are_bounded_and_hold_no_long_text():
 )
 def test_faults_do_not_depend_on_earlier_calls(order):
     module._cached.cache_clear()
-    module._cached_record.cache_clear()
+    forget()
     expected = {
         "2.color.cyna": "unknown_value",
         "3.texture.red": "unknown_attribute",

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from parsers import references as module
 from parsers.references import MAX_REASONING, References, inverse, normalise_name, normalise_relation, parse_references
-from parsers.values import Fault, Relation
+from parsers.types import Fault, Relation
 from tests.case_names import plain
 
 CASES = [

@@ -5,7 +5,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from parsers.references import VIEWER, cells, inverse, normalise_name, normalise_relation
-from parsers.values import Relation
+from parsers.types import Relation
 
 NAMES = {
     "sofa": [

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import parsers
 from parsers.formats import TRANCE, TVR
 from parsers.records import parse_records, parse_transformations
-from parsers.values import Transformation
+from parsers.types import Transformation
 from tests.strategies import FORMATS, hostile_answers, records
 
 CASES = Path(__file__).parents[1] / "cases" / "transformations.jsonl"

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parsers.number import parse_number
-from parsers.values import Fault
+from parsers.types import Fault
 from rewards.answers import AnswerScore, infer_kind, mra, score_answer
 from rewards.errors import ConfigError, DataError
 from tests.case_names import plain

@@ -7,7 +7,7 @@ from statistics import fmean
 import pytest
 
 from parsers.references import References
-from parsers.values import Relation
+from parsers.types import Relation
 from rewards.references import score_informedness
 from tests.measure.reference_signal import (
     BLIND,

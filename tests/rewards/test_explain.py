@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parsers.values import Completion, Fault, Records
+from parsers.types import Completion, Fault, Records
 from rewards import TVR, ConfigError, DataError, TieredSpec, score_completion
 from rewards.explain import explain_completion, explain_parsed
 from rewards.score import ParsedBatch

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 import rewards
 from parsers import records
-from parsers.records import record_grammar
+from parsers.known import _current
+from parsers.record_grammar import forget, record_grammar
 from rewards import (
     ConfigError,
     DataError,
@@ -139,7 +140,8 @@ def test_many_threads_at_once():
     expected = [tvr_reward([text], target=GOLD) for text in texts]
     record_grammar.cache_clear()
     records._cached.cache_clear()
-    records._cached_record.cache_clear()
+    forget()
+    _current.cache_clear()
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(lambda text: tvr_reward([text], target=GOLD), texts)) == expected
 

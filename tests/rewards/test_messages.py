@@ -1,7 +1,11 @@
 """Where the text of a completion is found, and what is refused."""
 
+from collections import deque
 from dataclasses import dataclass
+from typing import NamedTuple
 
+import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -50,6 +54,12 @@ class Message:
     reasoning_content: str | None = None
 
 
+class Named(NamedTuple):
+    role: str
+    content: str
+    reasoning_content: str
+
+
 @dataclass
 class Part:
     type: str
@@ -88,6 +98,38 @@ APART = {
     "the same twice": {"reasoning_content": "b", "content": [{"type": "reasoning", "text": "b"}, {"text": "B"}]},
     "tags around the reasoning": {"role": "assistant", "reasoning_content": "<think>b</think>", "content": "B"},
     "an opener before the reasoning": {"role": "assistant", "reasoning_content": "<think>b", "content": "B"},
+    "an array of messages": np.array([{"role": "assistant", "thinking": "b", "content": "B"}], dtype=object),
+    "an array of parts": {"content": np.array([{"type": "thinking", "thinking": "b"}, {"text": "B"}], dtype=object)},
+    "a value of Arrow": pa.scalar({"role": "assistant", "reasoning_content": "b", "content": "B"}),
+    "a list of Arrow": pa.array([[{"role": "assistant", "reasoning_content": "b", "content": "B"}]])[0],
+    "a queue": deque([{"role": "assistant", "reasoning_content": "b", "content": "B"}]),
+    "a named tuple": [Named("assistant", "B", "b")],
+    "a named tuple alone": Named("assistant", "B", "b"),
+    "in pieces": {"role": "assistant", "reasoning": None, "reasoning_details": [{"text": "b"}], "content": "B"},
+    "in pieces of another name": [{"content": "B", "thinking_blocks": [{"type": "thinking", "thinking": "b"}]}],
+    "in pieces beside the whole": {"reasoning": "b", "reasoning_details": [{"text": "b"}], "content": "B"},
+    "as a list": {"reasoning_content": [{"type": "text", "text": "b"}], "content": "B"},
+    "as a mapping": {"reasoning": {"content": "b"}, "content": "B"},
+    "LangChain's": [{"type": "ai", "content": "B", "additional_kwargs": {"reasoning_content": "b"}}],
+    "a response item with an empty role": [
+        {"type": "reasoning", "role": None, "summary": [{"type": "summary_text", "text": "b"}]},
+        {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "B"}]},
+    ],
+    "a summary of what is encrypted": {
+        "content": [{"type": "reasoning", "reasoning": "x==", "redacted": True, "summary": "b"}, {"text": "B"}]
+    },
+    "gpt-oss's channels": [
+        {"role": "assistant", "channel": "analysis", "content": "b"},
+        {"role": "assistant", "channel": "final", "content": "B"},
+    ],
+    "Gemini's parts": {"role": "model", "parts": [{"text": "b", "thought": True}, {"text": "B"}]},
+    "the AI SDK's parts": [
+        {"role": "assistant", "parts": [{"type": "reasoning", "text": "b"}, {"type": "text", "text": "B"}]}
+    ],
+    "a part in pieces": {
+        "content": [{"type": "thinking", "thinking": [{"text": "b"}]}, {"type": "text", "text": {"value": "B"}}]
+    },
+    "a part's content": {"reasoning": "b", "content": [{"type": "text", "content": "B"}]},
 }
 
 
@@ -107,6 +149,11 @@ def test_what_holds_the_tags_or_has_no_reasoning_is_left_alone():
     cut_off = {"role": "assistant", "reasoning_content": "so <answer>B</answer>", "content": ""}
     assert completion_text(cut_off) == "<think>so <answer>B</answer></think>"
     assert completion_text({"role": "assistant", "reasoning_content": "b", "content": None}) == "<think>b</think>"
+    for thought in (
+        {"type": "reasoning", "reasoning": "b"},
+        {"role": "assistant", "channel": "analysis", "content": "b"},
+    ):
+        assert completion_text([thought]) == "<think>b</think>"  # cut off while it thought
 
 
 @given(TEXT.filter(lambda text: "think>" not in text), TEXT.filter(lambda text: "think>" not in text))
@@ -135,6 +182,12 @@ TOKENS = [
     "[PAD]",
     "<|end|>",
     "<|return|>",
+    "<end_of_sentence>",
+    "<seed:eos>",
+    "<EOS_TOKEN>",
+    "<SPECIAL_12>",
+    "[UNUSED_TOKEN_145]",
+    "<eod>",
 ]
 
 
@@ -176,6 +229,21 @@ OTHERS |= {"a part without text": "", "a part whose text is None": "", "a messag
 @pytest.mark.parametrize("name", FORMS)
 def test_form(name):
     assert completion_text(FORMS[name]) == OTHERS.get(name, "B")
+
+
+@pytest.mark.parametrize("role", ["user", "system", "developer", "tool"])
+def test_what_is_not_of_the_assistant_is_refused(role):
+    for completion in ({"role": role, "content": "B"}, [{"role": role, "content": "B"}]):
+        with pytest.raises(DataError, match=f"a completion is of the assistant, not of the {role}"):
+            completion_text(completion)
+
+
+def test_a_message_without_anything_is_refused():
+    for completion in ([{"role": "assistant"}], [{"role": "assistant", "output": "B"}]):
+        with pytest.raises(DataError, match="a message has no content"):
+            completion_text(completion)
+    with pytest.raises(DataError, match="the text of a message is no int"):
+        completion_text({"content": [{"type": "text", "text": 5}]})
 
 
 NEITHER = "a completion is text or a list of messages, not "

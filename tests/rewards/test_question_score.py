@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parsers.completion import parse_completion
-from parsers.values import Completion
+from parsers.types import Completion
 from rewards import score_batch, score_completion
 from rewards.answers import AnswerScore
 from rewards.errors import ConfigError, DataError

@@ -11,7 +11,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from parsers.references import References, parse_references, true_name
-from parsers.values import Relation
+from parsers.types import Relation
 from rewards.errors import ConfigError, DataError
 from rewards.references import (
     reference_facts,

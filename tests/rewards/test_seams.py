@@ -79,6 +79,8 @@ def test_packed_targets_score_as_columns_do(name):
         {"target": [[2, "color", "cyan"]]},
         pa.scalar("2.color.cyan"),
         '{"obj_idx": 2, "attr": "color", "val": "cyan"}',
+        {"obj_idx": 2, "attr": "color", "val": "cyan"},
+        pa.scalar({"index": 2, "attribute": "color", "value": "cyan"}),
     ],
 )
 def test_packed_targets_of_lists(packed):
@@ -109,6 +111,45 @@ def test_columns_of_numpy_and_arrow():
     assert score.parts["reference"] == 0.5
     scored = score_completion(np.str_(RIGHT), np.array([["2", "color", "cyan"]]))
     assert scored.total == 6.0
+
+
+@pytest.mark.parametrize("order", [[0, 1, 2, 3], [2, 0, 3, 1]])
+def test_rows_of_a_frame_are_taken_in_their_order(order):
+    """In pandas a number finds an entry by its label: of a shuffled frame another row's."""
+    pd = pytest.importorskip("pandas")
+    rows = [("2.color.cyan", "tvr"), ("B", "mindcube"), ("0.shape.cube", "tvr"), ("yes", "multiview")]
+    names = ["completion", "target", "task"]
+    frame = pd.DataFrame([(GOOD.format(target), target, task) for target, task in rows], columns=names).loc[order]
+    expected = [[6.0, None, 6.0, None][at] for at in order], [[None, 1.0, None, 1.0][at] for at in order]
+    table = pa.Table.from_pandas(frame)
+    for source in (frame, table, {name: frame[name].to_numpy() for name in names}):
+        columns = {name: source[name] for name in names[1:]}
+        assert (
+            tvr_reward(source["completion"], **columns),
+            multiview_reward(source["completion"], **columns),
+        ) == expected
+    for column in (table["task"].dictionary_encode(), frame["task"].astype("category")):
+        assert tvr_reward(frame["completion"], target=frame["target"], task=column) == expected[0]
+    sources = {
+        "data_source": [f"star-r1/{each}" for each in frame["task"]],
+        "extra_info": [{"task": each} for each in frame["task"]],
+    }
+    for name, column in sources.items():
+        assert tvr_reward(frame["completion"], target=frame["target"], **{name: pa.array(column)}) == expected[0]
+
+
+def test_a_target_is_looked_for_row_by_row():
+    """Data sets that were put together hold it under two names."""
+    columns = {"target": ["2.color.cyan", None, None], "solution": [None, "2.color.cyan", None], "answer": [None] * 3}
+    assert tvr_reward([RIGHT] * 3, **columns) == [6.0, 6.0, None]
+    assert tvr_reward([RIGHT] * 3, **{name: pa.array(column) for name, column in columns.items()}) == [6.0, 6.0, None]
+
+
+def test_an_object_of_json_without_a_target_is_no_answer_in_words():
+    for target in ('{"answer": "B", "options": ["left", "right"]}', ' {"gold": 3}'):
+        with pytest.raises(DataError, match="an object of JSON, whose answer stands under no 'target'"):
+            multiview_reward([SEEN], solution=[target])
+    assert score_completion(GOOD.format("{a, b}"), "{a, b}", task="multiview").total == 1.0
 
 
 def test_what_is_packed_wrongly_is_named():
@@ -217,7 +258,7 @@ def test_one_completion_is_no_batch(function):
             function(one, target=["2.color.cyan"])
     with pytest.raises(ConfigError, match="^completions is a str"):
         score_batch(RIGHT, ["2.color.cyan"])
-    with pytest.raises(ConfigError, match="^there are 2 completions and the text 'AB' for targets$"):
+    with pytest.raises(ConfigError, match="^there are 2 completions and 'AB' for targets$"):
         score_batch([SEEN, SEEN], "AB", task="multiview")
 
 
@@ -247,13 +288,46 @@ def test_a_column_that_is_nearly_one_of_ours_is_warned_of_once():
     columns_module._warn_once.cache_clear()
     with pytest.warns(
         UserWarning,
-        match="^column 'reference' is not read; the columns of questions are references, relations, options$",
+        match=r"^column 'reference' is not read \(did you mean 'references'\?\)$",
     ):
         multiview_reward([SEEN], target=["B"], reference=[ROW["references"]])
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         multiview_reward([SEEN], target=["B"], reference=[ROW["references"]])
         multiview_reward([SEEN], target=["B"], reference=[[]], references=[ROW["references"]])
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("tsk", "task"), ("Task", "task"), ("targets", "target"), ("option", "options"), ("choices", "options")],
+)
+def test_columns_whose_misspelling_changes_a_score(name, meant):
+    columns_module._warn_once.cache_clear()
+    with pytest.warns(UserWarning, match=rf"^column '{name}' is not read \(did you mean '{meant}'\?\)$"):
+        multiview_reward([SEEN], label=["B"], **{name: ["B"]})
+
+
+@pytest.mark.parametrize("value", ["hard", 0.5, {"exact": 9}])
+def test_a_keyword_that_is_neither_setting_nor_column_is_warned_of(value):
+    columns_module._warn_once.cache_clear()
+    with pytest.warns(UserWarning, match="^keyword 'weights' is not read: it is no setting"):
+        assert tvr_reward([RIGHT], target=["2.color.cyan"], weights=value) == [6.0]
+
+
+def test_what_is_no_batch_or_column_is_refused():
+    for batch in (None, 5, {RIGHT}, (each for each in [RIGHT])):
+        for function in FUNCTIONS:
+            with pytest.raises(ConfigError, match="it is a list with one entry a row$"):
+                function(batch, target=["2.color.cyan"])
+    for column in ("B", {"A": 1}, iter(["B"]), 5):
+        with pytest.raises(ConfigError, match="must have one entry for each of the 1 completions"):
+            multiview_reward([SEEN], target=column)
+    with pytest.raises(ConfigError, match="1 targets and .* for references"):
+        score_batch([SEEN], ["B"], task="multiview", references={"a": 1})
+    with pytest.raises(ConfigError, match="overrides is 'scale'; it is a mapping"):
+        tvr_reward([RIGHT], target=["2.color.cyan"], overrides="scale")
+    with pytest.raises(ConfigError, match=r"preset is \['paper'\]; it is a name"):
+        score_completion(RIGHT, "2.color.cyan", preset=["paper"])
 
 
 def test_what_trainers_pass_is_known():
@@ -268,6 +342,10 @@ def test_what_trainers_pass_is_known():
 
 
 def test_a_completion_of_null_is_the_fault_of_its_row():
+    pd = pytest.importorskip("pandas")
+    for null in (float("nan"), np.float64("nan"), pd.NA, pa.scalar(None)):
+        assert tvr_reward([null, RIGHT], target=["2.color.cyan"] * 2) == [-1.0, 6.0]
+    assert tvr_reward(pa.array([None, RIGHT]), target=["2.color.cyan"] * 2) == [-1.0, 6.0]
     batch = score_batch([None, RIGHT], ["2.color.cyan"] * 2)
     assert batch.total.tolist() == [-1.0, 6.0]
     assert batch.faults[0].code == "empty"
@@ -319,13 +397,13 @@ def test_reasoning_that_is_kept_apart_is_scored(think_prefilled):
 def test_parts_are_known_before_scoring(task):
     assert task_parts(task) == task_parts(load_task(task)) == load_task(task).parts
     target = {"records": []}.get(load_task(task).kind, 1 if task in ("number", "spar_number") else "A")
-    keys = {"total", "correct", "parsed", "unit", *task_parts(task)}
+    keys = ["total", "correct", "parsed", "prefilled", "unit", *task_parts(task)]
     for completion in ("", GOOD.format("x"), GOOD.format("A"), None):
         flat = score_completion(completion, target, task=task).flat()
-        assert list(flat) == ["total", "correct", "parsed", "unit", *task_parts(task)]
-        assert set(flat) == keys
+        assert list(flat) == keys
         assert {type(value) for value in flat.values()} == {float}
         assert pickle.loads(pickle.dumps(flat)) == flat
+    assert score_completion("a</think><answer>A</answer>", target, task=task).flat()["prefilled"] == 1.0
 
 
 def test_parts_of_other_tables():

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parsers.formats import LARGEST, TRANCE, TVR, Field, RecordFormat
-from parsers.values import Transformation
+from parsers.types import Transformation
 from rewards.errors import DataError
 from rewards.targets import _known, _read_text, read_target
 from tests.strategies import FORMATS, answers, hostile_answers, records
@@ -116,7 +116,7 @@ WRONG = {
     "none in a string": ([""], r"target[0] '' is not one record"),
     "missing key": ([{"obj_idx": 2, "attr": "color"}], r"target[0] has no 'value'; it has 'obj_idx', 'attr'"),
     "no keys": ([{}], r"target[0] has no 'index'; it has no keys"),
-    "a mapping": ({"obj_idx": 2}, r"target is dict {'obj_idx': 2}; it is a list of records or a string of them"),
+    "half a mapping": ({"obj_idx": 2}, r"target[0] has no 'attribute'; it has 'obj_idx'"),
     "nothing": (None, r"target is NoneType None; it is a list of records or a string of them"),
     "not a number": (float("nan"), r"target is float nan; it is a list of records or a string of them"),
     "numpy's not a number": (np.float64("nan"), r"target is float nan; it is a list of records or a string of them"),

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from parsers.formats import TRANCE, TVR
-from parsers.values import Transformation
+from parsers.formats import FORMATS, TRANCE, TVR
+from parsers.types import Transformation
 from rewards import TVR as SPEC
 from rewards import score_completion
 from rewards.errors import ConfigError, DataError
@@ -72,14 +72,51 @@ def test_declared_formats_and_rewards_are_those_of_the_code(name, record_format)
     declared = task.record_format
     assert format_error(declared) is None
     assert (task.name, task.kind, task.spec) == (name, "records", SPEC)
-    assert (declared.fields, declared.forms, declared.synonyms) == (
-        record_format.fields,
-        record_format.forms,
-        record_format.synonyms,
-    )
+    assert declared is record_format
     assert type(declared.make((1, "color", "red"))) is Transformation
     assert task.parts == ("format", "exact", "attribute", "object", "incorrect", "underprediction")
     assert load_task(name) is task
+
+
+NAMED = """\
+name: mine
+kind: records
+format: trance
+prompt: "{objects} {form} {values[attribute]}"
+reward:
+  tiers: [{fields: [index, attribute, value], pays: 3}]
+cases:
+  - {completion: <think></think><answer>4.position.back-left.1</answer>, target: 4.position.behind-left.1, total: 4}
+"""
+
+
+def test_a_format_by_name(tmp_path):
+    task = load(tmp_path, NAMED)
+    assert task.record_format is FORMATS["trance"]
+    assert task.spec.tiers == {("index", "attribute", "value"): 3.0}
+    assert failed_cases(task) == []
+
+
+NAMED_MISTAKES = {
+    "an unknown name": (("format: trance", "format: tvrr"), "3: format: unknown format 'tvrr'; there are tvr, trance, or list fields and forms instead"),
+    "no name": (("format: trance", "format: [tvr]"), "3: format: YAML reads this as ['tvr'], which is no word"),
+    "forms as well": (("prompt:", "forms: ['{index}']\nprompt:"), "4: forms: the format 'trance' has its own forms"),
+    "fields as well": (("prompt:", "fields: []\nprompt:"), "4: fields: the format 'trance' has its own fields"),
+    "another misspelt key": (("prompt:", "promt:"), "4: promt: unknown key 'promt' (did you mean 'prompt'?)"),
+    "an unknown field in a tier": (("value], pays", "size], pays"), "6: reward.tiers[0].fields[2]: unknown field 'size'"),
+    "an unknown vocabulary": (("values[attribute]", "values[size]"), "4: prompt: unknown vocabulary"),
+    "no reward": (("reward:\n  tiers: [{fields: [index, attribute, value], pays: 3}]\n", ""), "1: the key 'reward' is missing"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMED_MISTAKES)
+def test_mistake_beside_a_format_by_name(name, tmp_path):
+    (old, new), message = NAMED_MISTAKES[name]
+    assert old in NAMED
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, NAMED.replace(old, new))
+    assert str(caught.value).startswith(f"{tmp_path / 'task.yaml'}:{message}")
+    assert "\n" not in str(caught.value)
 
 
 def test_questions():
@@ -185,7 +222,7 @@ WRONG = {
     "a name of two words": (("name: target,", "name: the target,"), "5: fields[1].name: 'the target' is no name"),
     "an unknown option": (("incorrect_penalty", "incorrect_penalti"), "14: reward.incorrect_penalti: unknown key 'incorrect_penalti' (did you mean 'incorrect_penalty'?)"),
     "a wrong option": (("incorrect_penalty: 0.5", "matching: best"), "14: reward.matching: matching is 'best'; it is one of 'one_to_one', 'literal'"),
-    "a penalty that is a word": (("penalty: 0.5", "penalty: some"), "14: reward.incorrect_penalty: incorrect_penalty is 'some'; a penalty is a finite number >= 0"),
+    "a penalty that is a word": (("penalty: 0.5", "penalty: some"), "14: reward.incorrect_penalty: incorrect_penalty is 'some'; a penalty is a number from 0 to 1e+18"),
     "a price that is a word": (("pays: 5", "pays: lots"), "11: reward.tiers[0].pays: this is 'lots'; it is a number"),
     "a price below nothing": (("pays: 5", "pays: -5"), "11: reward.tiers[0].pays: this is -5; a tier pays a finite number >= 0"),
     "a tier twice": (("[source, label]", "[source, target]"), "13: reward.tiers[2].fields: there are two tiers of the fields source, target"),

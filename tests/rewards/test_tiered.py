@@ -14,13 +14,14 @@ from rewards import TVR
 from rewards.spec import PRESETS, TieredSpec, preset_spec
 from rewards.tiered import (
     SMALL_BATCH,
-    _count_row,
     _count_sorted,
     _sort_records,
     count_by_assignment,
     count_matches,
+    count_row,
     eligible,
     maximum,
+    number_records,
     reward_parts,
 )
 from tests.oracles import tiered as oracle
@@ -70,14 +71,14 @@ def test_counts_agree_with_brute_force(spec, predicted, true):
 def test_counting_and_assignment_agree(spec, predicted, true):
     """Wherever both apply: on every spec whose tiers are a chain, whatever else it asks for."""
     assume(spec.nested)
-    assert count_by_assignment(spec, predicted, true) == _count_row(spec, predicted, true)
+    assert count_by_assignment(spec, predicted, true) == count_row(spec, predicted, true)
 
 
 @given(specs(nested=True), st.lists(st.tuples(predictions(), targets()), max_size=8))
 def test_plain_rows_and_numpy_batches_agree(spec, rows):
     assume(spec.nested)
-    found = _count_sorted(spec, _sort_records(spec, [p for p, _ in rows], [t for _, t in rows]))
-    assert found.tolist() == [_count_row(spec, p, t) for p, t in rows]
+    found = _count_sorted(spec, _sort_records(spec, number_records([p for p, _ in rows], [t for _, t in rows])))
+    assert found.tolist() == [count_row(spec, p, t) for p, t in rows]
     assert found.shape == (len(rows), len(spec.table))
 
 

@@ -107,7 +107,7 @@ def test_prepare_prints_its_card_and_its_warnings(tmp_path):
     assert result.exit_code == 0, result.output
     assert "rows from 1 scenes (1 " in result.stdout
     assert "left out: other category" in result.stdout
-    assert "note: by names alone, a policy that looks at no image earns R_ref" in result.stderr
+    assert "note: under preset paper, a policy that looks at no image earns R_ref" in result.stderr
     assert "note: no test set was given" in result.stderr
     result = run(*arguments, "--out", tmp_path / "again", "--json", "--test", GOLDEN / "mindcube" / "raw")
     assert result.exit_code == 1  # all of it is in the test set

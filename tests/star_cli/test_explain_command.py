@@ -4,6 +4,7 @@ import json
 
 import pytest
 from click.testing import CliRunner
+from rich.cells import cell_len
 
 from rewards import score_completion
 from star_cli.main import star
@@ -231,3 +232,48 @@ def test_the_place_of_a_row_stays_in_one_piece(tmp_path):
     file = tmp_path / f"{'long' * 30}.jsonl"
     file.write_text(json.dumps(ROWS[0]) + "\n")
     assert run(str(file), "--line", "1").splitlines()[0].startswith(f"{file}:1 · task tvr · preset default")
+
+
+def test_spans_are_drawn_under_the_text(path):
+    lines = run(path, "--line", "2").splitlines()
+    at = next(number for number, line in enumerate(lines) if "xxx" in line)
+    assert lines[at - 1 : at + 4] == [
+        "  <think>b</think><answer>2.color.cyna, 0.shape.cube,",
+        "                          xxxxxxxxxxxx  ~~~~~~~~~~~~",
+        "  2.color.cyan, 3.size.small</answer>",
+        "  ============  ~~~~~~~~~~~~",
+        "  = exact · ~ attribute, object · x unparseable",
+    ]
+
+
+def test_spans_keep_to_the_screen_and_to_wide_characters():
+    said = "<think>b</think><answer>" + "、".join(["２．color．cyan"] * 9) + "</answer>"
+    lines = run("--target", "2.color.cyan", stdin=said).splitlines()
+    drawn = [number for number, line in enumerate(lines) if line.startswith("  ") and set(line) <= set(" =~x")]
+    assert len(drawn) == 2
+    assert all(cell_len(lines[at + more]) <= 100 for at in drawn for more in (-1, 0))
+    assert lines[drawn[0]].index("x") == cell_len(lines[drawn[0] - 1][: lines[drawn[0] - 1].index("２")])
+
+
+def test_spans_as_json(path):
+    data = json.loads(run(path, "--line", "2", "--json"))["spans"]
+    text = ROWS[1]["completion"]
+    assert [text[span["start"] : span["end"]] for span in data["records"]] == [
+        "2.color.cyna",
+        "0.shape.cube",
+        "2.color.cyan",
+        "3.size.small",
+    ]
+    assert [span["tier"] for span in data["records"]] == ["unparseable", "attribute", "exact", "object"]
+    assert data["records"][1]["value"] == "0.shape.cube"
+    total = sum(span["share"] for span in data["records"]) + sum(data["rest"].values())
+    assert total == score_completion(text, GOLD).total
+    said = "<think>View 1: [sofa, ball, left]</think><answer>B</answer>"
+    references = json.dumps([["sofa"], ["ball"]])
+    question = json.loads(
+        run("--task", "multiview", "--target", "B", "--references", references, "--json", stdin=said)
+    )["spans"]
+    assert [(span["value"], span["view"], span["tier"]) for span in question["references"]] == [
+        ("sofa", 1, "correct"),
+        ("ball", 1, "incorrect"),
+    ]

@@ -205,12 +205,12 @@ def test_nothing_that_could_be_scored(tmp_path):
     ("arguments", "code", "message"),
     [
         ([], 2, "Missing argument 'FILES...'"),
-        (["none.jsonl"], 2, "'none.jsonl' does not exist"),
+        (["none.jsonl"], 2, "none.jsonl: does not exist"),
         (["FILE", "--preset", "papr"], 2, "unknown preset 'papr' (did you mean 'paper'?)"),
         (["FILE", "--task", "tvrr"], 2, "unknown task 'tvrr'"),
         (["FILE", "--matching", "best"], 2, "'best' is not one of"),
         (["FILE", "--map", "completion"], 2, "'completion' is not of the form NAME=VALUE"),
-        (["FILE", "--map", "completions=x"], 2, "'completions' is not one of completion, target"),
+        (["FILE", "--map", "completions=x"], 2, "'completions' is not one of completion, reasoning, target"),
         (["FILE", "--map", "target=targe"], 2, "no column 'targe' for the target; did you mean 'target'?"),
         (["FILE", "--group", "scene"], 2, "no column 'scene' for the group; the columns are completion, target"),
         (["FILE", "--fail-under", "accuracy"], 2, "is not of the form NAME=VALUE"),
@@ -353,10 +353,14 @@ def test_color_and_progress_on_a_terminal_only():
     assert on_terminal("score", EXAMPLE, "--quiet") == ""
 
 
-def test_an_interrupt_says_how_to_go_on(tmp_path):
+@pytest.mark.parametrize(("out", "says"), [("out.jsonl", ""), ("parts/", "; give the same command again to go on")])
+def test_an_interrupt_says_how_to_go_on(tmp_path, out, says):
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    command = [sys.executable, "-m", "star_cli", "score", str(EXAMPLE), str(pipe), "--out", str(tmp_path / "out.jsonl")]
+    slow = [str(pipe)] if out != "parts/" else []
+    weights = ["--weights", str(pipe)] if out == "parts/" else []
+    (tmp_path / "parts").mkdir()
+    command = [sys.executable, "-m", "star_cli", "score", str(EXAMPLE), *slow, *weights, "--out", str(tmp_path / out)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     process = subprocess.Popen(
         command,
@@ -367,12 +371,49 @@ def test_an_interrupt_says_how_to_go_on(tmp_path):
         # Whoever runs the tests in the background has the signal ignored, and children inherit that.
         preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509  no thread runs here
     )
-    with process, pipe.open("wb"):  # when this is open, the command waits for rows
+    with process, pipe.open("wb"):  # when this is open, the command waits for what comes
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=120)
     assert process.returncode == 130
-    assert errors == "interrupted; the same command with --resume instead of --overwrite goes on\n"
-    assert (tmp_path / "out.jsonl.partial").exists()
+    assert errors == f"interrupted{says}\n"
+    assert not [path for path in tmp_path.rglob("*") if path.name.endswith((".partial", ".lock"))]
+
+
+def test_parts_and_workers(tmp_path):
+    whole = real("score", EXAMPLE, "--out", tmp_path / "out.jsonl", "--json")
+    parts = real("score", EXAMPLE, "--out", f"{tmp_path}/parts/", "--json", "--workers", "2")
+    again = real("score", EXAMPLE, "--out", f"{tmp_path}/parts/", "--json")
+    assert [done.returncode for done in (whole, parts, again)] == [0, 0, 0]
+    assert whole.stdout == parts.stdout == again.stdout
+    assert (tmp_path / "parts" / "part-00000.jsonl").read_bytes() == (tmp_path / "out.jsonl").read_bytes()
+    (tmp_path / "parts" / "part-00000.jsonl").write_bytes(b"damaged")
+    mended = real("score", EXAMPLE, "--out", f"{tmp_path}/parts/", "--quiet")
+    assert mended.stderr == b"part-00000.jsonl is not what was written, and is made again\n"
+
+
+def test_an_input_that_changes_is_one_line_and_exit_code_1(tmp_path):
+    """A pipe beside the file holds the run up until the file has changed."""
+    pipe, changing = tmp_path / "pipe", write(tmp_path / "in.jsonl", GOOD)
+    os.mkfifo(pipe)
+    command = [
+        sys.executable,
+        "-m",
+        "star_cli",
+        "score",
+        str(changing),
+        str(pipe),
+        "--out",
+        str(tmp_path / "out.jsonl"),
+    ]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(command, stderr=subprocess.PIPE, cwd=ROOT, env=environment, text=True) as process:
+        with pipe.open("wb") as late:
+            write(changing, GOOD, GOOD)
+            late.write(json.dumps(GOOD).encode())
+        _, errors = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert errors == f"Error: {changing} changed while being read; score it again\n"
+    assert not (tmp_path / "out.jsonl").exists()
 
 
 def test_help_is_fast_to_import_and_lists_the_command():

@@ -5,12 +5,12 @@ import sys
 import pytest
 
 from star_cli.train import numbers, training_bar
-from trainers.watch import Progress
+from trainers.advice import Progress
 
 LOGS = {"loss": 0.5, "reward": 1.25, "tvr/accuracy": 0.5, "epoch": 1.0}
 PROGRAM = f"""
 from star_cli.train import training_bar
-from trainers.watch import Progress
+from trainers.advice import Progress
 with training_bar("rl", hidden=False) as (advance, say):
     advance(Progress(3, 10, {{}}))
     advance(Progress(4, 10, {LOGS}))

@@ -301,3 +301,9 @@ def test_the_command_refuses_what_makes_no_sense(rows, tmp_path):
     done = CliRunner().invoke(star, [*given, "--benchmark", "nothing"])
     assert done.exit_code == 2
     assert "is not one of" in done.output
+
+
+def test_the_help_names_every_benchmark_that_can_be_asked():
+    text = " ".join(CliRunner().invoke(star, ["predict", "--help"]).output.split())
+    for name in BENCHMARKS:
+        assert (name in text) == (name in DATA_SETS), name

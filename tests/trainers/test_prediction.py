@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from benchmarks.run.rewards import score_rewards
 from rewards import score_batch
 from rewards.errors import ConfigError
 from star_cli.main import star
@@ -103,3 +104,18 @@ def test_train_predict_score_through_the_command_line(sft, rl, tmp_path):
     batch = score_batch([row["completion"] for row in found], [row["target"] for row in found])
     assert scored["rows"] == len(found) == 6
     assert scored["total"]["value"] == pytest.approx(float(batch.total.mean()))
+
+
+def test_predictions_of_generated_rows_are_clustered_by_scene(start, tmp_path):
+    """Three views of a scene are three prompts and one cluster, from `star data generate` to `star score --out`."""
+    from trainers.data.generate import GenerationSettings, generate
+
+    generate(tmp_path / "scenes", GenerationSettings(count=4, images="raycast", size=(32, 32)))
+    output = predict(str(start), str(tmp_path / "scenes"), tmp_path / "p.jsonl", sampling=Sampling(max_new_tokens=2))
+    scenes = [row["scene"] for row in lines(tmp_path / "scenes" / "metadata.jsonl")]
+    assert len(scenes) == 12
+    assert [row["scene"] for row in lines(output)] == scenes
+    summary = score_rewards([str(output)], out=str(tmp_path / "scores.jsonl"))
+    assert summary.scenes == len(set(scenes)) == 4
+    assert "|clusters:scene=4|n:12" in summary.signature
+    assert [row["scene"] for row in lines(tmp_path / "scores.jsonl")] == scenes

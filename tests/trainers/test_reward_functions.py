@@ -194,6 +194,55 @@ def test_targets_of_all_rows_are_read():
     assert caught.value.row == 1
 
 
+QUESTION = '{"target": "B", "options": ["left", "right"]}'
+MIXED = {"target": ["2.color.cyan", QUESTION, None], "task": ["tvr", "mindcube", "mindcube"]}
+
+
+@pytest.mark.parametrize(
+    ("names", "columns"),
+    [
+        (["tvr_reward"], MIXED),
+        (["format_reward", "tvr_accuracy_reward"], MIXED),
+        (None, MIXED),
+        (["star_r1.tvr.paper"], MIXED),
+        (["tvr_reward"], {"target": MIXED["target"], "data_source": ["star-r1/tvr", "star-r1/multiview", "x"]}),
+        (["tvr_reward"], {"target": ["2.color.cyan", QUESTION.replace("}", ', "task": "mmsi"}')]}),
+    ],
+)
+def test_rows_of_a_task_that_is_not_rewarded_are_refused(names, columns):
+    functions = reward_functions(StarArguments(reward_funcs=names))
+    with pytest.raises(DataError, match=r"row 1: its task is '\w+', which .* cannot reward") as caught:
+        check_targets(functions, len(columns["target"]), columns)
+    assert caught.value.row == 1
+
+
+@pytest.mark.parametrize(
+    ("names", "columns"),
+    [
+        (["tvr_reward", "multiview_reward"], MIXED),
+        (["format_reward", "tvr_accuracy_reward", "answer_reward", "reference_reward"], MIXED),
+        (["tvr_reward", f"{__file__}:raises_on_red"], MIXED),  # what somebody's own function rewards, only they know
+        (["format_reward"], {"task": ["tvr"]}),
+        (["reference_reward"], {"target": ["B", "A"], "task": ["mindcube", "multiview"]}),  # without labels: None
+        (["multiview_reward"], {"target": ["B"], "task": ["counting"]}),  # a column of the data set's own
+        (["tvr_reward"], {"target": ["2.color.cyan"], "task": ["trance"]}),
+    ],
+)
+def test_rows_of_tasks_that_are_rewarded_are_taken(names, columns):
+    check_targets(reward_functions(StarArguments(reward_funcs=names)), len(columns["task"]), columns)
+
+
+def test_what_is_logged_of_a_mixed_batch_with_packed_targets():
+    (function,) = reward_functions(StarArguments())
+    logged, table = {}, {}
+    logs = {"log_metric": logged.__setitem__, "log_extra": table.__setitem__}
+    columns = {"target": ['{"target": "2.color.cyan, 1.size.small"}', QUESTION], "task": ["tvr", "mindcube"]}
+    assert function([RIGHT, RIGHT], **columns, **logs) == [5.0, None]
+    assert logged["tvr/true_predictions"] == 2.0
+    assert table["correct"] == [False, None]
+    assert table["target"] == ["2.color.cyan, 1.size.small", "B"]
+
+
 def test_completions_are_scored_once(monkeypatch):
     """Also where the data have views; the seconds that are logged are those of one scoring."""
     calls = []
@@ -219,7 +268,8 @@ def test_tables_carry_ids_and_images():
     assert table["fault"] == [None, "no_think"]
     table.clear()
     WatchedReward(skips, "f", first=True)(["a", "b"], log_extra=table.__setitem__, **columns)
-    assert set(table) == {"id", "images_file_names"}
+    assert table["target"] == ["2.color.cyan"] * 2
+    assert set(table) == {"id", "images_file_names", "target"}
 
 
 def test_a_lenient_reading_is_for_the_accuracy_alone():

@@ -9,7 +9,7 @@ pytest.importorskip("trl")
 from rewards.errors import ConfigError  # noqa: E402
 from trainers.attention import attend_at_once  # noqa: E402
 from trainers.processors import load_processor  # noqa: E402
-from trainers.rollout import Decoder, choice_of  # noqa: E402
+from trainers.rollout import TRL, Decoder, FastRollout, choice_of  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -186,6 +186,15 @@ def test_what_only_generate_can_do_is_refused(model, options):
     defaults = transformers.GenerationConfig(**options)
     with pytest.raises(ConfigError, match=next(iter(options))):
         choice_of(transformers.GenerationConfig(max_new_tokens=4, eos_token_id=1, pad_token_id=0), defaults)
+
+
+def test_another_trl_is_refused(monkeypatch):
+    import trl
+
+    assert trl.__version__.startswith(f"{TRL}."), "try the tests of rollouts, and set TRL to the version that passes"
+    monkeypatch.setattr(trl, "__version__", "1.17.0")
+    with pytest.raises(ConfigError, match=r"TRL 1\.16 calls experimental, and trl 1\.17\.0 is installed"):
+        FastRollout(None)
 
 
 def test_other_models_and_attentions_are_refused(model):

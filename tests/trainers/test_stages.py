@@ -229,6 +229,27 @@ def test_a_wrong_target_is_named_before_a_model_is_loaded(rl, tmp_path):
     assert "rows.jsonl:6: id 'r5'" in found["reward"].text
 
 
+def test_a_row_of_a_task_that_is_not_rewarded_is_named_before_a_model_is_loaded(rl, tmp_path):
+    rows = [{"id": f"r{at}", "prompt": "changed?", "target": "0.shape.cube", "task": "tvr"} for at in range(8)]
+    rows[5] |= {"target": json.dumps({"target": "B", "options": ["left", "right"]}), "task": "mindcube"}
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    settings = rl | {"dataset_name": str(tmp_path / "rows.jsonl"), "max_completion_length": 64}
+    for names in (["tvr_reward"], ["format_reward", "tvr_accuracy_reward"], ["star_r1.tvr.default"]):
+        (found,) = [each for each in check_run("rl", settings | {"reward_funcs": names}) if not each.right]
+        assert "rows.jsonl:6: id 'r5': its task is 'mindcube'" in found.text
+    with pytest.raises(DataError, match="its task is 'mindcube', which tvr_reward cannot reward"):
+        train("rl", settings)
+    both = settings | {"reward_funcs": ["tvr_reward", "multiview_reward"]}
+    assert all(each.right for each in check_run("rl", both)), check_run("rl", both)
+
+
+def test_a_dry_run_reads_packed_targets(rl, tmp_path):
+    packed = json.dumps({"target": "0.shape.cube", "references": [["a" * 50]] * 4})
+    (tmp_path / "rows.jsonl").write_text((json.dumps({"prompt": "changed?", "solution": packed}) + "\n") * 8)
+    found = check_run("rl", rl | {"dataset_name": str(tmp_path / "rows.jsonl"), "max_completion_length": 64})
+    assert all(each.right for each in found), found
+
+
 def test_a_reward_that_raises_ends_the_run_with_step_row_and_checkpoint(rl, tmp_path):
     file = tmp_path / "mine.py"
     file.write_text(

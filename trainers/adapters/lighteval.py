@@ -13,25 +13,24 @@ from typing import Any
 
 import numpy as np
 
-from rewards.tasks import task_parts
-from trainers.adapters.score_row import score_row
+from trainers.adapters.score_row import flat_names, flat_row, only, score_row
 
 
 def star_metric(task: str = "tvr", **settings: Any) -> Any:
-    """Return the metrics total, correct and the parts of a task; settings are those of `score_completion`."""
+    """Return as metrics what `Score.flat` holds for a task; settings are those of `score_completion`."""
     from lighteval.metrics.metrics_sample import SampleLevelComputation
     from lighteval.metrics.utils.metric_utils import SampleLevelMetricGrouping
     from lighteval.tasks.requests import SamplingMethod
 
-    names = ("total", "correct", *task_parts(task))
+    names = flat_names([task], **settings)
 
     class StarScore(SampleLevelComputation):  # type: ignore[misc]
         """What `score_completion` gives for one completion."""
 
         def compute(self, doc: Any, model_response: Any, **_: Any) -> dict[str, float]:
-            target = doc.choices[doc.gold_index if isinstance(doc.gold_index, int) else doc.gold_index[0]]
-            score = score_row(model_response.text[0], target, doc.specific, task=task, **settings).flat()
-            return {name: score[name] for name in names}
+            target = doc.choices[doc.gold_index if isinstance(doc.gold_index, int) else only(doc.gold_index)]
+            score = score_row(model_response.text[0], target, doc.specific, task=task, **settings)
+            return flat_row(score, names)
 
     return SampleLevelMetricGrouping(
         metric_name=list(names),

@@ -33,7 +33,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 
-def process_results(doc: Mapping[str, Any], results: Sequence[str], **settings: Any) -> dict[str, float]:
-    """Return ``star_total``, ``star_correct`` and ``star_PART`` for each part of one row's completion."""
+def process_results(doc: Mapping[str, Any], results: Sequence[str], **settings: Any) -> dict[str, float | str | None]:
+    """Return ``star_total``, ``star_correct``, ... of one row's completion, ``star_PART`` of each part, ``star_fault``.
+
+    Those that the task's ``metric_list`` names are averaged; the samples that lmms-eval logs hold them all.
+    """
     score = score_row(results[0], doc["target"], doc, **settings)
-    return {f"star_{name}": value for name, value in score.flat().items()}
+    fault = None if score.fault is None else score.fault.code
+    return {f"star_{name}": value for name, value in score.flat().items()} | {"star_fault": fault}

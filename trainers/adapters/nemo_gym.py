@@ -6,7 +6,9 @@
         StarServer.run_webserver()
 
 A row holds ``target`` beside ``responses_create_params``, plain or packed, and task, references and options where there
-are some. The answer holds ``reward`` (the total), ``correct`` and ``reward_components`` (the parts).
+are some. Settings of the reward stand in the server's configuration: ``settings: {preset: paper}``. The answer holds
+``reward`` (the total), ``correct``, ``parsed``, ``prefilled``, ``unit`` and the parts, which NeMo-Gym averages; the
+parts again as ``reward_components``; and the code of the ``fault``.
 """
 
 from typing import Any
@@ -25,6 +27,12 @@ def __getattr__(name: str) -> Any:
         BaseVerifyResponse,
         SimpleResourcesServer,
     )
+    from pydantic import ConfigDict
+
+    class StarConfig(BaseResourcesServerConfig):  # type: ignore[misc]
+        """The server's configuration; settings are those of `score_completion`."""
+
+        settings: dict[str, Any] = {}  # noqa: RUF012  pydantic copies it
 
     class StarRequest(BaseVerifyRequest):  # type: ignore[misc]
         """A row with what a model answered."""
@@ -36,19 +44,26 @@ def __getattr__(name: str) -> Any:
         options: Any = None
 
     class StarResponse(BaseVerifyResponse):  # type: ignore[misc]
-        """Its reward."""
+        """Its reward; each part is a field, too."""
 
+        model_config = ConfigDict(extra="allow")
         correct: bool
+        parsed: bool
+        prefilled: bool
+        fault: str | None
         reward_components: dict[str, float]
 
     class StarServer(SimpleResourcesServer):  # type: ignore[misc]
         """The server."""
 
-        config: BaseResourcesServerConfig
+        config: StarConfig
 
         async def verify(self, body: StarRequest) -> StarResponse:
             row = body.model_dump()
-            score = score_row(completion_text(body.response.output), row["target"], row)
-            return StarResponse(**row, reward=score.total, correct=score.correct, reward_components=dict(score.parts))
+            score = score_row(completion_text(body.response.output), row["target"], row, **self.config.settings)
+            found = {name: value for name, value in score.flat().items() if name not in ("total", "correct")}
+            fault = None if score.fault is None else score.fault.code
+            more = {"correct": score.correct, "fault": fault, "reward_components": dict(score.parts)}
+            return StarResponse(**row, **found, **more, reward=score.total)
 
     return globals().setdefault(name, StarServer)

@@ -5,7 +5,8 @@
         def __init__(self): super().__init__(rubric=StarRubric("tvr"))
 
 An action holds the completion under ``message`` (or ``text``, ``content``, ``completion``); the observation, or its
-metadata, the target, plain or packed, and where there are some task, references and options.
+metadata, the target, plain or packed, and where there are some task, references and options. The environment can put
+``self.rubric.last`` and ``self.rubric.fault`` into its observation's metadata.
 """
 
 from __future__ import annotations
@@ -24,12 +25,13 @@ def __getattr__(name: str) -> Any:
     from openenv.core.rubrics import Rubric
 
     class StarRubric(Rubric):  # type: ignore[misc]
-        """The reward of one action; `last` keeps total, correct and the parts."""
+        """The reward of one action; `last` keeps what `Score.flat` holds, and `fault` the code of what is wrong."""
 
         def __init__(self, task: str = "tvr", **settings: Any) -> None:
             super().__init__()
             self.settings = {"task": task, **settings}
             self.last: dict[str, float] = {}
+            self.fault: str | None = None
 
         def forward(self, action: Any, observation: Any) -> float:
             row = {**(field(observation, "metadata") or {})}
@@ -40,7 +42,7 @@ def __getattr__(name: str) -> Any:
                 what = "an action without message" if text is None else "an observation without target"
                 raise DataError(f"StarRubric was given {what}")
             score = score_row(text, row["target"], row, **self.settings)
-            self.last = score.flat()
+            self.last, self.fault = score.flat(), None if score.fault is None else score.fault.code
             return score.total
 
     return globals().setdefault(name, StarRubric)

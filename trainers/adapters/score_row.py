@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from rewards.errors import DataError
 from rewards.score import score_completion
-from rewards.targets import unpack_gold
-from rewards.tasks import task_names
+from rewards.targets import unpack_value
+from rewards.tasks import task_names, task_parts
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from rewards.score import Score
 
 COLUMNS: Final = ("references", "relations", "options", "task")
+_FACTS: Final = ("total", "correct", "parsed", "prefilled", "unit")
 
 
 def score_row(completion: Any, target: Any, row: Mapping[str, Any] | None = None, **settings: Any) -> Score:
@@ -35,4 +37,35 @@ def score_row(completion: Any, target: Any, row: Mapping[str, Any] | None = None
     gold.setdefault("task", source if ours else None)
     if gold["task"] not in task_names():  # words of somebody's own, such as a category
         del gold["task"]
-    return score_completion(completion, gold | unpack_gold(target), **settings)
+    return score_completion(completion, gold | unpack_value(target), **settings)
+
+
+def only(targets: Sequence[Any]) -> Any:
+    """Return the one target of a row, of a framework that holds several.
+
+    Raises:
+        DataError: there are several: the changes of a scene stand in one text, and a question has one answer.
+    """
+    if len(targets) != 1:
+        raise DataError(
+            f"a row has {len(targets)} targets {list(targets)!r:.80}; write them as one: '2.color.cyan, ...'"
+        )
+    return targets[0]
+
+
+def flat_names(tasks: Sequence[str], **settings: Any) -> tuple[str, ...]:
+    """Return the keys of `flat_row` before a row is scored; settings are those of `score_row`."""
+    declared = {name: value for name, value in settings.items() if name not in ("task", "mode", "think_prefilled")}
+    return (*_FACTS, *dict.fromkeys(part for task in tasks for part in task_parts(task, **declared)))
+
+
+def flat_row(score: Score, names: Sequence[str]) -> dict[str, float]:
+    """Return `Score.flat` with the keys *names*: frameworks look the keys of one row up in every other.
+
+    Raises:
+        DataError: for a row of a task whose parts are not among them.
+    """
+    if others := [part for part in score.parts if part not in names]:
+        tasks = ", ".join(part for part in names if part not in _FACTS)
+        raise DataError(f"a row has the part {others[0]!r}, and this run logs {tasks}: name the tasks that it mixes")
+    return dict.fromkeys(names, 0.0) | score.flat()

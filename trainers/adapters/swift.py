@@ -6,7 +6,9 @@
     --external_plugins $PWD/star_swift.py --reward_funcs star_tvr
 
 Rewards with other settings are registered there, too: ``star_r1.swift.register("star_paper", "tvr", preset="paper")``.
-A row has a column ``solution`` beside messages and images, plain or packed as `star data export --to swift` writes it.
+ms-swift logs the mean of each reward and nothing else; a part is logged by a reward of its own that has the weight 0:
+``register("star_exact", "tvr", pays=("exact",))``. A row has a column ``solution`` beside messages and images, plain or
+packed as `star data export --to swift` writes it.
 """
 
 from __future__ import annotations

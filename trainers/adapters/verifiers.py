@@ -5,6 +5,7 @@
     star = { fn = "star_r1.verifiers:tvr" }
     [env.taskset.task.metrics]
     parts = { fn = "star_r1.verifiers:tvr_parts" }
+    # under a preset: star_r1.verifiers:tvr_paper, star_r1.verifiers:tvr_paper_parts
 
     # generated scenes with images: `vf-eval star-r1`, or in a configuration
     [env.taskset]
@@ -12,47 +13,51 @@
     rows = "tvr"           # or multiview
     seed = 0
     size = 128             # pixels
+    [env.taskset.task]
+    settings = { preset = "paper" }
 
-Reasoning that a server keeps apart from the text is put in front of it again. Images are drawn by the ray caster, which
-needs torch: ``pip install 'star-r1[train]'``.
+The metrics hold total, correct, parsed, prefilled, unit and the parts; ``info["fault"]`` of a trace the code of what is
+wrong with its text. Reasoning that a server keeps apart from the text is put in front of it again. Images are drawn by
+the ray caster, which needs torch: ``pip install 'star-r1[train]'``.
 """
 
 import base64
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from itertools import count
 from typing import Any, Literal
 
+from rewards.errors import ConfigError
 from rewards.messages import completion_text
-from rewards.score import Score
+from rewards.score import Score, resolve
 from trainers.adapters.score_row import COLUMNS, score_row
 
+Hook = Callable[[Any, Any], Coroutine[Any, Any, Any]]
 
-def scored(task: Any, trace: Any, name: str = "tvr") -> Score:
-    """Score the last message of a trace against a task's data, which may name its own task."""
-    row = {each: getattr(task, each, None) for each in ("target", "answer", *COLUMNS)}
+
+def scored(data: Any, trace: Any, /, **settings: Any) -> Score:
+    """Score the last message of a trace against a task's data, which may name its own task; note its fault there."""
+    row = {each: getattr(data, each, None) for each in ("target", "answer", *COLUMNS)}
     text = completion_text(trace.assistant_messages[-1]) if trace.assistant_messages else ""
-    return score_row(text, row["answer"] if row["target"] is None else row["target"], row, task=name)
+    score = score_row(text, row["answer"] if row["target"] is None else row["target"], row, **settings)
+    trace.info["fault"] = None if score.fault is None else score.fault.code
+    return score
 
 
-async def tvr(task: Any, trace: Any) -> float:
-    """R_format + R_acc."""
-    return scored(task, trace).total
+def hooks(**settings: Any) -> tuple[Hook, Hook]:
+    """Return a reward and its metrics, as verifiers calls them; settings are those of `score_completion`."""
+
+    async def reward(task: Any, trace: Any) -> float:
+        return scored(task, trace, **settings).total
+
+    async def parts(task: Any, trace: Any) -> dict[str, float]:
+        return scored(task, trace, **settings).flat()
+
+    return reward, parts
 
 
-async def multiview(task: Any, trace: Any) -> float:
-    """R_format + R_ans + R_ref."""
-    return scored(task, trace, "multiview").total
-
-
-async def tvr_parts(task: Any, trace: Any) -> dict[str, float]:
-    """Return total, correct and the parts, as metrics."""
-    return scored(task, trace).flat()
-
-
-async def multiview_parts(task: Any, trace: Any) -> dict[str, float]:
-    """Return total, correct and the parts, as metrics."""
-    return scored(task, trace, "multiview").flat()
+tvr, tvr_parts = hooks(task="tvr")
+multiview, multiview_parts = hooks(task="multiview")
 
 
 def generated_row(task: str, seed: int, index: int, size: int) -> tuple[dict[str, Any], list[Any]]:
@@ -81,7 +86,14 @@ def data_url(image: Any) -> str:
 
 
 def __getattr__(name: str) -> Any:
-    """Make the taskset where verifiers is installed."""
+    """Return the reward or metrics of a preset, ``tvr_paper``; or the taskset, where verifiers is installed."""
+    task, _, preset = name.removesuffix("_parts").partition("_")
+    if task in ("tvr", "multiview") and preset:
+        try:
+            resolve(task, preset)
+        except ConfigError as error:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}: {error}") from error
+        return hooks(task=task, preset=preset)[name.endswith("_parts")]
     if name != "StarTaskset":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     import verifiers.v1 as vf
@@ -95,16 +107,21 @@ def __getattr__(name: str) -> Any:
         relations: list[list[list[str]]] | None = None
         options: list[str] | None = None
 
-    class StarTask(vf.Task[StarData, vf.State, vf.TaskConfig]):  # type: ignore[misc]
+    class StarTaskConfig(vf.TaskConfig):  # type: ignore[misc]
+        """Settings of the reward, those of `score_completion`."""
+
+        settings: dict[str, Any] = {}  # noqa: RUF012  pydantic copies it
+
+    class StarTask(vf.Task[StarData, vf.State, StarTaskConfig]):  # type: ignore[misc]
         """Its reward, and that its target earns all of it."""
 
         @vf.reward  # type: ignore[untyped-decorator]
         async def star(self, trace: vf.Trace) -> float:
-            return scored(self.data, trace).total
+            return scored(self.data, trace, **self.config.settings).total
 
         @vf.metric  # type: ignore[untyped-decorator]
         async def parts(self, trace: vf.Trace) -> dict[str, float]:
-            return scored(self.data, trace).flat()
+            return scored(self.data, trace, **self.config.settings).flat()
 
         async def validate(self, runtime: Any) -> bool:  # noqa: ARG002  nothing runs there
             row = self.data.model_dump()
@@ -113,6 +130,7 @@ def __getattr__(name: str) -> Any:
     class StarTasksetConfig(vf.TasksetConfig):  # type: ignore[misc]
         """Which rows are generated."""
 
+        task: StarTaskConfig = StarTaskConfig()
         rows: Literal["tvr", "multiview"] = "tvr"
         seed: int = 0
         size: int = 128

@@ -14,8 +14,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rewards.tasks import task_parts
-from trainers.adapters.score_row import score_row
+from trainers.adapters.score_row import flat_names, flat_row, score_row
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,8 +30,10 @@ def compute_score(
     reward_router_address: str | None = None,  # noqa: ARG001  verl passes both to every function
     reward_model_tokenizer: Any = None,  # noqa: ARG001
     **settings: Any,
-) -> dict[str, float]:
-    """Return ``score`` (the total), ``acc`` (1 if correct), and the parts, as verl logs them.
+) -> dict[str, float | str]:
+    """Return ``score`` (the total), ``acc`` (1 if correct), `Score.flat`, and the code of the fault, as verl logs them.
+
+    Numbers are averaged in validation; the fault, or an empty text, stands in the rollouts that verl writes.
 
     Args:
         data_source: of the row, which may name its task.
@@ -45,5 +46,6 @@ def compute_score(
         **settings: of `score_completion`.
     """
     score = score_row(solution_str, ground_truth, {**(extra_info or {}), "data_source": data_source}, **settings)
-    others = dict.fromkeys((part for task in tasks for part in task_parts(task)), 0.0)
-    return {"score": score.total, "acc": float(score.correct), **others, **score.flat()}
+    logged = flat_row(score, flat_names(tasks, **settings)) if tasks else score.flat()
+    fault = "" if score.fault is None else score.fault.code
+    return {"score": score.total, "acc": float(score.correct), **logged, "fault": fault}

@@ -13,6 +13,6 @@ module                        its story
 `check`                       ``star data check``
 `export`                      ``star data export``: rows as TRL, verl, OpenRLHF, ms-swift and EasyR1 read them
 `training_rows`               the columns of a row, and what a completion of it is worth
-`files`, `workers`            files that are whole or not there; processes that end with their parent
+`files`                       files that are whole or not there
 ============================  ==============================================================================
 """

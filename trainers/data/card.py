@@ -1,7 +1,8 @@
 """What a data set says of itself, ``card.json``: how it is balanced, and whether its reference labels need relations.
 
-SPAR names its objects in the question, so that copying them may pay without any look at the images. How much R_ref a
-policy earns that looks at no image decides whether relations must count.
+SPAR names its objects in the question, so that under preset ``paper`` copying them may pay without any look at the
+images. How much R_ref a policy earns there that looks at no image decides whether relations must count. Under the
+default reward such a policy earns exactly 0, with relations or without.
 """
 
 from __future__ import annotations
@@ -11,11 +12,11 @@ from collections import Counter
 from itertools import combinations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from benchmarks.files.write import write_whole
 from parsers.references import VIEWER, normalise_name
 from rewards.errors import ConfigError
 from rewards.functions import TaskReward
 from rewards.references import reference_names
-from trainers.data.files import whole
 from trainers.scenes.prompts import MULTIVIEW
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class Baselines(NamedTuple):
 
 
 def reference_baselines(rows: Rows, *, relation_weight: float = 0.0) -> Baselines:
-    """Score both policies with this project's own reward.
+    """Score both policies with this project's own reward, under preset ``paper``.
 
     Neither looks at an image, but both make the best of what they know: of the relations that can be guessed, they
     guess for all pairs the one that pays most over the rows.
@@ -157,9 +158,9 @@ def choose_relation_weight(rows: Mapping[str, Sequence[Row]], wanted: float | No
     labelled = _share_labelled(rows)
     if weight and labelled < (_LABELLED if wanted is None else 1e-9):
         raise ConfigError(
-            f"a policy that looks at no image earns R_ref {highest:.2f} by names alone, so relations must count, but "
-            f"only {labelled:.0%} of the rows have relation labels (of MindCube, use the file with grounded_cogmap); "
-            "--relation-weight 0 goes on without them"
+            f"under preset paper, a policy that looks at no image earns R_ref {highest:.2f} by names alone, so "
+            f"relations must count, but only {labelled:.0%} of the rows have relation labels (of MindCube, use the "
+            "file with grounded_cogmap); --relation-weight 0 goes on without them, as suits the default reward"
         )
     weighted = (
         {part: reference_baselines(found, relation_weight=weight) for part, found in scored.items()} if weight else None
@@ -180,11 +181,14 @@ def _share_labelled(rows: Mapping[str, Sequence[Row]]) -> float:
 def _warning(highest: float, weight: float, left: float) -> str | None:
     if highest <= LIMIT:
         return None
-    text = f"by names alone, a policy that looks at no image earns R_ref {highest:.2f}, more than {LIMIT:g}"
+    text = (
+        f"under preset paper, a policy that looks at no image earns R_ref {highest:.2f} by names alone, more than "
+        f"{LIMIT:g} (by default 0)"
+    )
     if not weight:
         return f"{text}; relations do not count, as asked"
     still = "" if left <= LIMIT else "; that is still much: judge progress by R_ans"
-    return f"{text}; train with relation_weight {weight:g}, under which it earns {left:.2f}{still}"
+    return f"{text}; train under that preset with relation_weight {weight:g}, under which it earns {left:.2f}{still}"
 
 
 def write_generated_card(folder: Path, rows: Sequence[Row]) -> None:
@@ -227,5 +231,4 @@ def blind_rewards(choice: WeightChoice) -> dict[str, Any]:
 
 def write_card(folder: Path, card: Mapping[str, Any]) -> None:
     """Write ``card.json``, whole or not at all."""
-    with whole(folder / CARD) as partial:
-        partial.write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_whole(folder / CARD, json.dumps(card, indent=2, ensure_ascii=False) + "\n")

@@ -1,53 +1,50 @@
-"""Asking a model over the chat-completions interface of OpenAI, which Gemini, vLLM and most servers speak.
+"""Asking a model over OpenAI's chat completions, which Gemini, vLLM and most servers speak: many requests at once.
 
-Only the standard library: one request, one answer, no stream. What goes wrong is sorted into what another try may mend,
-what concerns one row, and what concerns the whole run.
+The client is `openai`'s, without its retries. Ours are these. A status of 408, 409, 425, 429 or 5xx, no connection, and
+a reply that is too slow, too long, broken off, an error or no JSON are tried again, up to ``tries`` times, after a
+pause that doubles and is shortened by chance; where the server asks for a pause, nobody starts before it is over. A
+wrong key, model or address (401, 403, 404, 405, a redirect) ends the run, and so do `LOST` requests in a row without an
+answer. Everything else concerns one request, which fails with one line.
+
+    requests = [(id_, lambda: Request([user_message(...)])), ...]
+    ask_all(Endpoint(base_url=..., model=...), requests, keep=..., on_done=...)
 """
 
 from __future__ import annotations
 
-import base64
-import json
+import asyncio
+import random
+import sys
 import time
-import urllib.error
-import urllib.request
+from contextlib import suppress
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
-from http.client import HTTPException
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple, Self, TypeVar
 from urllib.parse import urlsplit
 
+import msgspec
+from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt  # noqa: TC002  pydantic reads them
+
+from benchmarks.extras import need
 from rewards.errors import ConfigError, DataError
-from trainers.data.files import image_suffix
+from rewards.messages import completion_text
+from trainers.scenes.validation import CheckedSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from types import TracebackType
 
-HIDDEN: Final = "[key]"
-MAX_ANSWER: Final = 64 * 1024 * 1024  # bytes of a reply
-_PIECE: Final = 64 * 1024
+    Message = Mapping[str, Any]
+
+LOST: Final = 20
+"""Requests that fail one after the other until a run is given up: then it is not the requests."""
+LONGEST_WISH: Final = 300.0
+"""Seconds that a server may ask for by Retry-After."""
+
 _TRY_AGAIN: Final = frozenset({408, 409, 425, 429})  # and all of 5xx
 _FOR_ALL: Final = frozenset({401, 403, 404, 405})  # no other request would fare better
-_TYPES: Final = {
-    ".jpg": "image/jpeg",
-    ".png": "image/png",
-    ".webp": "image/webp",
-    ".gif": "image/gif",
-    ".bmp": "image/bmp",
-}
-
-
-class TryAgainError(Exception):
-    """Something that another try may mend.
-
-    Attributes:
-        after: seconds that the server asks to wait for, or None.
-    """
-
-    def __init__(self, message: str, after: float | None = None) -> None:
-        super().__init__(message)
-        self.after = after
+_OURS: Final = ("model", "messages", "n", "stream")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +56,7 @@ class Endpoint:
         model: its name there.
         key: sent as bearer token; never part of a message, log or file. None: no header is sent.
         key_name: of the environment variable that the key came from, for messages.
-        timeout: seconds for one whole answer.
+        timeout: seconds for one whole exchange.
         body: further fields of the request: ``max_tokens``, ``temperature``, ...
     """
 
@@ -73,7 +70,7 @@ class Endpoint:
     def __post_init__(self) -> None:
         try:
             parts = urlsplit(self.base_url)
-            right = parts.scheme in {"http", "https"} and bool(parts.hostname)
+            right = parts.scheme in {"http", "https"} and bool(parts.hostname) and not parts.query + parts.fragment
             told = parts.username is not None or parts.password is not None
         except ValueError:
             right, told = False, False
@@ -83,171 +80,454 @@ class Endpoint:
             raise ConfigError(f"{self.base_url!r} is no URL of a server; it looks like http://127.0.0.1:8000/v1")
         if self.key is not None and (not self.key.isascii() or not self.key.isprintable() or not self.key):
             raise ConfigError(f"the key in ${self.key_name} is empty or holds characters that no header can carry")
+        if fixed := [name for name in _OURS if name in self.body]:
+            raise ConfigError(f"{fixed[0]} is no further field of the request: it is set here")
 
-    def hide(self, text: str) -> str:
-        """Return a text without the key."""
-        return text.replace(self.key, HIDDEN) if self.key else text
+
+class RetryPolicy(CheckedSettings):
+    """How a run goes about a server.
+
+    Attributes:
+        concurrency: requests under way at the same time.
+        per_minute: greatest number of requests that start in a minute; None: no limit.
+        tries: of each request, at least 1.
+        first_pause: seconds before the second try; before each further one twice as long, by chance a little less.
+        longest_pause: seconds.
+    """
+
+    concurrency: PositiveInt = 8
+    per_minute: PositiveFloat | None = None
+    tries: PositiveInt = 6
+    first_pause: NonNegativeFloat = 1.0
+    longest_pause: NonNegativeFloat = 60.0
+
+
+class Request(NamedTuple):
+    """What a model is asked.
+
+    Attributes:
+        messages: of the conversation so far.
+        fields: further fields of this request, beside those of the endpoint's ``body``. A ``seed`` among them is that
+            of the first sample; samples that are asked for later have the numbers that follow.
+    """
+
+    messages: Sequence[Message]
+    fields: Mapping[str, Any] = MappingProxyType({})
 
 
 class Reply(NamedTuple):
     """What the model answered.
 
     Attributes:
-        text: the completion; reasoning that the server sends apart comes first, in its tags.
+        text: the completion; reasoning that the server keeps apart comes first, in its tags. Empty if there is none.
         finish_reason: ``stop``, ``length``, ...; None where the server does not tell.
-        prompt_tokens: as the server counts them, or None.
-        completion_tokens: likewise.
+        refusal: what the model says where it refuses; None where it does not.
+        answered: whether there is more than reasoning.
     """
 
     text: str
     finish_reason: str | None
+    refusal: str | None = None
+    answered: bool = True
+
+    @property
+    def refused(self) -> bool:
+        """Whether the model or the server's filter refused."""
+        return self.refusal is not None or self.finish_reason == "content_filter"
+
+    @property
+    def truncated(self) -> bool:
+        """Whether the text was cut off at the greatest number of tokens."""
+        return self.finish_reason == "length"
+
+
+class Answer(NamedTuple):
+    """What came back for one request.
+
+    Attributes:
+        replies: as many as samples were asked for.
+        prompt_tokens: of all exchanges that it took, as the server counts them; None where it does not.
+        completion_tokens: likewise.
+        reasoning_tokens: likewise, those among the completion's that are reasoning.
+        model: what the server says has answered: the model's exact name and the fingerprint of its system.
+    """
+
+    replies: list[Reply]
     prompt_tokens: int | None
     completion_tokens: int | None
+    reasoning_tokens: int | None = None
+    model: str | None = None
 
 
-def user_message(prompt: str, images: Sequence[Path]) -> dict[str, Any]:
-    """Return a message with numbered images, as data URLs, and a text.
+class UnansweredError(Exception):
+    """A request that got no answer, in as many tries as are allowed."""
+
+
+class RefusedError(DataError):
+    """A request that the server has answered, but not with a completion, and would not the next time."""
+
+
+Key = TypeVar("Key")
+T = TypeVar("T")
+
+
+def ask_all(
+    endpoint: Endpoint,
+    requests: Iterable[tuple[Key, Callable[[], Request]]],
+    *,
+    keep: Callable[[Key, Answer], str | None],
+    on_done: Callable[[Key, Exception | None], None],
+    retry: RetryPolicy | None = None,
+    samples: int = 1,
+) -> None:
+    """Ask about everything, many requests at once, from a thread in which no event loop runs.
+
+    Args:
+        endpoint: the server and the model.
+        requests: a key, and what makes its request, in a thread; `DataError` fails it.
+        keep: takes an answer as soon as it is there, also those under way when the run ends early; returns what is
+            wrong with it, or None.
+        on_done: takes each key when it is done, with what went wrong: `RefusedError`, another `DataError` or
+            `UnansweredError`.
+        retry: how requests are made.
+        samples: replies to each.
 
     Raises:
-        DataError: an image cannot be read.
+        ConfigError: the server refuses every request, or `LOST` requests in a row got no answer.
     """
-    parts: list[dict[str, Any]] = []
-    for number, image in enumerate(images, start=1):
+    asyncio.run(_ask_all(ChatClient(endpoint, retry), requests, keep, on_done, samples))
+
+
+async def _ask_all(
+    client: ChatClient,
+    requests: Iterable[tuple[Key, Callable[[], Request]]],
+    keep: Callable[[Key, Answer], str | None],
+    on_done: Callable[[Key, Exception | None], None],
+    samples: int,
+) -> None:
+    async def one(key: Key, make: Callable[[], Request]) -> tuple[Key, Exception | None]:
+        """Return the key, and what went wrong."""
         try:
-            content = image.read_bytes()
-        except OSError as error:
-            raise DataError(f"image: {image}: {error.strerror}") from error
-        kind = _TYPES[image_suffix(content, image)]
-        url = f"data:{kind};base64,{base64.b64encode(content).decode()}"
-        parts.append({"type": "text", "text": f"Image {number}:"})
-        parts.append({"type": "image_url", "image_url": {"url": url}})
-    return {"role": "user", "content": [*parts, {"type": "text", "text": prompt}]}
+            request = await asyncio.to_thread(make)
+            failure = keep(key, await client.ask(request, samples=samples))
+        except (DataError, UnansweredError) as error:
+            return key, error
+        return key, None if failure is None else DataError(failure)
+
+    waiting, lost = iter(requests), 0
+    running: set[asyncio.Task[tuple[Key, Exception | None]]] = set()
+    async with client:
+        try:
+            while True:
+                while len(running) < client.retry.concurrency and (each := next(waiting, None)) is not None:
+                    running.add(asyncio.create_task(one(*each)))
+                if not running:
+                    return
+                done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+                for key, failure in await asyncio.gather(*done):
+                    on_done(key, failure)
+                    lost = lost + 1 if isinstance(failure, UnansweredError) else 0
+                    if lost >= LOST:
+                        raise ConfigError(f"{lost} rows in a row got no answer; the last: {key}: {failure}")
+        finally:
+            client.stop()
+            await asyncio.gather(*running, return_exceptions=True)  # what is under way has been paid for
 
 
-def ask(endpoint: Endpoint, message: Mapping[str, Any]) -> Reply:
-    """Send one message and return the answer.
+class ChatClient:
+    """A model behind a server; ``async with`` opens its connections.
+
+    Args:
+        endpoint: the server and the model.
+        retry: how requests are made.
 
     Raises:
-        TryAgainError: the server is busy, unreachable, too slow or out of order.
-        DataError: this request was refused, or its answer is none.
-        ConfigError: every request would be refused: wrong key, model or address.
+        ConfigError: `openai` is not installed, or the proxy that the environment names is unusable.
     """
-    body = {"model": endpoint.model, "messages": [message], **endpoint.body}
-    answer = _post(endpoint, json.dumps(body).encode())
-    return _reply(endpoint, answer)
+
+    def __init__(self, endpoint: Endpoint, retry: RetryPolicy | None = None) -> None:
+        self.endpoint, self.retry = endpoint, retry or RetryPolicy()
+        self._openai = need("openai", package="'star-r1[teacher]'", purpose="asking a model behind a server")
+        self._stopped = asyncio.Event()
+        self._pace = Pace(self.retry.per_minute)
+        self._most = sys.maxsize  # samples that the server takes a request for
+
+    async def __aenter__(self) -> Self:
+        """Open the connections."""
+        import httpx2
+
+        from trainers.data.chat_transport import KeyMask, MaskedTransport
+
+        self._mask = KeyMask(self.endpoint.key)
+        try:
+            transport = MaskedTransport(self.endpoint.base_url, self.endpoint.key, self._mask)
+        except (ValueError, ImportError):
+            raise ConfigError(
+                "the proxy that the environment names cannot be used; expected http://host:port"
+            ) from None
+        http = httpx2.AsyncClient(transport=transport, follow_redirects=False, timeout=None)
+        self._client = self._openai.AsyncOpenAI(
+            base_url=self.endpoint.base_url, api_key="-", max_retries=0, timeout=None, http_client=http
+        )
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the connections."""
+        await self._client.close()
+
+    def stop(self) -> None:
+        """Let nothing start or be tried again; what is under way goes on."""
+        self._stopped.set()
+
+    async def ask(self, request: Request, *, samples: int = 1) -> Answer:
+        """Send one request, by as many tries as are allowed, and return the answer.
+
+        A server may return fewer replies than it was asked for, or refuse several at a time: it is asked again for the
+        others.
+
+        Raises:
+            RefusedError: this request was refused, or its answer holds no completion.
+            DataError: the answer is none.
+            UnansweredError: the server was busy, unreachable, too slow or out of order.
+            ConfigError: every request would be refused: wrong key, model or address.
+        """
+        replies: list[Reply] = []
+        answers: list[Answer] = []
+        most = self._most
+        while len(replies) < samples:
+            wanted = min(samples - len(replies), most)
+            try:
+                found = await self._answer(request, wanted, after=len(replies))
+            except RefusedError:
+                if wanted == 1:
+                    raise
+                most = 1
+                continue
+            self._most = most  # it was their number that the server refused
+            replies += found.replies[: samples - len(replies)]
+            answers.append(found)
+        tokens = zip(*(each[1:4] for each in answers), strict=True)
+        counts = (None if None in each else sum(each) for each in tokens)
+        return Answer(replies, *counts, model=answers[-1].model)
+
+    async def _answer(self, request: Request, samples: int, *, after: int) -> Answer:
+        pause = self.retry.first_pause
+        for left in range(self.retry.tries - 1, -1, -1):
+            if await self._ended_within(self._pace.turn()):
+                raise UnansweredError("the run was stopped")
+            try:
+                return await self._exchange(request, samples, after=after)
+            except _TryAgainError as error:
+                if not left:
+                    raise UnansweredError(f"{error} ({self.retry.tries} tries)") from None
+                if error.after is not None:
+                    self._pace.hold(error.after)
+            # by chance, so that requests that failed together do not come back together
+            await self._ended_within(min(pause, self.retry.longest_pause) * random.uniform(0.5, 1.0))  # noqa: S311
+            pause *= 2
+        raise AssertionError
+
+    async def _ended_within(self, seconds: float) -> bool:
+        """Wait; return whether the run was stopped before or meanwhile."""
+        with suppress(TimeoutError):
+            if seconds > 0:
+                async with asyncio.timeout(seconds):
+                    await self._stopped.wait()
+        return self._stopped.is_set()
+
+    async def _exchange(self, request: Request, samples: int, *, after: int) -> Answer:
+        """Send a request once, for some samples after those that are there."""
+        more = {**self.endpoint.body, **request.fields, **({"n": samples} if samples > 1 else {})}
+        if "seed" in request.fields:
+            more["seed"] += after
+        create = self._client.chat.completions.with_raw_response.create
+        try:
+            async with asyncio.timeout(self.endpoint.timeout):
+                response = await create(model=self.endpoint.model, messages=request.messages, extra_body=more)
+        except TimeoutError:
+            raise _TryAgainError(f"no whole answer within {self.endpoint.timeout:g} seconds") from None
+        except self._openai.APIStatusError as error:
+            raise self._refusal(error.response) from None
+        except self._openai.APIConnectionError as error:
+            raise _TryAgainError(str(error.__cause__ or error)) from None
+        return _read(response.content, self._mask.text)
+
+    def _refusal(self, response: Any) -> Exception:
+        """Return the error for a status that is no success."""
+        code = response.status_code
+        message = f"HTTP {code}: {_said(response.content, self._mask.text) or response.reason_phrase}"
+        if code in _TRY_AGAIN or code >= 500:
+            return _TryAgainError(message, _wanted_pause(response.headers.get("Retry-After")))
+        if code in _FOR_ALL or code < 400:
+            name = self.endpoint.key_name
+            hint = f" (no key was sent: ${name} is not set)" if self.endpoint.key is None and code < 404 else ""
+            return ConfigError(f"the server refuses: {message}{hint}")
+        return RefusedError(f"the server refuses this row: {message}")
 
 
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """A key is for the server that it was given for, not for one that this names."""
+class _TryAgainError(Exception):
+    """Something that another try may mend; ``after``: seconds that the server asks to wait for."""
 
-    def redirect_request(self, *_args: Any, **_options: Any) -> None:
+    def __init__(self, message: str, after: float | None = None) -> None:
+        super().__init__(message)
+        self.after = after
+
+
+class Pace:
+    """The clock that all requests of a run share.
+
+    Args:
+        per_minute: greatest number of requests that start in a minute, evenly spaced; None: as many as there are.
+    """
+
+    def __init__(self, per_minute: float | None) -> None:
+        self._gap = 60.0 / per_minute if per_minute else 0.0
+        self._next = 0.0
+
+    def turn(self) -> float:
+        """Take the next turn; return how many seconds off it is."""
+        now = time.monotonic()
+        turn = max(self._next, now)
+        self._next = turn + self._gap
+        return turn - now
+
+    def hold(self, seconds: float) -> None:
+        """Give no turn for some time: the server asked for it."""
+        self._next = max(self._next, time.monotonic() + seconds)
+
+
+# --- reading a reply -------------------------------------------------------------------------------------------------
+
+
+_NULL: Final = msgspec.Raw(
+    b"null"
+)  # of fields of which each server has its own idea; what no field here names is skipped
+
+
+class _Part(msgspec.Struct, gc=False):
+    type: str | None = None
+    text: str | None = None
+    thinking: _Text = None
+    reasoning: _Text = None
+    content: _Text = None
+    summary: _Text = None
+
+
+_Text = str | Annotated[list[_Part], msgspec.Meta(max_length=10_000)] | None
+
+
+class _Message(msgspec.Struct):
+    content: _Text = None
+    reasoning_content: msgspec.Raw = _NULL
+    reasoning: msgspec.Raw = _NULL
+    thinking: msgspec.Raw = _NULL
+    refusal: msgspec.Raw = _NULL
+
+
+class _Choice(msgspec.Struct):
+    message: _Message
+    finish_reason: msgspec.Raw = _NULL
+
+
+class _Found(msgspec.Struct):
+    choices: list[_Choice] | None = None
+    error: msgspec.Raw = _NULL
+    usage: msgspec.Raw = _NULL
+    model: msgspec.Raw = _NULL
+    system_fingerprint: msgspec.Raw = _NULL
+
+
+class _Usage(msgspec.Struct):
+    prompt_tokens: msgspec.Raw = _NULL
+    completion_tokens: msgspec.Raw = _NULL
+    completion_tokens_details: msgspec.Raw = _NULL
+
+
+class _Details(msgspec.Struct):
+    reasoning_tokens: msgspec.Raw = _NULL
+
+
+_DECODER: Final = msgspec.json.Decoder(_Found)
+
+
+def _read(content: bytes, hide: Callable[[str], str]) -> Answer:
+    """Read what the server answered.
+
+    Raises:
+        _TryAgainError: it is an error, or no JSON: a proxy or an overloaded server answered.
+        RefusedError: it is an answer without a completion.
+        DataError: it is JSON, but no such answer.
+    """
+    try:
+        found = _DECODER.decode(content)
+        if not found.choices and found.error != _NULL:  # a proxy may say so with a status of success
+            raise _TryAgainError(f"the answer is an error: {_said(content, hide)}")
+        if not found.choices:
+            raise RefusedError(f"the answer has no choices: {_shown(content, hide)}")
+        replies = [_reply(choice, hide) for choice in found.choices]
+    except msgspec.ValidationError as error:
+        raise DataError(f"the answer is no chat completion: {hide(str(error))[:160]}") from None
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        raise _TryAgainError(f"the answer is no JSON: {_shown(content, hide)!r}") from None
+    usage = _as(_Usage, found.usage) or _Usage()
+    details = _as(_Details, usage.completion_tokens_details) or _Details()
+    told = (usage.prompt_tokens, usage.completion_tokens, details.reasoning_tokens)
+    names = (_as(str, found.model), _as(str, found.system_fingerprint))
+    model = " ".join(" ".join(filter(None, names)).split())
+    return Answer(replies, *map(_count, told), model=hide(model)[:200] or None)
+
+
+def _reply(choice: _Choice, hide: Callable[[str], str]) -> Reply:
+    message = choice.message
+    apart = {name: _as(str, getattr(message, name)) for name in ("reasoning_content", "reasoning", "thinking")}
+    text = completion_text({"content": message.content, **apart})
+    reason, refusal = _as(str, choice.finish_reason), _as(str, message.refusal)
+    return Reply(
+        hide(text),
+        hide(reason)[:60] if reason else None,
+        hide(refusal) if refusal else None,
+        answered=bool(text.rpartition("</think>")[2].strip()),
+    )
+
+
+def _as(kind: type[T], value: msgspec.Raw) -> T | None:
+    """Return a value of a reply, or None if it is of another kind."""
+    try:
+        return msgspec.json.decode(value, type=kind)
+    except msgspec.ValidationError:
         return None
 
 
-_OPENER = urllib.request.build_opener(_NoRedirect)
+def _count(value: msgspec.Raw) -> int | None:
+    number = _as(int, value)
+    return number if number is not None and number >= 0 else None
 
 
-def _post(endpoint: Endpoint, body: bytes) -> bytes:
-    url = f"{endpoint.base_url.rstrip('/')}/chat/completions"
-    headers = {"Content-Type": "application/json", "Accept": "application/json"}
-    if endpoint.key is not None:
-        headers["Authorization"] = f"Bearer {endpoint.key}"
-    request = urllib.request.Request(url, data=body, headers=headers, method="POST")  # noqa: S310  http(s), see Endpoint
-    started = time.monotonic()
-    try:
-        with _OPENER.open(request, timeout=endpoint.timeout) as response:
-            return _read(response, started + endpoint.timeout)
-    except urllib.error.HTTPError as error:
-        with error:
-            raise _sorted(endpoint, error) from None
-    except (OSError, HTTPException) as error:
-        reason = getattr(error, "reason", None) or error
-        raise TryAgainError(endpoint.hide(f"no answer: {type(reason).__name__} {reason}".strip())) from None
+def _shown(content: bytes, hide: Callable[[str], str]) -> str:
+    return hide(content.decode("utf-8", "replace"))[:80]
 
 
-def _read(response: Any, deadline: float) -> bytes:
-    """Read an answer to its end, unless it comes too slowly or is too long."""
-    pieces: list[bytes] = []
-    size = 0
-    while piece := response.read1(_PIECE):
-        pieces.append(piece)
-        size += len(piece)
-        if time.monotonic() > deadline:
-            raise TimeoutError("the answer took too long")
-        if size > MAX_ANSWER:
-            raise TryAgainError(f"the answer is longer than {MAX_ANSWER >> 20} MB")
-    if response.length:  # what the header promised and did not come
-        raise TryAgainError(f"the answer broke off after {size} bytes")
-    return b"".join(pieces)
-
-
-def _sorted(endpoint: Endpoint, error: urllib.error.HTTPError) -> Exception:
-    """Return the error for a status that is no success."""
-    message = f"HTTP {error.code}: {_said(endpoint, error)}"
-    if error.code in _TRY_AGAIN or error.code >= 500:
-        return TryAgainError(message, wanted_pause(error.headers.get("Retry-After")))
-    if error.code in _FOR_ALL or error.code < 400:
-        hint = f" (no key was sent: ${endpoint.key_name} is not set)" if endpoint.key is None else ""
-        return ConfigError(f"the teacher refuses: {message}{hint if error.code in {401, 403} else ''}")
-    return DataError(f"the teacher refuses this row: {message}")
-
-
-def _said(endpoint: Endpoint, error: urllib.error.HTTPError) -> str:
+def _said(content: bytes, hide: Callable[[str], str]) -> str:
     """Return what the server says about an error, short and on one line."""
     try:
-        text = error.read(4096).decode("utf-8", "replace")
-        found = json.loads(text)
+        found = msgspec.json.decode(content)
         inner = found.get("error", found) if isinstance(found, dict) else found
         text = str(inner.get("message", inner)) if isinstance(inner, dict) else str(inner)
-    except (OSError, HTTPException):
-        text = ""
-    except ValueError:
-        pass
-    return " ".join(endpoint.hide(text).split())[:300] or str(error.reason)  # hidden first: no cut leaves half a key
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        text = content.decode("utf-8", "replace")
+    return " ".join(hide(text).split())[:300]  # hidden first: no cut leaves half a key
 
 
-def wanted_pause(header: str | None) -> float | None:
+def _wanted_pause(header: str | None) -> float | None:
     """Return the seconds of a Retry-After header, which holds a number or a date."""
-    if header is None:
+    if not header:
         return None
     try:
         seconds = (
             float(header) if header.strip()[:1].isdigit() else parsedate_to_datetime(header).timestamp() - time.time()
         )
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None
-    return min(max(seconds, 0.0), 3600.0)
-
-
-def _reply(endpoint: Endpoint, answer: bytes) -> Reply:
-    """Read an answer.
-
-    Raises:
-        TryAgainError: it is no JSON: a proxy or an overloaded server answered.
-        DataError: it is JSON, but holds no completion.
-    """
-    try:
-        found = json.loads(answer)
-    except (ValueError, RecursionError):
-        shown = endpoint.hide(answer.decode("utf-8", "replace"))[:80]
-        raise TryAgainError(f"the answer is no JSON: {shown!r}") from None
-    try:
-        choice = found["choices"][0]
-        message = choice["message"]
-        content, apart = message.get("content"), message.get("reasoning_content") or message.get("reasoning")
-    except (KeyError, IndexError, TypeError, AttributeError):
-        shown = endpoint.hide(json.dumps(found))[:120]
-        raise DataError(f"the teacher's answer has no choices[0].message: {shown}") from None
-    if not isinstance(content, str) or not content.strip():
-        reason = choice.get("finish_reason")
-        raise DataError(f"the teacher's answer is empty (finish_reason {reason!r})")
-    if isinstance(apart, str) and apart.strip() and "<think>" not in content:
-        content = f"<think>{apart.removesuffix('</think>')}</think>{content}"
-    reason = choice.get("finish_reason")
-    usage = found.get("usage") if isinstance(found.get("usage"), dict) else {}
-    tokens = (_count(usage.get(name)) for name in ("prompt_tokens", "completion_tokens"))
-    return Reply(endpoint.hide(content), reason if isinstance(reason, str) else None, *tokens)
-
-
-def _count(value: Any) -> int | None:
-    return value if type(value) is int and value >= 0 else None
+    return min(max(seconds, 0.0), LONGEST_WISH)

@@ -9,10 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks.extras import need
+from benchmarks.files.write import path_beside, whole_file
 from rewards.errors import ConfigError, DataError
 from rewards.targets import pack_gold
 from rewards.tasks import load_task
-from trainers.data.files import Written, json_line, whole, whole_file
+from trainers.data.files import Written, json_line
 from trainers.data.training_rows import (
     COMPLETIONS,
     GOLD,
@@ -174,5 +175,5 @@ def _write_parquet(out: Path, rows: Iterator[dict[str, Any]]) -> None:
     arrow = need("pyarrow", package="pyarrow", purpose=f"writing {out.name}")
     parquet = need("pyarrow.parquet", package="pyarrow", purpose=f"writing {out.name}")
     table = arrow.Table.from_pylist(list(rows))
-    with whole(out) as partial:
+    with path_beside(out) as partial:
         parquet.write_table(table, partial, row_group_size=_ROW_GROUP)

@@ -1,4 +1,4 @@
-"""Files of data sets, written whole or not at all: lines of JSON, and images under the names of their contents."""
+"""What data sets hold: lines of JSON, and images under the names of their contents."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import hashlib
 import json
 import os
 import shutil
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from benchmarks.files.write import path_beside, write_whole
 from rewards.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from benchmarks.datasets import Image
 
@@ -32,26 +32,6 @@ class Written(NamedTuple):
     read: int
     written: int
     failed: int
-
-
-@contextmanager
-def whole(path: Path) -> Iterator[Path]:
-    """Give a path to write to; the file appears under its own name at the end, and an error leaves no trace of it."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        yield partial
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-@contextmanager
-def whole_file(path: Path) -> Iterator[TextIO]:
-    """Open a text file that appears under its name only once it is complete and on disk."""
-    with whole(path) as partial, partial.open("w", encoding="utf-8", newline="\n") as file:
-        yield file
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def json_line(record: Mapping[str, Any]) -> str:
@@ -94,8 +74,7 @@ def store_image(image: Image, folder: Path) -> str:
     if isinstance(image, Path):
         _link(image.resolve(), target)
     else:
-        with whole(target) as partial:
-            partial.write_bytes(content)
+        write_whole(target, content, sync=False)
     return target.name
 
 
@@ -122,5 +101,5 @@ def _link(image: Path, target: Path) -> None:
     except FileExistsError:
         return
     except OSError:  # another disk, or one without links
-        with whole(target) as partial:
+        with path_beside(target, sync=False) as partial:
             shutil.copyfile(image, partial)

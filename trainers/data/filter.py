@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from benchmarks.files.write import whole_file
 from parsers.completion import parse_completion
 from parsers.references import parse_steps
-from parsers.values import Records
+from parsers.types import Records
 from rewards.errors import DataError
 from rewards.references import reference_names, score_references
 from rewards.tasks import load_task
-from trainers.data.files import json_line, whole_file
+from trainers.data.files import json_line
 from trainers.data.training_rows import (
     COMPLETIONS,
     completion_of,

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self
 
 from pydantic import AfterValidator, NonNegativeInt, ValidationError, model_validator
 
+from benchmarks.files.write import whole_file, write_whole
+from benchmarks.run.workers import worker_pool
 from benchmarks.tvr.world import (
     ATTRIBUTES,
     COLORS,
@@ -36,8 +38,6 @@ from benchmarks.tvr.world import (
 )
 from rewards.errors import ConfigError
 from trainers.data.card import write_generated_card
-from trainers.data.files import whole
-from trainers.data.workers import worker_pool
 from trainers.scenes.cameras import VIEWS
 from trainers.scenes.mitsuba import denoises
 from trainers.scenes.multiview_questions import multiview_item
@@ -54,7 +54,7 @@ from trainers.scenes.records import (
 )
 from trainers.scenes.render import draw_views, render, width_height
 from trainers.scenes.solids import COLOR_BYTES
-from trainers.scenes.tvr import check_attributes, generate_scene
+from trainers.scenes.tvr import check_attributes, generate_seen
 from trainers.scenes.validation import CheckedSettings, first_fault
 
 if TYPE_CHECKING:
@@ -212,8 +212,7 @@ def saved_settings(file: Path) -> GenerationSettings:
 
 
 def _write(path: Path, content: bytes) -> None:
-    with whole(path) as partial:
-        partial.write_bytes(content)
+    write_whole(path, content, sync=False)  # an image may be one of thousands
 
 
 def _write_vocabulary(directory: Path) -> None:
@@ -299,10 +298,10 @@ def make_piece(target: Path, settings: GenerationSettings, piece: range) -> rang
 def _tvr_item(folder: Path, settings: GenerationSettings, index: int) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Make the images of a scene; return its rows and its record."""
     drawn = settings.images != "none"
-    scene = generate_scene(settings.seed, index, attributes=settings.attributes, repeats=settings.repeats)
+    scene, before, after = generate_seen(settings.seed, index, attributes=settings.attributes, repeats=settings.repeats)
     if drawn:
         _draw(folder, settings, scene)
-    rows = tvr_rows(scene, settings.views, attributes=settings.attributes, size=settings.size)
+    rows = tvr_rows(scene, settings.views, attributes=settings.attributes, size=settings.size, seen=(before, after))
     return rows, tvr_record(scene, settings.views, images=drawn)
 
 
@@ -341,7 +340,7 @@ def _without_images(row: dict[str, Any]) -> dict[str, Any]:
 
 def _join(target: Path, settings: GenerationSettings, name: str) -> None:
     """Write the pieces of one file one after the other, whole or not at all."""
-    with whole(target / name) as partial, partial.open("wb") as out:
+    with whole_file(target / name, "wb") as out:
         for piece in _pieces(settings):
             with _part(target, piece, name).open("rb") as part:
                 shutil.copyfileobj(part, out)

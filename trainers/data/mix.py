@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pydantic import BaseModel, Field, ValidationError
 
+from benchmarks.files.write import whole_file
 from rewards.errors import ConfigError, DataError
 from trainers.data.card import CARD, choose_relation_weight, write_card
-from trainers.data.files import json_line, store_image, whole_file
+from trainers.data.files import json_line, store_image
 from trainers.data.prepare import PARTS, RL_SIZE, SFT_SIZE
 from trainers.data.sampling import draw_order, quotas
 from trainers.data.training_rows import image_files, read_training_rows, row_id

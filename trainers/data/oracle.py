@@ -8,10 +8,11 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.files.write import whole_file
 from rewards.errors import ConfigError, DataError
 from rewards.targets import read_target
 from rewards.tasks import load_task
-from trainers.data.files import Written, json_line, whole_file
+from trainers.data.files import Written, json_line
 from trainers.data.filter import judge_chain
 from trainers.data.generate import SETTINGS, saved_settings
 from trainers.data.training_rows import gold_of, read_training_rows, rebased, row_id, rows_file, score_row, task_of
@@ -184,7 +185,7 @@ class Records:
 def _index_of(line: bytes) -> int | None:
     try:
         record = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     index = record.get("idx") if isinstance(record, dict) else None
     return index if type(index) is int else None

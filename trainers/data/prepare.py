@@ -19,19 +19,20 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Self, TypeVar
 from pydantic import AfterValidator, Field, NonNegativeInt, model_validator
 
 from benchmarks.datasets import load
+from benchmarks.files.write import whole_file
 from benchmarks.mindcube.cogmap import extract_map
 from benchmarks.mindcube.references import relations_from_map
+from benchmarks.run.workers import worker_pool
 from benchmarks.spar.marks import marked, marked_names, marks_of
 from parsers.references import VIEWER, normalise_name
-from parsers.values import Relation
+from parsers.types import Relation
 from rewards.answers import infer_kind, score_answer
 from rewards.errors import ConfigError, DataError
 from trainers.data.card import blind_rewards, choose_relation_weight, count_by, write_card
-from trainers.data.files import json_line, store_image, whole_file
+from trainers.data.files import json_line, store_image
 from trainers.data.leakage import Fingerprint, TestSets, fingerprint, question_hash, read_test_sets
 from trainers.data.sampling import count, divide_groups, draw, draw_order, quotas
 from trainers.data.training_rows import score_row
-from trainers.data.workers import worker_pool
 from trainers.scenes.prompts import MULTIVIEW, multiview_prompt
 from trainers.scenes.records import IMAGES, METADATA
 from trainers.scenes.validation import CheckedSettings

@@ -1,54 +1,29 @@
-"""Chains of thought from a model behind a server: many requests at once, tried again, resumed, counted.
+"""Chains of thought from a model behind a server, resumed and counted.
 
-What the server answered is in a journal on disk before the next request, so that a run that is killed goes on where it
-was; all workers share one clock, which holds them back where the server asks for it.
+What the server answered is in a journal on disk before its row is done, so that a run that is killed goes on where it
+was.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import random
-import threading
-import time
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt  # noqa: TC002  pydantic reads them
-
+from benchmarks.files.write import whole_file
 from rewards.errors import ConfigError, DataError
-from trainers.data.chat_client import TryAgainError, ask, user_message
-from trainers.data.files import json_line, refuse_existing, whole_file
+from trainers.data.chat_client import Request, ask_all
+from trainers.data.chat_messages import user_message
+from trainers.data.files import json_line, refuse_existing
 from trainers.data.training_rows import image_files, read_training_rows, rebased, rows_file
-from trainers.scenes.validation import CheckedSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from trainers.data.chat_client import Endpoint, Reply
+    from trainers.data.chat_client import Answer, Endpoint, RetryPolicy
     from trainers.data.training_rows import OnProgress, Row
-
-LOST: Final = 20
-"""Rows that fail one after the other until the run is given up: then it is not the rows."""
-
-
-class RetryPolicy(CheckedSettings):
-    """How a run goes about a server.
-
-    Attributes:
-        concurrency: requests under way at the same time.
-        per_minute: greatest number of requests that start in a minute; None: no limit.
-        tries: of each row, at least 1.
-        first_pause: seconds before the second try; before each further one twice as long, by chance a little less.
-        longest_pause: seconds.
-    """
-
-    concurrency: PositiveInt = 8
-    per_minute: PositiveFloat | None = None
-    tries: PositiveInt = 6
-    first_pause: NonNegativeFloat = 1.0
-    longest_pause: NonNegativeFloat = 60.0
 
 
 class Cost(NamedTuple):
@@ -85,13 +60,6 @@ class Taught(NamedTuple):
     cost: Cost
 
 
-class Failure(NamedTuple):
-    """Why a row got no chain."""
-
-    message: str
-    served: bool  # whether the server did answer
-
-
 def teach(
     source: Path,
     out: Path,
@@ -99,6 +67,7 @@ def teach(
     *,
     retry: RetryPolicy | None = None,
     prices: tuple[float, float] | None = None,
+    image_roots: Sequence[Path] = (),
     overwrite: bool = False,
     on_error: Callable[[str], None] | None = None,
     on_progress: OnProgress | None = None,
@@ -115,39 +84,57 @@ def teach(
         endpoint: the server and the model.
         retry: how requests are made.
         prices: of a million tokens of prompts and of completions.
+        image_roots: folders that images may lie in, besides that of the source; links are followed.
         overwrite: whether OUT may be replaced where no journal shows that it belongs to this run.
         on_error: takes what is wrong with a row.
         on_progress: takes the number done and the total.
 
     Raises:
-        ConfigError: the server refuses every request, or `LOST` rows failed one after the other without an answer;
-            what was answered before is in the journal.
+        ConfigError: the server refuses every request, or many rows failed one after the other without an answer; what
+            was answered before is in the journal.
         DataError: the source cannot be opened.
     """
     journal_path, failed_path = (out.with_name(f"{out.name}.{ending}") for ending in ("journal", "failed"))
     refuse_existing(out, overwrite=overwrite or journal_path.exists())
     rows = list(read_training_rows(source))
+    folder = rows_file(source).parent
     journal = Journal(journal_path, _settings(source, endpoint))
     failures: dict[str, str] = {where: str(row) for where, row in rows if isinstance(row, DataError)}
     for message in failures.values():
         _tell(on_error, message)
     open_rows = {where: row for where, row in rows if isinstance(row, dict) and _key(where) not in journal.found}
-    resumed = len(rows) - len(failures) - len(open_rows)
-    run = _Run(endpoint, retry or RetryPolicy(), rows_file(source).parent, journal)
+    resumed = done = len(rows) - len(open_rows)
+    resumed -= len(failures)
+
+    def request(where: str, row: Row) -> Callable[[], Request]:
+        folders = [folder, *image_roots]
+        return lambda: Request([user_message(str(row["prompt"]), image_files(row, folder, where), folders=folders)])
+
+    def keep(where: str, answer: Answer) -> str | None:
+        failure = _failure(answer)
+        if failure is None:
+            journal.add(_key(where), _entry(answer))
+        return failure
+
+    def on_done(where: str, failure: Exception | None) -> None:
+        nonlocal done
+        done += 1
+        if failure is not None:
+            failures[where] = f"{where}: {failure}"
+            _tell(on_error, failures[where])
+        if on_progress is not None:
+            on_progress(done, len(rows))
+
     try:
-        for done, (where, failure) in enumerate(run.outcomes(open_rows), start=len(rows) - len(open_rows) + 1):
-            if failure is not None:
-                failures[where] = failure.message
-                _tell(on_error, failure.message)
-            if on_progress is not None:
-                on_progress(done, len(rows))
+        requests = ((where, request(where, row)) for where, row in open_rows.items())
+        ask_all(endpoint, requests, keep=keep, on_done=on_done, retry=retry)
     finally:
         journal.close()
     _write(
         rows,
         journal.found,
         failures,
-        source=rows_file(source).parent,
+        source=folder,
         out=out,
         failed=failed_path,
         teacher=endpoint.model,
@@ -157,6 +144,24 @@ def teach(
         failed_path.unlink(missing_ok=True)
     cost = _cost([journal.found[_key(where)] for where, _ in rows if _key(where) in journal.found], prices)
     return Taught(len(rows), len(rows) - len(failures), resumed, len(failures), cost)
+
+
+def _failure(answer: Answer) -> str | None:
+    """Return why an answer is no chain of thought."""
+    reply = answer.replies[0]
+    if reply.refused:
+        return f"the teacher refuses: {' '.join((reply.refusal or 'filtered by the server').split())[:300]}"
+    if not reply.answered:
+        cut = "; a greater max_tokens may help" if reply.truncated else ""
+        return f"the teacher's answer is empty (finish_reason {reply.finish_reason!r}{cut})"
+    return None
+
+
+def _entry(answer: Answer) -> dict[str, Any]:
+    """Return what the journal keeps of an answer."""
+    reply = answer.replies[0]
+    counts = {"prompt_tokens": answer.prompt_tokens, "completion_tokens": answer.completion_tokens}
+    return {"text": reply.text, "finish_reason": reply.finish_reason} | counts
 
 
 def _tell(on_error: Callable[[str], None] | None, message: str) -> None:
@@ -178,65 +183,6 @@ def _settings(source: Path, endpoint: Endpoint) -> dict[str, Any]:
         "model": endpoint.model,
         "body": dict(endpoint.body),
     }
-
-
-class _Run:
-    """The requests of one run."""
-
-    def __init__(self, endpoint: Endpoint, retry: RetryPolicy, folder: Path, journal: Journal) -> None:
-        self.endpoint, self.retry, self.folder, self.journal = endpoint, retry, folder, journal
-        self.stop = threading.Event()
-        self.pace = Pace(retry.per_minute, self.stop)
-
-    def outcomes(self, rows: Mapping[str, Row]) -> Iterator[tuple[str, Failure | None]]:
-        """Yield each row's place, and why it failed if it did, as they come; answers are in the journal by then.
-
-        Raises:
-            ConfigError: it makes no sense to go on.
-        """
-        lost = 0
-        with ThreadPoolExecutor(self.retry.concurrency) as pool:
-            futures: dict[Future[Failure | None], str] = {
-                pool.submit(self._teach, where, row): where for where, row in rows.items()
-            }
-            try:
-                for future in as_completed(futures):
-                    failure = future.result()
-                    yield futures[future], failure
-                    lost = 0 if failure is None or failure.served else lost + 1
-                    if failure is not None and lost >= LOST:
-                        raise ConfigError(f"{lost} rows in a row got no answer; the last: {failure.message}")
-            finally:
-                self.stop.set()
-                pool.shutdown(cancel_futures=True)
-
-    def _teach(self, where: str, row: Row) -> Failure | None:
-        """Get the answer for one row into the journal, by as many tries as are allowed."""
-        try:
-            message = user_message(str(row["prompt"]), image_files(row, self.folder, where))
-            self.journal.add(_key(where), self._ask(message)._asdict())
-        except DataError as error:
-            return Failure(f"{where}: {error}", served=True)
-        except TryAgainError as error:
-            return Failure(f"{where}: {error} ({self.retry.tries} tries)", served=False)
-        return None
-
-    def _ask(self, message: dict[str, Any]) -> Reply:
-        pause = self.retry.first_pause
-        for left in range(self.retry.tries - 1, -1, -1):
-            if not self.pace.wait():
-                raise TryAgainError("the run was stopped")
-            try:
-                return ask(self.endpoint, message)
-            except TryAgainError as error:
-                if not left:
-                    raise
-                if error.after is not None:
-                    self.pace.hold(error.after)
-                # By chance, so that workers that failed together do not come back together.
-                self.stop.wait(min(pause, self.retry.longest_pause) * random.uniform(0.5, 1.0))  # noqa: S311
-                pause *= 2
-        raise AssertionError
 
 
 def _write(
@@ -268,34 +214,6 @@ def _cost(answers: list[dict[str, Any]], prices: tuple[float, float] | None) -> 
     return Cost(tokens[0], tokens[1], untold, price)
 
 
-class Pace:
-    """The clock that all workers of a run share.
-
-    Args:
-        per_minute: greatest number of requests that start in a minute, evenly spaced; None: as many as there are.
-        stop: set when the run ends early; nobody waits any longer then.
-    """
-
-    def __init__(self, per_minute: float | None, stop: threading.Event) -> None:
-        self._gap = 60.0 / per_minute if per_minute else 0.0
-        self._stop = stop
-        self._lock = threading.Lock()
-        self._next = 0.0
-
-    def wait(self) -> bool:
-        """Wait for a turn; False if the run ended meanwhile."""
-        with self._lock:
-            now = time.monotonic()
-            turn = max(self._next, now)
-            self._next = turn + self._gap
-        return not self._stop.wait(turn - now)
-
-    def hold(self, seconds: float) -> None:
-        """Let nobody start for some time: the server asked for it."""
-        with self._lock:
-            self._next = max(self._next, time.monotonic() + seconds)
-
-
 class Journal:
     """A file of JSON lines that only grows: first what the run was started with, then ``{"key": ..., ...}``.
 
@@ -319,21 +237,30 @@ class Journal:
             other = ", ".join(name for name, value in wanted.items() if old.get(name) != value) or "settings"
             raise ConfigError(f"{path} is of a run with other {other}; remove it, or name another output")
         self.found: dict[str, Any] = {entry["key"]: entry for entry in entries[1:]}
-        self._lock = threading.Lock()
-        self._file: IO[str] = path.open("a", encoding="utf-8")
+        self._file = path.open("ab", buffering=0)
         if not entries:
-            self._append({"settings": wanted})
+            try:
+                self._append({"settings": wanted})
+            except OSError:
+                self.close()
+                raise
 
     def add(self, key: str, entry: Mapping[str, Any]) -> None:
-        """Write one entry, from any thread; once this returns, it lasts."""
-        with self._lock:
-            self._append({"key": key, **entry})
-            self.found[key] = dict(entry)
+        """Write one entry; once this returns, it lasts."""
+        self._append({"key": key, **entry})
+        self.found[key] = dict(entry)
 
     def _append(self, record: Mapping[str, Any]) -> None:
-        self._file.write(json_line(record))
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        before, left = self._file.tell(), memoryview(json_line(record).encode())
+        try:
+            while left:
+                left = left[self._file.write(left) :]
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            with suppress(OSError):
+                self._file.truncate(before)  # a full disk: the next entry must not follow half of this one
+            error.filename = str(self.path)
+            raise
 
     def close(self) -> None:
         """Close the file."""

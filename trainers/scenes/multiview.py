@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 
 from benchmarks.tvr.world import ABSENT, COLORS, GRID_UNIT, MATERIALS, N_OBJECTS, PARKED, SHAPES, SIZES, State, present
-from parsers.values import Relation
+from parsers.types import Relation
 from trainers.scenes.cameras import LAMP_JITTER, Stage, frame_at, nominal_stage
 from trainers.scenes.solids import MAP_SIZE, MIN_PIXELS, Sight, bodies_of, id_map, percent_in_image, relation_in_view
 from trainers.scenes.tvr_plan import stream

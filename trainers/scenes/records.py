@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from parsers.values import Relation
+    from parsers.types import Relation
 
 DATA: Final = "data.jsonl"
 METADATA: Final = "metadata.jsonl"
@@ -62,7 +62,7 @@ def read_lines(path: Path) -> Iterator[tuple[str, dict[str, Any] | DataError]]:
             where = f"{path}:{number}"
             try:
                 record = json.loads(line)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 yield where, DataError(f"{where}: no JSON: {error}")
                 continue
             whole = isinstance(record, dict)
@@ -305,6 +305,7 @@ def tvr_rows(
     *,
     attributes: Sequence[str] = ATTRIBUTES,
     size: tuple[int, int] = (128, 128),
+    seen: tuple[Sight, Sight] | None = None,
 ) -> list[dict[str, Any]]:
     """Return one row for each final view; see `trainers.data.training_rows`.
 
@@ -312,17 +313,18 @@ def tvr_rows(
     object 2, relation]`` that place the changed objects among those that are well seen, ``references`` the names in
     them: the columns that `rewards.reference_reward` reads. ``scene`` is the same for the views of one scene, which
     have one prompt. ``n_visible`` counts the objects of the initial image.
-    ``images_file_names`` are what Hugging Face's ``imagefolder`` loads as ``images``.
+    ``images_file_names`` are what Hugging Face's ``imagefolder`` loads as ``images``. *seen* is what the scene's
+    cameras see before and after the changes, where `generate_seen` has told it.
     """
     changed = sorted({change.obj_idx for change in scene.changes})
-    cameras = scene.stage.cameras
-    initial = bodies_of(scene.initial, scene.rotations)
-    final = Sight(bodies_of(scene.final, scene.rotations), cameras)
-    before = placed(Sight(initial, cameras[:1]), changed)
+    initial, final = seen or (
+        Sight(bodies_of(state, scene.rotations), scene.stage.cameras) for state in (scene.initial, scene.final)
+    )
+    before = placed(initial, changed)
     common = {
         "task": "trance" if "position" in attributes else "tvr",
         "idx": scene.idx,
-        "n_visible": int(initial.shown.sum()),
+        "n_visible": int(initial.bodies.shown.sum()),
         "prompt": tvr_prompt(scene, attributes, size=size),
         "target": ", ".join(map(str, targets(scene))),
     }

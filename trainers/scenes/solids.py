@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 from benchmarks.tvr.world import ATTRIBUTES, COLORS, GRID_UNIT, MATERIALS, N_OBJECTS, RADII, SHAPES, VISIBLE
-from parsers.values import Relation
+from parsers.types import Relation
 from trainers.scenes.cameras import frame_at, image_plane, pixel_pitch, project
 
 if TYPE_CHECKING:

@@ -34,7 +34,7 @@ from benchmarks.tvr.world import (
     overlaps,
     visible,
 )
-from parsers.values import Transformation
+from parsers.types import Transformation
 from rewards.errors import ConfigError
 from trainers.scenes.cameras import Stage, jittered_stage, nominal_stage
 from trainers.scenes.solids import Sight, bodies_of
@@ -229,16 +229,28 @@ def generate_scene(seed: int, index: int, *, attributes: Sequence[str] = ATTRIBU
     >>> [(change.obj_idx, *PAIRS[change.pair]) for change in scene.changes]
     [(2, 'size', 'large'), (0, 'material', 'rubber')]
     """
+    return generate_seen(seed, index, attributes=attributes, repeats=repeats)[0]
+
+
+def generate_seen(
+    seed: int, index: int, *, attributes: Sequence[str] = ATTRIBUTES, repeats: bool = False
+) -> tuple[Scene, Sight, Sight]:
+    """Generate an item as `generate_scene` does; return with it what all cameras see before and after the changes.
+
+    Much of that was found out while the rules were tested, and the labels ask for it again.
+    """
     plan = plan_scene(seed, index, check_attributes(attributes))
     rng = stream(seed, SCENES, index)
     for _ in range(MAX_ATTEMPTS):
-        scene = _attempt(index, plan, rng, repeats=repeats)
-        if scene is not None:
-            return scene
+        found = _attempt(index, plan, rng, repeats=repeats)
+        if found is not None:
+            return found
     raise RuntimeError(f"no scene found for seed {seed}, item {index}: {plan}")
 
 
-def _attempt(index: int, plan: ScenePlan, rng: np.random.Generator, *, repeats: bool) -> Scene | None:
+def _attempt(
+    index: int, plan: ScenePlan, rng: np.random.Generator, *, repeats: bool
+) -> tuple[Scene, Sight, Sight] | None:
     """Draw a scene and try to make the planned changes in it; None where something does not fit."""
     stage = Stage(*(part.round(6) for part in jittered_stage(rng)))
     rotations = rng.uniform(0, 2 * np.pi, N_OBJECTS).round(6)
@@ -264,7 +276,7 @@ def _attempt(index: int, plan: ScenePlan, rng: np.random.Generator, *, repeats: 
         chosen, pair = then.changes[-1]
         changes.append(Change(chosen, pair, planned.move, _options(scene, chosen, pair)))
         scene = then
-    return Scene(index, initial, scene.state, tuple(changes), rotations, stage)
+    return Scene(index, initial, scene.state, tuple(changes), rotations, stage), scene.initial, scene.sight
 
 
 @cache

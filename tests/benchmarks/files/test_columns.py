@@ -2,7 +2,8 @@
 
 import pytest
 
-from benchmarks.files.columns import DIALECTS, MISSING, ROLES, Columns, find_columns, unwrap
+from benchmarks.files.columns import MISSING, ROLES, Columns, find_columns, unwrap
+from benchmarks.files.dialects import DIALECTS
 from benchmarks.files.sources import START, BadRow, Chunk
 from rewards.columns import TARGET_COLUMNS
 from rewards.errors import ConfigError, DataError
@@ -16,7 +17,7 @@ def find(*rows, needed=BOTH, **options):
 
 
 @pytest.mark.parametrize("completion", ROLES["completion"])
-@pytest.mark.parametrize("target", TARGET_COLUMNS)
+@pytest.mark.parametrize("target", [*TARGET_COLUMNS, "reference", "gold"])
 def test_the_usual_names(completion, target):
     found = find({completion: "a", target: "b", "other": 1})
     assert found.roles == {"completion": completion, "target": target}
@@ -101,6 +102,51 @@ def test_the_usual_names(completion, target):
             {"completion": "cogmap_gen_answer", "target": "gt_answer", "id": "id", "prompt": "input_prompt"},
         ),
         (
+            {"response": "c", "labels": "g", "logprobs": None, "messages": [{"role": "assistant", "content": "c"}]},
+            "ms-swift inference",
+            {"completion": "response", "target": "labels"},
+        ),
+        (
+            {"doc_id": 3, "doc": {"category": "MSR"}, "target": "A", "resps": [["c"]], "filter": "none"},
+            "lm-eval samples, filter none",
+            {"completion": "resps", "target": "target", "id": "doc_id"},
+        ),
+        (
+            {
+                "id": "q",
+                "epoch": 1,
+                "input": "p",
+                "target": "A",
+                "output": {"choices": [{"message": {"role": "assistant", "content": "c"}}]},
+                "metadata": {"scene": "x", "target": "another"},
+            },
+            "inspect_ai log",
+            {"completion": "output.choices.*.message", "target": "target", "id": "id", "scene": "metadata.scene"},
+        ),
+        (
+            {
+                "index": 3,
+                "question": "p",
+                "A": "left",
+                "answer": "A",
+                "category": "MSR",
+                "prediction": "c",
+                "thinking": "t",
+            },
+            "VLMEvalKit predictions",
+            {"completion": "prediction", "target": "answer", "id": "index", "reasoning": "thinking"},
+        ),
+        (
+            {"id": "b", "custom_id": "q", "response": {"body": {"choices": [{"message": {}}]}}, "target": "A"},
+            "OpenAI batch output",
+            {"completion": "response.body.choices.*.message", "target": "target", "id": "custom_id"},
+        ),
+        (
+            {"custom_id": "q", "result": {"type": "succeeded", "message": {"content": []}}, "target": "A"},
+            "Anthropic batch output",
+            {"completion": "result.message", "target": "target", "id": "custom_id"},
+        ),
+        (
             {"reward_model": {"style": "rule", "ground_truth": "g"}, "response": "c", "uid": "7"},
             None,
             {"completion": "response", "target": "reward_model.ground_truth", "id": "uid"},
@@ -121,6 +167,12 @@ def test_every_dialect_has_a_case():
         "lmms-eval samples",
         "lmms-eval samples of MindCube",
         "MindCube responses",
+        "ms-swift inference",
+        "lm-eval samples",
+        "inspect_ai log",
+        "VLMEvalKit predictions",
+        "OpenAI batch output",
+        "Anthropic batch output",
     }
 
 
@@ -171,15 +223,86 @@ def test_a_column_may_begin_later_and_bad_rows_are_passed_over():
     assert found.roles["target"] == "target"
 
 
-def test_a_missing_column_names_those_that_are_there_and_the_nearest():
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        (
+            {"completion": "c", "id": 1, "targets": "b"},
+            (
+                "there is no target column; the columns are completion, id, targets; say which it is: --map target=targets; "
+                "or give the targets in a file of their own: --targets FILE"
+            ),
+        ),
+        (
+            {"model_reply": "a", "truth_text": "b", "expected": "c"},
+            (
+                "there is no completion and no target column; the columns are model_reply, truth_text, expected; say which "
+                "they are: --map completion=model_reply --map target=truth_text (or expected)"
+            ),
+        ),
+        (
+            {"text": "a", "sample": {"target": "b", "solution": "c"}},
+            (
+                "there is no completion and no target column; the columns are text, sample; say which they are: "
+                "--map completion=COLUMN --map target=sample.target (or sample.solution)"
+            ),
+        ),
+        (
+            {"said": "a", "target": "b"},
+            "there is no completion column; the columns are said, target; say which it is: --map completion=COLUMN",
+        ),
+        (
+            {},
+            (
+                "there is no completion and no target column; there are no columns; say which they are: "
+                "--map completion=COLUMN --map target=COLUMN"
+            ),
+        ),
+    ],
+)
+def test_all_missing_columns_are_named_at_once_with_the_nearest_and_the_flags(row, message):
     with pytest.raises(DataError) as error:
-        find({"id": 1, "completions_text": "a", "targets": "b"}, needed=("target",))
-    assert str(error.value) == (
-        "f.jsonl: there is no target column; the columns are id, completions_text, targets; "
-        "say which it is: --map target=targets"
+        find(row)
+    assert str(error.value) == f"f.jsonl: {message}"
+
+
+USER, ASSISTANT = {"role": "user", "content": "p"}, {"role": "assistant", "content": "c"}
+
+
+def test_messages_are_the_completion_where_the_assistant_has_the_last_word_and_nothing_else_is():
+    found = find({"messages": [USER], "target": "t"}, {"messages": [USER, ASSISTANT], "target": "t"})
+    assert found.roles == {"completion": "messages", "target": "target"}
+    assert "messages" not in find({"messages": [USER, ASSISTANT], "response": "d", "target": "t"}).roles.values()
+
+
+@pytest.mark.parametrize(
+    ("row", "named"),
+    [
+        ({"messages": [USER], "answer": "B"}, "('messages') and targets ('answer')"),
+        ({"prompt": "p", "images": []}, "('prompt')"),
+        ({"question": "p", "answer": "B"}, "('question') and targets ('answer')"),
+        ({"custom_id": "q", "body": {"messages": [USER]}}, "('body.messages')"),
+    ],
+)
+def test_a_file_of_prompts_says_that_it_holds_no_completions(row, named):
+    with pytest.raises(DataError) as error:
+        find(row)
+    assert str(error.value).startswith(
+        f"f.jsonl: this is a file of prompts {named}, and holds no completions; score what a model wrote for them, or say "
+        "where that is: --map completion=COLUMN; the columns are "
     )
-    with pytest.raises(DataError, match="there are no columns; say which it is: --map completion=COLUMN"):
-        find({})
+
+
+def test_the_nearest_column_is_named_though_there_is_a_prompt():
+    with pytest.raises(DataError, match="say which it is: --map completion=final_response"):
+        find({"prompt": "p", "final_response": "c", "target": "t"})
+
+
+@pytest.mark.parametrize(("one", "other"), [("answer", "gold"), ("target", "reference")])
+def test_two_truths_that_differ_are_refused(one, other):
+    """In old logs `answer` is what the model said."""
+    with pytest.raises(ConfigError, match=f"'{one}' and '{other}' could both be the target"):
+        find({"completion": "c", one: "A", other: "B"})
 
 
 def test_the_user_says_which_column():
@@ -191,11 +314,11 @@ def test_the_user_says_which_column():
 
 
 def test_wrong_mappings_name_the_nearest():
-    row = {"completion": "a", "target": "t", "outputs": "b"}
-    with pytest.raises(ConfigError, match="--map text=outputs: 'text' is not one of completion, target"):
-        find(row, mapping={"text": "outputs"})
-    with pytest.raises(ConfigError, match="no column 'ouputs' for the completion; did you mean 'outputs'"):
-        find(row, mapping={"completion": "ouputs"})
+    row = {"completion": "a", "target": "t", "outs": "b"}
+    with pytest.raises(ConfigError, match="--map text=outs: 'text' is not one of completion, reasoning, target"):
+        find(row, mapping={"text": "outs"})
+    with pytest.raises(ConfigError, match="no column 'oust' for the completion; did you mean 'outs'"):
+        find(row, mapping={"completion": "oust"})
 
 
 def test_of_joined_files_a_mapping_of_the_key_is_for_the_one_that_has_it():
@@ -223,3 +346,45 @@ def test_values_inside_objects():
 )
 def test_unwrap(value, inner):
     assert unwrap(value) == inner
+
+
+def test_values_inside_lists():
+    columns = Columns({"completion": "a.*.m"})
+    rows = [
+        {"a": [{"m": {"content": "x"}}]},
+        {"a": [{"m": "x"}, {"m": [{"role": "assistant", "content": "y"}]}]},
+        {"a": [{"m": 7}, {}]},
+        {"a": [{}]},
+        {"a": []},
+        {"a": None},
+        {},
+    ]
+    assert columns.values("completion", rows) == [["x"], ["x", "y"], [7, None], *[MISSING] * 4]
+
+
+def test_reasoning_in_a_column_of_its_own_is_put_back():
+    columns = Columns({"completion": "c", "reasoning": "r"})
+    rows = [
+        {"c": "B", "r": "Left."},
+        {"c": "B", "r": ""},
+        {"c": "B"},
+        {"c": "<think>a</think>B", "r": "a"},
+        {"c": "B", "r": "a</think>"},
+        {"c": None, "r": "a"},
+    ]
+    assert columns.values("completion", rows) == [
+        "<think>Left.</think>B",
+        "B",
+        "B",
+        "<think>a</think>B",
+        "<think>a</think>B",
+        None,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("value", "inner"),
+    [(["a"], "a"), (["a", "b"], ["a", "b"]), ([[2, "color", "cyan"]], [[2, "color", "cyan"]]), ([], [])],
+)
+def test_a_target_that_is_one_text_in_a_list_is_that_text(value, inner):
+    assert Columns({"target": "t"}).values("target", [{"t": value}]) == [inner]

@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import json
 
+import msgspec
 import pytest
 
 from benchmarks.files.predictions import find_rows, read_predictions
 from benchmarks.files.targets import read_target_file
-from benchmarks.run.score_files import score_files
+from benchmarks.run.score_files import Reading, Run, Scored, score_files
 from rewards import ConfigError, DataError
 
 ROWS = [
@@ -107,20 +108,18 @@ def test_it_reads_what_scoring_reads(tmp_path):
     path = _write(tmp_path / "p.jsonl", [{"completion": f"c{n}", "target": f"{n % 10}.color.red"} for n in range(3000)])
     seen = []
 
-    class Nothing:
-        def add(self, _):
+    class Nothing(msgspec.Struct):
+        def merge(self, _):
             pass
 
-        def save(self):
-            return {}
+    class Seen:
+        digest, schema, tally = None, {}, Nothing
 
-    def score(block):
-        from benchmarks.run.score_files import Scored
+        def __call__(self, block):
+            seen.extend(block.columns["completion"])
+            return Scored(block, Nothing(), list)
 
-        seen.extend(block.columns["completion"])
-        return Scored(block, None, list)
-
-    score_files([path], score, Nothing())
+    score_files([path], Seen(), Reading(), Run(), settings={})
     assert read_predictions(path).columns["completion"] == seen
     assert len(seen) == 3000
 

@@ -2,14 +2,17 @@
 
 import json
 
+import msgspec
 import pytest
 from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
 
 from benchmarks import evaluate
 from benchmarks.report.compare import compare
 from benchmarks.report.make import make_report, write
 from benchmarks.report.runs import read_run
-from benchmarks.run.made_with import Makers, signed, unlike
+from benchmarks.run.made_with import MOST, Makers, signed, unlike
 from benchmarks.run.rewards import score_rewards
 from star_cli.main import star
 
@@ -69,8 +72,8 @@ def test_prompts_have_one_digest_whatever_their_order():
 def test_several_ways_stand_side_by_side():
     some = rows() + rows({**MADE, "model": "other", "seed": 3})
     assert evaluate(some, "mmsi").made_with["model"] == "m + other"
-    many = [row | {"made_with": {"model": f"m{n:02}"}} for n in range(30) for row in rows()[:1]]
-    assert evaluate(many, "mmsi").made_with["model"] == "m00 + m01 + m02 + 13 more"
+    many = [row | {"made_with": {"model": f"m{n:03}"}} for n in range(200) for row in rows()[:1]]
+    assert evaluate(many, "mmsi").made_with["model"] == f"m000 + m001 + m002 + {MOST - 3} more"
 
 
 @pytest.mark.parametrize("odd", [None, "m", 3, [MADE], {}, {"model": {"a": [1]}}, {"model": "a|b\nc", "x": None}])
@@ -96,11 +99,86 @@ def test_the_command_tells(tmp_path):
     assert "|model:m|" in done.stdout
 
 
-def test_what_a_run_had_said_is_gone_on_with():
-    state = {}
-    makers = Makers(state)
-    assert (makers.told(), makers.ended) == ({}, {})
-    assert json.loads(json.dumps(state)) == state
+columns = st.lists(
+    st.fixed_dictionaries(
+        {
+            "made_with": st.sampled_from([MADE, {**MADE, "model": "n"}, json.dumps(MADE), "{", None, 3]),
+            "prompt_hash": st.sampled_from(["a", "b", None]),
+            "finish_reason": st.sampled_from(["length", "stop", None]),
+            "refusal": st.sampled_from(["No.", "", None]),
+            "request_error": st.sampled_from(["HTTP 400", None]),
+        }
+    ),
+    max_size=8,
+)
+
+
+def makers_of(some):
+    makers = Makers()
+    makers.add({name: [row[name] for row in some] for name in (some[0] if some else {})})
+    return makers
+
+
+@given(columns, columns, columns)
+def test_parts_merge_to_the_whole_in_any_order(one, two, three):
+    whole = makers_of([*one, *two, *three])
+    merged = makers_of(three)
+    merged.merge(makers_of(one))
+    merged.merge(makers_of(two))
+    assert merged == whole
+    assert msgspec.msgpack.decode(msgspec.msgpack.encode(whole), type=Makers) == whole
+
+
+def test_processes_say_the_same(tmp_path):
+    some = [
+        {"id": n, "target": "0.color.red", "completion": "x"} | {"made_with": {"model": f"m{n % 3}"}}
+        for n in range(300)
+    ]
+    some = [row | {"prompt_hash": str(row["id"]), "refusal": "No."} for row in some]
+    source = str(write_rows(tmp_path / "r.jsonl", some))
+    found = [
+        score_rewards([source], task="trance", part_bytes=size, workers=2 if size < 10_000 else 1)
+        for size in (4000, 1 << 20)
+    ]
+    assert found[0] == found[1]
+    assert found[0].ended == {"refused": 300}
+    assert found[0].made_with["model"] == "m0 + m1 + m2"
+
+
+def test_what_scores_say_of_their_rows_is_kept(tmp_path):
+    """A file of scores says how its predictions were made: two of them are compared like results."""
+    pytest.importorskip("pyarrow")
+    some = [
+        {"id": n, "target": "0.color.red", "completion": "<think></think><answer>0.color.red</answer>"}
+        | {"made_with": MADE, "prompt_hash": "1"}
+        for n in range(4)
+    ]
+    some[3]["target"] = None
+    paths = [str(write_rows(tmp_path / "a.jsonl", some))]
+    paths.append(str(write_rows(tmp_path / "b.jsonl", [row | {"prompt_hash": "2"} for row in some])))
+    for ending in ("jsonl", "parquet"):
+        outs = [str(tmp_path / f"{number}.out.{ending}") for number in (1, 2)]
+        for path, out in zip(paths, outs, strict=True):
+            score_rewards([path], task="trance", out=out)
+        one, other = map(read_run, outs)
+        assert one.made_with["model"] == "m"
+        assert compare(one, other, resamples=20).unlike == [("prompts", "3 of 3 rows", "were asked otherwise")]
+    lines = [json.loads(line) for line in (tmp_path / "1.out.jsonl").read_text().splitlines()]
+    assert [line["made_with"] for line in lines] == [MADE] * 4
+    report = tmp_path / "bench.jsonl"
+    evaluate(write_rows(tmp_path / "c.jsonl", rows()), "mmsi", out=str(report))
+    assert json.loads(report.read_text().splitlines()[0])["made_with"] == MADE
+
+
+def test_requests_that_failed_are_told(tmp_path):
+    some = rows()
+    some[1] |= {"response": None, "error": "HTTP 400: too many images"}
+    assert evaluate(some, "mmsi").ended == {"failed": 1}
+    row = {"id": 1, "target": "0.color.red", "completion": None, "error": "HTTP 400: too many images"}
+    good = {"id": 2, "target": "0.color.red", "completion": "x", "error": None}
+    said = []
+    score_rewards([str(write_rows(tmp_path / "r.jsonl", [row, good]))], task="trance", on_error=said.append)
+    assert said[0].endswith("r.jsonl:1: the request failed: HTTP 400: too many images")
 
 
 def test_signed_and_unlike():

@@ -181,14 +181,14 @@ def test_files_that_cannot_be_scored_at_all_are_refused_before_anything_is_writt
     out = tmp_path / "out.jsonl"
     for rows, message in [
         ([], "there are no rows"),
-        ([{"completion": "x", "gold": "y"}], "there is no target column; the columns are completion, gold"),
+        ([{"completion": "x", "known": "y"}], "there is no target column; the columns are completion, known"),
         ([{"completion": "x", "output": "y", "target": "z"}], "could both be the completion"),
     ]:
         bad = write(tmp_path / "bad.jsonl", *rows)
         with pytest.raises(ValueError, match=message):
             score_rewards([good, bad] if rows else [bad], out=str(out))
         assert {path.name for path in tmp_path.iterdir()} == {"good.jsonl", "bad.jsonl"}
-    with pytest.raises(DataError, match="No such file"):
+    with pytest.raises(DataError, match="does not exist"):
         score_rewards([good, str(tmp_path / "none.jsonl")], out=str(out))
 
 
@@ -288,7 +288,9 @@ def test_questions(tmp_path):
         assert row["answer"] == (None if score.answer is None else str(score.answer))
     assert list(summary.parts) == ["format", "answer", "reference"]
     assert not summary.compared
-    assert summary.signature.startswith("task:multiview|preset:default|mode:strict|version:")
+    assert summary.signature.startswith(
+        "task:multiview|preset:default|reference_rule:informedness|mode:strict|version:"
+    )
 
 
 def test_wrong_gold_of_questions(tmp_path):
@@ -316,7 +318,7 @@ def test_options_change_the_reward_and_the_signature(tmp_path):
 @pytest.mark.parametrize("content", ["[1, 2]", "a: [", "3: 4", "", "\x00"])
 def test_wrong_files_of_weights(tmp_path, content):
     (tmp_path / "w.yaml").write_text(content)
-    with pytest.raises(ConfigError, match=r"w\.yaml: "):
+    with pytest.raises(ConfigError, match=r"w\.yaml(:\d+)?: "):
         read_weights(str(tmp_path / "w.yaml"))
 
 

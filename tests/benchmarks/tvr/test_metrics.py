@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from benchmarks.statistics import bootstrap_interval
 from benchmarks.tables import average, cross
 from benchmarks.tvr.row_stats import row_stats
-from benchmarks.tvr.scoring import PAPER_METRICS, aggregate, cells, groups, measures, score_rows
+from benchmarks.tvr.scoring import aggregate, cells, groups, measures, score_rows
 from benchmarks.tvr.world import PAIRS
 from rewards.errors import DataError
 from tests.oracles import tvr_state as oracle
@@ -121,10 +121,14 @@ def test_rows_with_and_without_a_scene_may_be_mixed(golden_rows):
     assert score_rows(mixed)[1::2] == score_rows(some)
 
 
+PAPER_METRICS = (
+    "color", "shape", "size", "material", "TAcc", "Diff", "NDiff", "TAcc/1-3", "TAcc/4-6", "TAcc/7-8", "TAcc/9-10",
+)  # fmt: skip
+
+
 def test_the_first_eleven_are_the_papers():
     names = list(measures(row_stats([])))
     assert tuple(names[:11]) == PAPER_METRICS
-    assert len(PAPER_METRICS) == 11
 
 
 def test_every_metric_against_a_loop(golden_rows):

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.run.score_files import wrong_targets
+from benchmarks.run.score_files import refused_rows
 from benchmarks.tvr.codec import encode_scene, encode_steps
 from benchmarks.tvr.execution import execute
 from benchmarks.tvr.row_stats import row_stats
 from benchmarks.tvr.scoring import ROW_SCORES, aggregate, score_rows
 from benchmarks.tvr.world import ATTRIBUTES, DIRECTIONS, PAIRS, VALUES, State
-from parsers.values import Fault, Records, Transformation
+from parsers.types import Fault, Records, Transformation
 from rewards.errors import DataError
 from tests.oracles import tvr_state as oracle
 
@@ -333,11 +333,11 @@ def test_wrong_gold_is_named(message, change):
 def test_all_wrong_rows_are_found_and_named_by_their_place():
     good = {"initial_objects": DEMO, "transformations": TRUE, "prediction": []}
     batch = [good, good | {"transformations": None}, good, good | {"initial_objects": [1]}, good]
-    found = wrong_targets(score_rows, batch)
+    found = refused_rows(score_rows, batch)
     assert list(found) == [1, 3]
     assert found[3].startswith("initial_objects[0] is not an object")
-    assert wrong_targets(score_rows, [good]) == {}
-    assert wrong_targets(score_rows, []) == {}
+    assert refused_rows(score_rows, [good]) == {}
+    assert refused_rows(score_rows, []) == {}
 
 
 def test_no_rows():

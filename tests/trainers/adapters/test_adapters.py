@@ -26,7 +26,11 @@ ROWS = make_rows()
 TVR = [row for row in ROWS if row["task"] == "tvr"]
 QUESTIONS = [row for row in ROWS if row["task"] == "multiview"]
 TASKS = [("tvr", TVR), ("multiview", QUESTIONS)]
-COMMON = {"total", "correct", "format", "parsed"}
+COMMON = {"total", "correct", "format", "parsed", "prefilled", "unit"}
+OTHER = {"target": "B", "task": "multiview"}  # a row whose parts are not those of tvr
+
+
+TWICE = "<think>b</think><answer>2.color.cyan, 2.color.cyan</answer>"  # 5 by default, 11 under the preset paper
 
 
 def adapter(name):
@@ -87,12 +91,20 @@ def test_verl(packed):
         assert [each["score"] for each in found] == totals(rows)
         assert [each["acc"] for each in found] == [float(row["correct"]) for row in rows]
         one_schema(found, COMMON | {"score", "acc"})
+        faults = [each.pop("fault") for each in found]
         assert all(isinstance(value, float) for each in found for value in each.values())
+        assert [each == "" for each in faults] == [bool(each["parsed"]) for each in found]
     mixed = [
         compute_score(f"star-r1/{row['task']}", row["text"], row["gold"], tasks=["tvr", "multiview"]) for row in ROWS
     ]
     assert len({frozenset(each) for each in mixed}) == 1
     assert [each["score"] for each in mixed] == totals(ROWS)
+    with pytest.raises(DataError, match="name the tasks that it mixes"):
+        compute_score("", "a", OTHER, tasks=["tvr"])
+    settings = {"tasks": ["tvr", "trance"], "preset": "paper", "consistency_weight": 1.0}
+    keys = [list(compute_score("", text, TVR[0]["gold"], **settings)) for text in ("", TVR[0]["text"])]
+    assert "consistency" in keys[0]
+    assert keys[0] == keys[1]
     assert (
         compute_score("mindcube", TVR[0]["text"], TVR[0]["gold"], preset="paper")["score"] > 0
     )  # by position, as main_eval
@@ -111,9 +123,23 @@ def test_openrlhf(caplog):
             assert found["rewards"].tolist() == pytest.approx(totals(rows))
             assert all(0 <= each <= 1 for each in found["scores"].tolist())
             assert set(found["extra_logs"]) >= COMMON
-    with pytest.raises(DataError, match="teal"):
+    with pytest.raises(DataError, match="row 0: .*teal"):
         module.reward_func(["a"], [""], ["2.size.teal"])
     assert "no reward" in caplog.text
+    mixed = partial(module.reward_func, tasks=("tvr", "multiview"))
+    logged = [
+        mixed([row["text"]], [""], [{**columns(row), "target": row["target"], "task": row["task"]}]) for row in ROWS
+    ]
+    assert len({tuple(each["extra_logs"]) for each in logged}) == 1
+    assert [each["rewards"].item() for each in logged] == pytest.approx(totals(ROWS))
+
+
+def test_openrlhf_refuses_a_query_without_its_prompt():
+    """A tokenizer that does not give the prompt back as it was would have it graded with the response."""
+    response = importlib.import_module("trainers.adapters.openrlhf").response
+    for query in ("", "Which？<think>b</think>", "<think>b</think><answer>2.color.cyan</answer>"):
+        with pytest.raises(DataError, match="does not hold the end of its prompt"):
+            response(query, "Write <answer>...</answer>. Which?")
 
 
 def test_openrlhf_finds_the_response_behind_several_turns():
@@ -160,6 +186,14 @@ def test_trl_by_dotted_names():
         assert function(messages, target=[row["gold"] for row in rows], prompts=["q"] * len(rows)) == totals(rows)
     with pytest.raises(AttributeError, match="papr"):
         getattr(adapter("tvr"), "pa" + "pr")
+    path, _, last = "star_r1.tvr.paper?scale=n_gt&think_prefilled=true&incorrect_penalty=5e-1".rpartition(".")  # as TRL
+    function = getattr(importlib.import_module(path), last)
+    assert (function.preset, function.think_prefilled) == ("paper", True)
+    assert function.overrides == {"scale": "n_gt", "incorrect_penalty": 0.5}
+    assert function(["b</think><answer>2.color.cyan, 1.color.red</answer>"], target=["2.color.cyan"]) == [5.5]
+    for wrong in ("paper?scal=n_gt", "paper?scale", "paper?mode=loose", "paper?pays=1"):
+        with pytest.raises(AttributeError, match="scal|mode|pays"):
+            getattr(adapter("tvr"), wrong)
     with pytest.raises(ImportError):
         exec("from star_r1.tvr import papr")
 
@@ -172,7 +206,11 @@ def test_slime():
     assert asyncio.run(reward(one, samples)) == totals(ROWS)  # --group-rm
     keyed = asyncio.run(reward(SimpleNamespace(reward_key="total"), samples[:200]))
     assert [each["total"] for each in keyed] == totals(TVR)
+    assert [each.pop("fault") == "" for each in keyed] == [bool(each["parsed"]) for each in keyed]
     one_schema(keyed)
+    twice = SimpleNamespace(response=TWICE, label="2.color.cyan", metadata=None)
+    from_yaml = SimpleNamespace(reward_key=None, star={"preset": "paper"})  # --custom-config-path
+    assert asyncio.run(reward(from_yaml, twice)) == 11.0
 
 
 def test_areal():
@@ -182,6 +220,10 @@ def test_areal():
         call = {"prompt": "q", "completions": row["text"], "prompt_ids": [], "completion_ids": []}
         assert reward_fn(**call, answer=row["gold"], **given) == row["total"]
         assert reward_fn(**call, target=row["target"], **columns(row), **given) == row["total"]
+    call = {"prompt": "q", "completions": TWICE, "prompt_ids": [], "completion_ids": []}
+    assert partial(reward_fn, settings={"preset": "paper"})(**call, answer="2.color.cyan") == 11.0
+    with pytest.raises(DataError, match="target"):
+        reward_fn(**call)
 
 
 def test_skyrl(stand_in):
@@ -189,14 +231,28 @@ def test_skyrl(stand_in):
         def __init__(self):
             self.turns = 0
 
+        @staticmethod
+        def aggregate_metrics(metrics):
+            return {name: sum(each[name] for each in metrics) / len(metrics) for name in ("total", "parsed")}
+
+    logged = []
     module = stand_in(
         "skyrl", skyrl_gym__envs__base_text_env={"BaseTextEnv": BaseTextEnv, "BaseTextEnvStepOutput": dict}
     )
     for row in ROWS:
         extras = {"reward_spec": {"ground_truth": row["gold"]}, "task": row["task"]}
-        found = module.StarEnv(env_config=None, extras=extras).step(row["text"])
+        env = module.StarEnv(env_config=None, extras=extras)
+        found = env.step(row["text"])
+        assert COMMON < set(env.get_metrics()) == set(found["metadata"])
+        logged.append(env.get_metrics())
         assert (found["reward"], found["done"], found["observations"]) == (row["total"], True, [])
         assert found["reward_components"] == pytest.approx(row["parts"])
+    shares = module.StarEnv.aggregate_metrics(logged)
+    assert sum(share for name, share in shares.items() if name.startswith("fault/")) == pytest.approx(
+        1 - shares["parsed"]
+    )
+    paper = module.StarEnv(extras={"reward_spec": {"ground_truth": "2.color.cyan"}}, preset="paper")
+    assert paper.step(TWICE)["reward"] == 11.0
 
 
 # --- environments -----------------------------------------------------------------------------------------------------
@@ -215,12 +271,19 @@ def test_verifiers_functions():
         logged = []
         for at, row in enumerate(rows):
             data = {"target": row["gold"]} if at % 2 else {"answer": row["target"], **columns(row)}
-            call = (SimpleNamespace(**data), SimpleNamespace(assistant_messages=[message(row)]))
+            call = (SimpleNamespace(**data), SimpleNamespace(assistant_messages=[message(row)], info={}))
             assert asyncio.run(reward(*call)) == row["total"]
             logged.append(asyncio.run(parts(*call)))
+            assert (call[1].info["fault"] is None) == bool(logged[-1]["parsed"])
         one_schema(logged)
-    nothing = SimpleNamespace(assistant_messages=[])
+    nothing = SimpleNamespace(assistant_messages=[], info={})
     assert asyncio.run(module.tvr(SimpleNamespace(target="2.color.cyan"), nothing)) < 0
+    twice = (SimpleNamespace(target="2.color.cyan"), SimpleNamespace(assistant_messages=[{"content": TWICE}], info={}))
+    assert asyncio.run(module.tvr_paper(*twice)) == 11.0
+    assert asyncio.run(module.tvr_paper_parts(*twice))["exact"] == 10.0
+    assert asyncio.run(module.tvr_no_object_tier(*twice)) == 5.0
+    with pytest.raises(AttributeError, match="papr.*did you mean 'paper'"):
+        getattr(module, "tvr_pa" + "pr")
 
 
 @pytest.mark.parametrize("task", ["tvr", "multiview"])
@@ -256,6 +319,8 @@ def test_openenv(stand_in):
             observation = (SimpleNamespace(**gold), SimpleNamespace(metadata=gold), {"target": row["gold"]})[at % 3]
             assert rubric(SimpleNamespace(message=row["text"]), observation) == row["total"]
             assert set(rubric.last) >= COMMON
+            assert (rubric.fault is None) == bool(rubric.last["parsed"])
+    assert module.StarRubric("tvr", preset="paper")(SimpleNamespace(message=TWICE), {"target": "2.color.cyan"}) == 11.0
     with pytest.raises(DataError, match="observation without target"):
         rubric(SimpleNamespace(message="a"), SimpleNamespace())
     with pytest.raises(DataError, match="action without message"):
@@ -274,10 +339,11 @@ def test_nemo_gym(stand_in):
         reward: float
 
     class Server:
-        pass
+        config = SimpleNamespace(settings={})
 
     names = {"BaseVerifyRequest": Base, "BaseVerifyResponse": Response, "SimpleResourcesServer": Server}
-    module = stand_in("nemo_gym", nemo_gym__base_resources_server=names | {"BaseResourcesServerConfig": dict})
+    config = {"BaseResourcesServerConfig": pydantic.BaseModel}
+    module = stand_in("nemo_gym", nemo_gym__base_resources_server=names | config)
     for row in ROWS:
         think, rest = apart(row["text"])
         output = [{"type": "reasoning", "summary": [{"type": "summary_text", "text": think}]}] if think else []
@@ -287,6 +353,13 @@ def test_nemo_gym(stand_in):
         answer = asyncio.run(module.StarServer().verify(body))
         assert (answer.reward, answer.correct) == (row["total"], row["correct"])
         assert sum(answer.reward_components.values()) == pytest.approx(row["total"])
+        assert all(answer.model_extra[part] == value for part, value in answer.reward_components.items())
+        assert (answer.fault is None) == answer.parsed
+    settings = module.StarServer.__annotations__["config"](settings={"preset": "paper"})
+    server = type("Configured", (module.StarServer,), {"config": settings})()
+    output = [{"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": TWICE}]}]
+    twice = request(response=SimpleNamespace(output=output), target="2.color.cyan")
+    assert asyncio.run(server.verify(twice)).reward == 11.0
 
 
 # --- evaluations ------------------------------------------------------------------------------------------------------
@@ -307,9 +380,17 @@ def test_inspect(stand_in):
             content = [*parts, SimpleNamespace(type="text", text=rest)] if parts else rest
             reply = SimpleNamespace(role="assistant", content=content)
             state = SimpleNamespace(output=SimpleNamespace(message=reply), metadata=columns(row))
-            found = asyncio.run(made.score(state, SimpleNamespace(text=row["target"])))
+            found = asyncio.run(made.score(state, [row["target"]]))
             assert (found.value["total"], found.value["correct"]) == (row["total"], float(row["correct"]))
-            assert set(found.value) == set(made.metrics)
+            assert set(found.value) == set(made.metrics) >= COMMON
+            assert (found.metadata["fault"] is None) == bool(found.value["parsed"])
+    assert "consistency" in module.star_scorer("tvr", consistency_weight=1.0).metrics
+    reply = SimpleNamespace(role="assistant", content="a")
+    state = SimpleNamespace(output=SimpleNamespace(message=reply), metadata={"task": "multiview"})
+    with pytest.raises(DataError, match="'answer'"):
+        asyncio.run(module.star_scorer("tvr").score(state, ["B"]))
+    with pytest.raises(DataError, match="a row has 2 targets"):  # whose `text` would be AB
+        asyncio.run(module.star_scorer("multiview").score(state, ["A", "B"]))
 
 
 def test_lmms():
@@ -320,7 +401,7 @@ def test_lmms():
             for row in rows
         ]
         assert [each["star_total"] for each in found] == totals(rows)
-        one_schema(found, {f"star_{name}" for name in COMMON})
+        one_schema(found, {"star_fault", *(f"star_{name}" for name in COMMON)})
 
 
 def test_lighteval(stand_in):
@@ -337,6 +418,13 @@ def test_lighteval(stand_in):
             answer = SimpleNamespace(text=[row["text"]], final_text=["cut"])
             found = metric.sample_level_fn.compute(doc, answer)
             assert (found["total"], list(found)) == (row["total"], metric.metric_name)
+            assert set(found) >= COMMON
+    doc = SimpleNamespace(choices=["B"], gold_index=0, specific={"task": "multiview"})
+    with pytest.raises(DataError, match="'answer'"):
+        module.star_metric("tvr").sample_level_fn.compute(doc, SimpleNamespace(text=["a"]))
+    doc = SimpleNamespace(choices=["A", "B"], gold_index=[0, 1], specific=None)
+    with pytest.raises(DataError, match="a row has 2 targets"):
+        module.star_metric("multiview").sample_level_fn.compute(doc, SimpleNamespace(text=["a"]))
 
 
 # --- beside files of other people -------------------------------------------------------------------------------------

@@ -34,7 +34,7 @@ def test_trl_grpo_by_a_configuration_alone(tmp_path):
     config = CPU | {
         "model_name_or_path": str(write_text_model(tmp_path / "model")),
         "datasets": [{"path": "json", "data_files": "train.jsonl"}],
-        "reward_funcs": ["star_r1.tvr.calibrated", "star_r1.format_reward"],
+        "reward_funcs": ["star_r1.tvr.calibrated?scale=n_gt&think_prefilled=false", "star_r1.format_reward"],
         "output_dir": "out",
         "max_completion_length": 8,
         "log_completions": True,
@@ -46,7 +46,7 @@ def test_trl_grpo_by_a_configuration_alone(tmp_path):
         cwd=tmp_path, env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
-    assert "rewards/tvr_calibrated/mean" in done.stdout
+    assert "rewards/tvr_calibrated_scale_n_gt_think_prefilled_false/mean" in done.stdout
     assert "rewards/format_reward/mean" in done.stdout
 
 

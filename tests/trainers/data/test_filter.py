@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.files.write import whole_file
 from rewards.errors import ConfigError, DataError
 from rewards.score import score_completion
-from trainers.data.files import refuse_existing, whole_file
+from trainers.data.files import refuse_existing
 from trainers.data.filter import CHAIN_RULES, filter_chains, filter_prompts, judge_chain
 
 THINK = (

@@ -325,7 +325,8 @@ def test_copying_names_pays_in_spar_so_relations_must_count(spar7m, tmp_path):
     assert card["relation_weight"] == 0.5
     weighted = card["blind_reference_reward_weighted"]["rl"]["copying"]
     assert weighted < card["blind_reference_reward"]["rl"]["copying"]
-    assert f"R_ref {7 / 12:.2f}, more than 0.5; train with relation_weight 0.5" in card["warnings"][0]
+    assert f"R_ref {7 / 12:.2f} by names alone, more than 0.5 (by default 0)" in card["warnings"][0]
+    assert "train under that preset with relation_weight 0.5, under which it earns" in card["warnings"][0]
 
 
 def test_without_relation_labels_names_alone_are_refused(mindcube, tmp_path):

@@ -7,13 +7,13 @@ import pytest
 
 from benchmarks.tvr.codec import encode_scene
 from benchmarks.tvr.world import ATTRIBUTES, VALUES
-from parsers.values import Relation
+from parsers.types import Relation
 from rewards import reference_reward, score_completion
 from trainers.scenes.cameras import CAMERA_PLACES, VIEWS
 from trainers.scenes.prompts import prompt_template, tvr_prompt
 from trainers.scenes.records import tvr_record, tvr_rows
 from trainers.scenes.solids import MIN_PIXELS, Sight, bodies_of, id_map, nearest_seen, placed, relation_in_view
-from trainers.scenes.tvr import generate_scene
+from trainers.scenes.tvr import generate_scene, generate_seen
 
 EVERY = (*ATTRIBUTES, "position")
 CENTER, LEFT, RIGHT = (np.array(place) for place in CAMERA_PLACES)
@@ -115,6 +115,16 @@ def test_rows_are_one_a_view_and_agree_but_for_the_view():
         for names, triplets in zip(row["references"], row["relations"], strict=True):
             assert set(names) == {name for triplet in triplets for name in triplet[:2]}
             assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("attributes", [ATTRIBUTES, EVERY])
+def test_what_was_seen_while_a_scene_was_made_changes_no_row(attributes):
+    for item in range(40):
+        scene, before, after = generate_seen(8, item, attributes=attributes)
+        rows = tvr_rows(scene, attributes=attributes)
+        assert tvr_rows(scene, attributes=attributes, seen=(before, after)) == rows
+        # Nor does what the labels found out change the answers of those who ask again.
+        assert tvr_rows(scene, attributes=attributes, seen=(before, after)) == rows
 
 
 @pytest.mark.parametrize("attributes", [ATTRIBUTES, EVERY])

@@ -1,0 +1,149 @@
+"""Tables of text: CSV and its like, and Excel workbooks. Every cell is text, as it stands."""
+
+from __future__ import annotations
+
+import ast
+import csv
+import io
+import json
+import re
+from itertools import chain
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
+
+from benchmarks.extras import need
+from benchmarks.files.sources import MAX_LINE, BadRow, SizedRow
+from rewards.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from benchmarks.files.compressed import Decompressed
+
+    Row = dict[str, Any]
+
+LONGEST_CELL: Final = 32_767
+"""Characters that Excel keeps of a cell."""
+
+_NO_UTF8: Final = re.compile("[\udc80-\udcff]")  # what the error handler "surrogateescape" makes of other bytes
+_MESSAGES: Final = re.compile(r"\[?\s*\{\s*['\"](?:role|content)['\"]")
+
+
+def table_rows(stream: io.BufferedReader, packed: Decompressed | None) -> Iterator[SizedRow]:
+    """Yield the rows of a table with a header, separated by commas, semicolons, tabs or bars.
+
+    Args:
+        stream: the table in UTF-8.
+        packed: what decompresses it; the row that damaged data cuts is left out.
+
+    Raises:
+        DataError: two columns have one name.
+    """
+    limit = csv.field_size_limit(MAX_LINE)
+    text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="")
+    try:
+        yield from _rows(_whole_lines(text, packed))
+    finally:
+        csv.field_size_limit(limit)
+        text.detach()
+
+
+def _whole_lines(text: io.TextIOWrapper, packed: Decompressed | None) -> Iterator[str]:
+    for line in text:
+        if packed is not None and packed.damage is not None and not line.endswith(("\n", "\r")):
+            return
+        yield line
+
+
+def _rows(lines: Iterator[str]) -> Iterator[SizedRow]:
+    first, before = "", 0
+    for before, first in enumerate(lines):  # noqa: B007  both are used below
+        if first.strip():
+            break
+    # A tab in the header is no part of a name; of the others the one that is there most often.
+    mark = "\t" if "\t" in first else max(",;|", key=first.count)
+    reader = csv.reader(chain([first], lines), delimiter=mark, strict=True)
+    header: list[str] = []
+    while True:
+        line = before + reader.line_num + 1
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield SizedRow(line, BadRow(f"broken row of a table: {error}"), 0)
+            continue
+        if header and cells:
+            yield SizedRow(line, _row(header, cells), sum(map(len, cells)))
+        elif cells:
+            header = _names(cells)
+
+
+def _names(cells: Sequence[str]) -> list[str]:
+    names = [cell.strip() for cell in cells]
+    twice = next((name for at, name in enumerate(names) if name and name in names[:at]), None)
+    if twice is not None:
+        raise DataError(f"the column {twice!r} is there twice")
+    return names
+
+
+def _row(header: Sequence[str], cells: Sequence[str]) -> Row | BadRow:
+    if len(cells) != len(header):
+        return BadRow(f"the row has {len(cells)} cells, and the header {len(header)}")
+    for cell in cells:
+        if not cell.isascii() and (odd := _NO_UTF8.search(cell)):
+            return BadRow(f"invalid UTF-8: byte 0x{ord(odd.group()) - 0xDC00:02x}")
+    return {name: _cell(cell) for name, cell in zip(header, cells, strict=True)}
+
+
+def _cell(cell: str) -> Any:
+    """Return a cell as it stands; messages, which tables hold as JSON or as Python prints them, as a list."""
+    if not _MESSAGES.match(cell):
+        return cell
+    for read in (json.loads, ast.literal_eval):
+        try:
+            return read(cell)
+        except (ValueError, SyntaxError, RecursionError, MemoryError):
+            continue
+    return cell
+
+
+def sheet_rows(path: str, stream: BinaryIO) -> Iterator[SizedRow]:
+    """Yield the rows of the one sheet of an Excel workbook that has any; a line is a row of the sheet.
+
+    Raises:
+        DataError: several sheets have rows, two columns have one name, or the file is damaged.
+        ConfigError: openpyxl is not installed.
+    """
+    openpyxl = need("openpyxl", package="'star-r1[scale]'", purpose=f"{path}: reading Excel workbooks")
+    try:
+        # Formulas as they were typed: an answer that begins with "=" is no formula, and of others no value is stored.
+        book = openpyxl.load_workbook(stream, read_only=True, data_only=False)
+    except Exception as error:  # whatever its XML holds
+        raise DataError(f"{path}: not a readable Excel workbook: {error}") from error
+    used = [sheet for sheet in book.worksheets if any(_filled(sheet))]
+    if len(used) > 1:
+        raise DataError(f"{path}: the sheets {', '.join(sheet.title for sheet in used)} have rows; keep one of them")
+    header: list[str] = []
+    for sheet in used:
+        for line, cells in _filled(sheet):
+            if not header:
+                width = max(at for at, cell in enumerate(cells, 1) if cell)
+                header = _names(cells[:width])
+                continue
+            yield SizedRow(line, _sheet_row(header, cells), sum(map(len, cells)))
+
+
+def _filled(sheet: Any) -> Iterator[tuple[int, list[str]]]:
+    """Yield the rows of a sheet that hold anything, with their numbers."""
+    sheet.reset_dimensions()  # which some writers state wrongly
+    for line, values in enumerate(sheet.iter_rows(values_only=True), 1):
+        cells = ["" if value is None else str(value) for value in values]
+        if any(cells):
+            yield line, cells
+
+
+def _sheet_row(header: Sequence[str], cells: Sequence[str]) -> Row | BadRow:
+    if any(len(cell) >= LONGEST_CELL for cell in cells):
+        return BadRow(f"a cell is cut off at {LONGEST_CELL:,} characters, which is all that Excel keeps")
+    cells = [*cells, *[""] * (len(header) - len(cells))]  # a row ends with its last cell that is filled
+    return _row(header, cells[: len(header)] if not any(cells[len(header) :]) else cells)

@@ -1,0 +1,503 @@
+"""Few scores, looked up: what a completion of a list task earns depends on how many of its records matched how well.
+
+`rewards.tiered` stays the reference: the first row of each kind is scored by it, and its score is kept under whether
+the tags are right, whether the answer is exactly the target, the numbers of predictions and of true records, and the
+matches of each tier. What remains to be done for a row is to read it and to count its matches, by whole numbers in
+place of records.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import chain
+from math import prod
+from threading import Lock
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard
+
+import numpy as np
+
+from parsers.completion import match_usual
+from parsers.known import known_records
+from rewards.errors import DataError
+from rewards.messages import Rejoined
+from rewards.score import BatchScore, add_up, parse_one, spoken
+from rewards.spec import QuestionSpec
+from rewards.targets import equal, read_target
+from rewards.tiered import Counts, NumberedRecords, count_numbered, count_row, maximum, reward_parts
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from parsers.completion import Mode, Prefilled
+    from parsers.formats import RecordFormat
+    from parsers.known import KnownRecords
+    from parsers.types import Fault
+    from rewards.spec import TieredSpec
+
+    Array = NDArray[np.int64]
+
+MOST_KEPT = 8192
+"""Targets, and scores, that a table keeps before it forgets all of them."""
+
+
+def is_tabular(spec: TieredSpec | QuestionSpec) -> TypeGuard[TieredSpec]:
+    """Return whether the counts of a row decide its score, and whether matches are counted key by key."""
+    if isinstance(spec, QuestionSpec) or spec.multiset or spec.consistency_weight:
+        return False
+    return spec.nested
+
+
+# --- completions -----------------------------------------------------------------------------------------------------
+
+
+class Oddity(NamedTuple):
+    """What may be unusual about a completion; the usual one has right tags, and an answer of records alone.
+
+    Attributes:
+        invalid: items of the answer that are no valid record.
+        fault: the first thing wrong with the text.
+        answered: whether an answer could be taken.
+        well_formed: whether the tags are right.
+        prefilled: whether the opener is taken as written by the chat template.
+    """
+
+    invalid: int
+    fault: Fault | None
+    answered: bool = True
+    well_formed: bool = True
+    prefilled: bool = False
+
+
+class Answers(NamedTuple):
+    """The answers of a batch of completions.
+
+    Attributes:
+        codes: of their valid records, one row after another; see `parsers.known.KnownRecords`.
+        lengths: how many of each row, (rows,).
+        odd: what is unusual, by row.
+    """
+
+    codes: list[int]
+    lengths: list[int]
+    odd: dict[int, Oddity]
+
+
+def read_answers(
+    completions: Sequence[Any], known: KnownRecords, *, mode: Mode = "strict", think_prefilled: Prefilled = "auto"
+) -> Answers:
+    """Read the answers of completions: what `parse_completions` and `parse_answers` of `rewards.score` make of them.
+
+    Raises:
+        DataError: for the first row whose completion is neither text nor messages.
+    """
+    rows = read_each(completions, known, mode=mode, think_prefilled=think_prefilled)
+    return Answers(
+        list(chain.from_iterable([codes for codes, _ in rows])),
+        [len(codes) for codes, _ in rows],
+        {row: odd for row, (_, odd) in enumerate(rows) if odd is not None},
+    )
+
+
+def read_each(
+    completions: Sequence[Any], known: KnownRecords, *, mode: Mode = "strict", think_prefilled: Prefilled = "auto"
+) -> list[tuple[list[int], Oddity | None]]:
+    """Return of each completion the codes of its records, and what may be unusual; as `read_answers`."""
+    found: list[tuple[list[int], Oddity | None]] = []
+    read = known.read
+    opened = think_prefilled is True  # then an opener that is written is a fault
+    for row, completion in enumerate(completions):
+        text = completion if type(completion) is str else spoken(completion, row)
+        usual = None if opened and type(text) is not Rejoined else match_usual(text)
+        if usual is not None:
+            codes, invalid, fault = read(usual[1] or "")
+            found.append((codes, Oddity(invalid, fault) if invalid else None))
+        else:
+            found.append(_read_closely(text, known, mode, think_prefilled))
+    return found
+
+
+def _read_closely(text: str, known: KnownRecords, mode: Mode, prefilled: Prefilled) -> tuple[list[int], Oddity]:
+    _, answer, fault, opened = parse_one(text, mode=mode, think_prefilled=prefilled)
+    tags = {"answered": answer is not None, "well_formed": fault is None, "prefilled": opened}
+    if answer is None:
+        return [], Oddity(0, fault, **tags)
+    found, invalid, first = known.read(answer)
+    return found, Oddity(invalid, fault or first, **tags)
+
+
+_NO_PLAIN_TARGET = ("", "<", "{", "[", " ", "\n", "\t")  # how what is more than a list of records begins
+
+
+# --- targets ---------------------------------------------------------------------------------------------------------
+
+
+class Target(NamedTuple):
+    """The true records of a row, by codes.
+
+    Attributes:
+        codes: of the records.
+        exact: these, as a set.
+        keys: for each tier of the table, the numbers under which records agree.
+        counts: likewise how many records have each; None where each has one.
+        whole: the key of the score of the target itself, as the answer of a usual completion.
+        best: the best tier of records that were predicted, by code; filled as they come.
+    """
+
+    codes: list[int]
+    exact: frozenset[int]
+    keys: tuple[frozenset[int], ...]
+    counts: tuple[Mapping[int, int] | None, ...]
+    whole: tuple[Any, ...]
+    best: dict[int, int]
+
+
+# --- scores ----------------------------------------------------------------------------------------------------------
+
+
+class ScoredBlock(NamedTuple):
+    """The scores of a batch of completions of a list task; rows are few kinds.
+
+    Attributes:
+        kinds: of each row, its place in *scores*, (rows,).
+        scores: under each of the specs, of each kind (``answers`` and ``faults`` aside, which are the row's own).
+        answers: what was read.
+        known: the records that its codes stand for.
+    """
+
+    kinds: Array
+    scores: list[BatchScore]
+    answers: Answers
+    known: KnownRecords
+
+    def texts(self) -> list[str | None]:
+        """Return each answer as people write it, (rows,): ``"2.color.cyan, 0.shape.cube"``; None of no answer."""
+        texts = self.known.texts()
+        said = [texts[code] for code in self.answers.codes]
+        found: list[str | None] = []
+        at = 0
+        for length in self.answers.lengths:
+            found.append(said[at] if length == 1 else ", ".join(said[at : at + length]))
+            at += length
+        for row, odd in self.answers.odd.items():
+            if not odd.answered:
+                found[row] = None
+        return found
+
+
+class ScoreTable:
+    """The scores that completions of one task can have under some specs, see `score_table`.
+
+    Attributes:
+        specs: the rewards, each with tiers that are a chain.
+        known: numbers the records.
+    """
+
+    def __init__(self, specs: Sequence[TieredSpec], known: KnownRecords) -> None:
+        self.specs = tuple(specs)
+        self.known = known
+        self._codes: dict[str, list[int]] = {}
+        self._targets: dict[str, Target] = {}
+        self._totals: dict[tuple[str, ...] | None, dict[tuple[Any, ...], float]] = {}
+        spec = self.specs[0]
+        positions = {_cell(each) for each in specs} | {level.positions for each in specs for level in each.levels}
+        self._keys: dict[tuple[int, ...], tuple[dict[Any, int], list[int]]] = {at: ({}, []) for at in positions}
+        self._levels = [self._keys[level.positions][1] for level in spec.levels]
+        self._cells = self._keys[_cell(spec)][1] if spec.has_cells else None
+        self._literal = spec.matching == "literal"
+        self._independent = self._literal and not spec.has_cells
+        self._numbered = 0  # records that have numbers
+        self._arrays: dict[tuple[int, ...], Array] = {}
+        self._lock = Lock()
+
+    # - numbers in place of records
+
+    def _number_all(self) -> None:
+        """Number the new records under the fields of each tier, and of cells."""
+        with self._lock:
+            records = self.known.records
+            count = len(records)
+            for positions, (table, numbers) in self._keys.items():
+                for record in records[len(numbers) : count]:
+                    numbers.append(table.setdefault(tuple([record[at] for at in positions]), len(table)))
+            self._numbered = count
+
+    def _array(self, positions: tuple[int, ...]) -> Array:
+        """Return a number for each code, below how many codes there are, shared iff two records agree there."""
+        numbers, found = self._keys[positions][1], self._arrays.get(positions)
+        if found is None or len(found) < len(numbers):
+            found = self._arrays[positions] = np.array(numbers, dtype=np.int64)
+        return found
+
+    def target(self, value: Any) -> list[int]:
+        """Return the codes of the true records of a target.
+
+        Raises:
+            DataError: as `rewards.targets.read_target`.
+        """
+        found = self._codes.get(value) if type(value) is str else None
+        if found is None:
+            found = self._read_target(value)
+            if type(value) is str:
+                if len(self._codes) >= MOST_KEPT:
+                    self._codes.clear()
+                self._codes[value] = found
+        return found
+
+    def _read_target(self, value: Any) -> list[int]:
+        if type(value) is str and value[:1] not in _NO_PLAIN_TARGET:
+            codes, invalid, _ = self.known.read(value)
+            if not invalid and len(set(codes)) == len(codes):
+                return codes
+        return [self.known.code(record) for record in read_target(value, self.known.record_format)]
+
+    def _target(self, value: Any) -> Target:
+        """Return a target with what matching a few rows needs."""
+        found = self._targets.get(value) if type(value) is str else None
+        if found is not None:
+            return found
+        codes = self.target(value)
+        if self._numbered < len(self.known.records):
+            self._number_all()
+        keys, counts = [], []
+        for numbers in self._levels:
+            here = [numbers[code] for code in codes]
+            keys.append(frozenset(here))
+            counts.append(None if len(keys[-1]) == len(here) else Counter(here))
+        matched = (len(codes), *(0 for _ in keys[1:]))
+        whole = (True, True, len(codes), len(codes), matched)
+        found = Target(codes, frozenset(codes), tuple(keys), tuple(counts), whole, {})
+        if type(value) is str:
+            if len(self._targets) >= MOST_KEPT:
+                self._targets.clear()
+            self._targets[value] = found
+        return found
+
+    def try_targets(self, targets: Sequence[Any]) -> tuple[list[list[int]], dict[int, str]]:
+        """Read the target of each row: the codes of the good rows, and what is wrong with the others."""
+        found: list[list[int]] = []
+        errors: dict[int, str] = {}
+        last = read = None
+        for row, value in enumerate(targets):
+            if read is None or not (value == last if type(value) is str else equal(value, last)):
+                try:
+                    last, read = value, self.target(value)
+                except DataError as error:
+                    read, errors[row] = None, error.message
+                    continue
+            found.append(read)
+        return found, errors
+
+    # - a few rows
+
+    def totals(
+        self,
+        completions: Sequence[Any],
+        targets: Sequence[Any],
+        *,
+        mode: Mode = "strict",
+        think_prefilled: Prefilled = "auto",
+        pays: tuple[str, ...] | None = None,
+    ) -> list[float]:
+        """Return the sum of some parts of each row's score, by default its total, under the first spec.
+
+        Args:
+            completions: strings or messages, (rows,).
+            targets: likewise, see `rewards.targets.read_target`.
+            mode: see `parsers.completion.parse_completion`.
+            think_prefilled: likewise.
+            pays: the parts.
+
+        Raises:
+            DataError: for a target or a completion that is wrong; its ``row`` says where.
+        """
+        rows = read_each(completions, self.known, mode=mode, think_prefilled=think_prefilled)
+        if self._numbered < len(self.known.records):
+            self._number_all()
+        kept = self._totals.setdefault(pays, {})
+        found: list[float] = []
+        last = target = None
+        for row, ((predicted, odd), value) in enumerate(zip(rows, targets, strict=True)):
+            if target is None or not (value == last if type(value) is str else equal(value, last)):
+                try:
+                    last, target = value, self._target(value)
+                except DataError as error:
+                    raise DataError(error.message, row=row) from error
+            if odd is None:
+                key = target.whole if predicted == target.codes else self._key(predicted, target)
+            else:
+                key = self._odd_key(predicted, target, odd)
+            total = kept.get(key)
+            found.append(self._total(key, pays) if total is None else total)
+        return found
+
+    def _key(self, predicted: list[int], target: Target) -> tuple[Any, ...]:
+        """Return the key of a row with right tags and valid records alone."""
+        matched, same = self._match(predicted, target)
+        return True, same, len(predicted), len(target.codes), matched
+
+    def _odd_key(self, predicted: list[int], target: Target, odd: Oddity) -> tuple[Any, ...]:
+        matched, same = self._match(predicted, target)
+        n_gt = len(target.codes)
+        counted = min(odd.invalid, n_gt) if n_gt else odd.invalid * (len(predicted) > 0)  # as `count_unparseable`
+        same = same and odd.answered and not odd.invalid
+        return odd.well_formed, same, len(predicted) + counted, n_gt, matched
+
+    def _match(self, predicted: list[int], target: Target) -> tuple[tuple[int, ...], bool]:
+        """Return the matches of each tier, as `rewards.tiered.count_row`, and whether both are the same set."""
+        number, objects = len(predicted), self._levels[-1]
+        # Predictions that agree nowhere do not compete for a true record: each takes its best tier.
+        if not self._independent and number > 1 and len({objects[code] for code in predicted}) < number:
+            return self._match_together(predicted, target)
+        best, found = target.best, [0] * (len(self._levels) + 1)
+        for code in predicted:
+            level = best.get(code)
+            if level is None:
+                level = best[code] = self._best(code, target)
+            found[level] += 1
+        same = found[0] >= number == len(target.codes) and (number < 2 or target.exact == set(predicted))
+        return tuple(found[:-1]), same
+
+    def _best(self, code: int, target: Target) -> int:
+        """Return the best tier at which a record agrees with a true one; the number of tiers where none does."""
+        tiers = enumerate(zip(self._levels, target.keys, strict=True))
+        return next((at for at, (numbers, keys) in tiers if numbers[code] in keys), len(self._levels))
+
+    def _match_together(self, predicted: list[int], target: Target) -> tuple[tuple[int, ...], bool]:
+        """Match predictions some of which agree with each other."""
+        same, cells = target.exact == set(predicted), self._cells
+        if cells is not None and len({cells[code] for code in predicted}) < len(predicted):
+            records = self.known.records
+            both = ([records[code] for code in codes] for codes in (predicted, target.codes))
+            return tuple(count_row(self.specs[0], *both)), same
+        found, before = [], 0
+        for numbers, keys, counts in zip(self._levels, target.keys, target.counts, strict=True):
+            # Σ over keys of min(#predicted, #true): how many matches reach this tier or a better one
+            here = [numbers[code] for code in predicted]
+            if self._literal:
+                reached = sum([key in keys for key in here])
+            elif counts is None:
+                reached = len(keys.intersection(here))
+            else:
+                said = Counter(here)
+                reached = sum([min(said[key], count) for key, count in counts.items()])
+            found.append(reached - before)
+            before = reached
+        return tuple(found), same
+
+    def _total(self, key: tuple[Any, ...], pays: tuple[str, ...] | None) -> float:
+        well_formed, same, n_pred, n_gt, matched = (np.array([each]) for each in key)
+        batch = _score_kinds(self.specs[0], well_formed, Counts(matched, n_pred, n_gt, same))
+        paid = {part: values for part, values in batch.parts.items() if pays is None or part in pays}
+        kept = self._totals[pays]
+        if len(kept) >= MOST_KEPT:
+            kept.clear()
+        found = kept[key] = float(add_up(paid)[0])
+        return found
+
+    # - many rows
+
+    def score(
+        self,
+        completions: Sequence[Any],
+        targets: Sequence[Sequence[int]],
+        *,
+        mode: Mode = "strict",
+        think_prefilled: Prefilled = "auto",
+    ) -> ScoredBlock:
+        """Score completions under all specs.
+
+        Args:
+            completions: strings or messages, (rows,).
+            targets: from `try_targets`, (rows,).
+            mode: see `parsers.completion.parse_completion`.
+            think_prefilled: likewise.
+
+        Raises:
+            DataError: for a completion that is wrong; its ``row`` says where.
+        """
+        answers = read_answers(completions, self.known, mode=mode, think_prefilled=think_prefilled)
+        return self.score_answers(answers, targets)
+
+    def score_answers(self, answers: Answers, targets: Sequence[Sequence[int]]) -> ScoredBlock:
+        """Score answers that `read_answers` has read by the codes of `known`; the targets as for `score`."""
+        rows = len(targets)
+        invalid = np.zeros(rows, dtype=np.int64)
+        answered, well_formed = np.ones(rows, dtype=np.bool_), np.ones(rows, dtype=np.bool_)
+        for row, odd in answers.odd.items():
+            answered[row], well_formed[row], invalid[row] = odd.answered, odd.well_formed, odd.invalid
+        self._number_all()
+        numbered = NumberedRecords(
+            np.array([*answers.codes, *chain.from_iterable(targets)], dtype=np.int64),
+            np.array(answers.lengths, dtype=np.int64),
+            np.fromiter(map(len, targets), dtype=np.int64, count=rows),
+            len(self.known.records),
+            self._array,
+        )
+        counts = count_numbered(self.specs, numbered, invalid, answered)
+        first, kinds = _distinct([well_formed, counts[0].same, numbered.n_gt, counts[0].n_pred], counts)
+        scores = [
+            _score_kinds(spec, well_formed[first], _some(found, first))
+            for spec, found in zip(self.specs, counts, strict=True)
+        ]
+        return ScoredBlock(kinds, scores, answers, self.known)
+
+
+def _cell(spec: TieredSpec) -> tuple[int, ...]:
+    return tuple(range(max(len(spec.fields) - 1, 1)))
+
+
+def _some(counts: Counts, rows: Array) -> Counts:
+    return Counts(counts.matched[rows], counts.n_pred[rows], counts.n_gt[rows], counts.same[rows])
+
+
+def _distinct(columns: Sequence[NDArray[Any]], counts: Sequence[Counts]) -> tuple[Array, Array]:
+    """Return the first row of each kind, and the kind of each row, (rows,)."""
+    matched = {id(each.matched): each.matched for each in counts}  # specs that match alike share theirs
+    table = np.column_stack([*columns, *matched.values()]).astype(np.int64)
+    widths = [int(column.max(initial=0)) + 1 for column in table.T]
+    if prod(widths) < 2**62:  # then a row of the table is one number, of as many digits
+        table = (table * np.array([prod(widths[at + 1 :]) for at in range(len(widths))])).sum(axis=1)
+    _, first, kinds = np.unique(table, axis=0, return_index=True, return_inverse=True)
+    return first, kinds.reshape(-1)
+
+
+def _score_kinds(spec: TieredSpec, well_formed: NDArray[np.bool_], counts: Counts) -> BatchScore:
+    """Score rows by what decides their scores, (kinds,)."""
+    kinds = len(counts.n_gt)
+    parts = {"format": well_formed.astype(np.float64), **reward_parts(spec, counts)}
+    return BatchScore(
+        total=add_up(parts),
+        parts=parts,
+        correct=counts.same,
+        answers=[None] * kinds,
+        faults=[None] * kinds,
+        best=maximum(spec, counts.n_gt),
+        prefilled=np.zeros(kinds, dtype=np.bool_),
+        n_pred=counts.n_pred,
+        well_formed=well_formed.tolist(),
+    )
+
+
+_TABLES: dict[tuple[int, ...], ScoreTable] = {}
+_MOST_TABLES = 64
+
+
+def score_table(specs: Sequence[TieredSpec], record_format: RecordFormat) -> ScoreTable:
+    """Return the table of some specs of one task: the same object until its records are too many.
+
+    >>> from rewards.tasks import load_task
+    >>> task = load_task("tvr")
+    >>> table = score_table([task.spec], task.record_format)
+    >>> table.totals(["<think>b</think><answer>2.color.red</answer>"], ["2.color.cyan"])
+    [1.5]
+    """
+    known = known_records(record_format)
+    key = tuple(map(id, specs))
+    table = _TABLES.get(key)
+    if table is None or table.known is not known:
+        if len(_TABLES) >= _MOST_TABLES:
+            _TABLES.clear()
+        table = _TABLES[key] = ScoreTable(specs, known)
+    return table
