@@ -308,9 +308,13 @@ class ChatClient:
             self._most = most  # it was their number that the server refused
             replies += found.replies[: samples - len(replies)]
             answers.append(found)
-        tokens = zip(*(each[1:4] for each in answers), strict=True)
-        counts = (None if None in each else sum(each) for each in tokens)
-        return Answer(replies, *counts, model=answers[-1].model)
+        return Answer(
+            replies,
+            _sum(each.prompt_tokens for each in answers),
+            _sum(each.completion_tokens for each in answers),
+            _sum(each.reasoning_tokens for each in answers),
+            answers[-1].model,
+        )
 
     async def _answer(self, request: Request, samples: int, *, after: int) -> Answer:
         pause = self.retry.first_pause
@@ -473,10 +477,15 @@ def _read(content: bytes, hide: Callable[[str], str]) -> Answer:
         raise _TryAgainError(f"the answer is no JSON: {_shown(content, hide)!r}") from None
     usage = _as(_Usage, found.usage) or _Usage()
     details = _as(_Details, usage.completion_tokens_details) or _Details()
-    told = (usage.prompt_tokens, usage.completion_tokens, details.reasoning_tokens)
     names = (_as(str, found.model), _as(str, found.system_fingerprint))
     model = " ".join(" ".join(filter(None, names)).split())
-    return Answer(replies, *map(_count, told), model=hide(model)[:200] or None)
+    return Answer(
+        replies,
+        _count(usage.prompt_tokens),
+        _count(usage.completion_tokens),
+        _count(details.reasoning_tokens),
+        hide(model)[:200] or None,
+    )
 
 
 def _reply(choice: _Choice, hide: Callable[[str], str]) -> Reply:
@@ -503,6 +512,11 @@ def _as(kind: type[T], value: msgspec.Raw) -> T | None:
 def _count(value: msgspec.Raw) -> int | None:
     number = _as(int, value)
     return number if number is not None and number >= 0 else None
+
+
+def _sum(counts: Iterable[int | None]) -> int | None:
+    known = list(counts)
+    return None if None in known else sum(filter(None, known))
 
 
 def _shown(content: bytes, hide: Callable[[str], str]) -> str:
