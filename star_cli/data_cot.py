@@ -38,14 +38,6 @@ PREFIX = "openai:"
     show_default=True,
     help="Further fields of the request.",
 )
-@click.option(
-    "--image-root",
-    "image_roots",
-    type=click.Path(path_type=Path, file_okay=False, exists=True),
-    multiple=True,
-    metavar="FOLDER",
-    help="Also send images from there, not only from SOURCE's folder; can be given several times.",
-)
 @click.option("--overwrite", is_flag=True, help="Replace OUT if it exists.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 def cot(source: Path, *, teacher: str, out: Path, seed: int, overwrite: bool, as_json: bool, **options: Any) -> None:

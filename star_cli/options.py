@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -263,6 +264,14 @@ _SERVER_OPTIONS = (
         show_default=True,
         metavar="S",
         help="Seconds for a whole answer.",
+    ),
+    click.option(
+        "--image-root",
+        "image_roots",
+        type=click.Path(path_type=Path, file_okay=False, exists=True),
+        multiple=True,
+        metavar="FOLDER",
+        help="Also send images from there, not only from the data's folder; can be given several times.",
     ),
     click.option(
         "--price", callback=read_prices, metavar="IN:OUT", help="Prices per million tokens, to total the cost."

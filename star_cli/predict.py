@@ -16,7 +16,7 @@ from star_cli.options import json_fields, server_options, take_server, warn_of_o
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-_SERVER = ("base_url", "key_env", "concurrency", "rate", "tries", "timeout", "body", "price")
+_SERVER = ("base_url", "key_env", "concurrency", "rate", "tries", "timeout", "body", "price", "image_roots")
 
 
 @click.command(short_help="Generate completions with a model, for star score.")
@@ -94,7 +94,7 @@ def predict(ctx: click.Context, /, model: str, data: str, out: Path, *, overwrit
         options["on_error"] = lambda line: echo(line, err=True)
     else:
         _refuse_server_options(ctx)
-    options = {name: value for name, value in options.items() if name not in _SERVER}
+    options = {name: value for name, value in options.items() if name not in _SERVER or name == "image_roots"}
     with step_bar("predictions", lines=True) as advance:
         try:
             path = run(
@@ -112,24 +112,28 @@ def predict(ctx: click.Context, /, model: str, data: str, out: Path, *, overwrit
 def _refuse_server_options(ctx: click.Context) -> None:
     for name in _SERVER:
         if ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
-            raise click.UsageError(f"--{name.replace('_', '-')} only counts with --model openai:NAME")
+            raise click.UsageError(f"--{name.rstrip('s').replace('_', '-')} only counts with --model openai:NAME")
 
 
 def _endings(rows: Iterable[Mapping[str, Any]], price: tuple[float, float] | None) -> str:
     """Say how completions ended, and what they cost."""
     counts: Counter[str] = Counter()
     tokens: Counter[str] = Counter()
+    uncounted = 0
     for row in rows:
         counts["completions"] += 1
         counts["cut off at the token limit"] += row.get("finish_reason") == "length"
         counts["refused by the model"] += row.get("refusal") is not None
         counts["refused by the server"] += row.get("error") is not None
+        uncounted += "usage" in row and row["usage"] is None and row["error"] is None
         tokens.update(row.get("usage") or {})
     total = counts.pop("completions")
     said = [f"{total:,} completions", *(f"{count:,} {what}" for what, count in counts.items() if count)]
     if tokens:
         apart = f", {tokens['reasoning_tokens']:,} of them reasoning" if tokens["reasoning_tokens"] else ""
         said.append(f"{tokens['prompt_tokens']:,} tokens in, {tokens['completion_tokens']:,} out{apart}")
+    if uncounted:
+        said.append(f"{uncounted:,} answers came without a count of tokens")
     if price is not None:
         cost = tokens["prompt_tokens"] * price[0] + tokens["completion_tokens"] * price[1]
         said.append(f"cost {cost / 1e6:,.2f}")

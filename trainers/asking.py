@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass
 from hashlib import blake2b
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Protocol, get_args
 
 import numpy as np
@@ -22,11 +23,11 @@ from rewards.errors import ConfigError, DataError
 from rewards.spec import QuestionSpec
 from rewards.tasks import load_task
 from rewards.tasks.prompt_template import fill_prompt
+from trainers.data.chat_messages import check_inside
 from trainers.rows import IMAGE_COLUMNS, load_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
+    from collections.abc import Mapping, Sequence
 
     from benchmarks.benchmark import Benchmark
     from benchmarks.datasets import Sample
@@ -133,6 +134,7 @@ def ask(
     limit: int | None = None,
     system_prompt: str | None = None,
     seed: int = 0,
+    image_roots: Sequence[Path] | None = None,
 ) -> Asked:
     """Return what a model is to be asked.
 
@@ -147,6 +149,7 @@ def ask(
         limit: the first so many.
         system_prompt: put before each prompt that has none.
         seed: of the images that are shown.
+        image_roots: folders that image files must lie in, unless in that of the data; None: anywhere.
 
     Raises:
         ConfigError: there are no such data, or an option makes no sense with them.
@@ -158,37 +161,67 @@ def ask(
     if benchmark is None:
         if prompt != "owners":
             raise ConfigError(f"prompt {prompt!r} is about benchmarks; rows have prompts of their own")
-        asked = Rows(data, split, limit, system_prompt)
+        asked = Rows(data, split, limit, system_prompt, image_roots)
     else:
-        asked = Samples(data, benchmark, prompt=prompt, frames=frames, limit=limit, system_prompt=system_prompt)
+        asked = Samples(
+            data,
+            benchmark,
+            prompt=prompt,
+            frames=frames,
+            limit=limit,
+            system_prompt=system_prompt,
+            image_roots=image_roots,
+        )
     if not len(asked):
         raise DataError(f"{data}: there is nothing to ask")
-    if images != "all" and not any(asked.count_of(number) for number in range(min(len(asked), 8))):
-        raise ConfigError(f"{data}: the first questions have no images, so --images {images} would change nothing")
+    least = 2 if images == "shuffled" else 1
+    if images != "all" and all(asked.count_of(number) < least for number in range(len(asked))):
+        have = "no question has images" if least == 1 else "no question has several images"
+        raise ConfigError(f"{data}: {have}, so --images {images} would change nothing")
     return asked if images == "all" else OtherImages(asked, images, seed)
 
 
 class Rows:
     """The rows of a data set as questions."""
 
-    def __init__(self, data: str, split: str, limit: int | None, system_prompt: str | None) -> None:
+    def __init__(
+        self,
+        data: str,
+        split: str,
+        limit: int | None,
+        system_prompt: str | None,
+        image_roots: Sequence[Path] | None = None,
+    ) -> None:
         self._rows = load_rows(data, split=split, limit=limit, system_prompt=system_prompt)
         if not hasattr(self._rows, "__len__"):
             raise ConfigError(f"{data} is an endless stream; predictions need a data set with an end")
         self._plain = self._rows.with_format(None)
+        folder = Path(data) if Path(data).is_dir() else Path(data).parent
+        self._folders = None if image_roots is None else [folder, *image_roots]
 
     def __len__(self) -> int:
         return len(self._rows)
 
     def __getitem__(self, number: int) -> Question:
-        row = self._rows[number]
+        row = self._row(number)
         name = str(row.get("id", row.get("idx", number)))
         kept = {key: row[key] for key in KEPT if row.get(key) is not None}
         return Question(name, str(row.get("prompt_id") or name), row["prompt"], list(row.get("images") or []), kept)
 
     def images_of(self, number: int) -> list[Any]:
         """Return the images of a row."""
-        return list(self._rows[number].get("images") or [])
+        return list(self._row(number).get("images") or [])
+
+    def _row(self, number: int) -> Any:
+        """Return a row, its images opened; those that are files only where they may lie."""
+        if self._folders is not None:
+            column = next((name for name in IMAGE_COLUMNS if name in self._plain.column_names), None)
+            found = None if column is None else self._plain[number][column]
+            for each in found if isinstance(found, list) else [found]:
+                path = each.get("path") if isinstance(each, dict) and each.get("bytes") is None else each
+                if isinstance(path, str):
+                    check_inside(self._rows.format["format_kwargs"]["transform"].folder / path, self._folders)
+        return self._rows[number]
 
     def count_of(self, number: int) -> int:
         """Return how many images a row has."""
@@ -213,12 +246,16 @@ class Samples:
         frames: int | None,
         limit: int | None,
         system_prompt: str | None,
+        image_roots: Sequence[Path] | None = None,
     ) -> None:
         self._benchmark = find_benchmark(benchmark)
         if benchmark not in DATA_SETS:
             raise ConfigError(f"there is no reader of the files of {benchmark}; there are {', '.join(DATA_SETS)}")
         self._frames, self._prompt, self._system_prompt = frames, prompt, system_prompt
-        found = load(benchmark, local_copy(data), frames=frames)
+        source = local_copy(data)
+        folder = source if source.is_dir() else source.parent
+        self._folders = None if image_roots is None else [folder, *image_roots]
+        found = load(benchmark, source, frames=frames)
         self._samples = [sample for _, sample in zip(range(limit), found, strict=False)] if limit else list(found)
 
     def __len__(self) -> int:
@@ -241,6 +278,10 @@ class Samples:
     def images_of(self, number: int) -> list[Any]:
         """Return the images of a question, or frames of its video."""
         sample = self._samples[number]
+        if self._folders is not None:
+            for file in (sample.video, *sample.images):
+                if isinstance(file, Path):
+                    check_inside(file, self._folders)
         if sample.video is not None:
             return video_frames(sample.video, self._frames or FRAMES)
         return [_opened(image, sample.place) for image in sample.images]

@@ -91,6 +91,7 @@ def predict(
     max_pixels: int | None = None,
     endpoint: Endpoint | None = None,
     retry: RetryPolicy | None = None,
+    image_roots: Sequence[Path] = (),
     on_error: Callable[[str], None] | None = None,
     overwrite: bool = False,
     on_progress: Callable[[int, int], None] | None = None,
@@ -117,6 +118,7 @@ def predict(
         max_pixels: larger images are reduced.
         endpoint: of a served model, where and how it is asked; its ``model`` is what *model* names.
         retry: of a served model, how requests are made.
+        image_roots: folders from which images may be sent to a server, besides that of the data; links are followed.
         on_error: takes what is wrong with an exchange with a server that is given up.
         overwrite: replace what is there.
         on_progress: is called with the number of completions that are done and of all.
@@ -142,6 +144,7 @@ def predict(
         limit=limit,
         system_prompt=system_prompt,
         seed=drawn.seed,
+        image_roots=image_roots if model.startswith(SERVED) else None,
     )
     shown = {"decoding": drawn.signed(), "images": images, "frames": frames, "prompt": prompt if benchmark else None}
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -164,7 +167,7 @@ def predict(
                 drawn,
                 endpoint,
                 retry,
-                settings=told,
+                settings={name: value for name, value in told.items() if name != "batch_size"},
                 made_with={"model": model, **shown},
                 max_pixels=max_pixels,
                 overwrite=overwrite,
@@ -177,9 +180,10 @@ def predict(
         part, done = _begin(target, told, overwrite=overwrite)
         total = len(asked) * drawn.samples
         if done < total:
-            most = max(map(asked.count_of, range(len(asked))))
+            fast = _uses_vllm(backend)
+            most = max(map(asked.count_of, range(len(asked)))) if fast else 0
             loading = Loading(model, revision, dtype, min_pixels, max_pixels, most)
-            local = (_vllm if _uses_vllm(backend) else _transformers)(loading, drawn)
+            local = (_vllm if fast else _transformers)(loading, drawn)
             made_with = {"model": str(model), "revision": named, **shown, **local.made_with}
             _write(part, done, asked, drawn=drawn, local=local, made_with=made_with, on_progress=on_progress)
         part.replace(target)
@@ -221,7 +225,7 @@ def _ends_of(asked: Asked) -> list[Any]:
 
 
 class Loading(NamedTuple):
-    """Which model is loaded, and how: see `predict`; ``images`` is how many a prompt has at most."""
+    """Which model is loaded, and how: see `predict`; ``images`` is how many a prompt has at most, for vLLM."""
 
     model: str
     revision: str

@@ -51,9 +51,9 @@ def predict_served(
     """Write a completion for each prompt, in order, once all are there.
 
     A row has, beside what `trainers.asking.prediction_row` gives it, ``finish_reason``, ``usage`` (the tokens of a
-    request, on its first completion), ``refusal`` (what the model or its filter says instead of an answer) and
-    ``error`` (why the server refused the request); reasoning that the server keeps apart is put back in front of the
-    answer.
+    request, on its first completion; None where the server does not count), ``refusal`` (what the model or its filter
+    says instead of an answer) and ``error`` (why the server refused the request). Reasoning that the server keeps apart
+    is put back in front of the answer.
 
     Args:
         asked: the prompts.
@@ -98,7 +98,7 @@ def predict_served(
         for sample, reply in enumerate(answer.replies):
             name = sample_name(question, sample, sampling.samples)
             refusal = (reply.refusal or reply.finish_reason) if reply.refused else None
-            told = {"finish_reason": reply.finish_reason, "usage": (usage or None) if sample == 0 else None}
+            told = {"finish_reason": reply.finish_reason, "usage": {} if sample else usage or None}
             told |= {"refusal": refusal, "error": None}
             rows.append(prediction_row(question, name, reply.text, made) | told)
         journal.add(str(number), {"rows": rows})

@@ -278,8 +278,14 @@ def test_of_one_scene_nothing_can_be_swapped(tmp_path):
 def test_without_images_there_is_nothing_to_leave_out(tmp_path):
     pytest.importorskip("datasets")
     data = write(tmp_path / "text.jsonl", [{"id": "a", "prompt": "?", "target": "A"}])
-    with pytest.raises(ConfigError, match="the first questions have no images, so --images none would change nothing"):
+    with pytest.raises(ConfigError, match="no question has images, so --images none would change nothing"):
         ask(str(data), images="none")
+    paint(tmp_path / "a.png")
+    row = {"id": "a", "prompt": "?", "target": "A", "images": ["a.png"]}
+    one = str(write(tmp_path / "one.jsonl", [row]))
+    with pytest.raises(ConfigError, match="no question has several images, so --images shuffled would change nothing"):
+        ask(one, images="shuffled")
+    assert ask(one, images="none")[0].images == []
 
 
 @pytest.mark.parametrize(
@@ -300,7 +306,7 @@ def test_the_command_refuses_what_makes_no_sense(rows, tmp_path):
     given = ["predict", "--model", "openai:m", "--data", rows, "-o", str(tmp_path / "o.jsonl")]
     done = CliRunner().invoke(star, [*given, "--benchmark", "nothing"])
     assert done.exit_code == 2
-    assert "is not one of" in done.output
+    assert "there is no benchmark 'nothing'; there are tvr," in done.output
 
 
 def test_the_help_names_every_benchmark_that_can_be_asked():

@@ -117,7 +117,26 @@ def test_several_samples_have_ids_and_seeds_of_their_own(data, tmp_path):
         seeds = {request[2]["seed"] for request in server.requests}
     assert [row["id"] for row in rows] == ["q0#0", "q0#1", "q0#2", "q1#0", "q1#1", "q1#2"]
     assert [row["prompt_id"] for row in rows] == ["q0"] * 3 + ["q1"] * 3
-    assert len(seeds) == 6
+    assert [row["usage"] for row in rows[:3]] == [{"prompt_tokens": 300, "completion_tokens": 60}, {}, {}]
+    assert len(seeds) == len(server.requests) == 6  # this server knows no n, and is asked for each
+
+
+def test_several_samples_are_one_request_where_the_server_knows_how(data, tmp_path):
+    """So the images go there once."""
+
+    def script(_prompt, _number):
+        found = json.loads(answer())
+        found["choices"] *= server.requests[-1][2].get("n", 1)
+        return 200, json.dumps(found), {}
+
+    one = RetryPolicy(concurrency=1)
+    with serving(script) as server:
+        rows = read(
+            run(server, data, tmp_path / "out.jsonl", sampling=Sampling(temperature=1, samples=4), limit=2, retry=one)
+        )
+    assert len(server.requests) == 2
+    assert len(rows) == 8
+    assert sum(row["usage"].get("prompt_tokens", 0) for row in rows) == 200
 
 
 def test_without_images_the_text_alone_is_sent(data, tmp_path):
@@ -295,10 +314,73 @@ def test_an_interrupted_run_asks_for_what_is_left(data, tmp_path):
         assert read(run(server, data, out, overwrite=True)) == rows
 
 
-def test_an_image_that_does_not_open_ends_the_run(data, tmp_path):
-    (tmp_path / "a.png").write_bytes(b"no image")
-    with serving(fine) as server, pytest.raises(DataError, match="does not open"):
+def test_other_data_at_the_same_path_do_not_go_on(data, tmp_path):
+    state = {"down": True}
+
+    def script(prompt, _number):
+        return (503, "", {}) if state["down"] and prompt == "question 2" else (200, answer(), {})
+
+    with serving(script) as server:
+        with pytest.raises(ConfigError, match="1 of 6 prompts got no answer"):
+            run(server, data, tmp_path / "out.jsonl")
+        state["down"], before = False, data.read_text()
+        data.write_text(before.replace("question 4", "riddle 4"))
+        with pytest.raises(ConfigError, match="journal is of a run with other data_files"):
+            run(server, data, tmp_path / "out.jsonl")
+        rows = read(run(server, data, tmp_path / "out.jsonl", overwrite=True))
+        assert len(rows) == 6
+
+
+def test_two_runs_do_not_write_one_file(data, tmp_path):
+    from benchmarks.run.output import locked
+
+    with (
+        serving(fine) as server,
+        locked(tmp_path / "out.jsonl", "out"),
+        pytest.raises(ConfigError, match="is being written by process"),
+    ):
         run(server, data, tmp_path / "out.jsonl")
+    assert server.requests == []
+
+
+def test_an_image_that_does_not_open_is_not_sent_and_told(data, tmp_path):
+    (tmp_path / "c.png").write_bytes(b"no image")
+    rows = read(data)
+    rows[3]["images"] = ["a.png", "c.png"]
+    with (
+        serving(fine) as server,
+        pytest.raises(ConfigError, match=r"1 of 6 prompts got no answer .*c.png does not open"),
+    ):
+        run(server, write(data, rows), tmp_path / "out.jsonl")
+    assert len(server.requests) == 5
+
+
+def test_images_from_elsewhere_are_not_sent(data, tmp_path):
+    """A file of rows may name any file of this computer."""
+    other = tmp_path / "other"
+    other.mkdir()
+    Image.new("RGB", (6, 4), "red").save(other / "private.png")
+    (tmp_path / "data").mkdir()
+    row = {"id": "q", "prompt": "?", "target": "A", "images": ["../other/private.png"]}
+    rows = write(tmp_path / "data" / "rows.jsonl", [row])
+    with serving(fine) as server:
+        with pytest.raises(DataError, match="lies outside the folder of the data; --image-root FOLDER allows it"):
+            run(server, rows, tmp_path / "out.jsonl")
+        assert server.requests == []
+        run(server, rows, tmp_path / "out.jsonl", image_roots=[other])
+        assert len(server.requests) == 1
+        bench = tmp_path / "mindcube"
+        bench.mkdir()
+        record = {
+            "id": "among_1", "category": ["P-Q"], "type": "static", "question": "Which? A. left B. right",
+            "gt_answer": "B", "images": ["../other/private.png"],
+        }  # fmt: skip
+        write(bench / "MindCube_tiny.jsonl", [record])
+        with pytest.raises(DataError, match="lies outside the folder of the data"):
+            run(server, bench, tmp_path / "b.jsonl", benchmark="mindcube")
+        assert len(server.requests) == 1
+        run(server, bench, tmp_path / "b.jsonl", benchmark="mindcube", image_roots=[other])
+        assert len(server.requests) == 2
 
 
 # The command
@@ -307,6 +389,19 @@ def test_an_image_that_does_not_open_ends_the_run(data, tmp_path):
 def star_predict(server, data, out, *options, env=None):
     given = ["predict", "--model", "openai:m", "--base-url", server.url, "--data", str(data), "-o", str(out), *options]
     return CliRunner().invoke(star, given, env={"OPENAI_API_KEY": KEY} | (env or {}))
+
+
+def test_the_command_takes_folders_of_images(data, tmp_path):
+    other = tmp_path / "apart"
+    other.mkdir()
+    row = {"id": "q", "prompt": "?", "target": "A", "images": [str(tmp_path / "a.png")]}
+    rows = write(other / "rows.jsonl", [row])
+    with serving(fine) as server:
+        refused = star_predict(server, rows, tmp_path / "out.jsonl")
+        assert refused.exit_code == 1
+        assert "--image-root FOLDER allows it" in refused.stderr
+        done = star_predict(server, rows, tmp_path / "out.jsonl", "--image-root", str(tmp_path))
+        assert done.exit_code == 0, done.output
 
 
 def test_the_command_says_how_answers_ended_and_what_they_cost(data, tmp_path):
@@ -333,6 +428,7 @@ def test_the_command_says_how_answers_ended_and_what_they_cost(data, tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        (["--model", "somewhere", "--image-root", "."], "--image-root only counts with --model openai:NAME"),
         (["--model", "somewhere", "--rate", "3"], "--rate only counts with --model openai:NAME"),
         (["--model", "openai:m", "--body", "[]"], "is not a JSON object"),
         (["--model", "openai:m", "--base-url", "ftp://x"], "is no URL of a server"),

@@ -8,12 +8,15 @@ from click.testing import CliRunner
 
 from benchmarks import evaluate
 from benchmarks.comparison import paired_bootstrap
-from benchmarks.report.looking import blind_gap
+from benchmarks.registry import BENCHMARKS
+from benchmarks.report.looking import blind_gap, looking
 from benchmarks.report.make import make_report, write
 from benchmarks.report.runs import read_run
 from benchmarks.run.rewards import score_rewards
 from rewards.errors import ConfigError, DataError
 from star_cli.main import star
+from tests.benchmarks.choice_golden import file_of
+from tests.benchmarks.choice_golden import rows as golden_rows
 
 SEEN, BLIND = "AAAAAAABAAAB", "AABBABBBAABB"
 
@@ -73,6 +76,34 @@ def test_numbers_are_the_benchmarks_own(tmp_path):
         assert cell.value == pytest.approx(runs[name].table["overall"]["score"]["estimate"])
 
 
+@pytest.mark.parametrize("benchmark", BENCHMARKS)
+def test_every_benchmark_has_a_gap(tmp_path, benchmark):
+    """Of its golden rows: with the answers as they are, and with none at all."""
+    protocol = "official" if benchmark == "mindcube-cogmap" else "strict"
+    some = [dict(row) for row in golden_rows(file_of(benchmark))]
+    completion = next(
+        name for name in ("completion", "response", "prediction", "generated_text", "answer") if name in some[0]
+    )
+    inputs = []
+    for images in ("all", "none"):
+        made = {"made_with": {"model": "m", "images": images}}
+        found = [row | made | ({completion: "-"} if images == "none" else {}) for row in some]
+        source = write_rows(tmp_path / f"{images}.jsonl", found)
+        report = evaluate(source, benchmark, protocol)
+        (tmp_path / f"{images}.json").write_text(json.dumps(report.as_dict(with_rows=True)))
+        inputs.append(str(tmp_path / f"{images}.json"))
+    seeing, blind = map(read_run, inputs)
+    grid = blind_gap(seeing, blind, resamples=20)
+    overall, headline = grid.rows[0], seeing.evaluation["headline"]
+    for cell, run in ((overall[2], seeing), (overall[3], blind)):
+        first = next(iter(run.table.values()))
+        assert cell.value == pytest.approx(first[headline]["estimate"], abs=1e-9)
+    assert overall[4].value == pytest.approx(overall[2].value - overall[3].value)
+    assert overall[4].low <= overall[4].value <= overall[4].high
+    assert overall[4].value > 0
+    assert len(looking([seeing, blind], resamples=20, seed=0).items) == 1
+
+
 def test_a_report_finds_the_pairs_by_itself(tmp_path):
     inputs = [
         result(tmp_path, "seen", mmsi(SEEN, "all")),
@@ -88,13 +119,15 @@ def test_a_report_finds_the_pairs_by_itself(tmp_path):
     assert "<svg" in write(make_report(inputs, resamples=50), "html")
 
 
-def test_of_training_data_it_can_be_asked_for(tmp_path):
-    """Files of `star score --out` know no benchmark: there is one line, whether rows are right."""
+@pytest.mark.parametrize("told", [True, False])
+def test_of_training_data(tmp_path, told):
+    """Of files of `star score --out` there is one line, whether rows are right; clustered by scene."""
     outs = {}
-    for name, right in (("with", 7), ("without", 3)):
+    for name, right, images in (("with", 7, "all"), ("without", 3, "none")):
         some = [
             {"id": n, "scene": n // 2, "target": "0.color.red"}
             | {"completion": f"<think></think><answer>0.color.{'red' if n < right else 'blue'}</answer>"}
+            | ({"made_with": {"model": "m", "images": images, "decoding": images}} if told else {})
             for n in range(10)
         ]
         outs[name] = str(tmp_path / f"{name}.out.jsonl")
@@ -103,8 +136,12 @@ def test_of_training_data_it_can_be_asked_for(tmp_path):
     ((grid,),) = (section.items for section in document.sections)
     ((group, count, seen, blind, gap, _),) = grid.rows
     assert (group, count, seen.value, blind.value) == ("overall", "10", 0.7, 0.3)
-    assert gap.value == pytest.approx(0.4)
-    assert gap.low < 0.4 < gap.high
+    x, y = (np.arange(10) < right for right in (3, 7))
+    expected = paired_bootstrap(x, y, clusters=np.arange(10) // 2, resamples=200, seed=0)
+    assert (gap.value, gap.low, gap.high) == pytest.approx(expected.difference[:3])
+    assert ("Besides the images, these differ too: decoding" in grid.note) == told
+    page = write(make_report([outs["with"], outs["without"]], resamples=50), "markdown")
+    assert ("Is it looking?" in page) == told  # found by itself, where the rows say what was shown
 
 
 def test_the_command(tmp_path):
