@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from parsers.first_time import FIRST_TIME
 from rewards.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -405,7 +406,8 @@ def match_by_assignment(
     if spec.matching == "literal":
         rows, columns = np.arange(len(levels)), np.argmax(rank[levels], axis=1)
     else:
-        from scipy.optimize import linear_sum_assignment  # noqa: PLC0415  slow to import and rarely needed
+        with FIRST_TIME:
+            from scipy.optimize import linear_sum_assignment  # noqa: PLC0415  slow to import and rarely needed
 
         rows, columns = linear_sum_assignment(rank[levels], maximize=True)
     found = zip(rows.tolist(), columns.tolist(), levels[rows, columns].tolist(), strict=True)
@@ -438,7 +440,8 @@ def _rank(spec: TieredSpec, matches: int) -> Floats:
     Raises:
         ConfigError: for tiers whose values cannot be compared so.
     """
-    from fractions import Fraction  # noqa: PLC0415
+    with FIRST_TIME:
+        from fractions import Fraction  # noqa: PLC0415
 
     values = [Fraction(spec.value(level)).limit_denominator(10_000) for level in range(len(spec.table))]
     inexact = [spec.value(level) for level, value in enumerate(values) if float(value) != spec.value(level)]
