@@ -20,7 +20,7 @@ from trainers.checkpoints import (
 )
 from trainers.config import read_config
 from trainers.credit import SpanCredit, check_credit
-from trainers.fast import make_fast
+from trainers.fast import gathered, make_fast
 from trainers.kept_completions import check_keep_varied, drop_equal_groups, keep_varied
 from trainers.processors import load_processor
 from trainers.reward_functions import check_targets, reward_functions
@@ -294,6 +294,10 @@ def _with_care(base: Any) -> Any:
                 super()._save_checkpoint(*args, **kwargs)
             except Exception as error:
                 raise _not_written(error, int(self.state.global_step), Path(self.args.output_dir)) from error
+
+        def _generate_single_turn(self, *args: Any, **kwargs: Any) -> Any:
+            with gathered(self):
+                return super()._generate_single_turn(*args, **kwargs)
 
         def _calculate_rewards(self, inputs: Any, prompts: Any, completions: Any, completion_ids_list: Any) -> Any:
             rewards = super()._calculate_rewards(inputs, prompts, completions, completion_ids_list)
