@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections import Counter
 from itertools import chain
 from math import prod
-from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard
 
 import numpy as np
 
 from parsers.completion import find_sections, match_usual, usual_answers
+from parsers.first_time import FIRST_TIME
 from parsers.known import FIRST_CHARACTER, UNKNOWN, known_records, pack
 from rewards.errors import DataError
 from rewards.messages import Rejoined, strip_special_tokens
@@ -248,13 +248,12 @@ class ScoreTable:
         self._independent = self._literal and not spec.has_cells
         self._numbered = 0  # records that have numbers
         self._arrays: dict[tuple[int, ...], Array] = {}
-        self._lock = Lock()
 
     # - numbers in place of records
 
     def _number_all(self) -> None:
         """Number the new records under the fields of each tier, and of cells."""
-        with self._lock:
+        with FIRST_TIME:
             records = self.known.records
             count = len(records)
             for positions, (table, numbers) in self._keys.items():
