@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 import msgspec
 import numpy as np
 
-from benchmarks.files.blocks import number_of
+from benchmarks.files.blocks import CARRIED, number_of
 from benchmarks.files.targets import TARGET_ROLES
 from benchmarks.run.group_counts import Runs
 from benchmarks.run.reward_summary import RewardTally
@@ -283,6 +283,7 @@ def _tally(block: Block, rewarded: Rewarded) -> RewardTally:
         prefilled=rewarded.prefilled,
         faults=_first_faults(block, rewarded.faults),
     )
+    tally.makers.add(block.columns)
     groups, lengths = block.runs(block.group_key)
     scenes = block.numbers(["scene"]) if "scene" in block.columns else []
     if groups.count(None) < len(groups):
@@ -337,14 +338,16 @@ def _lines(block: Block, rewarded: Rewarded) -> list[bytes]:
     faults = [b"null"] * len(codes)
     for row, fault in rewarded.faults.items():
         faults[row] = _encode(fault._asdict())
-    scenes: Iterable[bytes] = repeat(b"")
-    if "scene" in block.columns:
-        encoded = _encoded(block.columns["scene"])
-        scenes = [b"" if scene == b"null" else b',"scene":' + scene for scene in encoded]
+    carried = [
+        [b"" if value == b"null" else b',"%b":%b' % (role.encode(), value) for value in _encoded(block.columns[role])]
+        for role in CARRIED
+        if role in block.columns
+    ]
+    more: Iterable[bytes] = map(b"".join, zip(*carried, strict=True)) if carried else repeat(b"")
     values = zip(
         repeat(b'{"id":'),
         _encoded(block.ids()),
-        scenes,
+        more,
         map(before.__getitem__, codes),
         faults,
         repeat(b',"answer":'),

@@ -57,6 +57,20 @@ def test_a_folder_without_files_of_rows_means_those_of_the_folders_in_it(runs, t
     assert names(find_files([str(runs)]), runs) == ["more/1.jsonl", "more/9.jsonl", "more/10.jsonl"]
 
 
+def test_the_rows_of_a_folder_of_images_and_of_a_trainers_output(runs, tmp_path):
+    output = tmp_path / "output"
+    (output / "checkpoint-8").mkdir(parents=True)
+    for name in ("trainer_state.json", "checkpoint-8/rows.jsonl"):
+        (output / name).write_text("{}")
+    runs.rename(output / "completions")
+    assert names(find_files([str(output)]), output) == ["completions/9.jsonl", "completions/10.jsonl"]
+    data = tmp_path / "data"
+    data.mkdir()
+    for name in ("data.jsonl", "metadata.jsonl", "settings.json"):
+        (data / name).write_text("{}")
+    assert find_files([str(data)]) == [str(data / "metadata.jsonl")]
+
+
 def test_documents_of_a_folder_are_read_where_there_is_nothing_else(tmp_path):
     (tmp_path / "a.json").write_text("[]")
     assert find_files([str(tmp_path)]) == [str(tmp_path / "a.json")]
