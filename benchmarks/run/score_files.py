@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
 Row = TypeVar("Row")
 
-BLOCK_ROWS = CHUNK_ROWS
+BLOCK_ROWS = 4 * CHUNK_ROWS
 """Rows of a block, about. No score and no figure depends on it."""
 
 

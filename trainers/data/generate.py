@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self
 
 from pydantic import AfterValidator, NonNegativeInt, ValidationError, model_validator
 
+from benchmarks.files.paths import METADATA
 from benchmarks.files.write import whole_file, write_whole
 from benchmarks.run.workers import worker_pool
 from benchmarks.tvr.world import (
@@ -44,7 +45,6 @@ from trainers.scenes.multiview_questions import multiview_item
 from trainers.scenes.records import (
     DATA,
     IMAGES,
-    METADATA,
     image_name,
     multiview_record,
     multiview_row,
