@@ -10,9 +10,9 @@ import re
 import sys
 from functools import cache
 from itertools import repeat
-from threading import Lock
 from typing import TYPE_CHECKING
 
+from parsers.first_time import FIRST_TIME
 from parsers.record_grammar import parse_record
 from parsers.records import MAX_ANSWER, parse_records, plain_items
 from parsers.types import Fault
@@ -60,7 +60,6 @@ class KnownRecords:
         self._others: dict[str, int] = {}
         self._whole: dict[str, Read] = {}  # answers that are no list of such items
         self._packed_whole: dict[str, tuple[str, int, Fault | None]] = {}
-        self._lock = Lock()
 
     @property
     def full(self) -> bool:
@@ -71,7 +70,7 @@ class KnownRecords:
         """Return the number of a record; a new one where it has none."""
         found = self._codes.get(record)
         if found is None:
-            with self._lock:
+            with FIRST_TIME:
                 found = self._codes.get(record)
                 if found is None:
                     self.records.append(record)
@@ -82,7 +81,7 @@ class KnownRecords:
         """Return how people write each record, by code: the canonical form."""
         texts = self._texts
         if len(texts) < len(self.records):
-            with self._lock:
+            with FIRST_TIME:
                 texts += map(self.record_format.render, self.records[len(texts) :])
         return texts
 

@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from parsers.first_time import FIRST_TIME
 from rewards.columns import GIVEN_COLUMNS, check_names, column_of, in_order, is_column, row_tasks, targets_of
 from rewards.errors import ConfigError, DataError
 from rewards.score import (
@@ -158,7 +159,8 @@ class TaskReward:
         >>> reward.spans(["<think>b</think><answer>2.color.cyan</answer>"], target=["2.color.cyan"])[0].records[0].tier
         'exact'
         """
-        from rewards.spans import score_spans  # noqa: PLC0415  only who asks for them
+        with FIRST_TIME:
+            from rewards.spans import score_spans  # noqa: PLC0415  only who asks for them
 
         rows, routes = self._read(completions, columns)
         completions = in_order(completions)

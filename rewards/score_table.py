@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections import Counter
 from itertools import chain
 from math import prod
-from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard
 
 import numpy as np
 
 from parsers.completion import find_sections, match_usual, usual_answers
+from parsers.first_time import FIRST_TIME
 from parsers.known import FIRST_CHARACTER, UNKNOWN, known_records, pack
 from rewards.errors import DataError
 from rewards.messages import Rejoined, strip_special_tokens
@@ -248,13 +248,12 @@ class ScoreTable:
         self._independent = self._literal and not spec.has_cells
         self._numbered = 0  # records that have numbers
         self._arrays: dict[tuple[int, ...], Array] = {}
-        self._lock = Lock()
 
     # - numbers in place of records
 
     def _number_all(self) -> None:
         """Number the new records under the fields of each tier, and of cells."""
-        with self._lock:
+        with FIRST_TIME:
             records = self.known.records
             count = len(records)
             for positions, (table, numbers) in self._keys.items():
@@ -469,7 +468,7 @@ class ScoreTable:
         return tuple(found), same
 
     def _score_key(self, key: tuple[Any, ...]) -> tuple[float, ...]:
-        """Return what the rows of a key score: total, best, correct, n_pred and well_formed of a batch, and its parts."""
+        """Return what the rows of a key score: total, best, correct, n_pred and well_formed, and its parts."""
         well_formed, same, n_pred, n_gt, matched = (np.array([each]) for each in key)
         one = _score_kinds(self.specs[0], well_formed, Counts(matched, n_pred, n_gt, same))
         numbers = (one.total, one.best, one.correct, one.n_pred, well_formed, *one.parts.values())

@@ -83,12 +83,16 @@ def _truth(
     on_progress: OnProgress,
 ) -> Written:
     """Write chains by the oracle, or without a seed the labels alone."""
+    from benchmarks.files.lock import locked
+    from benchmarks.files.write import remove_partials
     from trainers.data.files import refuse_existing
     from trainers.data.oracle import write_labels, write_oracle_chains
 
-    refuse_existing(out, overwrite=overwrite)
     write = write_labels if seed is None else partial(write_oracle_chains, seed=seed)
-    return write(source, out, on_error=lambda error: on_error(str(error)), on_progress=on_progress)
+    with locked(out, str(out)):
+        refuse_existing(out, overwrite=overwrite)
+        remove_partials(out)
+        return write(source, out, on_error=lambda error: on_error(str(error)), on_progress=on_progress)
 
 
 def _remote(

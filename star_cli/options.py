@@ -52,7 +52,7 @@ _SETTING_OPTIONS = (
     ),
     click.option(
         "--matching",
-        type=click.Choice(["one_to_one", "literal"]),
+        type=click.Choice(["one_to_one", "literal", "aligned"]),
         help="How predictions are matched with true records.",
     ),
     click.option(

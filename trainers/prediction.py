@@ -13,8 +13,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
+from benchmarks.files.lock import locked
 from benchmarks.files.write import remove_partials, write_whole
-from benchmarks.run.output import locked
 from rewards.errors import ConfigError, DataError
 from trainers.asking import ask, prediction_row, sample_name
 from trainers.attention import attend_at_once

@@ -190,7 +190,7 @@ def test_each_batch_is_on_the_disk_before_the_next(start, rows, tmp_path, monkey
 
 
 def test_one_process_writes_and_is_named(stopped):
-    from benchmarks.run.output import locked
+    from benchmarks.files.lock import locked
 
     model, data, output = stopped
     with (

@@ -332,7 +332,7 @@ def test_other_data_at_the_same_path_do_not_go_on(data, tmp_path):
 
 
 def test_two_runs_do_not_write_one_file(data, tmp_path):
-    from benchmarks.run.output import locked
+    from benchmarks.files.lock import locked
 
     with (
         serving(fine) as server,
