@@ -1,4 +1,7 @@
-"""R_ans: is the final answer right? A choice or a yes/no is worth 1 or 0, a number its mean relative accuracy."""
+"""R_ans: is the final answer right? A choice or a yes/no is worth 1 or 0, a number its mean relative accuracy.
+
+A box is worth its overlap with the true one, a point its nearness: `rewards.regions` has the formulas.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +15,11 @@ import numpy as np
 
 from parsers.choice import LETTERS, Answer, Choice, parse_choice, parse_words, parse_yes_no
 from parsers.number import Number, parse_number
+from parsers.region import Region, parse_box, parse_point
 from parsers.types import Fault
 from rewards.errors import ConfigError, DataError
-from rewards.spec import Kind
+from rewards.regions import iou, nearness, shaped
+from rewards.spec import Kind, QuestionSpec
 from rewards.targets import plain_value
 
 if TYPE_CHECKING:
@@ -29,15 +34,16 @@ class AnswerScore(NamedTuple):
 
     Attributes:
         value: in [0, 1].
-        correct: whether the answer is right; a number is if it is within 5 %, the strictest threshold.
-        answer: what was read: a letter, ``"yes"`` or ``"no"``, a float in the target's unit, the normalised text; None
-            where nothing could be read.
+        correct: whether the answer is right; a number is if it is within 5 %, the strictest threshold, a box or a point
+            if it is worth one half under the linear shape.
+        answer: what was read: a letter, ``"yes"`` or ``"no"``, a float in the target's unit, the normalised text, a box
+            ``(x1, y1, x2, y2)`` or a point ``(x, y)``; None where nothing could be read.
         fault: why nothing could be read, or None.
     """
 
     value: float
     correct: bool
-    answer: str | float | None
+    answer: str | float | tuple[float, ...] | None
     fault: Fault | None = None
 
 
@@ -136,7 +142,58 @@ def score_answer(
             return _score_number(parse_number(text), parse_number(gold), gold)
         case "text":
             return _score_text(parse_words(text), parse_words(gold), gold)
+    if kind in ("box", "point"):
+        raise ConfigError(f"answers of kind {kind!r} have coordinates: use score_region")
     raise ConfigError(f"unknown kind of answer {kind!r}; known are {', '.join(get_args(Kind))}")
+
+
+def score_region(answer_text: str | None, target: object, spec: QuestionSpec) -> AnswerScore:
+    """Score a box or a point. Whatever the model wrote, it never raises.
+
+    Args:
+        answer_text: the answer without its tags, at most 64,000 characters; None where there is none.
+        target: the true one: a list of its numbers, or any text that an answer may be, in the same coordinates.
+        spec: of kind ``"box"`` or ``"point"``.
+
+    Raises:
+        DataError: if *target* is none.
+
+    >>> spec = QuestionSpec(kind="box", coordinates="pixels", layout="xyxy")
+    >>> score_region("[0, 0, 30, 40]", [0, 0, 40, 40], spec)
+    AnswerScore(value=0.75, correct=True, answer=(0.0, 0.0, 30.0, 40.0), fault=None)
+    """
+    gold = _region_text(target)
+    right, found = _read_region(gold, spec), _read_region(answer_text or "", spec)
+    if right.value is None:
+        raise _bad_gold(gold, right.fault)
+    if found.value is None:
+        return _failed(found.fault)
+    if spec.kind == "box":
+        worth = iou(found.value, right.value)
+    else:
+        assert spec.reach is not None
+        worth = nearness(found.value, right.value, spec.reach)
+    return AnswerScore(shaped(worth, spec.partial), worth >= 0.5, found.value)
+
+
+def _read_region(text: str, spec: QuestionSpec) -> Region:
+    assert spec.coordinates is not None
+    if spec.kind == "point":
+        return parse_point(text, coordinates=spec.coordinates)
+    assert spec.layout is not None
+    return parse_box(text, coordinates=spec.coordinates, layout=spec.layout)
+
+
+def _region_text(target: object) -> str:
+    target = plain_value(target)
+    if isinstance(target, str):
+        return target
+    if isinstance(target, Sequence | Mapping):
+        try:
+            return json.dumps(target)
+        except TypeError:
+            pass
+    raise DataError(f"the true answer {target!r:.60} is a {type(target).__name__}, expected a list of numbers or text")
 
 
 def read_options(options: Any) -> dict[str, str] | None:

@@ -570,11 +570,19 @@ def grade_answer(completion: Completion, target: Any, options: Any, spec: Questi
     Raises:
         DataError: for a target that is wrong.
     """
-    from rewards.answers import AnswerScore, score_answer  # noqa: PLC0415  only questions need its grammars
+    from rewards.answers import AnswerScore  # noqa: PLC0415  only questions need its grammars
 
     # An answer that is missing still has its target checked: a file's fault must not hide behind a model's.
-    scored = score_answer(completion.answer or "", target, options=options, kind=spec.kind, letters=spec.letters)
+    scored = _score_answer(completion.answer or "", target, options, spec)
     return scored if completion.answer is not None else AnswerScore(0.0, correct=False, answer=None)
+
+
+def _score_answer(text: str, target: Any, options: Any, spec: QuestionSpec) -> AnswerScore:
+    from rewards.answers import score_answer, score_region  # noqa: PLC0415  only questions need its grammars
+
+    if spec.kind in ("box", "point"):
+        return score_region(text, target, spec)
+    return score_answer(text, target, options=options, kind=spec.kind, letters=spec.letters)
 
 
 def contradicts_reasoning(
@@ -584,14 +592,14 @@ def contradicts_reasoning(
 
     Only a sentence that reads as an answer states one (``So the answer is B``); words state none, since any do.
     """
-    from rewards.answers import infer_kind, score_answer  # noqa: PLC0415  only questions need its grammars
+    from rewards.answers import infer_kind  # noqa: PLC0415  only questions need its grammars
     from rewards.consistency import last_sentence  # noqa: PLC0415  only where it is asked for
 
     kind = spec.kind or infer_kind(target, options=options)
     if answer.answer is None or kind == "text":
         return False
     sentence = last_sentence(completion.think or "")
-    stated = score_answer(sentence, target, options=options, kind=spec.kind, letters=spec.letters).answer
+    stated = _score_answer(sentence, target, options, spec).answer
     return stated is not None and stated != answer.answer
 
 

@@ -11,6 +11,7 @@ from benchmarks.plain_text import CONTENT_POLICY, escape
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from benchmarks.audit.constants import ConstantAnswer
     from benchmarks.audit.cost import Cost
     from benchmarks.audit.expected import GuessAnalysis
     from benchmarks.audit.findings import AuditFinding, Example
@@ -57,6 +58,7 @@ def html_page(found: Audit) -> str:
         f'<p class="soft">{found.policies} policies on {found.scenes} scenes of the task {escape(found.task)}.</p>',
         *(_findings(kind, found.of(kind)) for kind in ("exploit", "incentive", "check")),
         _expectation(found.expectation, found.name),
+        _constants(found.constants),
         _groups(found.groups),
         _cost(found.cost),
     ]
@@ -158,6 +160,23 @@ def _expectation(analysis: Sequence[GuessAnalysis], name: str) -> str:
 
 
 EXPECTATION_HEADERS = ("knows", "guess pays from", "beyond the true number", "hedging two pays below", "gain at 1/2")
+
+
+CONSTANT_HEADERS = ("the same answer always", "", "earns", "exact")
+"""Of the table of `constant_row`."""
+
+
+def constant_row(each: ConstantAnswer) -> tuple[str, ...]:
+    """Return a row of the table of constant answers."""
+    return each.name, each.answer or "(none)", amount(each.mean), amount(each.exact)
+
+
+def _constants(constants: Sequence[ConstantAnswer]) -> str:
+    if not constants:
+        return ""
+    text = "What the same answer to every question earns, without a look at the image, beside the exact answer."
+    table = _table(CONSTANT_HEADERS, map(constant_row, constants))
+    return f'<h2>Answers that do not look</h2><p class="soft">{text}</p>{table}'
 
 
 def expectation_row(known: GuessAnalysis) -> tuple[str, ...]:
