@@ -1,14 +1,17 @@
-"""R_ans of places in an image: boxes by their overlap with the true one, points by their distance from it.
+"""R_ans of what can be nearly right: boxes and sets by their overlap with the true one, points by their distance.
 
     box     IoU = |P ∩ T| / |P ∪ T|              linear: IoU                      thresholds: mean over θ of [IoU ≥ θ]
     point   n = max(0, 1 − ‖p − t‖ / reach)      linear: n                        thresholds: mean over θ of [n ≥ θ]
+    set     J = |P ∩ T| / |P ∪ T|, of names      linear: J (1 if both are empty)  thresholds: mean over θ of [J ≥ θ]
 
-with θ in {.50, .55, ..., .95}. Either way ``correct`` asks for one half under the linear shape: IoU ≥ .5, or half the
-reach.
+with θ in {.50, .55, ..., .95}. Either way ``correct`` asks for one half of boxes and points (IoU ≥ .5, half the reach),
+and of a set for all of it.
 
 A region that hedges gains nothing: between two boxes of one size that touch, the box around both has an IoU of 1/2 with
 each, as much as naming the likelier one earns at an even chance and less at any other; under thresholds it is worth .1.
-The middle of two points that are D apart is worth 1 − D / (2 reach), and naming the likelier one at least that.
+The middle of two points that are D apart is worth 1 − D / (2 reach), and naming the likelier one at least that. Naming
+all of a vocabulary U is worth |T| / |U|; one name more beside a right ones of n pays if it is right with a chance above
+a / (n + a + 1), which is less than one half.
 """
 
 from __future__ import annotations

@@ -582,7 +582,8 @@ def _score_answer(text: str, target: Any, options: Any, spec: QuestionSpec) -> A
 
     if spec.kind in ("box", "point"):
         return score_region(text, target, spec)
-    return score_answer(text, target, options=options, kind=spec.kind, letters=spec.letters)
+    given: dict[str, Any] = {"kind": spec.kind, "letters": spec.letters, "synonyms": spec.synonyms}
+    return score_answer(text, target, options=options, partial=spec.partial, **given)
 
 
 def contradicts_reasoning(
@@ -596,7 +597,7 @@ def contradicts_reasoning(
     from rewards.consistency import last_sentence  # noqa: PLC0415  only where it is asked for
 
     kind = spec.kind or infer_kind(target, options=options)
-    if answer.answer is None or kind == "text":
+    if answer.answer is None or kind in ("text", "set"):
         return False
     sentence = last_sentence(completion.think or "")
     stated = _score_answer(sentence, target, options, spec).answer

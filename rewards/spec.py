@@ -264,7 +264,7 @@ _WEIGHTS = ("answer_weight", "reference_weight", "format_weight", "consistency_w
 _SHARES = ("wrong_reference_share", "relation_weight")
 _REFERENCE_RULES = ("informedness", "f1")
 
-Kind = Literal["choice", "yes_no", "number", "text", "box", "point"]
+Kind = Literal["choice", "yes_no", "number", "text", "set", "box", "point"]
 """What an answer can be."""
 
 _REGIONS: dict[Kind | None, tuple[str, ...]] = {"box": ("coordinates", "layout"), "point": ("coordinates", "reach")}
@@ -299,7 +299,10 @@ class QuestionSpec:
         coordinates: of boxes and points, what their numbers are: ``"pixels"``, ``"unit"`` (shares of the image, 0 to 1)
             or ``"thousand"`` (0 to 1000). It is never guessed.
         layout: of boxes, ``"xyxy"`` (two corners) or ``"xywh"`` (the upper left corner, width and height).
-        partial: of boxes and points that are near, ``"linear"`` or ``"thresholds"``, see `rewards.regions`.
+        partial: of boxes and points that are near, and sets that overlap, ``"linear"`` or ``"thresholds"``, see
+            `rewards.regions`.
+        synonyms: of words and sets, pairs (spelling, what it stands for); also a mapping. Both sides are compared as
+            `parsers.choice.parse_words` reads them, and nothing else is taken for the same.
         reach: of points, the distance in *coordinates* from which on R_ans is 0, > 0.
         consistency_weight: charge where the answer that the reasoning ends with is another one, see
             `rewards.consistency`, >= 0; it makes a part ``consistency``. 0: there is no such part.
@@ -320,6 +323,7 @@ class QuestionSpec:
     layout: Literal["xyxy", "xywh"] | None = None
     partial: Literal["linear", "thresholds"] = "linear"
     reach: float | None = None
+    synonyms: tuple[tuple[str, str], ...] = ()
     consistency_weight: float = 0.0
 
     def __post_init__(self) -> None:
@@ -342,6 +346,7 @@ class QuestionSpec:
             isinstance(reach, bool) or not isinstance(reach, int | float) or not 0 < reach <= 1e9
         ):
             raise ConfigError(f"reach is {reach!r}; it is a distance greater than 0")
+        object.__setattr__(self, "synonyms", _read_synonyms(self.synonyms))
         for name in _REGIONS.get(self.kind, ()):
             if getattr(self, name) is None:
                 raise ConfigError(f"answers of kind {self.kind!r} need {name}: it is declared and never guessed")
@@ -362,6 +367,25 @@ class QuestionSpec:
         """
         _check_options(self, changes)
         return replace(self, **changes)
+
+
+def _read_synonyms(given: Any) -> tuple[tuple[str, str], ...]:
+    """Return synonyms as pairs; what a spelling stands for is none itself."""
+    pairs = tuple(given.items()) if isinstance(given, Mapping) else given
+    if not isinstance(pairs, tuple | list) or not all(
+        isinstance(pair, tuple | list)
+        and len(pair) == 2
+        and all(isinstance(word, str) and word.strip() for word in pair)
+        for pair in pairs
+    ):
+        raise ConfigError(f"synonyms is {given!r:.60}; it holds spellings, each with the words that it stands for")
+    found = tuple((str(spelling), str(words)) for spelling, words in pairs)
+    spellings = {spelling.casefold() for spelling, _ in found}
+    if chained := [words for _, words in found if words.casefold() in spellings]:
+        raise ConfigError(
+            f"synonyms: {chained[0]!r} stands for something itself, and is what another spelling stands for"
+        )
+    return found
 
 
 def _check_options(spec: TieredSpec | QuestionSpec, changes: Mapping[str, Any]) -> None:

@@ -1,10 +1,11 @@
-"""What answers that do not look earn where nothing is charged for a wrong one: the same box or point for every image.
+"""What answers that do not look earn where nothing is charged for a wrong one: the same box, point, set or word always.
 
 No penalty makes up for what such an answer earns, so it is shown beside what the exact answer earns.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -13,6 +14,7 @@ import numpy as np
 from benchmarks.audit.reward import honest, score_candidates
 from benchmarks.audit.uncertainty import majority_answer
 from parsers.region import LARGEST, parse_box, parse_point
+from parsers.word_set import parse_set
 from rewards.spec import QuestionSpec
 
 if TYPE_CHECKING:
@@ -29,7 +31,8 @@ class ConstantAnswer(NamedTuple):
     """An answer that is the same for every scene.
 
     Attributes:
-        name: ``"whole image"``, ``"center"``, ``"mean"`` (of the true ones), ``"most frequent"`` or ``"empty"``.
+        name: ``"whole image"``, ``"center"``, ``"mean"`` (of the true ones), ``"all names"``, ``"empty set"``, ``"most
+            frequent name"``, ``"most frequent"`` or ``"empty"``.
         answer: as it is written.
         mean: what it earns on average over the scenes.
         exact: what the exact answer earns.
@@ -42,10 +45,31 @@ class ConstantAnswer(NamedTuple):
 
 
 def constant_answers(audited: AuditedReward, scenes: Sequence[Scene]) -> tuple[ConstantAnswer, ...]:
-    """Return what constant answers earn on scenes of a task of boxes or points; nothing of other tasks."""
+    """Return what constant answers earn on scenes of a task of boxes, points, sets or words; nothing of other tasks."""
     spec = scenes[0].task.spec
-    if not isinstance(spec, QuestionSpec) or spec.kind not in ("box", "point"):
+    if not isinstance(spec, QuestionSpec) or spec.kind not in ("box", "point", "set", "text"):
         return ()
+    written = _everything(scenes) if spec.kind == "set" else {}
+    written |= _places(scenes, spec) if spec.kind in ("box", "point") else {}
+    written |= {"most frequent": str(majority_answer(scenes)[0][0])} | {"empty": ""}
+    best = float(score_candidates(audited, [honest(scene) for scene in scenes], scenes).mean())
+    found = []
+    for name, answer in written.items():
+        said = [replace(honest(scene), items=(answer,) if answer else ()) for scene in scenes]
+        found.append(ConstantAnswer(name, answer, float(score_candidates(audited, said, scenes).mean()), best))
+    return tuple(found)
+
+
+def _everything(scenes: Sequence[Scene]) -> dict[str, str]:
+    """Return the set of all that is ever true, the name that is true most often, and the empty set."""
+    names = [sorted(parse_set(str(scene.target[0][0])).items or ()) for scene in scenes]
+    common = Counter(name for each in names for name in each).most_common(1)
+    found = {"all names": ", ".join(dict.fromkeys(name for each in names for name in each)), "empty set": "none"}
+    return found | ({"most frequent name": common[0][0]} if common else {})
+
+
+def _places(scenes: Sequence[Scene], spec: QuestionSpec) -> dict[str, str]:
+    """Return the middle and the mean place, and the whole image."""
     true = np.array([_read(str(scene.target[0][0]), spec) for scene in scenes])
     # The image: all of it where coordinates are shares; of pixels, whose number is not known, what holds all targets.
     ends = true.reshape(-1, 2)
@@ -55,16 +79,9 @@ def constant_answers(audited: AuditedReward, scenes: Sequence[Scene]) -> tuple[C
     answers: dict[str, NDArray[np.float64]] = {"center": (low + high) / 2, "mean": true.mean(axis=0)}
     if spec.kind == "box":
         quarter = (high - low) / 4
-        answers["whole image"] = np.concatenate([low, high])
         answers["center"] = np.concatenate([low + quarter, high - quarter])
-    written = {name: region_text(tuple(numbers.tolist()), spec) for name, numbers in answers.items()}
-    written |= {"most frequent": str(majority_answer(scenes)[0][0]), "empty": ""}
-    best = float(score_candidates(audited, [honest(scene) for scene in scenes], scenes).mean())
-    found = []
-    for name, answer in written.items():
-        said = [replace(honest(scene), items=(answer,) if answer else ()) for scene in scenes]
-        found.append(ConstantAnswer(name, answer, float(score_candidates(audited, said, scenes).mean()), best))
-    return tuple(found)
+        answers["whole image"] = np.concatenate([low, high])
+    return {name: region_text(tuple(numbers.tolist()), spec) for name, numbers in answers.items()}
 
 
 def region_text(numbers: Numbers, spec: QuestionSpec) -> str:

@@ -36,6 +36,7 @@ _ANSWERS: dict[Kind, tuple[str, ...]] = {
     "yes_no": ("yes", "no"),
     "number": ("2", "4", "8", "16", "32", "64"),
     "text": _NAMES[:4],
+    "set": ("sofa, lamp", "lamp, ball", "ball, table", "table, sofa", "sofa, ball", "lamp, table"),
 }
 """What can be answered to a drawn question; a number is one of metres."""
 _DRAWN: tuple[Kind, ...] = ("choice", "yes_no", "number")
@@ -247,6 +248,8 @@ def _read_question(task: Task, target: str, references: Any, options: Any) -> Sc
         answers = _regions(task.spec, np.random.default_rng(0))
     else:
         answers = tuple(ascii_uppercase[: len(texts)]) or _ANSWERS[kind]
+        if kind == "set":  # what is within the true set adds nothing to it, so it tells nothing
+            answers = tuple(each for each in answers if not set(each.split(", ")) & set(target.split(", ")))
     universe = tuple((answer,) for answer in dict.fromkeys((*answers, target)))
     views = (
         [] if references is None else [tuple(sorted(names)) for _, names in sorted(reference_names(references).items())]

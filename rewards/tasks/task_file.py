@@ -176,6 +176,7 @@ class _Answer(_Section):
     layout: Any = None
     partial: Any = None
     reach: Any = None
+    synonyms: dict[Word, Word] = {}
     kind: Any = None  # last: it may ask for some of the others
 
 
