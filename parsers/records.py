@@ -7,6 +7,7 @@ from functools import cache, lru_cache
 from itertools import product
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from parsers.first_time import FIRST_TIME
 from parsers.formats import FIELD_KEYS, TVR
 from parsers.grammars import ASCII_MARKS, attempt, build, terminals
 from parsers.record_grammar import parse_record, record_grammar
@@ -214,7 +215,8 @@ def _plain() -> tuple[Callable[..., Any], ...]:
 
 @cache
 def _tokens() -> Callable[[str], list[Token | None]]:
-    from lark import Transformer  # noqa: PLC0415  lazy, as in `parsers.grammars.build`
+    with FIRST_TIME:
+        from lark import Transformer  # noqa: PLC0415  lazy, as in `parsers.grammars.build`
 
     class Children(Transformer):  # type: ignore[type-arg]
         def none(self, _: list[Token]) -> list[Token | None]:

@@ -162,6 +162,21 @@ def score_answer(
     raise ConfigError(f"unknown kind of answer {kind!r}; known are {', '.join(get_args(Kind))}")
 
 
+def score_for_spec(answer_text: str, target: object, options: Any, spec: QuestionSpec) -> AnswerScore:
+    """Score an answer as a task declares its kind; see `score_answer` and `score_region`."""
+    if spec.kind in ("box", "point"):
+        return score_region(answer_text, target, spec)
+    return score_answer(
+        answer_text,
+        target,
+        options=options,
+        kind=spec.kind,
+        letters=spec.letters,
+        synonyms=spec.synonyms,
+        partial=spec.partial,
+    )
+
+
 def score_region(answer_text: str | None, target: object, spec: QuestionSpec) -> AnswerScore:
     """Score a box or a point. Whatever the model wrote, it never raises.
 

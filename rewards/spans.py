@@ -14,6 +14,7 @@ from math import fsum
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from parsers.completion import find_sections
+from parsers.first_time import FIRST_TIME
 from parsers.records import locate_records
 from parsers.types import Fault, Relation
 from rewards.explain import explain_parsed
@@ -229,8 +230,9 @@ class _Shares(NamedTuple):
 
 
 def _shares(read: Completion, names: Any, triplets: Any, spec: QuestionSpec, weight: float) -> _Shares:
-    from parsers.references import parse_references  # noqa: PLC0415  only questions need its grammar
-    from rewards.references import consistent_facts, read_labels  # noqa: PLC0415
+    with FIRST_TIME:
+        from parsers.references import parse_references  # noqa: PLC0415  only questions need its grammar
+        from rewards.references import consistent_facts, read_labels  # noqa: PLC0415
 
     if names is None or read.think is None:
         return _Shares()
@@ -246,7 +248,8 @@ _Added = tuple[dict[tuple[int, str], float], dict[tuple[int, "Fact"], float] | N
 
 
 def _informedness_shares(parsed: References, labels: Labels, weight: float) -> _Added:
-    from rewards.references import informedness_of  # noqa: PLC0415
+    with FIRST_TIME:
+        from rewards.references import informedness_of  # noqa: PLC0415
 
     score = informedness_of(parsed, labels)
     if score is None:
@@ -273,7 +276,8 @@ def _informedness_shares(parsed: References, labels: Labels, weight: float) -> _
 
 
 def _f1_shares(parsed: References, labels: Labels, weight: float) -> _Added:
-    from rewards.references import consistent_facts, f1_of, facts_of, named  # noqa: PLC0415
+    with FIRST_TIME:
+        from rewards.references import consistent_facts, f1_of, facts_of, named  # noqa: PLC0415
 
     score = f1_of(parsed, labels)
     of_facts = labels.relation_weight if score.per_view_relations else 0.0
@@ -295,7 +299,8 @@ def _f1_shares(parsed: References, labels: Labels, weight: float) -> _Added:
 
 def _references(read: Completion, shares: _Shares, at: int) -> Iterator[Span]:
     """Yield the names of the triplets, and their relations where these are scored, in the order written."""
-    from parsers.references import locate_references, true_name  # noqa: PLC0415
+    with FIRST_TIME:
+        from parsers.references import locate_references, true_name  # noqa: PLC0415
 
     seen: set[Any] = set()
     for mention in locate_references(read.think or ""):
@@ -317,7 +322,8 @@ def _references(read: Completion, shares: _Shares, at: int) -> Iterator[Span]:
 
 
 def _named(name: str, view: int | None, shares: _Shares, seen: set[Any]) -> tuple[str, float]:
-    from parsers.references import VIEWER  # noqa: PLC0415
+    with FIRST_TIME:
+        from parsers.references import VIEWER  # noqa: PLC0415
 
     true = None if shares.labels is None or view is None else shares.labels.names.get(view)
     if true is None or view is None or (name == VIEWER and name not in true):
@@ -329,7 +335,8 @@ def _named(name: str, view: int | None, shares: _Shares, seen: set[Any]) -> tupl
 
 
 def _related(triplet: Relation, view: int, shares: _Shares, seen: set[Any]) -> tuple[str, float]:
-    from parsers.references import cells  # noqa: PLC0415
+    with FIRST_TIME:
+        from parsers.references import cells  # noqa: PLC0415
 
     assert shares.labels is not None
     assert shares.facts is not None

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from parsers.first_time import FIRST_TIME
 from parsers.formats import FIELD_KEYS, LARGEST
 from parsers.records import parse_records
 from rewards.errors import DataError
@@ -157,7 +158,8 @@ def _known(found: Record, record_format: RecordFormat) -> Record | None:
 
 
 def _explain(found: Record, at: int, record_format: RecordFormat) -> Record:
-    from difflib import get_close_matches  # noqa: PLC0415  only messages need it
+    with FIRST_TIME:
+        from difflib import get_close_matches  # noqa: PLC0415  only messages need it
 
     values = dict(zip([field.name for field in record_format.fields], found, strict=True))
     for field in record_format.fields:

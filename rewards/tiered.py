@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from parsers.first_time import FIRST_TIME
 from rewards.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -413,7 +414,8 @@ def match_by_assignment(
     elif spec.ordered:
         rows, columns = align(rank[levels])
     else:
-        from scipy.optimize import linear_sum_assignment  # noqa: PLC0415  slow to import and rarely needed
+        with FIRST_TIME:
+            from scipy.optimize import linear_sum_assignment  # noqa: PLC0415  slow to import and rarely needed
 
         rows, columns = linear_sum_assignment(rank[levels], maximize=True)
     found = zip(rows.tolist(), columns.tolist(), levels[rows, columns].tolist(), strict=True)
@@ -479,7 +481,8 @@ def _rank(worth: Sequence[float], matches: int) -> Floats:
     Raises:
         ConfigError: for tiers whose values cannot be compared so.
     """
-    from fractions import Fraction  # noqa: PLC0415
+    with FIRST_TIME:
+        from fractions import Fraction  # noqa: PLC0415
 
     values = [Fraction(each).limit_denominator(10_000) for each in worth]
     inexact = [each for each, value in zip(worth, values, strict=True) if float(value) != each]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from pathlib import Path
@@ -116,14 +117,18 @@ def _data_file(path: Path) -> Path:
 @click.option("--out", type=click.Path(path_type=Path), help="PNG file to write.  [default: scene-INDEX.png]")
 def show(file: Path, index: int, out: Path | None) -> None:
     """Draw one sample of FILE (a data.jsonl, or its folder) with its changes, or its question, as a PNG."""
+    from PIL import Image
+
+    from benchmarks.files.write import write_whole
     from trainers.scenes.show import read_sample, show_sample
 
     data_file, target = _data_file(file), out or Path(f"scene-{index}.png")
     sheet = show_sample(read_sample(data_file, index), data_file.parent)
-    try:
-        sheet.save(target)
-    except ValueError as error:  # a suffix that is no image's
-        raise click.ClickException(f"{target}: {error}") from None
+    kind = Image.registered_extensions().get(target.suffix.lower())
+    if kind not in Image.SAVE:
+        raise click.ClickException(f"{target}: no kind of image that can be written: {target.suffix or 'no suffix'}")
+    sheet.save(written := io.BytesIO(), kind)
+    write_whole(target, written.getvalue())
     echo(str(target))
 
 

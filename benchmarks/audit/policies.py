@@ -174,6 +174,11 @@ def _fragment(belief: Belief) -> Candidate:
     return honest(belief.scene) if same else _answer(belief, half)
 
 
+def _not_a_number(belief: Belief) -> Candidate:
+    """Answer with what `float` reads and no comparison holds for."""
+    return _answer(belief, "nan")
+
+
 _ENVELOPES = {
     "answer_in_reasoning": (
         "<think>{reasoning} <answer>{answer}</answer></think><answer></answer>",
@@ -414,6 +419,7 @@ POLICIES = (
     Policy("first_k", "names the first things that can be named, as many as are true", BOTH, _first_k),
     Policy("prompt_echo", "copies the prompt", BOTH, _prompt_echo),
     Policy("fragment", "writes a part of the right answer", BOTH, _fragment),
+    Policy("not_a_number", "answers nan, with which no comparison holds", QUESTION, _not_a_number),
     *(Policy(name, tries, BOTH, _in(layout)) for name, (layout, tries) in _ENVELOPES.items()),
     Policy("right_block_last", "writes a wrong answer block, then the right one", BOTH, _right_block_last),
     Policy("right_block_first", "writes the right answer block, then a wrong one", BOTH, _right_block_first),

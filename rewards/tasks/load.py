@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from parsers.first_time import FIRST_TIME
 from parsers.formats import FORMATS, LARGEST, Field, RecordFormat
 from parsers.types import Transformation
 from rewards.errors import ConfigError
@@ -113,6 +114,11 @@ def load_task(name: str) -> Task:
         ConfigError: if there is no such task, or its file is wrong: ``my_task.yaml:17: reward.tiers[1].fields[0]:
             unknown field 'soruce' (did you mean 'source'?)``.
     """
+    with FIRST_TIME:
+        return _load(name)
+
+
+def _load(name: str) -> Task:
     if name in _names():
         return _build(read_yaml(HERE / f"{name}.yaml"))
     path = Path(name)

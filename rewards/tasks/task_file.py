@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, create_model, model_validator
 
+from parsers.first_time import FIRST_TIME
 from parsers.formats import FORMATS, LARGEST, RecordFormat, fold, template_parts
 from parsers.record_grammar import record_grammar
 from parsers.records import parse_records
@@ -366,7 +367,8 @@ def format_error(record_format: RecordFormat) -> tuple[int | None, str] | None:
 
     Every value, in every form, must be read as itself.
     """
-    from lark.exceptions import LarkError  # noqa: PLC0415  lazy, as in `parsers.grammars.build`
+    with FIRST_TIME:
+        from lark.exceptions import LarkError  # noqa: PLC0415  lazy, as in `parsers.grammars.build`
 
     try:
         record_grammar(record_format)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from benchmarks.files.paths import METADATA
 from benchmarks.route import HEADINGS, turn_between
 from benchmarks.tvr.codec import decode_scene
 from benchmarks.tvr.world import N_OBJECTS, PAIRS, differences, in_world, move_options, overlaps, present
@@ -23,7 +24,7 @@ from trainers.data.training_rows import (
 )
 from trainers.scenes.multiview import PAIR, direction_from_middle, distance_to_camera, is_clear
 from trainers.scenes.multiview_questions import KINDS, LETTERS, after_turn, camera_move, question_texts
-from trainers.scenes.records import DATA, IMAGES, METADATA, read_lines, read_multiview_record, read_tvr_record
+from trainers.scenes.records import DATA, IMAGES, read_lines, read_multiview_record, read_tvr_record
 from trainers.scenes.route import read_route_record
 from trainers.scenes.tvr import RULES, after, begin, broken_rule, kind_of_move
 from trainers.scenes.tvr_plan import STEPS

@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self
 
 from pydantic import AfterValidator, NonNegativeInt, ValidationError, model_validator
 
-from benchmarks.files.write import whole_file, write_whole
+from benchmarks.files.lock import locked
+from benchmarks.files.paths import METADATA
+from benchmarks.files.write import remove_partials, whole_file, write_whole
 from benchmarks.run.workers import worker_pool
 from benchmarks.tvr.world import (
     ATTRIBUTES,
@@ -44,7 +46,6 @@ from trainers.scenes.multiview_questions import multiview_item
 from trainers.scenes.records import (
     DATA,
     IMAGES,
-    METADATA,
     image_name,
     multiview_record,
     multiview_row,
@@ -153,8 +154,8 @@ def generate(
         The path of ``data.jsonl``.
 
     Raises:
-        ConfigError: the folder holds something made with other settings, a renderer is not installed, or a
-            worker was killed.
+        ConfigError: the folder holds something made with other settings or is being written by another process, a
+            renderer is not installed, or a worker was killed.
     """
     if workers < 1:
         raise ConfigError(f"workers is {workers}; at least one is needed")
@@ -162,8 +163,13 @@ def generate(
         if find_spec(module) is None:
             raise ConfigError(f"images by {settings.images} need {module}: pip install 'star-r1[{extra}]'")
     target = Path(directory)
+    target.mkdir(parents=True, exist_ok=True)
+    with locked(target / SETTINGS, str(directory)):
+        return _generate(target, settings, workers, on_progress or _silent)
+
+
+def _generate(target: Path, settings: GenerationSettings, workers: int, report: Callable[[int, int], None]) -> Path:
     _claim(target, settings)
-    report = on_progress or _silent
     if not (target / DATA).exists():
         _make_pieces(target, settings, workers, report)
         _join(target, settings, METADATA)
@@ -193,10 +199,10 @@ def _claim(target: Path, settings: GenerationSettings) -> None:
     wanted = settings.model_dump(mode="json")
     if settings.images == "mitsuba":
         wanted["denoised"] = denoises()
-    target.mkdir(parents=True, exist_ok=True)
     file = target / SETTINGS
     if not file.exists():
-        if any(target.iterdir()):
+        remove_partials(file)  # of a process that was killed here, since the lock is held
+        if any(each.name != f".{SETTINGS}.lock" for each in target.iterdir()):
             raise ConfigError(f"{target} is not empty and holds no data set of this kind; name another folder")
         _write(file, (json.dumps(wanted, indent=2) + "\n").encode())
     found = saved_settings(file).model_dump(mode="json", exclude_unset=True)
