@@ -9,8 +9,10 @@ from rich.table import Table
 from rich.text import Text
 
 from benchmarks.audit.page import (
+    CONSTANT_HEADERS,
     EXPECTATION_HEADERS,
     amount,
+    constant_row,
     cost_line,
     expectation_row,
     group_rows,
@@ -45,6 +47,8 @@ def print_audit(found: Audit, *, no_color: bool) -> None:
             for finding in rows:
                 console.print(_example(finding), soft_wrap=True)
     tables = [_table(EXPECTATION_HEADERS, map(expectation_row, found.expectation))] if found.expectation else []
+    if found.constants:
+        tables.append(_table(CONSTANT_HEADERS, map(constant_row, found.constants)))
     if found.groups is not None:
         tables.append(_table(("real predictions", ""), group_rows(found.groups)))
     for table in tables:

@@ -155,6 +155,10 @@ def _audit_lines(audit: Audit) -> list[str]:
         if finding.kind == "exploit" and finding.smallest is not None:
             example = finding.smallest
             lines.append(f"    {example.paid:g} against {example.against:g}: {example.completion!r:.160}")
+    lines += [
+        f"  always {each.name} {each.answer or '(none)'}: {each.mean:.3g} against {each.exact:.3g}"
+        for each in audit.constants
+    ]
     return lines
 
 

@@ -18,6 +18,9 @@ _ANSWERS = {
     "yes_no": "yes or no",
     "number": "a number, with or without a unit",
     "text": "the words of the target",
+    "set": 'names in no order, separated by a comma, a semicolon, new lines or "and"; "none" of nothing',
+    "box": "a box in the image",
+    "point": "a point in the image",
     None: "what the target is: a choice, yes or no, a number, or words",
 }
 
@@ -70,7 +73,11 @@ def _words(field: Field) -> list[str]:
 def _question(task: Task) -> Iterator[tuple[str, str]]:
     assert isinstance(task.spec, QuestionSpec)
     letters = f" ({', '.join(task.spec.letters)})" if task.spec.letters else ""
-    yield "answer", f"{_ANSWERS[task.spec.kind]}{letters}"
+    region = (task.spec.layout, task.spec.coordinates, f"nearer than {task.spec.reach:g}" if task.spec.reach else None)
+    told = f": {', '.join(filter(None, region))}" if task.spec.coordinates else ""
+    yield "answer", f"{_ANSWERS[task.spec.kind]}{letters}{told}"
+    for spelling, words in task.spec.synonyms:
+        yield "", f"{spelling} stands for {words}"
     if task.spec.reference_weight:
         yield "reasoning", "View 1: [object 1, object 2, relation] [...]"
         yield "", "View 2: ..."
