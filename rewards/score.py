@@ -474,7 +474,7 @@ def score_for_specs(
         if spec.consistency_weight:
             parts["consistency"] = 0.0 - spec.consistency_weight * _contradicting(parsed)
         correct = counts.same
-        if spec.multiset:
+        if spec.multiset and not spec.ordered:
             sets = [not a.invalid and set(a.items) == set(t) for a, t in zip(answers, targets, strict=True)]
             correct = np.array(sets, dtype=np.bool_) & np.array(answered, dtype=np.bool_)
         best = maximum(spec, counts.n_gt)

@@ -23,7 +23,7 @@ from rewards.spec import QuestionSpec, TieredSpec
 from rewards.targets import read_target
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from parsers.completion import Mode, Prefilled
     from parsers.formats import RecordFormat
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from rewards.references import Fact, Labels
     from rewards.targets import Rows
     from rewards.tasks import Task
+    from rewards.tiered import Record
 
 
 class Span(NamedTuple):
@@ -46,6 +47,7 @@ class Span(NamedTuple):
             where nothing could be read.
         tier: the part in which a record is rewarded (``"exact"``, ``"attribute"``, ...), or why it is in none:
             ``"incorrect"``; ``"excess"``, it agrees with a true record that another one was matched with;
+            ``"misplaced"``, where order counts, it agrees with one that is missing, but not at this place;
             ``"superseded"``, a later value for the same cell counts; ``"unparseable"``; ``"uncounted"``, unparseable
             beyond the number of those that count. Of answers and references ``"correct"``, ``"partial"`` (a number
             that is close), ``"incorrect"``, ``"unparseable"``; of references also ``"repeated"`` in its view,
@@ -160,14 +162,14 @@ def _list(read: Completion, target: Any, record_format: RecordFormat, spec: Tier
     for item in items:
         prediction = next(faults if isinstance(item.read, Fault) else valid)
         share = (prediction.earned + prediction.charged) / explanation.divisor
-        tier = _tier(prediction, true, spec)
+        tier = _tier(prediction, true, explanation.missing, spec)
         spans.append(Span(at_answer + item.start, at_answer + item.end, "record", prediction.record, tier, share))
     whole = ("format", "underprediction", "consistency", *(spec.parts if spec.rule == "binary" else ()))
     rest = {part: value for part, value in explanation.score.parts.items() if part in whole}
     return Spans(tuple(spans), (), rest)
 
 
-def _tier(prediction: Prediction, true: tuple[Any, ...], spec: TieredSpec) -> str:
+def _tier(prediction: Prediction, true: Sequence[Record], missing: Sequence[Record], spec: TieredSpec) -> str:
     if prediction.record is None:
         return "uncounted" if prediction.beyond else "unparseable"
     if prediction.superseded:
@@ -175,13 +177,19 @@ def _tier(prediction: Prediction, true: tuple[Any, ...], spec: TieredSpec) -> st
     if prediction.tier is not None:
         rewarded = prediction.tier if spec.rule == "binary" else prediction.paid_as
         return rewarded or "incorrect"
-    # A true record that agrees with it at some tier is taken, or there would be a match.
-    agrees = any(
-        spec.value(at) > 0 and all(prediction.record[place] == record[place] for place in level.positions)
-        for at, level in enumerate(spec.levels)
-        for record in true
+    # A true record that agrees with it at some tier is taken, or there would be a match; unless the order forbids it.
+    if _agrees(prediction.record, missing, spec):
+        return "misplaced"
+    return "excess" if _agrees(prediction.record, true, spec) else "incorrect"
+
+
+def _agrees(predicted: Record, records: Sequence[Record], spec: TieredSpec) -> bool:
+    """Return whether a record agrees with one of several at a tier that is worth anything."""
+    return any(
+        level.value > 0 and all(predicted[place] == record[place] for place in level.positions)
+        for level in spec.levels
+        for record in records
     )
-    return "excess" if agrees else "incorrect"
 
 
 # --- questions -------------------------------------------------------------------------------------------------------

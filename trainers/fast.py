@@ -84,11 +84,11 @@ def _blocks(model: Any) -> list[Any]:
 def gathered(trainer: Any) -> Iterator[None]:
     """Keep what FSDP2 shards whole while completions are written.
 
-    Else every process gathers all weights again for each token, and waits for ever where one has fewer to write. They are
-    gathered in the dtype of the computation; for that time a GPU holds the whole model in it.
+    Else every process gathers all weights again for each token. They are gathered in the dtype of the computation; for
+    that time a GPU holds the whole model in it.
     """
     plugin = getattr(trainer.accelerator.state, "fsdp_plugin", None)
-    if getattr(plugin, "fsdp_version", 1) != 2 or plugin.reshard_after_forward is not True:
+    if plugin is None or plugin.fsdp_version != 2 or plugin.reshard_after_forward is not True:
         yield
         return
     from torch.distributed.fsdp import FSDPModule

@@ -349,8 +349,14 @@ def _counted(scores: RowScores) -> dict[str, list[tuple[float, int]]]:
 
 
 def _histograms(name: str, counts: Mapping[str, Sequence[Sequence[float]]], rows: int) -> list[Histogram]:
+    """Return how often each value of the total occurs, and of each part in the order of the parts."""
     return [
-        Histogram(f"{name}: {part}", tuple((float(value), int(count)) for value, count in pairs), f"{rows:,} rows")
+        Histogram(
+            f"{name}: {part}",
+            tuple((float(value), int(count)) for value, count in pairs),
+            f"{rows:,} rows",
+            "total reward" if part == "total" else f"reward of {part}",
+        )
         for part, pairs in counts.items()
         if pairs and part != "unit"  # which is no part
     ]

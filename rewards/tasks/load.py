@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -142,6 +142,8 @@ def _build(file: YamlFile) -> Task:
         spec: TieredSpec | QuestionSpec = QuestionSpec(**declared["reward"] | declared.get("answer", {}))
     else:
         spec = read_tiered(declared["reward"], record_format)
+        if spec.ordered:
+            record_format = replace(record_format, repeats=True)
     cases = enumerate(declared.get("cases", ()))
     return Task(
         name=str(declared["name"]),

@@ -337,7 +337,7 @@ def _check_reward(declared: dict[str, Any], record_format: RecordFormat) -> Tier
         spec = read_tiered({"tiers": declared["tiers"]}, record_format)
     except ConfigError as error:
         raise problem(str(error), "reward", "tiers") from error
-    for name, value in declared.items():
+    for name, value in sorted(declared.items()):  # conflicts before matching, which may ask for it
         if name == "table":
             for at, key in enumerate(value):
                 _check_fields(key, names, "table", at)

@@ -84,7 +84,7 @@ def test_a_file_of_predictions(tmp_path):
     assert "of 8 predictions" in found.output
     assert "without variance" in found.output
     assert re.search(r"answer contradicts the reasoning +\d+\.\d%", found.output)
-    assert "How often each total is paid" in page.read_text(encoding="utf-8")
+    assert "How often each total occurs" in page.read_text(encoding="utf-8")
 
 
 def test_rows_that_cannot_be_read_are_named(tmp_path):
@@ -216,7 +216,7 @@ def test_curves(tmp_path):
     assert found.exit_code == 0, found.output
     files = sorted(path.name for path in (tmp_path / "images").iterdir())
     assert len(files) == 18
-    assert {"audit-paper-best.svg", "audit-calibrated-pays.svg"} <= set(files)
+    assert {"audit-paper-best.svg", "audit-calibrated-expected.svg"} <= set(files)
     for path in (tmp_path / "images").iterdir():
         assert ET.parse(path).getroot().get("viewBox")
 

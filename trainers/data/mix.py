@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pydantic import BaseModel, Field, ValidationError
 
+from benchmarks.files.paths import METADATA
 from benchmarks.files.write import whole_file, whole_folder, write_whole
 from rewards.errors import ConfigError, DataError
 from trainers.data.card import CARD, choose_relation_weight, write_card
@@ -20,7 +21,7 @@ from trainers.data.files import json_line, store_image
 from trainers.data.prepare import PARTS, RL_SIZE, SFT_SIZE
 from trainers.data.sampling import draw_order, quotas
 from trainers.data.training_rows import image_files, read_training_rows, row_id
-from trainers.scenes.records import IMAGES, METADATA
+from trainers.scenes.records import IMAGES
 from trainers.scenes.validation import first_fault
 
 if TYPE_CHECKING:

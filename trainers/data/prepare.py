@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Self, TypeVar
 from pydantic import AfterValidator, Field, NonNegativeInt, model_validator
 
 from benchmarks.datasets import load
+from benchmarks.files.paths import METADATA
 from benchmarks.files.write import whole_file, whole_folder
 from benchmarks.mindcube.cogmap import extract_map
 from benchmarks.mindcube.references import relations_from_map
@@ -33,7 +34,7 @@ from trainers.data.leakage import Fingerprint, TestSets, fingerprint, question_h
 from trainers.data.sampling import count, divide_groups, draw, draw_order, quotas
 from trainers.data.training_rows import score_row
 from trainers.scenes.prompts import MULTIVIEW, multiview_prompt
-from trainers.scenes.records import IMAGES, METADATA
+from trainers.scenes.records import IMAGES
 from trainers.scenes.validation import CheckedSettings
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from benchmarks.files.lock import locked
 from benchmarks.files.write import GrowingFile, cut_off, remove_partials, whole_file
 from rewards.errors import ConfigError, DataError
-from trainers.data.chat_client import ask_all
+from trainers.data.chat_client import Request, ask_all
 from trainers.data.chat_messages import user_message
 from trainers.data.files import json_line, refuse_existing
 from trainers.data.training_rows import image_files, read_training_rows, rebased, rows_file
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from trainers.data.chat_client import Answer, Endpoint, Message, RetryPolicy
+    from trainers.data.chat_client import Answer, Endpoint, RetryPolicy
     from trainers.data.training_rows import OnProgress, Row
 
 
@@ -139,8 +139,9 @@ def _teach(
     resumed = done = len(rows) - len(open_rows)
     resumed -= len(failures)
 
-    def request(where: str, row: Row) -> Callable[[], Message]:
-        return lambda: user_message(str(row["prompt"]), image_files(row, folder, where), folders=[folder, *image_roots])
+    def request(where: str, row: Row) -> Callable[[], Request]:
+        folders = [folder, *image_roots]
+        return lambda: Request([user_message(str(row["prompt"]), image_files(row, folder, where), folders=folders)])
 
     def keep(where: str, answer: Answer) -> str | None:
         failure = _failure(answer)
@@ -148,7 +149,7 @@ def _teach(
             journal.add(_key(where), _entry(answer))
         return failure
 
-    def on_done(where: str, failure: str | None) -> None:
+    def on_done(where: str, failure: Exception | None) -> None:
         nonlocal done
         done += 1
         if failure is not None:
