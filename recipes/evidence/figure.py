@@ -1,4 +1,4 @@
-"""The figures of docs/evidence.md as SVG, in the colors of the audit's charts: light, and dark where that is preferred."""
+"""The figures of docs/evidence.md as SVG, in the colors of the audit's charts, light and dark."""
 
 from __future__ import annotations
 
@@ -63,7 +63,8 @@ def drawn(width: float, height: float, label: str, parts: Sequence[str]) -> str:
     """Return a file."""
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="chart" viewBox="0 0 {width:g} {height:g}" width="{width:g}" '
-        f'height="{height:g}" role="img" aria-label="{escape(label)}"><style>{variables()}\n{CHART_STYLE}{STYLE}</style>'
+        f'height="{height:g}" role="img" aria-label="{escape(label)}">'
+        f"<style>{variables()}\n{CHART_STYLE}{STYLE}</style>"
         f'<rect width="{width:g}" height="{height:g}" fill="var(--paper)"/>{"".join(parts)}</svg>\n'
     )
 
