@@ -148,8 +148,15 @@ def correlation(results: Results, measure: str, arms: Sequence[str] | None = Non
     by_scene = spearman(np.repeat(said, DRAWS, axis=0), drawn)
     chosen = np.random.default_rng(1).integers(len(names), size=(DRAWS, len(names)))
     both = spearman(said[0][chosen], np.take_along_axis(drawn, chosen, axis=1))
-    value = float(spearman(said, columns.mean(axis=0, keepdims=True))[0])
-    return Correlation(value, _middle(by_scene), _middle(both))
+    return Correlation(order(results, measure, names), _middle(by_scene), _middle(both))
+
+
+def order(results: Results, measure: str, arms: Sequence[str] | None = None) -> float:
+    """Return Spearman's rank correlation between what was said and what came about."""
+    names = list(results.predicted if arms is None else arms)
+    said = [results.predicted[name][measure] for name in names]
+    means = [results.mean(name, measure).value for name in names]
+    return float(spearman(np.array([said]), np.array([means]))[0])
 
 
 @cache

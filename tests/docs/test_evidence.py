@@ -9,6 +9,7 @@ import pytest
 
 from recipes.evidence import claims, page
 from recipes.evidence.analysis import Estimate, estimate, read_results
+from recipes.evidence.predict import predicted
 from recipes.evidence.study import HERE, read_study
 from tests.docs.pages import HOME
 
@@ -42,6 +43,13 @@ def test_predictions_are_of_the_start_that_arms_began_with():
     assert results.predictions["from"]["knowledge"] == results.runs["start"]["knowledge"]
     for name in results.predicted:
         assert results.runs[name]["from"] == "start-0"
+
+
+def test_the_committed_predictions_follow_from_the_start_alone():
+    results = read_results()
+    study = read_study(HERE / "study.yaml")
+    for name, said in results.predicted.items():
+        assert predicted(study, name, results.runs["start"]["knowledge"]) == pytest.approx(said, abs=2e-4)
 
 
 def test_every_arm_is_on_the_page_as_run_or_not_run(written):
