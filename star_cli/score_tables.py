@@ -86,24 +86,25 @@ def _reward_table(*headers: str, numeric: Sequence[int] = ()) -> Table:
 
 
 def _note(text: str) -> Text:
-    """Return the text of a last column: the only one that gives way on a narrow terminal."""
-    return Text(text, no_wrap=True, overflow="ellipsis")
+    """Return the text of a last column: the only one that gives way on a narrow terminal, over several lines."""
+    return Text(text, overflow="fold")
 
 
 def _scores(summary: Summary, meanings: Mapping[str, str]) -> Table:
-    table = _reward_table("reward", "mean", "95 % interval", "", numeric=(1, 2))
+    table = _reward_table("reward", "mean", "95% interval", "", numeric=(1, 2))
     table.add_row(
-        "total", f"{summary.total.value:.3f}", _interval(summary.total), _note("the parts added up"), style="bold"
+        "total", f"{summary.total.value:.3f}", _interval(summary.total), _note("sum of the parts"), style="bold"
     )
     for part, mean in summary.parts.items():
-        table.add_row(f"  {part}", f"{mean:.3f}", "", _note(meanings.get(part, "")))
+        counted = part not in summary.unweighted
+        table.add_row(
+            f"  {part}", f"{mean:.3f}" if counted else "–", "", _note(meanings[part] if counted else "weight 0")
+        )
     table.rows[-1].end_section = True
     accuracy = summary.accuracy
-    table.add_row(
-        "accuracy", _percent(accuracy.value), _interval(accuracy, 100), _note("all of it right, no more"), style="bold"
-    )
-    table.add_row("parse_rate", _percent(summary.parse_rate), "", _note("nothing wrong with the form"))
-    table.add_row("unit", f"{summary.unit:.3f}", "", _note("share of the best reward"))
+    table.add_row("accuracy", _percent(accuracy.value), _interval(accuracy, 100), _note("exact match"), style="bold")
+    table.add_row("parse_rate", _percent(summary.parse_rate), "", _note("well-formed"))
+    table.add_row("unit", f"{summary.unit:.3f}", "", _note("normalized reward"))
     if summary.prefilled:
         share = _percent(summary.prefilled / summary.rows)
         table.add_row("prefilled", share, "", _note(f"{summary.prefilled:,} without an opening <think>"))
@@ -113,12 +114,12 @@ def _scores(summary: Summary, meanings: Mapping[str, str]) -> Table:
 def _interval(estimate: Estimate, factor: float = 1.0) -> str:
     if estimate.low is None or estimate.high is None:
         return ""
-    places, sign = (3, "") if factor == 1 else (1, " %")
+    places, sign = (3, "") if factor == 1 else (1, "%")
     return f"{factor * estimate.low:.{places}f} to {factor * estimate.high:.{places}f}{sign}"
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"
+    return f"{share:.1%}"
 
 
 def _faults(summary: Summary, *, several: bool) -> Table:
@@ -140,14 +141,14 @@ def _groups(groups: GroupCounts, grouped_by: Sequence[str], *, compared: bool) -
         sizes = f"{groups.smallest:,} to {groups.largest:,}"
         table.add_row("group sizes differ", sizes, "", _note("is it the prompt? --group"), style="yellow")
     zero, outranked = groups.zero_variance, groups.outranked
-    table.add_row("zero variance", *_of(zero, groups.groups), _note("all paid the same: nothing to learn"))
+    table.add_row("zero variance", *_of(zero, groups.groups), _note("equal rewards: nothing to learn"))
     table.add_row(
-        "wrong outranks right", *_of(outranked, groups.groups), _note("a wrong answer earns like a right one")
+        "wrong outranks right", *_of(outranked, groups.groups), _note("a wrong answer scores as high as a right one")
     )
     if compared:
         moved, rows = groups.groups_ranked_differently, groups.rows_ranked_differently
-        table.add_row("paper ranks otherwise", *_of(moved, groups.groups), _note("another order than under default"))
-        table.add_row("  rows", *_of(rows, groups.rows), _note("whose place that changes"))
+        table.add_row("ranking differs", *_of(moved, groups.groups), _note("under `paper` compared with `default`"))
+        table.add_row("  rows", *_of(rows, groups.rows), _note("rows affected"))
     return table
 
 

@@ -11,12 +11,15 @@ import numpy as np
 
 from benchmarks.run.group_counts import GroupCounts, Runs, count_groups_of_runs
 from benchmarks.statistics import Estimate, mean_of_sums, share_of_sums
+from rewards.tasks.load import part_names
+from rewards.tasks.readable import unweighted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from benchmarks.run.score_files import Progress
     from benchmarks.statistics import Floats
+    from rewards.spec import QuestionSpec, TieredSpec
 
 
 FIGURES = ("total", "accuracy", "parse_rate", "unit")
@@ -55,6 +58,7 @@ class Summary:
         compared: whether ``default`` and ``paper`` were compared in *groups*.
         dialects: the systems that wrote the files, as far as they were recognised.
         histograms: of the total and of each part, pairs of a value and the number of rows that have it.
+        unweighted: parts that count nothing under these settings, whose mean of 0 says nothing.
         signature: the settings that the numbers depend on.
     """
 
@@ -73,6 +77,7 @@ class Summary:
     compared: bool
     dialects: Sequence[str]
     histograms: Mapping[str, Sequence[tuple[float, int]]]
+    unweighted: Sequence[str]
     signature: str
 
     def figures(self) -> dict[str, float]:
@@ -155,11 +160,13 @@ class RewardTally(msgspec.Struct):
         self.grouped_by += [name for name in later.grouped_by if name not in self.grouped_by]
         self.scenes = self.scenes or later.scenes
 
-    def summary(self, parts: Sequence[str], progress: Progress, *, signature: str, compared: bool) -> Summary | None:
+    def summary(
+        self, spec: TieredSpec | QuestionSpec, progress: Progress, *, signature: str, compared: bool
+    ) -> Summary | None:
         """Return what it comes to; None where no row was scored.
 
         Args:
-            parts: names of the parts of a score.
+            spec: settings of the reward.
             progress: how many rows were read.
             signature: see `Summary`.
             compared: likewise.
@@ -167,6 +174,7 @@ class RewardTally(msgspec.Struct):
         rows = sum(self.counts)
         if not rows:
             return None
+        parts = part_names(spec)
         names = [*SCORE_NUMBERS, *parts]
         scores = dict(zip(names, np.frombuffer(b"".join(self.scores)).reshape(-1, len(names)).T, strict=True))
         mean = {name: fsum(values * np.array(self.counts)) / rows for name, values in scores.items()}
@@ -189,6 +197,7 @@ class RewardTally(msgspec.Struct):
             compared=compared,
             dialects=progress.dialects,
             histograms={name: histogram(scores[name], self.counts) for name in ("total", "unit", *parts)},
+            unweighted=unweighted(spec),
             signature=f"{signature}{f'|clusters:scene={groups.clusters}' if self.scenes else ''}|n:{rows}",
         )
 
