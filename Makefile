@@ -4,13 +4,20 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 PARALLEL := -n auto --maxprocesses 4 --dist worksteal
 
-.PHONY: demo demo-train test test-train conformance lint format docs mutate clean
+.PHONY: demo demo-train evidence evidence-cpu test test-train conformance lint format docs mutate clean
 
 demo: $(VENV)/.core
 	$(BIN)/star score examples/tvr_predictions.jsonl
 
 demo-train: $(VENV)/.train
 	$(BIN)/python -m recipes.tiny.run
+
+# the study of docs/evidence.md: on one GPU, and in words on two CPU cores in less than ten minutes
+evidence: $(VENV)/.train
+	$(BIN)/python -m recipes.evidence.run all --out runs/evidence
+
+evidence-cpu: $(VENV)/.train
+	$(BIN)/python -m recipes.evidence.run all --study recipes/evidence/cpu.yaml --out runs/evidence-cpu --most 2
 
 test-train: $(VENV)/.train
 	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false $(BIN)/python -m pytest $(PARALLEL) tests/trainers

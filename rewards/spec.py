@@ -30,7 +30,7 @@ _MOST = 1e18
 _OTHER_PARTS = ("format", "incorrect", "underprediction", "consistency")
 
 _CHOICES: dict[str, tuple[Any, ...]] = {
-    "matching": ("one_to_one", "literal"),
+    "matching": ("one_to_one", "literal", "aligned"),
     "conflicts": ("last", "each"),
     "scale": (None, "n_gt"),
     "miss_table": ("reduced", "full"),
@@ -70,10 +70,14 @@ class TieredSpec:
         matching: ``"one_to_one"``: each true record is matched at most once, for the largest total value; ties are
             broken by most exact matches, then most at each next tier of the table. ``"literal"``: every prediction
             takes its best tier, however often (a plain sum over predictions, as the formula is printed).
+            ``"aligned"``: order counts. Predictions are matched with true records in the order of both, so that one
+            that is inserted or missing shifts nothing; of all such alignments the one with the largest R_acc, see
+            `rewards.tiered.align`.
         incorrect: a prediction below this tier is incorrect: ``"not_exact"``, ``"not_<part>"``, or ``"no_tier"``.
         conflicts: ``"last"``: of several predictions for one cell (all fields but the last), only the last ones, as
             many as the cell has true records and at least one, can earn; earlier ones are incorrect. ``"each"``: all.
-            Records of one field have no cells.
+            Records of one field have no cells, and where order counts it tells records apart: ``"aligned"`` takes
+            ``"each"`` alone.
         scale: ``"n_gt"`` divides every part by the number of true records (at least 1).
         table: all tiers, paid or not, the best first; by default the keys of *tiers*. A preset that drops a tier keeps
             it here, so that parts and tie-breaks stay those of the full table.
@@ -82,13 +86,14 @@ class TieredSpec:
             abs(n_pred - n_gt).
         also_underprediction: with ``count="difference"``, charge the shortfall on top.
         rule: ``"binary"`` pays 1 in part ``exact`` for the right set, and nothing else.
-        multiset: with ``rule="binary"``, repeats count.
+        multiset: with ``rule="binary"``, repeats count. Where order counts they always do.
         consistency_weight: charge where the last values that the reasoning states contradict the answer, see
             `rewards.consistency`, >= 0; it makes a part ``consistency``. 0: there is no such part.
         parts: names of the tiers of the table, best first: ``("exact", "attribute", "object")`` of TVR. A tier is named
             by its last field; by all of them where that would name two tiers. This and what follows is derived.
         levels: what a match at each tier of the table is worth.
-        nested: whether the table is a chain, each tier within the one before and worth no more: then counting is exact.
+        nested: whether counting tier by tier is exact: the table is a chain, each tier within the one before and worth
+            no more, and order does not count.
 
     Raises:
         ConfigError: for values outside the above.
@@ -98,7 +103,7 @@ class TieredSpec:
     tiers: Mapping[Key, float]
     incorrect_penalty: float = 1.0
     underprediction_penalty: float = 1.0
-    matching: Literal["one_to_one", "literal"] = "one_to_one"
+    matching: Literal["one_to_one", "literal", "aligned"] = "one_to_one"
     incorrect: str = "not_exact"
     conflicts: Literal["last", "each"] = "last"
     scale: Literal["n_gt"] | None = None
@@ -143,13 +148,15 @@ class TieredSpec:
         for name, choices in _CHOICES.items():
             if getattr(self, name) not in choices:
                 raise ConfigError(f"{name} is {getattr(self, name)!r}; it is one of {', '.join(map(repr, choices))}")
+        if self.ordered and self.conflicts != "each":
+            raise ConfigError("matching 'aligned' takes conflicts 'each': the order of the records tells them apart")
         thresholds = [*(f"not_{part}" for part in self.parts), "no_tier"]
         if self.incorrect not in thresholds:
             raise ConfigError(f"incorrect is {self.incorrect!r}; it is one of {', '.join(thresholds)}")
         object.__setattr__(self, "levels", tuple(self._level(at) for at in range(len(self.table))))
         chain = all(set(worse) < set(better) for better, worse in pairwise(self.table))
         nested = chain and all(better.value >= worse.value for better, worse in pairwise(self.levels))
-        object.__setattr__(self, "nested", nested)
+        object.__setattr__(self, "nested", nested and not self.ordered)
 
     def _level(self, level: int) -> Level:
         key = self.table[level]
@@ -173,6 +180,11 @@ class TieredSpec:
     def counts_as_correct(self, level: int) -> bool:
         """Return whether a match at *level* is not an incorrect prediction."""
         return self.levels[level].correct
+
+    @property
+    def ordered(self) -> bool:
+        """Whether the order of the records counts."""
+        return self.matching == "aligned"
 
     @property
     def has_cells(self) -> bool:

@@ -68,6 +68,11 @@ def _numbers(ctx: click.Context, param: click.Parameter, value: str) -> tuple[in
     is_flag=True,
     help="State instead what an unsure policy that maximizes the reward will do, from its exact analysis alone.",
 )
+@click.option(
+    "--zoo",
+    is_flag=True,
+    help="Set published rewards side by side instead: exploits, what policies earn, break-even chances, behavior.",
+)
 @click.option("--no-search", is_flag=True, help="Leave out the learned policy.")
 @click.option("--no-cost", is_flag=True, help="Leave out timings, so that the output is reproducible.")
 @click.option("--all-presets", is_flag=True, help="Audit every preset of the task; print tables in Markdown.")
@@ -94,6 +99,7 @@ def audit(
     predictions: str | None,
     against: str | None,
     predict: bool,
+    zoo: bool,
     all_presets: bool,
     curves: str | None,
     form: str,
@@ -117,6 +123,15 @@ def audit(
     own = {name: options.pop(name) for name in _AuditOptions._fields if name != "given"}
     settings = _AuditOptions(given=reward_settings(**options), **own)
     form = "json" if as_json and form == "text" else form
+    if zoo:
+        if settings.reward or predictions or against or predict or all_presets or curves or html or fail_on:
+            raise click.UsageError("--zoo goes with --scenes, --no-cost, --json and --no-color alone")
+        if form == "openenv" or settings.given["targets"] is not None:
+            raise click.UsageError("--zoo prints a table, or JSON, of drawn scenes")
+        from star_cli.audit_zoo import show_zoo
+
+        show_zoo(scenes=settings.number, timed=not settings.no_cost, as_json=form == "json", no_color=no_color)
+        return
     show = _Shown(form, html, no_color)
     if against is not None or predict:
         if fail_on or html or all_presets or curves or form == "openenv" or (against is not None and predict):

@@ -91,6 +91,7 @@ _AROUND = 24  # characters of a line that are shown before its first span and be
 _WORTHLESS = (
     "incorrect",
     "excess",
+    "misplaced",
     "superseded",
     "unparseable",
     "uncounted",

@@ -70,9 +70,7 @@ def _summary_headline(summary: Summary, files: Sequence[str]) -> Text:
     text = Text.assemble((how_many(summary.rows, "row"), "bold"), f" of {_source(files)}")
     if summary.dialects:
         text.append(f" ({', '.join(summary.dialects)})")
-    if summary.errors:
-        text.append(f"; {summary.errors:,} more could not be scored", style="bold red")
-    return text
+    return _with_ends(text, summary)
 
 
 def _reward_table(*headers: str, numeric: Sequence[int] = ()) -> Table:
@@ -173,8 +171,15 @@ def _report_headline(report: Report, files: Sequence[str]) -> Text:
     text = Text.assemble(
         (how_many(report.rows, "row"), "bold"), f" of {_source(files)} on {report.benchmark}, {report.protocol}"
     )
-    if report.errors:
-        text.append(f"; {report.errors:,} more could not be scored", style="bold red")
+    return _with_ends(text, report)
+
+
+def _with_ends(text: Text, found: Summary | Report) -> Text:
+    """Add to a headline which rows say little about the model."""
+    for what, count in found.ended.items():
+        text.append(f"; {count:,} {what}", style="yellow")
+    if found.errors:
+        text.append(f"; {found.errors:,} more could not be scored", style="bold red")
     return text
 
 

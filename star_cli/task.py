@@ -59,7 +59,7 @@ def show_task(name: str, *, as_json: bool) -> None:
     "--samples", type=click.IntRange(min=1), default=1, show_default=True, help="Completions per problem, one row each."
 )
 def draw_data(name: str, *, count: int, seed: int, samples: int) -> None:
-    """Print generated data of a worked example (flowchart, scene_graph) as JSON Lines.
+    """Print generated data of a worked example (flowchart, route, scene_graph) as JSON Lines.
 
     Each row has a prompt, a target and a completion.
     """

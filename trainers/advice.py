@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import math
+import os
 import signal
 import threading
 from collections import Counter
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-import numpy as np
+from trainers.alarm import STILL, alarms, all_of, values
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import Self
 
+    import numpy as np
     import numpy.typing as npt
 
     Logs = Mapping[str, Any]
 
-STILL: Final = 5
-"""So many logged steps in a row must agree before something is said to stand still."""
+PATIENCE: Final = 15.0
+"""Seconds that a step may go on after SIGTERM before that is told; torchrun kills after 30."""
 
 CLIPPED: Final = "completions/clipped_ratio"  # as TRL calls the share of completions that have the greatest length
 
@@ -71,46 +73,26 @@ def advice(history: Sequence[Logs], lengths: Lengths | None = None) -> dict[str,
     if len(recent) < STILL:
         return found
     for name in [key for key in recent[-1] if key.startswith("rewards/") and key.endswith("/std")]:
-        if _all(recent, name, lambda spread: spread < 1e-6):
+        if all_of(recent, name, lambda spread: spread < 1e-6):
             part = name.split("/")[1]
             found[f"saturated {part}"] = _saturated(part, steps)
-    if any(_all(recent[-1:], key, lambda share: share > 0.5) for key in recent[-1] if key.endswith("/prefilled")):
+    if any(all_of(recent[-1:], key, lambda share: share > 0.5) for key in recent[-1] if key.endswith("/prefilled")):
         found["prefilled"] = (
             "most completions do not open with <think>: the chat template probably writes it; "
             "set think_prefilled: true, so that it is not left to guessing"
         )
-    if _all(recent, "frac_reward_zero_std", lambda share: share > 0.8):
+    if all_of(recent, "frac_reward_zero_std", lambda share: share > 0.8):
         found["equal groups"] = (
             "in four of five groups all completions earn the same: little is learnt; "
             "choose harder or easier prompts, more generations a prompt, or a higher temperature"
         )
-    if _all(recent, CLIPPED, lambda share: share > 0.1):
-        found["clipped"] = _clipped(_values(recent, CLIPPED), lengths)
-    return found | _hacking(steps) | _over_predicting(steps)
-
-
-def _number(value: Any) -> float:
-    """Return a number that trainers wrote, also as text; NaN for what is none."""
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        return math.nan
-
-
-def _values(steps: Sequence[Logs], name: str) -> npt.NDArray[np.float64]:
-    """Return the numbers that were logged under a name, leaving out steps without."""
-    found: npt.NDArray[np.float64] = np.array([_number(logs.get(name)) for logs in steps], dtype=np.float64)
-    return found[np.isfinite(found)]
-
-
-def _all(steps: Sequence[Logs], name: str, holds: Callable[[float], bool]) -> bool:
-    """Return whether a number was logged in each of the steps and is such that..."""
-    values = _values(steps, name)
-    return len(values) == len(steps) and all(map(holds, values.tolist()))
+    if all_of(recent, CLIPPED, lambda share: share > 0.1):
+        found["clipped"] = _clipped(values(recent, CLIPPED), lengths)
+    return found | alarms(steps)
 
 
 def _saturated(part: str, steps: Sequence[Logs]) -> str:
-    means = _values(steps, f"rewards/{part}/mean")
+    means = values(steps, f"rewards/{part}/mean")
     mean = float(means[-1]) if means.size else math.nan
     same = f"{part} is {mean:g} for every completion of the last {STILL} logged steps: it teaches nothing"
     if mean <= 0 or mean < means.max(initial=-math.inf) - 1e-6:  # its floor: nobody earns it, or nobody does any more
@@ -132,50 +114,6 @@ def _clipped(shares: npt.NDArray[np.float64], lengths: Lengths | None) -> str:
         f"{text}, where the true answers have at most {lengths.answers}: raise it if the reasoning needs more, "
         "or teach shorter reasoning; mask_truncated_completions: true leaves them out of the loss"
     )
-
-
-def _change(steps: Sequence[Logs], key: str) -> tuple[float, float]:
-    """Return by how much a number rose from the first to the last third of a run, and twice the error of that."""
-    third = len(steps) // 3
-    first, last = _values(steps[:third], key), _values(steps[-third:] if third else [], key)
-    if min(first.size, last.size) < 2:
-        return 0.0, 0.0
-    error = math.sqrt(first.var(ddof=1) / first.size + last.var(ddof=1) / last.size)
-    return float(last.mean() - first.mean()), 2 * error
-
-
-def _hacking(steps: Sequence[Logs]) -> dict[str, str]:
-    """Say where the reward rises while the accuracy falls."""
-    names = [key for key in steps[-1] if key.endswith("/accuracy")]
-    if not names or len(steps) // 3 < STILL:
-        return {}
-    reward, reward_error = _change(steps, "reward")
-    accuracy, accuracy_error = _change(steps, names[0])
-    if reward > reward_error and accuracy < -accuracy_error and accuracy < 0:
-        return {
-            "hacking": f"the reward rose by {reward:.2f} while the share of right answers fell by {-accuracy:.3f}: "
-            "the policy earns without being right; read its completions (output_dir/completions, `star score`), "
-            "and try preset: calibrated or a penalty that is higher"
-        }
-    return {}
-
-
-def _over_predicting(steps: Sequence[Logs]) -> dict[str, str]:
-    """Say where completions name more than is true while fewer are right: the paper's reward can be earned by that."""
-    tasks = [key.removesuffix("/true_predictions") for key in steps[-1] if key.endswith("/true_predictions")]
-    if not tasks or len(steps) // 3 < STILL:
-        return {}
-    task = tasks[0]
-    named, true = (_values(steps[-STILL:], f"{task}/{name}") for name in ("predictions", "true_predictions"))
-    accuracy, error = _change(steps, f"{task}/accuracy")
-    if min(named.size, true.size) and named.mean() > 1.1 * true.mean() and accuracy < -error and accuracy < 0:
-        return {
-            "over-prediction": f"completions name {named.mean():.2f} changes where {true.mean():.2f} are true, and the "
-            f"share of right answers fell by {-accuracy:.3f}: over-prediction; where a false change costs less than "
-            "a right one earns, naming more than is seen is worth it; preset: calibrated makes a guess pay only "
-            "above one half"
-        }
-    return {}
 
 
 def fault_shares(faults: Iterable[str | None], most: int = 3) -> dict[str, float]:
@@ -245,16 +183,35 @@ def watching(
 
 
 class Stop:
-    """Listens to SIGTERM while it is entered; the signal's old handler comes back afterwards."""
+    """Listens to SIGTERM while it is entered; the signal's old handler comes back afterwards.
 
-    def __init__(self) -> None:
+    Args:
+        on_late: called where a step goes on for `PATIENCE` seconds after the signal. A process that waits for
+            one that is gone runs no Python, so that a thread tells.
+    """
+
+    def __init__(self, on_late: Callable[[], None] = lambda: None) -> None:
         self.asked = False
+        self._on_late = on_late
+        self._ended = threading.Event()  # the step in which the signal came
         self._old: Any = None
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
             self._old = signal.signal(signal.SIGTERM, self._ask)
+            self._heard, self._hear = os.pipe()
+            os.set_blocking(self._hear, False)
+            self._old_hear = signal.set_wakeup_fd(self._hear, warn_on_full_buffer=False)
+            threading.Thread(target=self._wait, args=(self._heard,), daemon=True).start()
         return self
+
+    def _wait(self, heard: int) -> None:
+        with suppress(OSError):  # closed at the end
+            while (number := os.read(heard, 1)) and number[0] != signal.SIGTERM:
+                pass
+            if number and not self._ended.wait(PATIENCE):
+                self._on_late()
+        os.close(heard)
 
     def _ask(self, *_: object) -> None:
         self.asked = True
@@ -269,8 +226,13 @@ class Stop:
             flag = torch.tensor(int(self.asked), device=device)
             distributed.all_reduce(flag, distributed.ReduceOp.MAX)
             self.asked = bool(flag.item())
+        if self.asked:
+            self._ended.set()
         return self.asked
 
     def __exit__(self, *_: object) -> None:
+        self._ended.set()
         if self._old is not None:
             signal.signal(signal.SIGTERM, self._old)
+            signal.set_wakeup_fd(self._old_hear)
+            os.close(self._hear)

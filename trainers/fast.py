@@ -7,6 +7,7 @@ the blocks that a model repeats, ``rollout: fast`` writes completions with a loo
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from rewards.errors import ConfigError
@@ -16,6 +17,8 @@ from trainers.positions import place_at_once
 from trainers.rollout import FastRollout
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from trainers.config import StarArguments
 
 SHAPES: Final = 64  # sorts of shapes that blocks may be compiled for
@@ -61,14 +64,49 @@ def compile_blocks(model: Any, **options: Any) -> int:
     """
     import torch
 
-    base = model.get_base_model() if hasattr(model, "get_base_model") else model
-    kinds = set(base._no_split_modules or ())  # noqa: SLF001  transformers' own name for them
     # torch stops compiling after eight sorts of shapes, and says so only in a log
     torch._dynamo.config.recompile_limit = max(SHAPES, torch._dynamo.config.recompile_limit)  # noqa: SLF001
-    blocks = [module for module in model.modules() if type(module).__name__ in kinds]
+    blocks = _blocks(model)
     for block in blocks:
         block.forward = _where_it_learns(block.forward, torch.compile(block.forward, **options))
     return len(blocks)
+
+
+def _blocks(model: Any) -> list[Any]:
+    """Return the modules that a model repeats."""
+    base = model.get_base_model() if hasattr(model, "get_base_model") else model
+    kinds = set(base._no_split_modules or ())  # noqa: SLF001  transformers' own name for them
+    # FSDP2 puts a class of its own before a module's
+    return [module for module in model.modules() if kinds & {each.__name__ for each in type(module).__mro__}]
+
+
+@contextmanager
+def gathered(trainer: Any) -> Iterator[None]:
+    """Keep what FSDP2 shards whole while completions are written.
+
+    Else every process gathers all weights again for each token. They are gathered in the dtype of the computation; for
+    that time a GPU holds the whole model in it.
+    """
+    plugin = getattr(trainer.accelerator.state, "fsdp_plugin", None)
+    if plugin is None or plugin.fsdp_version != 2 or plugin.reshard_after_forward is not True:
+        yield
+        return
+    from torch.distributed.fsdp import FSDPModule
+
+    # accelerate lets these be sharded again after their forward, and no others
+    parts = _blocks(trainer.model)
+    embeds, heads = trainer.model.get_input_embeddings(), trainer.model.get_output_embeddings()
+    if heads is None or embeds.weight is not heads.weight:
+        parts.append(embeds)
+    parts = [part for part in parts if isinstance(part, FSDPModule)]
+    for part in parts:
+        part.set_reshard_after_forward(False, recurse=False)
+    try:
+        yield
+    finally:
+        for part in parts:
+            part.set_reshard_after_forward(True, recurse=False)
+            part.reshard()
 
 
 def _where_it_learns(plain: Any, compiled: Any) -> Any:

@@ -7,9 +7,10 @@ import errno
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from benchmarks.files.lock import locked
 from rewards.errors import ConfigError, DataError
 from rewards.named import named_object
-from trainers.advice import Lengths, Stop, TrainingFailed, fault_shares, watching
+from trainers.advice import PATIENCE, Lengths, Stop, TrainingFailed, fault_shares, watching
 from trainers.checkpoints import (
     ExactResume,
     check_can_save,
@@ -20,7 +21,7 @@ from trainers.checkpoints import (
 )
 from trainers.config import read_config
 from trainers.credit import SpanCredit, check_credit
-from trainers.fast import make_fast
+from trainers.fast import gathered, make_fast
 from trainers.kept_completions import check_keep_varied, drop_equal_groups, keep_varied
 from trainers.processors import load_processor
 from trainers.reward_functions import check_targets, reward_functions
@@ -70,31 +71,49 @@ def train(
         on_advice: called with what the logs give reason to say.
 
     Raises:
-        ConfigError: the configuration is wrong, or a reward function does not do what it must.
+        ConfigError: the configuration is wrong, a reward function does not do what it must, or another run writes into
+            ``output_dir``.
         DataError: the data are wrong.
         TrainingFailed: the loss is no number, or a checkpoint could not be written.
     """
     settings = read_config(stage, config, arguments)
+    output = Path(settings.training.output_dir)
+    if settings.training.process_index:  # the first process holds the lock for the whole run
+        return _train(settings, output, on_progress, on_advice)
+    output.mkdir(parents=True, exist_ok=True)
+    with locked(output / "run", str(output)):
+        return _train(settings, output, on_progress, on_advice)
+
+
+def _train(
+    settings: Settings,
+    output: Path,
+    on_progress: Callable[[Progress], None] | None,
+    on_advice: Callable[[str], None] | None,
+) -> Trained:
     resume = checkpoint_to_resume(settings.training)
     trainer = build_trainer(settings)
     atexit.register(_leave_group)
     check_can_save(trainer)
     make_fast(trainer, settings.star)
     _tell_nothing_twice(trainer)
-    output = Path(settings.training.output_dir)
     lengths = _lengths(trainer, settings)
     if on_advice is not None and trainer.is_world_process_zero() and (warning := lost_updates(trainer)):
         on_advice(warning)
-    with Stop() as stop:
+    with Stop(lambda: None if on_advice is None else on_advice(_late(trainer, output))) as stop:
         trainer.add_callback(watching(on_progress, on_advice, stop=stop, lengths=lengths))
         try:
             stopped = _run(trainer, settings, stop, resume)
         except (TrainingFailed, ConfigError, DataError) as error:
             raise _with_rest(error, output) from error.__cause__
         except Exception as error:  # the model itself, or a table of completions
-            if not _is_full_disk(error):
+            if _is_full_disk(error):
+                failed = TrainingFailed(f"step {trainer.state.global_step}: the disk is full: {error}")
+            elif _is_lost_process(error):
+                reason = str(error).splitlines()[0]
+                failed = TrainingFailed(f"{_where(trainer)}: another process of the run is gone ({reason[:160]})")
+            else:
                 raise
-            failed = TrainingFailed(f"step {trainer.state.global_step}: the disk is full: {error}")
             raise _with_rest(failed, output) from error
     state = trainer.state
     return Trained(output, int(state.global_step), stopped, list(state.log_history), bool(state.is_world_process_zero))
@@ -295,6 +314,10 @@ def _with_care(base: Any) -> Any:
             except Exception as error:
                 raise _not_written(error, int(self.state.global_step), Path(self.args.output_dir)) from error
 
+        def _generate_single_turn(self, *args: Any, **kwargs: Any) -> Any:
+            with gathered(self):
+                return super()._generate_single_turn(*args, **kwargs)
+
         def _calculate_rewards(self, inputs: Any, prompts: Any, completions: Any, completion_ids_list: Any) -> Any:
             rewards = super()._calculate_rewards(inputs, prompts, completions, completion_ids_list)
             if self.credit is not None and self.model.training:
@@ -336,8 +359,30 @@ def _is_full_disk(error: Exception) -> bool:
     )
 
 
+def _is_lost_process(error: Exception) -> bool:
+    from torch.distributed import DistError
+
+    # gloo tells its errors as plain ones
+    return isinstance(error, DistError) or (isinstance(error, RuntimeError) and "gloo/transport" in str(error))
+
+
+def _where(trainer: Any) -> str:
+    return f"process {trainer.accelerator.process_index}, step {trainer.state.global_step + 1}"
+
+
+def _late(trainer: Any, output: Path) -> str:
+    """Return what to say where a step does not end after SIGTERM: the launcher sends that when a process is gone."""
+    return (
+        f"{_where(trainer)}: still in this step {PATIENCE:.0f} s after SIGTERM; if another process of the run is gone, "
+        f"this one waits until it is killed; {_rest(output)}"
+    )
+
+
+def _rest(output: Path) -> str:
+    last = last_complete(output)
+    return "there is no earlier checkpoint" if last is None else f"{last} is complete: resume_from_checkpoint: true"
+
+
 def _with_rest(error: TrainingFailed | ConfigError | DataError, output: Path) -> Exception:
     """Return the error with what is left to go on from."""
-    last = last_complete(output)
-    left = "there is no earlier checkpoint" if last is None else f"{last} is complete: resume_from_checkpoint: true"
-    return type(error)(f"{error}; {left}")
+    return type(error)(f"{error}; {_rest(output)}")

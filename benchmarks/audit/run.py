@@ -134,7 +134,7 @@ def audit(
         audited.name,
         task.name,
         len(scenes),
-        sum(task.kind in policy.kinds for policy in POLICIES) + (search is not None),
+        sum(policy.is_for(task) for policy in POLICIES) + (search is not None),
         (*exploits, *incentives, *checks),
         cost,
         () if spec is None else analyze_guessing(spec),

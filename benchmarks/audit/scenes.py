@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rewards.errors import ConfigError, DataError
-from rewards.spec import QuestionSpec
+from rewards.spec import QuestionSpec, TieredSpec
 from rewards.targets import read_target
 from rewards.tasks.prompt_template import fill_prompt, prompt_columns
 
@@ -63,6 +63,11 @@ class Scene:
     visible: tuple[tuple[str, ...], ...] = ()
     options: tuple[str, ...] = ()
     turns: tuple[int, ...] = ()
+
+
+def in_order(task: Task) -> bool:
+    """Return whether the order of a task's records counts."""
+    return isinstance(task.spec, TieredSpec) and task.spec.ordered
 
 
 def spell(task: Task, item: Record | str) -> str:

@@ -90,7 +90,7 @@ def open_address(path: str) -> RawIOBase:
     try:
         return cast("RawIOBase", system.open(name, "rb"))
     except Exception as error:  # each client has errors of its own
-        raise DataError(f"{path}: {_reason(error)}") from error
+        raise DataError(f"{path}: {client_reason(error)}") from error
 
 
 def suffix(path: str) -> str:
@@ -205,7 +205,7 @@ def _file_system(path: str) -> tuple[Any, str]:
         package = f"fsspec {client.get(protocol, '')}".rstrip()
         raise ConfigError(f"{path}: reading {protocol}:// needs its client: pip install {package}") from error
     except ValueError as error:
-        raise DataError(f"{path}: {_reason(error)}") from error
+        raise DataError(f"{path}: {client_reason(error)}") from error
     return system, name
 
 
@@ -226,7 +226,7 @@ def _at_address(path: str) -> Sequence[str]:
     except DataError:
         raise
     except Exception as error:  # as above
-        raise DataError(f"{path}: {_reason(error)}") from error
+        raise DataError(f"{path}: {client_reason(error)}") from error
     return _no_such(path)
 
 
@@ -234,5 +234,6 @@ def _no_such(path: str) -> Sequence[str]:
     raise DataError(f"{path}: there is no such file of rows")
 
 
-def _reason(error: Exception) -> str:
+def client_reason(error: Exception) -> str:
+    """Return in one line what a client raised."""
     return " ".join(f"{type(error).__name__}: {error}".split())

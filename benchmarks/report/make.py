@@ -12,6 +12,8 @@ from benchmarks.report.compare import compare, comparison
 from benchmarks.report.content import Document, Section
 from benchmarks.report.html import html
 from benchmarks.report.latex import latex
+from benchmarks.report.looking import blind_gap as gap_table
+from benchmarks.report.looking import looking
 from benchmarks.report.markdown import markdown
 from benchmarks.report.paper import paper_section
 from benchmarks.report.runs import read_run, row_scores_missing
@@ -39,6 +41,7 @@ def make_report(
     inputs: Sequence[str],
     *,
     comparing: bool = False,
+    blind_gap: bool = False,
     paper: Sequence[str] = (),
     title: str | None = None,
     resamples: int = 10_000,
@@ -49,6 +52,7 @@ def make_report(
     Args:
         inputs: see `benchmarks.report.runs.read_run`.
         comparing: whether to report only how the second run differs from the first.
+        blind_gap: whether to report only how much better the first run, with its images, is than the second, without.
         paper: tables of the paper to show our numbers in; then nothing else is shown.
         title: of the document; None: what it is about.
         resamples: of the paired bootstrap.
@@ -61,7 +65,7 @@ def make_report(
     runs = [read_run(each) for each in inputs]
     if paper:
         return _document(
-            title or "STAR-R1, published and measured", runs, [paper_section(table, runs) for table in paper]
+            title or "STAR-R1, published and measured", runs, [paper_section(name, runs) for name in paper]
         )
     if comparing:
         if len(runs) != 2:
@@ -70,7 +74,19 @@ def make_report(
         found = compare(first, second, resamples=resamples, seed=seed)
         named = f"{first.name} and {second.name} compared"
         return _document(title or named, runs, comparison(first, second, found))
-    sections = [results(runs), by_group(runs), *_comparisons(runs, resamples, seed), rewards(runs), training(runs)]
+    if blind_gap:
+        if len(runs) != 2:
+            raise ConfigError(f"--blind-gap takes two inputs, with images and without, not {len(runs)}")
+        table = gap_table(*runs, resamples=resamples, seed=seed)
+        return _document(title or f"Is {runs[0].name} looking?", runs, [Section("Is it looking?", (table,))])
+    sections = [
+        results(runs),
+        by_group(runs),
+        looking(runs, resamples=resamples, seed=seed),
+        *_comparisons(runs, resamples, seed),
+        rewards(runs),
+        training(runs),
+    ]
     sections += [faults(runs), protocols(runs), all_metrics(runs)]
     return _document(title or _title(runs), runs, sections)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from math import fsum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 
 from benchmarks.run.group_counts import GroupCounts, Runs, count_groups_of_runs
+from benchmarks.run.made_with import Makers, signed
 from benchmarks.statistics import Estimate, mean_of_sums, share_of_sums
 from rewards.tasks.load import part_names
 from rewards.tasks.readable import unweighted
@@ -60,6 +61,8 @@ class Summary:
         histograms: of the total and of each part, pairs of a value and the number of rows that have it.
         unweighted: parts that count nothing under these settings, whose mean of 0 says nothing.
         signature: the settings that the numbers depend on.
+        made_with: how the predictions were made, as they say themselves, see `benchmarks.run.made_with`.
+        ended: how many completions were ``cut off`` at the token limit, and how many ``refused``, where rows say so.
     """
 
     rows: int
@@ -79,6 +82,8 @@ class Summary:
     histograms: Mapping[str, Sequence[tuple[float, int]]]
     unweighted: Sequence[str]
     signature: str
+    made_with: Mapping[str, str] = field(default_factory=dict)
+    ended: Mapping[str, int] = field(default_factory=dict)
 
     def figures(self) -> dict[str, float]:
         """Return the numbers that a threshold can be set for, by name."""
@@ -135,6 +140,7 @@ class RewardTally(msgspec.Struct):
         faults: code -> rows, and place and message of the first.
         grouped_by: see `Summary`.
         scenes: whether some row has a scene.
+        makers: how the predictions were made.
     """
 
     scores: dict[bytes, int] = {}
@@ -144,6 +150,7 @@ class RewardTally(msgspec.Struct):
     faults: dict[str, tuple[int, str, str]] = {}
     grouped_by: list[str] = []
     scenes: bool = False
+    makers: Makers = msgspec.field(default_factory=Makers)
 
     def merge(self, later: RewardTally) -> None:
         """Add what was tallied of the rows that follow on these."""
@@ -159,6 +166,7 @@ class RewardTally(msgspec.Struct):
             self.faults[fault] = (count + found[0], place, message)
         self.grouped_by += [name for name in later.grouped_by if name not in self.grouped_by]
         self.scenes = self.scenes or later.scenes
+        self.makers.merge(later.makers)
 
     def summary(
         self, spec: TieredSpec | QuestionSpec, progress: Progress, *, signature: str, compared: bool
@@ -181,6 +189,7 @@ class RewardTally(msgspec.Struct):
         groups = count_groups_of_runs(self.runs, self.counts, scores, mean)
         faults = [FaultCount(code, *found) for code, found in self.faults.items()]
         of_rows = {"rows": rows, "clusters": groups.clusters}
+        told, scenes = self.makers.told(), f"|clusters:scene={groups.clusters}" if self.scenes else ""
         return Summary(
             rows=rows,
             errors=progress.errors,
@@ -198,7 +207,9 @@ class RewardTally(msgspec.Struct):
             dialects=progress.dialects,
             histograms={name: histogram(scores[name], self.counts) for name in ("total", "unit", *parts)},
             unweighted=unweighted(spec),
-            signature=f"{signature}{f'|clusters:scene={groups.clusters}' if self.scenes else ''}|n:{rows}",
+            signature=f"{signature}{scenes}|n:{rows}{signed(told)}",
+            made_with=told,
+            ended=self.makers.ended,
         )
 
 

@@ -195,14 +195,21 @@ def target(scene: Scene) -> str:
     return ", ".join(map(str, targets(scene)))
 
 
-def row(scene: Scene, view: str, world: World, pictures: list[Any], *, name: str) -> dict[str, Any]:
-    """Return one row; ``pictures`` are of before and after, PIL images or `Undrawn`."""
+def row(
+    scene: Scene, view: str, world: World, pictures: list[Any], *, name: str, reasoning: bool = True
+) -> dict[str, Any]:
+    """Return one row; ``pictures`` are of before and after, PIL images or `Undrawn`.
+
+    Without ``reasoning`` the demonstration is the answer behind an empty chain of thought.
+    """
+    labels = f"<think> </think><answer> {target(scene)}</answer>"
+    shown = demonstration(scene, world.attributes) if reasoning else labels
     return {
         "id": f"{name}-{scene.idx}-{view}",
         "view": view,
         "images": pictures,
         "prompt": [{"role": "user", "content": QUESTION}],
-        "completion": [{"role": "assistant", "content": demonstration(scene, world.attributes)}],
+        "completion": [{"role": "assistant", "content": shown}],
         "target": target(scene),
     }
 
@@ -257,6 +264,7 @@ def stream(
     seed: int = 0,
     block: int = 256,
     drawn: bool = True,
+    reasoning: bool = True,
 ) -> Any:
     """Return an endless data set whose scenes are made while training.
 
@@ -270,13 +278,20 @@ def stream(
             depend on the number of workers.
         drawn: whether pictures are drawn here, on a GPU where there is one and without workers; otherwise
             ``fast_collator`` draws them, a batch at a time.
+        reasoning: whether demonstrations have a chain of thought; without: labels alone, of undrawn pictures only.
+
+    Raises:
+        ConfigError: labels alone of drawn pictures.
     """
     from datasets import IterableDataset
 
     lists: dict[str, Any] = {
         key: tuple(value) if isinstance(value, list) else value for key, value in (world or {}).items()
     }
-    arguments = {"world": World(**lists), "views": tuple(views), "seed": seed, "block": block, "drawn": drawn}
+    if drawn and not reasoning:
+        raise ConfigError("reasoning: false needs drawn: false")
+    arguments: dict[str, Any] = {"world": World(**lists), "views": tuple(views), "seed": seed, "block": block}
+    arguments |= {"drawn": drawn, "reasoning": reasoning}
     # without features: with them each picture would be packed as PNG and unpacked again
     return IterableDataset.from_generator(_blocks, gen_kwargs=arguments | {"workers": list(range(WORKERS))})
 
@@ -288,6 +303,7 @@ def _blocks(
     block: int,
     *,
     drawn: bool,
+    reasoning: bool,
     workers: list[int],  # noqa: ARG001
 ) -> Iterator[dict[str, Any]]:
     """Yield rows without end, block by block; the workers of a data loader take turns.
@@ -309,5 +325,5 @@ def _blocks(
                 view = views[scene.idx % len(views)]
                 pictures = Picture(scene, "center"), Picture(scene, view, final=True)
                 undrawn = [Undrawn(picture, world.side) for picture in pictures]
-                yield row(scene, view, world, undrawn, name=f"tiny-{part}")
+                yield row(scene, view, world, undrawn, name=f"tiny-{part}", reasoning=reasoning)
         part += step

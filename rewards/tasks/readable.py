@@ -41,7 +41,8 @@ def grammar(task: Task) -> str:
 
 
 def _records(record_format: RecordFormat) -> Iterator[tuple[str, str]]:
-    yield "answer", 'nothing, "none", or records separated by a comma, a semicolon or new lines'
+    order = " in their order," if record_format.repeats else ""
+    yield "answer", f'nothing, "none", or records{order} separated by a comma, a semicolon or new lines'
     names = {field.name: field.name for field in record_format.fields}
     for at, form in enumerate(record_format.forms):
         yield "" if at else "record", form.format(**names)

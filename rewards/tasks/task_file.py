@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, create_model, model_validator
 
+from parsers.first_time import FIRST_TIME
 from parsers.formats import FORMATS, LARGEST, RecordFormat, fold, template_parts
 from parsers.record_grammar import record_grammar
 from parsers.records import parse_records
@@ -336,7 +337,7 @@ def _check_reward(declared: dict[str, Any], record_format: RecordFormat) -> Tier
         spec = read_tiered({"tiers": declared["tiers"]}, record_format)
     except ConfigError as error:
         raise problem(str(error), "reward", "tiers") from error
-    for name, value in declared.items():
+    for name, value in sorted(declared.items()):  # conflicts before matching, which may ask for it
         if name == "table":
             for at, key in enumerate(value):
                 _check_fields(key, names, "table", at)
@@ -360,7 +361,8 @@ def format_error(record_format: RecordFormat) -> tuple[int | None, str] | None:
 
     Every value, in every form, must be read as itself.
     """
-    from lark.exceptions import LarkError  # noqa: PLC0415  lazy, as in `parsers.grammars.build`
+    with FIRST_TIME:
+        from lark.exceptions import LarkError  # noqa: PLC0415  lazy, as in `parsers.grammars.build`
 
     try:
         record_grammar(record_format)

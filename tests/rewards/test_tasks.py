@@ -44,8 +44,8 @@ def load(tmp_path, text):
 
 
 NAMES = [
-    *("choice", "flowchart", "mindcube", "mmsi", "multiview", "number", "scene_graph", "spar_choice", "spar_number"),
-    *("trance", "tvr"),
+    *("choice", "flowchart", "mindcube", "mmsi", "multiview", "number", "route", "scene_graph", "spar_choice"),
+    *("spar_number", "trance", "tvr"),
 ]
 
 

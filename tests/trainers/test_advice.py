@@ -1,6 +1,11 @@
+import os
+import signal
+from threading import Event
+
 import pytest
 
-from trainers.advice import CLIPPED, STILL, Lengths, Progress, Stop, advice, watching
+from trainers.advice import CLIPPED, Lengths, Progress, Stop, advice, watching
+from trainers.alarm import STILL
 
 
 def logs(count, **columns):
@@ -130,3 +135,23 @@ def test_what_only_watches_ends_no_run():
     assert "step 7: progress cannot be shown: OSError: the terminal is gone" in said
     assert any("the logs cannot be judged" in text for text in said)
     assert Progress(1, 2, {}).step == 1
+
+
+def test_a_step_that_never_ends_after_sigterm_is_told(monkeypatch):
+    """The main thread may be in C, waiting for a process that is gone: it sees no signal, and a thread tells."""
+    monkeypatch.setattr("trainers.advice.PATIENCE", 0.05)
+    told = Event()
+    with Stop(told.set):
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert told.wait(10)
+
+
+def test_a_step_that_ends_after_sigterm_is_no_news(monkeypatch):
+    pytest.importorskip("torch")
+    monkeypatch.setattr("trainers.advice.PATIENCE", 0.2)
+    told = Event()
+    with Stop(told.set) as stop:
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert stop.agreed()
+        assert not told.wait(0.5)
+    assert signal.set_wakeup_fd(-1) == -1

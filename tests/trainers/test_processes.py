@@ -8,10 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 import yaml
 
-from trainers.checkpoints import is_complete
+from trainers.checkpoints import is_complete, last_complete
 
 pytest.importorskip("torch")
 pytest.importorskip("trl")
@@ -57,6 +58,31 @@ def test_sigterm_stops_both_processes_after_the_same_step(sft, tmp_path):
     found = re.findall(r"stopped by SIGTERM after step (\d+)", said)
     assert len(found) == 1, said
     assert is_complete(Path(sft["output_dir"]) / f"checkpoint-{found[0]}")
+
+
+def test_a_run_that_loses_a_process_ends_with_a_line_and_goes_on(sft, tmp_path):
+    settings = sft | {"max_steps": 100_000, "save_strategy": "steps", "save_steps": 2}
+    with start(TORCHRUN, "sft", settings, tmp_path) as run:
+        said = ""
+        while not said.rpartition("\n")[2].startswith("step 3/"):
+            line = run.stdout.readline()
+            assert line, said
+            said += "\n" + line.rstrip()
+        ranks = {each.environ().get("RANK"): each for each in psutil.Process(run.pid).children()}
+        ranks["1"].kill()
+        said = run.communicate(timeout=60)[0]
+    assert run.returncode != 0
+    (line,) = [line for line in said.splitlines() if "another process of the run is gone" in line]
+    checkpoint = last_complete(Path(sft["output_dir"]))
+    assert line.endswith(f"{checkpoint} is complete: resume_from_checkpoint: true")
+    assert not re.search(r"\[rank0\]", said)  # no traceback of a survivor
+
+    steps = int(checkpoint.name.rpartition("-")[2]) + 1
+    more = {"max_steps": steps, "save_strategy": "no", "resume_from_checkpoint": "true"}
+    with start(TORCHRUN, "sft", settings | more, tmp_path) as run:
+        said = run.communicate()[0]
+    assert run.returncode == 0, said
+    assert f"trained for {steps} steps" in said
 
 
 def compare(launcher, stage, settings, folder, *more):

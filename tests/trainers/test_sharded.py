@@ -1,6 +1,10 @@
 """FSDP2 in two processes on the CPU, by the recipe's own file: what is trained is saved, and goes on where it stopped."""
 
 import json
+import os
+import re
+import subprocess
+import sys
 from pathlib import Path
 from socket import socket
 
@@ -61,6 +65,26 @@ def test_a_sharded_run_leaves_a_model_and_goes_on(stage, more, launcher, request
     assert before.dtype == torch.float32
     assert after.dtype == torch.bfloat16
     assert masters_move(output / "checkpoint-4", before.to(torch.bfloat16).state_dict(), tmp_path)
+
+
+def test_processes_write_different_numbers_of_tokens(rl, launcher, tmp_path):
+    """Weights are gathered once for a batch of completions, not for each token of the longest."""
+    reward = f"{Path(__file__).with_name('test_training_resume.py')}:odd_lengths"
+    settings = rl | {"bf16": True, "dtype": "bfloat16", "max_steps": 2, "reward_funcs": [reward], "save_strategy": "no"}
+    file = tmp_path / "rl.yaml"
+    file.write_text(yaml.safe_dump(settings | {"max_completion_length": 12}))
+    done = subprocess.run(
+        [sys.executable, *launcher, "-m", "tests.trainers.unequal_lengths", str(file)],
+        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    found = sorted(set(re.findall(r"found (\d+) tokens with (\d+) gathers", done.stdout)))
+    assert {tokens for tokens, _ in found} == {"3", "12"}
+    assert all(0 < int(gathers) < 12 for _, gathers in found)
 
 
 def masters_move(checkpoint, start, folder):

@@ -1,0 +1,101 @@
+"""The hacking alarm, on logs made for it and on all recorded runs of recipes/evidence."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from trainers.alarm import STILL, alarms, first_alarms
+
+RECORDED = sorted((Path(__file__).parents[2] / "recipes" / "evidence" / "results").rglob("*.json"))
+
+
+def logs(count, **columns):
+    return [
+        {"step": 5 * at}
+        | {name.replace("__", "/"): value(at) if callable(value) else value for name, value in columns.items()}
+        for at in range(count)
+    ]
+
+
+def noise(at):
+    return float(np.random.default_rng(at).normal(0, 0.01))
+
+
+TRUE = {"reward": lambda at: at / 10, "tvr__true_predictions": 2.5}
+CASES = [
+    ("names ever more", TRUE | {"tvr__predictions": lambda at: 2 + at / 10 + noise(at)}, {"over-prediction"}),
+    ("names a few more, and no more of it", TRUE | {"tvr__predictions": lambda at: 2.6 + noise(at)}, set()),
+    ("names many, as from the start", TRUE | {"tvr__predictions": lambda at: 4 + noise(at) * (-1) ** at}, set()),
+    ("names ever less", TRUE | {"tvr__predictions": lambda at: 2 - at / 15}, {"silence"}),
+    ("names two thirds, as ndiff does", TRUE | {"tvr__predictions": lambda at: max(1.7, 2.3 - at / 10)}, set()),
+    ("says nothing, as from the start", TRUE | {"tvr__predictions": lambda at: 0.1 + noise(at)}, set()),
+    (
+        "learns the form alone",
+        {"reward": lambda at: min(1, at / 20), "tvr__format": lambda at: min(1, at / 15), "tvr__accuracy": 0.0},
+        {"format only"},
+    ),
+    (
+        "learns the form, then the task",
+        {"reward": lambda at: at / 20, "tvr__format": lambda at: min(1, at / 10), "tvr__accuracy": lambda at: at / 50},
+        set(),
+    ),
+    (
+        "learns references for their own sake",
+        {"reward": lambda at: 0.5 + at / 60, "multiview__reference": lambda at: at / 60, "multiview__accuracy": 0.4},
+        {"blind references"},
+    ),
+    (
+        "references that help",
+        {
+            "reward": lambda at: 0.5 + at / 60,
+            "multiview__reference": lambda at: at / 60,
+            "multiview__accuracy": lambda at: 0.4 + at / 60,
+        },
+        set(),
+    ),
+    (
+        "earns more and is right less",
+        {"reward": lambda at: at, "tvr__accuracy": lambda at: 0.8 - at / 100},
+        {"hacking"},
+    ),
+    ("nothing that is known", {"reward": 1.0, "tvr__predictions": None, "tvr__true_predictions": "nan"}, set()),
+]
+
+
+@pytest.mark.parametrize(("name", "columns", "kinds"), CASES, ids=[name for name, *_ in CASES])
+def test_kinds(name, columns, kinds):
+    assert set(alarms(logs(30, **columns))) == kinds
+
+
+@pytest.mark.parametrize(("name", "columns", "kinds"), CASES, ids=[name for name, *_ in CASES])
+def test_nothing_is_said_of_a_few_steps(name, columns, kinds):
+    assert alarms(logs(STILL, **columns)) == {}
+
+
+def test_supervised_runs_have_no_alarm():
+    assert alarms([{"loss": 1.0, "step": at} for at in range(30)]) == {}
+
+
+def test_the_first_step_of_an_alarm_is_that_of_the_log():
+    columns = TRUE | {"tvr__predictions": lambda at: 2 + at / 10}
+    first = first_alarms(logs(30, **columns))
+    at = first["over-prediction"] // 5
+    assert "over-prediction" not in alarms(logs(at, **columns))
+    assert "over-prediction" in alarms(logs(at + 1, **columns))
+
+
+@pytest.mark.parametrize("path", RECORDED, ids=[path.stem for path in RECORDED])
+def test_recorded_runs(path):
+    """A policy without the incorrect penalty is told of before it is less often right than its start; others are not."""
+    found = json.loads(path.read_text(encoding="utf-8"))
+    if found["stage"] == "sft":
+        assert first_alarms(found["curve"]) == {}
+        return
+    start = found["tests"][0]["tacc"]
+    fell = [test["step"] for test in found["tests"] if test["tacc"] < start - 2 * test["tacc_se"]]
+    raised = first_alarms(found["curve"])
+    if found["arm"].startswith("no_incorrect"):
+        assert "over-prediction" in raised
+        assert not fell or raised["over-prediction"] <= fell[0] + 5 * found["config"]["logging_steps"]
