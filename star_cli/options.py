@@ -79,7 +79,7 @@ _SETTING_OPTIONS = (
         help="How predictions are matched with true records.",
     ),
     click.option(
-        "--conflicts", type=click.Choice(["last", "each"]), help="Which of several values for one cell can earn."
+        "--conflicts", type=click.Choice(["last", "each"]), help="Which of several values for one cell can score."
     ),
     click.option(
         "--weights",

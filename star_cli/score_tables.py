@@ -212,7 +212,7 @@ def _tables(report: Report, protocol: str, *, wide: bool) -> list[Table]:
 
 def _by_metric(table: Mapping[str, Mapping[str, Interval]], groups: Sequence[str], *, wide: bool) -> Table:
     """A row for each metric, a column for each group of rows."""
-    pairs = [header for group in groups for header in (group, "95 %")]
+    pairs = [header for group in groups for header in (group, "95%")]
     shown = _benchmark_table("metric", *pairs, *([""] if wide else []), words=(0, 1 + len(pairs)))
     for metric in table[groups[0]]:
         cells = [cell for group in groups for cell in _cells(metric, table[group].get(metric))]
@@ -224,7 +224,7 @@ def _by_metric(table: Mapping[str, Mapping[str, Interval]], groups: Sequence[str
 def _by_group(table: Mapping[str, Mapping[str, Interval]], metrics: Sequence[str]) -> Table:
     """A row for each group of rows, a column for each metric; the first with its interval."""
     first, *others = metrics
-    shown = _benchmark_table("rows", "n", first, "95 %", *others, long=True)
+    shown = _benchmark_table("rows", "n", first, "95%", *others, long=True)
     for number, (group, found) in enumerate(table.items()):
         n = str(found[first].n) if first in found else ""
         rest = [format_metric(metric, found[metric].estimate) if metric in found else "–" for metric in others]
@@ -244,7 +244,7 @@ def _side_by_side(report: Report) -> list[Table]:
     """The most important metric of every group under both protocols."""
     one, other = report.protocols
     metric = report.headline
-    shown = _benchmark_table("rows", "n", *(f"{name}, 95 %" for name in report.protocols), "unparsed", long=True)
+    shown = _benchmark_table("rows", "n", *(f"{name}, 95%" for name in report.protocols), "unparsed", long=True)
     for group, found in report.tables[one].items():
         strict = report.tables[other].get(group, {})
         if metric in found:
@@ -258,7 +258,7 @@ def _side_by_side(report: Report) -> list[Table]:
 def _attempts(report: Report, protocol: str) -> list[Table]:
     if not report.attempts[protocol]:
         return []
-    shown = _benchmark_table(f"several attempts, {protocol}", "", "95 %", "prompts")
+    shown = _benchmark_table(f"several attempts, {protocol}", "", "95%", "prompts")
     for name, found in report.attempts[protocol].items():
         if found.mean is not None:
             shown.add_row(name, *_cells("accuracy", found.mean), str(found.mean.n))

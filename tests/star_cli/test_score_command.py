@@ -312,7 +312,7 @@ def test_the_output_is_not_overwritten(good, tmp_path):
     out = tmp_path / "out.jsonl"
     assert score(good, "--out", out).exit_code == 0
     done = score(good, "--out", out)
-    assert (done.exit_code, done.stderr) == (2, f"Error: {out} is there already; --overwrite replaces it\n")
+    assert (done.exit_code, done.stderr) == (2, f"Error: {out} already exists; --overwrite replaces it\n")
     assert score(good, "--out", out, "--overwrite").exit_code == 0
 
 
