@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -24,6 +24,7 @@ from benchmarks.report.content import (
     Passage,
     Section,
 )
+from benchmarks.report.source_rows import passages_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -45,6 +46,7 @@ _TVR_BARS: Final = {
     "Accuracy by number of changes": tuple((f"step_{k}", f"{k} change{'s' * (k > 1)}") for k in range(1, 9)),
 }
 _MOST_EXAMPLES: Final = 3  # of a fault
+_MOST_FAULTS: Final = 12  # of rewards that are shown with a completion
 
 
 def number(metric: str, found: Found | None) -> Number:
@@ -257,7 +259,11 @@ def _reward_faults(run: Run) -> tuple[list[tuple[Cell, ...]], list[Example]]:
         )
         for each in run.rewards["faults"]
     ]
-    return rows, []
+    beside = Path(run.path).parent
+    read = [(each, passages_at(each["example"], beside)) for each in run.rewards["faults"][:_MOST_FAULTS]]
+    return rows, [
+        Example(each["code"], f"{each['rows']:,} rows", None, passages=passages) for each, passages in read if passages
+    ]
 
 
 def protocols(runs: Sequence[Run]) -> Section:

@@ -309,3 +309,20 @@ def test_a_part_of_weight_0_is_no_failure(tmp_path):
     text = write(make_report([str(tmp_path / "one.json")]), "markdown")
     assert "| format | weight 0 |" in text
     assert "one: format" not in text
+
+
+def test_a_fault_of_rewards_is_shown_with_its_completion(tmp_path):
+    rows = [
+        {"completion": text, "target": "2.color.cyan"} for text in ("<think>a", "<think>b</think><answer>x</answer>")
+    ]
+    path = write_rows(tmp_path / "rows.jsonl", rows)
+    summary = tmp_path / "one.json"
+    summary.write_text(json.dumps(score_rewards([str(path)]).as_dict()))
+    page = Page(write(make_report([str(summary)]), "html")).text
+    for expected in (
+        "unclosed_think 1 rows Completion <think>a",
+        "Completion <think>b</think><answer>x</answer> Target",
+    ):
+        assert expected in page
+    path.rename(tmp_path / "elsewhere.jsonl")
+    assert "Completion" not in Page(write(make_report([str(summary)]), "html")).text
