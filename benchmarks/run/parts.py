@@ -111,7 +111,7 @@ class PartTask:
     Attributes:
         job: how a part is scored.
         folder: where a file of output rows is written for each part; None for nowhere.
-        keep: whether the folder stays: a file is then recorded, and one that is there already and whole is kept.
+        keep: whether the folder stays: a file is then recorded, and one that already exists and whole is kept.
     """
 
     job: Job

@@ -160,7 +160,7 @@ def tallies(tmp_path_factory):
 
 
 def summary_of(tally):
-    return tally.summary(resolve("tvr")[0].parts, Progress(), signature="s", compared=True)
+    return tally.summary(resolve("tvr")[1], Progress(), signature="s", compared=True)
 
 
 @given(st.data())
