@@ -123,7 +123,13 @@ def _expectation(analysis: Sequence[GuessAnalysis], name: str) -> Section:
     return Section("Expected reward of guessing", (says, table, *charts))
 
 
-EXPECTATION_HEADERS = ("knows", "guess pays from", "beyond the true number", "hedging two pays below", "gain at 1/2")
+EXPECTATION_HEADERS = (
+    "knows",
+    "guess profitable from",
+    "beyond the true number",
+    "hedging two profitable below",
+    "gain at 1/2",
+)
 
 
 CONSTANT_HEADERS = ("the same answer always", "", "earns", "exact")
@@ -173,9 +179,9 @@ def group_rows(groups: Groups) -> list[tuple[str, str]]:
         ("groups of one prompt", f"{groups.groups:,}, of {groups.size:.3g} predictions"),
         (
             "without variance",
-            f"{groups.zero_variance:.1%} (all paid best {groups.all_best:.1%}, worst {groups.all_worst:.1%})",
+            f"{groups.zero_variance:.1%} (all at the best reward {groups.all_best:.1%}, worst {groups.all_worst:.1%})",
         ),
-        ("pairs of unlike texts paid the same", f"{groups.ties:.1%}"),
+        ("unlike texts with equal rewards", f"{groups.ties:.1%}"),
         ("distinct totals in a group", f"{groups.distinct:.3g}"),
         *(
             [("answer contradicts the reasoning", f"{groups.contradicting:.1%}")]

@@ -83,7 +83,7 @@ def _question(task: Task) -> Iterator[tuple[str, str]]:
         yield "", "View 2: ..."
 
 
-_CONSISTENCY = "charged where the reasoning comes to something else"
+_CONSISTENCY = "penalty where the answer contradicts the reasoning"
 
 
 def meanings(task: Task) -> dict[str, str]:
@@ -94,12 +94,27 @@ def meanings(task: Task) -> dict[str, str]:
     ('object and attribute', 'source alone')
     """
     if not isinstance(task.spec, TieredSpec):
-        told = ("the tags are right", "the answer is right, or near", "the objects named in each view", _CONSISTENCY)
+        told = ("format of the completion", "answer, exact or near", "reference objects of each view", _CONSISTENCY)
         return dict(zip(task.parts, told, strict=False))
     tiers = dict(zip(task.spec.parts, map(_fields, task.spec.table), strict=True))
-    charged = {"incorrect": "charged for wrong ones", "underprediction": "charged for missing ones"}
-    charged |= {"consistency": _CONSISTENCY} if task.spec.consistency_weight else {}
-    return {"format": "the tags are right", **tiers, **charged}
+    penalties = {"incorrect": "incorrect-prediction penalty", "underprediction": "missing-prediction penalty"}
+    penalties |= {"consistency": _CONSISTENCY} if task.spec.consistency_weight else {}
+    return {"format": "format of the completion", **tiers, **penalties}
+
+
+def unweighted(spec: TieredSpec | QuestionSpec) -> tuple[str, ...]:
+    """Return the parts that count nothing under these settings: a mean of 0 there is no failure.
+
+    >>> from rewards.tasks import load_task
+    >>> unweighted(load_task("multiview").spec), unweighted(load_task("tvr").spec)
+    (('format',), ())
+    """
+    if isinstance(spec, TieredSpec):
+        weights = {part: spec.value(at) for at, part in enumerate(spec.parts)}
+        weights |= {"incorrect": spec.incorrect_penalty, "underprediction": spec.underprediction_penalty}
+    else:
+        weights = {"format": spec.format_weight, "answer": spec.answer_weight, "reference": spec.reference_weight}
+    return tuple(part for part, weight in weights.items() if not weight)
 
 
 def _fields(names: tuple[str, ...]) -> str:
