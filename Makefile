@@ -2,9 +2,12 @@
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
+ROWS   ?= 1000000
+FLOORS := tests/parsers tests/rewards tests/star_cli tests/benchmarks tests/test_python.py
 PARALLEL := -n auto --maxprocesses 4 --dist worksteal
 
-.PHONY: demo demo-train evidence evidence-cpu test test-train conformance lint format docs mutate clean
+.PHONY: demo demo-train evidence evidence-cpu test test-train test-faults test-kills test-floors soak conformance lint
+.PHONY: format docs mutate clean
 
 demo: $(VENV)/.core
 	$(BIN)/star score examples/tvr_predictions.jsonl
@@ -25,6 +28,23 @@ test-train: $(VENV)/.train
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest $(PARALLEL)
+
+# every call for a file fails once in every way, and the process dies in it: docs/reliability.md
+test-faults: $(VENV)/.dev
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.faults
+
+# training killed at random moments, in one process and sharded over two
+test-kills: $(VENV)/.train
+	$(BIN)/python -m tests.trainers.killed
+	$(BIN)/python -m tests.trainers.killed --sharded
+
+# every dependency in the lowest version that pyproject.toml allows
+test-floors: $(VENV)/.floors
+	$(VENV)-floors/bin/python -m pytest -q -m "not slow" $(FLOORS)
+
+# a million inputs for each task: `make soak ROWS=10000` for less
+soak: $(VENV)/.core
+	$(BIN)/python -m tests.soak --rows $(ROWS)
 
 # the real packages, each in an environment of its own: `make conformance ONLY="verl trl"`
 conformance: $(VENV)/.core
@@ -48,7 +68,7 @@ mutate: $(VENV)/.mutation
 	$(BIN)/python tests/measure/mutation_table.py
 
 clean:
-	rm -rf $(VENV) .venv-conformance build mutants *.egg-info .mypy_cache .ruff_cache .pytest_cache site
+	rm -rf $(VENV) $(VENV)-floors .venv-conformance build mutants *.egg-info .mypy_cache .ruff_cache .pytest_cache site
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -66,6 +86,12 @@ $(VENV)/.train: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install -q --disable-pip-version-check torch==2.13.0
 	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[train,test]'
 	touch $@ $(VENV)/.core
+
+$(VENV)/.floors: pyproject.toml | $(BIN)/python
+	$(PYTHON) -m venv $(VENV)-floors
+	$(BIN)/python -m tests.floors test > $(VENV)/floors.txt
+	$(VENV)-floors/bin/python -m pip install -q --disable-pip-version-check -c $(VENV)/floors.txt -e '.[test]'
+	touch $@
 
 $(VENV)/.mutation: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[mutation]'

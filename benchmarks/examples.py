@@ -12,6 +12,7 @@ from xml.sax.saxutils import escape
 
 import numpy as np
 
+from benchmarks.route import draw_route
 from rewards.errors import ConfigError
 from rewards.tasks import load_task
 from rewards.tasks.prompt_template import fill_prompt
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from parsers.formats import RecordFormat
+    from rewards.tiered import Record
 
 Triple = tuple[str, str, str]
 
@@ -34,8 +36,8 @@ class Problem(NamedTuple):
     """
 
     columns: Mapping[str, str]
-    target: tuple[Triple, ...]
-    words: tuple[tuple[str, ...], ...]
+    target: tuple[Record, ...]
+    words: tuple[tuple[int | str, ...], ...]
 
 
 # Scene graphs: a few objects, each a step away from the one before it
@@ -150,15 +152,28 @@ def _arrow(start: int, goal: int, label: str, lane: int) -> str:
     )
 
 
+# Routes through towns: `benchmarks.route`
+
+
+def draw_town_route(rng: np.random.Generator) -> Problem:
+    """Draw a town, and the only shortest way between two of its places."""
+    route = draw_route(rng)
+    turns = ("straight", "left", "right", "back")
+    return Problem(route.columns, route.steps, (turns, tuple(range(1, 6)), route.town.places))
+
+
 # Completions of all sorts to a problem: right, written differently, and wrong in one way or another
 
 KINDS = ("right", "other form", "one wrong", "one missing", "one twice", "no tags")
 """What a completion is; half of them are right."""
+ORDERED_KINDS = (*KINDS, "one made up", "other order")
+"""What it is where order counts."""
 
 
 def write_answer(record_format: RecordFormat, problem: Problem, rng: np.random.Generator) -> str:
     """Write a completion of a kind that is drawn."""
-    kind = "right" if rng.random() < 0.4 else KINDS[int(rng.integers(len(KINDS)))]
+    kinds = ORDERED_KINDS if record_format.repeats else KINDS
+    kind = "right" if rng.random() < 0.4 else kinds[int(rng.integers(len(kinds)))]
     records = list(problem.target)
     at = int(rng.integers(len(records)))
     if kind == "one wrong":
@@ -167,6 +182,10 @@ def write_answer(record_format: RecordFormat, problem: Problem, rng: np.random.G
         del records[at]
     elif kind == "one twice":
         records.append(records[at])
+    elif kind == "one made up":
+        records.insert(at, _spoil(records[at], problem, rng))
+    elif kind == "other order":
+        records = [*records[at:], *records[:at]]
     form = record_format.forms[-1 if kind == "other form" else 0]
     names = [field.name for field in record_format.fields]
     answer = ", ".join(form.format(**dict(zip(names, record, strict=True))) for record in records)
@@ -175,20 +194,19 @@ def write_answer(record_format: RecordFormat, problem: Problem, rng: np.random.G
     return f"<think>I went through it step by step.</think><answer>{answer}</answer>"
 
 
-def _spoil(record: Triple, problem: Problem, rng: np.random.Generator) -> Triple:
+def _spoil(record: Record, problem: Problem, rng: np.random.Generator) -> Record:
     """Return the record with another word in one of its fields."""
     fields = [at for at, words in enumerate(problem.words) if set(words) - {record[at]}]
     at = fields[int(rng.integers(len(fields)))]
     others = [word for word in problem.words[at] if word != record[at]]
     spoilt = list(record)
     spoilt[at] = others[int(rng.integers(len(others)))]
-    one, two, three = spoilt
-    return (one, two, three)
+    return tuple(spoilt)
 
 
 # The rows
 
-GENERATORS = {"flowchart": draw_flowchart, "scene_graph": draw_scene_graph}
+GENERATORS = {"flowchart": draw_flowchart, "route": draw_town_route, "scene_graph": draw_scene_graph}
 """Name of a task -> what draws one problem of it."""
 
 

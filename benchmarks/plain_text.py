@@ -1,7 +1,7 @@
 r"""Text of models and data on its way to people: nothing in it moves a cursor, sets a title or turns lines around.
 
 Whatever is printed or put into a page passes through `plain`; terminals are drawn by `star_cli.console` and
-`star_cli.screen`, pages by `benchmarks.report` and `benchmarks.audit.page`.
+`star_cli.screen`, pages by `benchmarks.page`.
 """
 
 from __future__ import annotations
@@ -9,9 +9,6 @@ from __future__ import annotations
 import html
 import re
 from typing import Final
-
-CONTENT_POLICY: Final = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
-"""Of every page: should a text ever slip through unescaped, the browser still runs nothing and loads nothing."""
 
 # control characters but newline and tab; separators of lines and paragraphs, and what turns the direction of writing
 # around; halves of surrogate pairs, which no encoding writes

@@ -5,6 +5,8 @@
 (Transformation(index=2, attribute='color', value='cyan'),)
 """
 
+import re
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +31,13 @@ __all__ = [
     "parse_references",
     "parse_transformations",
 ]
+
+# Terminals are possessive, so that time is linear. CPython before 3.11.5 matches such groups wrongly where they repeat
+# (python/cpython#106052): no completion would be read as it should.
+if re.fullmatch("(?:ab?c)*+", "a"):
+    raise ImportError(
+        f"star-r1 needs Python 3.11.5 or later: re of Python {sys.version.split()[0]} misreads possessive groups"
+    )
 
 _FILES = {"parse_transformations": "records"}  # the others stand in the file of their own name
 

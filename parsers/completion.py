@@ -12,7 +12,7 @@ from parsers.grammars import FaultTable, attempt, build, error_offset, terminals
 from parsers.types import Completion, Fault
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from lark.tree import ParseTree
 
@@ -66,8 +66,18 @@ def _strict() -> Callable[[str], re.Match[str] | None]:
 
 
 @cache
-def _tags() -> Callable[[str], Iterator[re.Match[str]]]:
-    return re.compile(_terminals()["TAG"]).finditer
+def _tag() -> Callable[[str, int], re.Match[str] | None]:
+    return re.compile(_terminals()["TAG"]).match
+
+
+def _tags(text: str) -> Iterator[re.Match[str]]:
+    """Find the tags of a text. A tag has one ``<``, its first character: looking for that is quicker than matching."""
+    match, at = _tag(), text.find("<")
+    while at >= 0:
+        tag = match(text, at)
+        if tag is not None:
+            yield tag
+        at = text.find("<", at + 1)
 
 
 @cache
@@ -131,6 +141,29 @@ def match_usual(text: str) -> re.Match[str] | None:
     while end > 0 and text[end + 1 : end + 2] not in "/ta":  # an empty string, at the end of the text, is in it
         end = text.find("<", end + 1)
     return _ending()(text, end) if end > 0 else None
+
+
+def usual_answers(texts: Sequence[str]) -> list[str] | None:
+    r"""Return the answers of completions as `match_usual` finds them, (rows,); an empty text where it finds none.
+
+    All texts from the first ``<`` behind the opener on are matched at once, with a character between them that none of
+    them holds. Where one does, where the reasoning has a ``<`` of its own or a text is too long, it says nothing:
+    the text of that row is empty, or all is None.
+
+    >>> usual_answers(["<think>b</think> <answer>2.color.cyan</answer>", "<think>2 < 3</think><answer>B</answer>", ""])
+    ['2.color.cyan', '', '']
+    """
+    if max(map(len, texts), default=0) > MAX_COMPLETION:
+        return None
+    ends = [text[text.find("<", 7) :] if text.startswith("<think>") else "" for text in texts]
+    found = _endings()("\0".join([*ends, ""]))
+    # Each match ends with the character. As many matches as rows, and no other such character: a match is one row's.
+    return found if len(found) == len(texts) and "\0" not in "".join(found) else None
+
+
+@cache
+def _endings() -> Callable[[str], list[str]]:
+    return re.compile(rf"(?:{_terminals()['ENDING']})\0|[^\0]*+\0").findall
 
 
 @cache
@@ -209,7 +242,7 @@ def _fault_by_shape(text: str) -> Fault | None:
     shape: list[str] = []
     starts: list[int] = []
     last = 0
-    for tag in islice(_tags()(text), _SHAPE_LENGTH):
+    for tag in islice(_tags(text), _SHAPE_LENGTH):
         start, end = tag.span()
         if start > last:
             _add_text(text, last, start, shape, starts)

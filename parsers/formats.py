@@ -46,12 +46,14 @@ class RecordFormat:
         forms: templates such as ``"{index}.{attribute}.{value}"``; the first is canonical.
         synonyms: pairs (spelling, canonical) for values of closed fields, or for words in them.
         make: what turns the fields' values into a record.
+        repeats: whether the same record may be true twice, as a step of a route may.
     """
 
     fields: tuple[Field, ...]
     forms: tuple[str, ...]
     synonyms: tuple[tuple[str, str], ...] = ()
     make: Callable[[Iterable[int | str]], tuple[int | str, ...]] = tuple
+    repeats: bool = False
 
     def branches(self) -> Iterator[dict[str, tuple[str, ...]]]:
         """Yield the vocabularies by field name; once for each value of a field that another one depends on."""

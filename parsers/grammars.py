@@ -7,9 +7,10 @@ import re
 from functools import cache
 from pathlib import Path
 from string import ascii_letters, digits
-from threading import Lock
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
+
+from parsers.first_time import FIRST_TIME
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -39,10 +40,6 @@ ASCII_MARKS = {ord(char): mark for mark, others in _MARKS.items() for char in ot
 ASCII_LETTERS = {ord(char) + 0xFEE0: char for char in digits + ascii_letters}
 """Likewise letters and digits of full width; other letters only look like them."""
 
-# lark reads literals with `ast`, in which threads of CPython 3.11 disturb each other: "AST constructor recursion depth
-# mismatch". Trainers that score in a thread pool build their first grammars at the same time.
-_BUILDING = Lock()
-
 
 def build(grammar: str, *start: str, more: str = "", transformer: Transformer[Any, Any] | None = None) -> Lark:
     """Build the LALR parser of a rule of ``parsers/<grammar>.lark``.
@@ -53,9 +50,11 @@ def build(grammar: str, *start: str, more: str = "", transformer: Transformer[An
         more: grammar text that is filled in from a declaration.
         transformer: what is done with each rule's children while parsing.
     """
-    from lark import Lark  # noqa: PLC0415  lark takes 70 ms to import, which `import rewards` should not wait for
+    # lark reads literals with `ast`, in which threads of CPython 3.11 disturb each other: "AST constructor recursion
+    # depth mismatch". Trainers that score in a thread pool build their first grammars at the same time.
+    with FIRST_TIME:
+        from lark import Lark  # noqa: PLC0415  lark takes 70 ms to import, which `import rewards` should not wait for
 
-    with _BUILDING:
         return Lark(
             grammar_text(grammar) + more,
             parser="lalr",
@@ -155,7 +154,8 @@ class FaultTable:
 
 def attempt(parse: Callable[[str], Any], text: str) -> tuple[Any, UnexpectedInput | None]:
     """Return what *parse* makes of *text*, or else the error. Model text raises nothing: its faults are values."""
-    from lark.exceptions import UnexpectedInput  # noqa: PLC0415  lazy, as in `build`
+    with FIRST_TIME:
+        from lark.exceptions import UnexpectedInput  # noqa: PLC0415  lazy, as in `build`
 
     try:
         return parse(text), None

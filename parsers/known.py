@@ -7,15 +7,19 @@ The grammars stay the authority. Here stands nothing about a format: an item of 
 from __future__ import annotations
 
 import re
+import sys
 from functools import cache
-from threading import Lock
+from itertools import repeat
 from typing import TYPE_CHECKING
 
+from parsers.first_time import FIRST_TIME
 from parsers.record_grammar import parse_record
 from parsers.records import MAX_ANSWER, parse_records, plain_items
 from parsers.types import Fault
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from parsers.formats import RecordFormat
 
     Record = tuple[int | str, ...]
@@ -24,10 +28,15 @@ MAX_KEPT = 512
 """Characters of the longest item that is kept."""
 
 MOST_KNOWN = 1 << 15
+"""Items that are kept for a format before all are forgotten, which bounds the memory."""
 Read = tuple[list[int], int, Fault | None]
 """The codes of an answer's valid records in their order, how many items are none, and the fault of the first."""
 
-"""Items that are kept for a format before all are forgotten, which bounds the memory."""
+_END, UNKNOWN = "\0", "\1"
+FIRST_CHARACTER = 2
+"""The character of code 0."""
+MOST_PACKED = sys.maxunicode - FIRST_CHARACTER
+"""Codes below this are characters."""
 
 
 class KnownRecords:
@@ -47,9 +56,10 @@ class KnownRecords:
         self._codes: dict[Record, int] = {}
         self._plain: dict[str, int] = {}  # items that hold nothing that separates or groups
         self._inner: dict[str, int] = {}  # likewise what stands between round brackets
+        self._packed: dict[str, str] = {_END: _END}  # the characters of the plain items
         self._others: dict[str, int] = {}
         self._whole: dict[str, Read] = {}  # answers that are no list of such items
-        self._lock = Lock()
+        self._packed_whole: dict[str, tuple[str, int, Fault | None]] = {}
 
     @property
     def full(self) -> bool:
@@ -60,7 +70,7 @@ class KnownRecords:
         """Return the number of a record; a new one where it has none."""
         found = self._codes.get(record)
         if found is None:
-            with self._lock:
+            with FIRST_TIME:
                 found = self._codes.get(record)
                 if found is None:
                     self.records.append(record)
@@ -71,7 +81,7 @@ class KnownRecords:
         """Return how people write each record, by code: the canonical form."""
         texts = self._texts
         if len(texts) < len(self.records):
-            with self._lock:
+            with FIRST_TIME:
                 texts += map(self.record_format.render, self.records[len(texts) :])
         return texts
 
@@ -98,6 +108,24 @@ class KnownRecords:
             found = self._read_anew(answer)
             if len(answer) <= MAX_KEPT:
                 self._whole[answer] = found
+        return found
+
+    def look_up(self, answers: Sequence[str]) -> list[str]:
+        """Return the packed codes of answers that are plain lists, (rows,), by one look-up for all their items.
+
+        Where an item is not known, `UNKNOWN` stands for it. No answer may hold the character NUL.
+        """
+        items = f", {_END}, ".join(answers).split(", ")
+        return "".join(map(self._packed.get, items, repeat(UNKNOWN))).split(_END)
+
+    def read_packed(self, answer: str) -> tuple[str, int, Fault | None]:
+        """Return what `read` does, the codes packed."""
+        found = self._packed_whole.get(answer)
+        if found is None:
+            codes, invalid, fault = self.read(answer)
+            found = pack(codes), invalid, fault
+            if invalid and answer in self._whole:
+                self._packed_whole[answer] = found
         return found
 
     def _read_anew(self, answer: str) -> Read:
@@ -132,11 +160,18 @@ class KnownRecords:
     def _keep(self, item: str, code: int) -> int:
         if _PLAIN(item) and not _NOTHING(item):
             self._plain[item] = code
+            if code < MOST_PACKED:
+                self._packed[item] = pack([code])
         elif len(item) <= MAX_KEPT:
             self._others[item] = code
             if _IN_BRACKETS(item):
                 self._inner[item[1:-1]] = code
         return code
+
+
+def pack(codes: Iterable[int]) -> str:
+    """Return codes below `MOST_PACKED` as a text, a character for each, so that many rows join and split at once."""
+    return "".join([chr(code + FIRST_CHARACTER) for code in codes])
 
 
 _PLAIN = re.compile(r"(?=\S)[^,;\n()\[\]]{1,80}(?<=\S)").fullmatch

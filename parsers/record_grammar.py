@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
+from parsers.first_time import FIRST_TIME
 from parsers.formats import LARGEST, fold, template_parts
 from parsers.grammars import FaultTable, attempt, build, compiled_records, error_offset
 from parsers.types import Fault
@@ -211,7 +212,8 @@ def _article(noun: str) -> str:
 
 
 def _suggestion(word: str, expected: list[Terminal]) -> str:
-    from difflib import get_close_matches  # noqa: PLC0415
+    with FIRST_TIME:
+        from difflib import get_close_matches  # noqa: PLC0415
 
     spellings = {spelling: value for terminal in expected for spelling, value in terminal.values.items()}
     close = get_close_matches(fold(word), spellings, n=1)

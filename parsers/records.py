@@ -7,6 +7,7 @@ from functools import cache, lru_cache
 from itertools import product
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from parsers.first_time import FIRST_TIME
 from parsers.formats import FIELD_KEYS, TVR
 from parsers.grammars import ASCII_MARKS, attempt, build, terminals
 from parsers.record_grammar import parse_record, record_grammar
@@ -214,7 +215,8 @@ def _plain() -> tuple[Callable[..., Any], ...]:
 
 @cache
 def _tokens() -> Callable[[str], list[Token | None]]:
-    from lark import Transformer  # noqa: PLC0415  lazy, as in `parsers.grammars.build`
+    with FIRST_TIME:
+        from lark import Transformer  # noqa: PLC0415  lazy, as in `parsers.grammars.build`
 
     class Children(Transformer):  # type: ignore[type-arg]
         def none(self, _: list[Token]) -> list[Token | None]:
@@ -300,8 +302,10 @@ def _entry(tree: Any, grammar: RecordGrammar, body: str, depth: int, *, begins_l
     tokens: list[Any] = [token for part in parts for token in ([part] if isinstance(part, str) else part.children[::2])]
     starts = [token.start_pos for token in (bullet, tokens[0]) if token is not None]
     ends = [token.end_pos for token in (stop, tokens[-1]) if token is not None]
-    # A bullet stands at the start of a line; a full stop is no part of an entry where all vocabularies are closed.
-    spans = list(product(starts[: 1 + begins_line], ends[: 1 + grammar.closed]))
+    # A bullet stands at the start of a line, or where no record begins like one; a full stop is no part of an entry
+    # where all vocabularies are closed.
+    worded = grammar.closed and grammar.record_format.fields[0].kind == "closed"
+    spans = list(product(starts[: 1 + (begins_line or worded)], ends[: 1 + grammar.closed]))
     read = [
         Item(parse_record(body[start:end].translate(marks), grammar.record_format), start, end)
         for start, end in spans

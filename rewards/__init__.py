@@ -24,7 +24,7 @@ from rewards.score import BatchScore, Score, score_batch, score_completion
 from rewards.score_columns import score_columns
 from rewards.spec import TieredSpec
 from rewards.targets import unpack_gold
-from rewards.tasks import task_parts
+from rewards.tasks import task_parts, warm_up
 
 if TYPE_CHECKING:
     TVR: TieredSpec
@@ -51,6 +51,7 @@ __all__ = [
     "tvr_accuracy_reward",
     "tvr_reward",
     "unpack_gold",
+    "warm_up",
 ]
 
 

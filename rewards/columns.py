@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
+from parsers.first_time import FIRST_TIME
 from rewards.errors import ConfigError
 from rewards.targets import plain_value
 from rewards.tasks import task_names
@@ -193,7 +194,8 @@ _ALSO = {"choices": "options", "refs": "references"}
 @lru_cache(maxsize=256)
 def _doubtful(names: tuple[str, ...], settings: frozenset[str]) -> tuple[tuple[str, str | None], ...]:
     """Return the names that are settings, and those that are unknown with what they may mean."""
-    from difflib import get_close_matches  # noqa: PLC0415  as in `rewards.errors.nearest`
+    with FIRST_TIME:
+        from difflib import get_close_matches  # noqa: PLC0415  as in `rewards.errors.nearest`
 
     known = sorted(settings.union(_READ))
     unknown = sorted({*names} - _KNOWN - settings.union(_READ))

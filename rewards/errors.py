@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from parsers.first_time import FIRST_TIME
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -38,7 +40,8 @@ def nearest(name: str, known: Iterable[str]) -> str:
     >>> nearest("papr", ["default", "paper"])
     " (did you mean 'paper'?)"
     """
-    from difflib import get_close_matches  # noqa: PLC0415  `import rewards` should not pay for it
+    with FIRST_TIME:
+        from difflib import get_close_matches  # noqa: PLC0415  `import rewards` should not pay for it
 
     known = list(known)
     close = get_close_matches(str(name), known, n=1)

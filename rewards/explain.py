@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from math import fsum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from parsers.first_time import FIRST_TIME
 from parsers.types import Records
 from rewards.errors import ConfigError
 from rewards.score import (
@@ -324,7 +325,8 @@ def explain_question(
     >>> sorted(view.missing), sorted(view.extra)
     (['ball'], ['lamp'])
     """
-    from parsers.references import parse_references  # noqa: PLC0415  only questions need its grammar
+    with FIRST_TIME:
+        from parsers.references import parse_references  # noqa: PLC0415  only questions need its grammar
 
     found, spec = resolve(task, preset, **overrides)
     if not isinstance(spec, QuestionSpec):
@@ -347,7 +349,8 @@ def explain_question(
 
 
 def _views(parsed: References, references: Any, score: ReferenceScore | InformednessScore | None) -> tuple[View, ...]:
-    from rewards.references import ReferenceScore, named, read_labels  # noqa: PLC0415
+    with FIRST_TIME:
+        from rewards.references import ReferenceScore, named, read_labels  # noqa: PLC0415
 
     labels = read_labels(references)
     f1: Mapping[int, float] = score.per_view if isinstance(score, ReferenceScore) else {}

@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from parsers.first_time import FIRST_TIME
 from rewards.columns import GIVEN_COLUMNS, check_names, column_of, in_order, is_column, row_tasks, targets_of
 from rewards.errors import ConfigError, DataError
 from rewards.score import (
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from parsers.completion import Mode, Prefilled
+    from rewards.score_table import ScoreTable
     from rewards.spans import Spans
     from rewards.tasks import Task
 
@@ -118,10 +120,17 @@ class TaskReward:
         """
         rows, routes = self._read(completions, columns)
         completions = in_order(completions)
-        if log_metric is None and log_extra is None and (quick := self._look_up(completions, rows, routes)) is not None:
-            return quick
-        batches = [(task, places, self._score(completions, rows, task, places)) for task, places in routes.items()]
-        if log_metric is not None or log_extra is not None:
+        logged = log_metric is not None or log_extra is not None
+        table = self._table(completions, routes)
+        if table is not None:
+            settings: dict[str, Any] = {"mode": self.mode, "think_prefilled": self.think_prefilled}
+            if not logged:
+                return table.totals(completions, rows.targets, pays=self.pays, **settings)  # type: ignore[return-value]
+            ((task, places),) = routes.items()
+            batches = [(task, places, table.batch(completions, rows.targets, **settings))]
+        else:
+            batches = [(task, places, self._score(completions, rows, task, places)) for task, places in routes.items()]
+        if logged:
             self._log(_batch_log(completions, columns, log_metric, log_extra), batches, rows.targets, columns.get("id"))
         if len(batches) == 1 and len(batches[0][1]) == len(completions):
             return self._values(batches[0][2])
@@ -131,19 +140,15 @@ class TaskReward:
                 values[row] = value
         return values
 
-    def _look_up(
-        self, completions: Sequence[Any], rows: Rows, routes: Mapping[Task, Sequence[int]]
-    ) -> list[float | None] | None:
-        """Return the rewards of a batch of one list task whose scores can be looked up; None for any other."""
+    def _table(self, completions: Sequence[Any], routes: Mapping[Task, Sequence[int]]) -> ScoreTable | None:
+        """Return where the scores of a batch are looked up, if it is of one list task; None for any other."""
         if len(routes) != 1:
             return None
         ((task, places),) = routes.items()
         _, spec = resolve(task, self.preset, **self.overrides)
         if len(places) < len(completions) or task.record_format is None or not is_tabular(spec):
             return None
-        table = score_table([spec], task.record_format)
-        settings: dict[str, Any] = {"mode": self.mode, "think_prefilled": self.think_prefilled}
-        return table.totals(completions, rows.targets, pays=self.pays, **settings)  # type: ignore[return-value]
+        return score_table([spec], task.record_format)
 
     def spans(self, completions: Sequence[Any], **columns: Any) -> list[Spans | None]:
         """Return where the rewards come from; None where a row has no target or is of a task that is not served.
@@ -154,7 +159,8 @@ class TaskReward:
         >>> reward.spans(["<think>b</think><answer>2.color.cyan</answer>"], target=["2.color.cyan"])[0].records[0].tier
         'exact'
         """
-        from rewards.spans import score_spans  # noqa: PLC0415  only who asks for them
+        with FIRST_TIME:
+            from rewards.spans import score_spans  # noqa: PLC0415  only who asks for them
 
         rows, routes = self._read(completions, columns)
         completions = in_order(completions)

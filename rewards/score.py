@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
-from functools import cached_property, lru_cache, partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from parsers.completion import parse_completion
+from parsers.first_time import FIRST_TIME
 from parsers.records import parse_records
 from parsers.types import Completion, Records
 from rewards.errors import ConfigError, DataError
@@ -120,12 +121,17 @@ class BatchScore:
     labelled: NDArray[np.bool_] | None = None
     source: Callable[[int], Spans] | None = field(default=None, repr=False, compare=False)
 
-    @cached_property
+    @property
     def unit(self) -> NDArray[np.float64]:
         """What is earned of `best`, within [0, 1]; where nothing can be earned, whether the answer is right."""
-        earned = sum(values for part, values in self.parts.items() if part != "format")
-        ratio = np.divide(earned, self.best, out=self.correct.astype(np.float64), where=self.best > 0)
-        return np.minimum(np.maximum(ratio, 0.0), 1.0)
+        kept: dict[str, NDArray[np.float64]] = vars(
+            self
+        )  # a `cached_property` of Python 3.11 has a lock: forks copy it
+        if "_unit" not in kept:
+            earned = sum(values for part, values in self.parts.items() if part != "format")
+            ratio = np.divide(earned, self.best, out=self.correct.astype(np.float64), where=self.best > 0)
+            kept["_unit"] = np.minimum(np.maximum(ratio, 0.0), 1.0)
+        return kept["_unit"]
 
     def __len__(self) -> int:
         return len(self.total)
@@ -151,7 +157,8 @@ class BatchScore:
         return f"BatchScore({len(self)} rows{means})"
 
     def _repr_html_(self) -> str:
-        from rewards.frames import html_table  # noqa: PLC0415  only notebooks need it
+        with FIRST_TIME:
+            from rewards.frames import html_table  # noqa: PLC0415  only notebooks need it
 
         return html_table(repr(self), self._columns())
 
@@ -162,7 +169,8 @@ class BatchScore:
         Raises:
             ConfigError: pandas is not installed.
         """  # noqa: D205
-        from rewards.frames import data_frame  # noqa: PLC0415  as above
+        with FIRST_TIME:
+            from rewards.frames import data_frame  # noqa: PLC0415  as above
 
         return data_frame(self._columns())
 
@@ -262,7 +270,8 @@ def score_batch(
 def _spans(
     completions: Sequence[Any], columns: Mapping[str, Sequence[Any]], settings: Mapping[str, Any], row: int
 ) -> Spans:
-    from rewards.spans import score_spans  # noqa: PLC0415  only who asks for them
+    with FIRST_TIME:
+        from rewards.spans import score_spans  # noqa: PLC0415  only who asks for them
 
     given: dict[str, Any] = {name: column[row] for name, column in columns.items()}
     return score_spans(completions[row], **given, **settings)
@@ -465,7 +474,7 @@ def score_for_specs(
         if spec.consistency_weight:
             parts["consistency"] = 0.0 - spec.consistency_weight * _contradicting(parsed)
         correct = counts.same
-        if spec.multiset:
+        if spec.multiset and not spec.ordered:
             sets = [not a.invalid and set(a.items) == set(t) for a, t in zip(answers, targets, strict=True)]
             correct = np.array(sets, dtype=np.bool_) & np.array(answered, dtype=np.bool_)
         best = maximum(spec, counts.n_gt)
@@ -478,7 +487,8 @@ def score_for_specs(
 
 def _contradicting(parsed: ParsedBatch) -> NDArray[np.float64]:
     """Return for each row 1 where the last values that the reasoning states contradict the answer, else 0, (rows,)."""
-    from rewards.consistency import contradicts_records  # noqa: PLC0415  only where it is asked for
+    with FIRST_TIME:
+        from rewards.consistency import contradicts_records  # noqa: PLC0415  only where it is asked for
 
     assert parsed.record_format is not None
     pairs = zip(parsed.completions, parsed.answers, strict=True)
@@ -509,7 +519,8 @@ def score_questions(
     Raises:
         DataError: for a target that is wrong; its ``row`` says where.
     """
-    from rewards.references import read_labels  # noqa: PLC0415  only questions need its grammars
+    with FIRST_TIME:
+        from rewards.references import read_labels  # noqa: PLC0415  only questions need its grammars
 
     columns = (("options", options), ("references", references), ("relations", relations))
     given = zip(*(_column(name, values, len(targets)) for name, values in columns), strict=True)
@@ -570,10 +581,11 @@ def grade_answer(completion: Completion, target: Any, options: Any, spec: Questi
     Raises:
         DataError: for a target that is wrong.
     """
-    from rewards.answers import AnswerScore, score_answer  # noqa: PLC0415  only questions need its grammars
+    with FIRST_TIME:
+        from rewards.answers import AnswerScore, score_for_spec  # noqa: PLC0415  only questions need its grammars
 
     # An answer that is missing still has its target checked: a file's fault must not hide behind a model's.
-    scored = score_answer(completion.answer or "", target, options=options, kind=spec.kind, letters=spec.letters)
+    scored = score_for_spec(completion.answer or "", target, options, spec)
     return scored if completion.answer is not None else AnswerScore(0.0, correct=False, answer=None)
 
 
@@ -584,14 +596,15 @@ def contradicts_reasoning(
 
     Only a sentence that reads as an answer states one (``So the answer is B``); words state none, since any do.
     """
-    from rewards.answers import infer_kind, score_answer  # noqa: PLC0415  only questions need its grammars
-    from rewards.consistency import last_sentence  # noqa: PLC0415  only where it is asked for
+    with FIRST_TIME:
+        from rewards.answers import infer_kind, score_for_spec  # noqa: PLC0415  only questions need its grammars
+        from rewards.consistency import last_sentence  # noqa: PLC0415  only where it is asked for
 
     kind = spec.kind or infer_kind(target, options=options)
-    if answer.answer is None or kind == "text":
+    if answer.answer is None or kind in ("text", "set"):
         return False
     sentence = last_sentence(completion.think or "")
-    stated = score_answer(sentence, target, options=options, kind=spec.kind, letters=spec.letters).answer
+    stated = score_for_spec(sentence, target, options, spec).answer
     return stated is not None and stated != answer.answer
 
 
@@ -605,7 +618,8 @@ def grade_references(
     Raises:
         DataError: for labels that are wrong.
     """
-    from rewards.references import read_labels  # noqa: PLC0415  only questions need its grammars
+    with FIRST_TIME:
+        from rewards.references import read_labels  # noqa: PLC0415  only questions need its grammars
 
     return (
         None if names is None else _grade_labels(completion, read_labels(names, triplets, spec.relation_weight), spec)
@@ -615,8 +629,9 @@ def grade_references(
 def _grade_labels(
     completion: Completion, labels: Labels, spec: QuestionSpec
 ) -> ReferenceScore | InformednessScore | None:
-    from parsers.references import References, parse_references  # noqa: PLC0415  likewise
-    from rewards.references import f1_of, informedness_of  # noqa: PLC0415
+    with FIRST_TIME:
+        from parsers.references import References, parse_references  # noqa: PLC0415  likewise
+        from rewards.references import f1_of, informedness_of  # noqa: PLC0415
 
     score = informedness_of if spec.reference_rule == "informedness" else f1_of
     readable = completion.answer is not None and completion.think is not None

@@ -11,16 +11,16 @@ from __future__ import annotations
 from collections import Counter
 from itertools import chain
 from math import prod
-from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard
 
 import numpy as np
 
-from parsers.completion import match_usual
-from parsers.known import known_records
+from parsers.completion import find_sections, match_usual, usual_answers
+from parsers.first_time import FIRST_TIME
+from parsers.known import FIRST_CHARACTER, UNKNOWN, known_records, pack
 from rewards.errors import DataError
-from rewards.messages import Rejoined
-from rewards.score import BatchScore, add_up, parse_one, spoken
+from rewards.messages import Rejoined, strip_special_tokens
+from rewards.score import BatchScore, add_up, spoken
 from rewards.spec import QuestionSpec
 from rewards.targets import equal, read_target
 from rewards.tiered import Counts, NumberedRecords, count_numbered, count_row, maximum, reward_parts
@@ -79,9 +79,16 @@ class Answers(NamedTuple):
         odd: what is unusual, by row.
     """
 
-    codes: list[int]
-    lengths: list[int]
+    codes: Array
+    lengths: Array
     odd: dict[int, Oddity]
+
+    @classmethod
+    def of(cls, packed: Sequence[str], odd: dict[int, Oddity]) -> Answers:
+        """Return answers from packed codes, see `read_packed`."""
+        points = "".join(packed).encode("utf-32-le", "surrogatepass")
+        codes = np.frombuffer(points, dtype="<u4").astype(np.int64) - FIRST_CHARACTER
+        return cls(codes, np.fromiter(map(len, packed), dtype=np.int64, count=len(packed)), odd)
 
 
 def read_answers(
@@ -94,10 +101,38 @@ def read_answers(
     """
     rows = read_each(completions, known, mode=mode, think_prefilled=think_prefilled)
     return Answers(
-        list(chain.from_iterable([codes for codes, _ in rows])),
-        [len(codes) for codes, _ in rows],
+        np.array([code for codes, _ in rows for code in codes], dtype=np.int64),
+        np.array([len(codes) for codes, _ in rows], dtype=np.int64),
         {row: odd for row, (_, odd) in enumerate(rows) if odd is not None},
     )
+
+
+def read_packed(
+    completions: Sequence[str], known: KnownRecords, *, mode: Mode = "strict", think_prefilled: Prefilled = "auto"
+) -> tuple[list[str], dict[int, Oddity]]:
+    """Return what `read_each` does, the codes packed (`parsers.known.pack`) and what is odd by row.
+
+    Usual completions whose answers are plain lists of known items are read all at once; the others one by one. Rows
+    are to be so few that their records have codes below `parsers.known.MOST_PACKED`.
+    """
+    answers = None if think_prefilled is True else usual_answers(completions)
+    if answers is None:
+        packed, left = [UNKNOWN] * len(completions), list(range(len(completions)))
+    else:
+        packed = known.look_up(answers)
+        left = [row for row, codes in enumerate(packed) if UNKNOWN in codes]
+    odd: dict[int, Oddity] = {}
+    for row in left:
+        if answers is not None and (answer := answers[row]):
+            packed[row], invalid, fault = known.read_packed(answer)
+            if invalid:
+                odd[row] = Oddity(invalid, fault)
+            continue
+        ((codes, oddity),) = read_each([completions[row]], known, mode=mode, think_prefilled=think_prefilled)
+        packed[row] = pack(codes)
+        if oddity is not None:
+            odd[row] = oddity
+    return packed, odd
 
 
 def read_each(
@@ -119,12 +154,14 @@ def read_each(
 
 
 def _read_closely(text: str, known: KnownRecords, mode: Mode, prefilled: Prefilled) -> tuple[list[int], Oddity]:
-    _, answer, fault, opened = parse_one(text, mode=mode, think_prefilled=prefilled)
-    tags = {"answered": answer is not None, "well_formed": fault is None, "prefilled": opened}
-    if answer is None:
-        return [], Oddity(0, fault, **tags)
-    found, invalid, first = known.read(answer)
-    return found, Oddity(invalid, fault or first, **tags)
+    if type(text) is Rejoined:
+        prefilled = "auto"  # as `rewards.score.parse_one`
+    text = text if text.endswith("</answer>") else strip_special_tokens(text)
+    _, place, fault, opened = find_sections(text, mode=mode, think_prefilled=prefilled)
+    if place is None:
+        return [], Oddity(0, fault, answered=False, well_formed=fault is None, prefilled=opened)
+    found, invalid, first = known.read(text[place])
+    return found, Oddity(invalid, fault or first, well_formed=fault is None, prefilled=opened)
 
 
 _NO_PLAIN_TARGET = ("", "<", "{", "[", " ", "\n", "\t")  # how what is more than a list of records begins
@@ -174,10 +211,10 @@ class ScoredBlock(NamedTuple):
     def texts(self) -> list[str | None]:
         """Return each answer as people write it, (rows,): ``"2.color.cyan, 0.shape.cube"``; None of no answer."""
         texts = self.known.texts()
-        said = [texts[code] for code in self.answers.codes]
+        said = [texts[code] for code in self.answers.codes.tolist()]
         found: list[str | None] = []
         at = 0
-        for length in self.answers.lengths:
+        for length in self.answers.lengths.tolist():
             found.append(said[at] if length == 1 else ", ".join(said[at : at + length]))
             at += length
         for row, odd in self.answers.odd.items():
@@ -200,6 +237,8 @@ class ScoreTable:
         self._codes: dict[str, list[int]] = {}
         self._targets: dict[str, Target] = {}
         self._totals: dict[tuple[str, ...] | None, dict[tuple[Any, ...], float]] = {}
+        self._numbers: dict[tuple[Any, ...], tuple[float, ...]] = {}
+        self._parts: tuple[str, ...] = ()
         spec = self.specs[0]
         positions = {_cell(each) for each in specs} | {level.positions for each in specs for level in each.levels}
         self._keys: dict[tuple[int, ...], tuple[dict[Any, int], list[int]]] = {at: ({}, []) for at in positions}
@@ -209,13 +248,12 @@ class ScoreTable:
         self._independent = self._literal and not spec.has_cells
         self._numbered = 0  # records that have numbers
         self._arrays: dict[tuple[int, ...], Array] = {}
-        self._lock = Lock()
 
     # - numbers in place of records
 
     def _number_all(self) -> None:
         """Number the new records under the fields of each tier, and of cells."""
-        with self._lock:
+        with FIRST_TIME:
             records = self.known.records
             count = len(records)
             for positions, (table, numbers) in self._keys.items():
@@ -312,11 +350,56 @@ class ScoreTable:
         Raises:
             DataError: for a target or a completion that is wrong; its ``row`` says where.
         """
+        kept = self._totals.setdefault(pays, {})
+        _, keys = self._row_keys(completions, targets, mode, think_prefilled)
+        totals = map(kept.get, keys)
+        return [self._total(key, pays) if total is None else total for key, total in zip(keys, totals, strict=True)]
+
+    def batch(
+        self,
+        completions: Sequence[Any],
+        targets: Sequence[Any],
+        *,
+        mode: Mode = "strict",
+        think_prefilled: Prefilled = "auto",
+    ) -> BatchScore:
+        """Return the scores of some rows under the first spec, with answers as texts; arguments and errors as `totals`.
+
+        >>> from rewards.tasks import load_task
+        >>> task = load_task("tvr")
+        >>> table = score_table([task.spec], task.record_format)
+        >>> scores = table.batch(["<think>b</think><answer>2.color.red</answer>"], ["2.color.cyan"])
+        >>> scores.answers, float(scores.parts["attribute"][0])
+        (['2.color.red'], 1.5)
+        """
+        rows, keys = self._row_keys(completions, targets, mode, think_prefilled)
+        kept = self._numbers
+        numbers = [kept.get(key) or self._score_key(key) for key in keys]
+        total, best, correct, n_pred, well_formed, *parts = np.array(numbers, dtype=np.float64).T.copy()
+        texts = self.known.texts()
+        return BatchScore(
+            total=total,
+            parts=dict(zip(self._parts, parts, strict=True)),
+            correct=correct.astype(np.bool_),
+            answers=[
+                None if odd is not None and not odd.answered else ", ".join([texts[code] for code in codes])
+                for codes, odd in rows
+            ],
+            faults=[None if odd is None else odd.fault for _, odd in rows],
+            best=best,
+            prefilled=np.array([odd is not None and odd.prefilled for _, odd in rows], dtype=np.bool_),
+            n_pred=n_pred.astype(np.int64),
+            well_formed=well_formed.astype(np.bool_).tolist(),
+        )
+
+    def _row_keys(
+        self, completions: Sequence[Any], targets: Sequence[Any], mode: Mode, think_prefilled: Prefilled
+    ) -> tuple[list[tuple[list[int], Oddity | None]], list[tuple[Any, ...]]]:
+        """Return what was read of each row, and what decides its score."""
         rows = read_each(completions, self.known, mode=mode, think_prefilled=think_prefilled)
         if self._numbered < len(self.known.records):
             self._number_all()
-        kept = self._totals.setdefault(pays, {})
-        found: list[float] = []
+        keys: list[tuple[Any, ...]] = []
         last = target = None
         for row, ((predicted, odd), value) in enumerate(zip(rows, targets, strict=True)):
             if target is None or not (value == last if type(value) is str else equal(value, last)):
@@ -325,12 +408,10 @@ class ScoreTable:
                 except DataError as error:
                     raise DataError(error.message, row=row) from error
             if odd is None:
-                key = target.whole if predicted == target.codes else self._key(predicted, target)
+                keys.append(target.whole if predicted == target.codes else self._key(predicted, target))
             else:
-                key = self._odd_key(predicted, target, odd)
-            total = kept.get(key)
-            found.append(self._total(key, pays) if total is None else total)
-        return found
+                keys.append(self._odd_key(predicted, target, odd))
+        return rows, keys
 
     def _key(self, predicted: list[int], target: Target) -> tuple[Any, ...]:
         """Return the key of a row with right tags and valid records alone."""
@@ -356,7 +437,7 @@ class ScoreTable:
             if level is None:
                 level = best[code] = self._best(code, target)
             found[level] += 1
-        same = found[0] >= number == len(target.codes) and (number < 2 or target.exact == set(predicted))
+        same = found[0] == number and (len(target.exact) == number if number < 2 else target.exact == set(predicted))
         return tuple(found[:-1]), same
 
     def _best(self, code: int, target: Target) -> int:
@@ -386,14 +467,26 @@ class ScoreTable:
             before = reached
         return tuple(found), same
 
-    def _total(self, key: tuple[Any, ...], pays: tuple[str, ...] | None) -> float:
+    def _score_key(self, key: tuple[Any, ...]) -> tuple[float, ...]:
+        """Return what the rows of a key score: total, best, correct, n_pred and well_formed, and its parts."""
         well_formed, same, n_pred, n_gt, matched = (np.array([each]) for each in key)
-        batch = _score_kinds(self.specs[0], well_formed, Counts(matched, n_pred, n_gt, same))
-        paid = {part: values for part, values in batch.parts.items() if pays is None or part in pays}
+        one = _score_kinds(self.specs[0], well_formed, Counts(matched, n_pred, n_gt, same))
+        numbers = (one.total, one.best, one.correct, one.n_pred, well_formed, *one.parts.values())
+        if len(self._numbers) >= MOST_KEPT:
+            self._numbers.clear()
+        self._parts = tuple(one.parts)
+        found = self._numbers[key] = tuple(float(each[0]) for each in numbers)
+        return found
+
+    def _total(self, key: tuple[Any, ...], pays: tuple[str, ...] | None) -> float:
+        _, _, _, _, _, *parts = self._numbers.get(key) or self._score_key(key)
         kept = self._totals[pays]
         if len(kept) >= MOST_KEPT:
             kept.clear()
-        found = kept[key] = float(add_up(paid)[0])
+        named = zip(self._parts, parts, strict=True)
+        found = kept[key] = float(
+            add_up({part: np.array([each]) for part, each in named if pays is None or part in pays})[0]
+        )
         return found
 
     # - many rows
@@ -429,8 +522,8 @@ class ScoreTable:
             answered[row], well_formed[row], invalid[row] = odd.answered, odd.well_formed, odd.invalid
         self._number_all()
         numbered = NumberedRecords(
-            np.array([*answers.codes, *chain.from_iterable(targets)], dtype=np.int64),
-            np.array(answers.lengths, dtype=np.int64),
+            np.concatenate([answers.codes, np.array([*chain.from_iterable(targets)], dtype=np.int64)]),
+            answers.lengths,
             np.fromiter(map(len, targets), dtype=np.int64, count=rows),
             len(self.known.records),
             self._array,

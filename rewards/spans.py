@@ -14,6 +14,7 @@ from math import fsum
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from parsers.completion import find_sections
+from parsers.first_time import FIRST_TIME
 from parsers.records import locate_records
 from parsers.types import Fault, Relation
 from rewards.explain import explain_parsed
@@ -22,7 +23,7 @@ from rewards.spec import QuestionSpec, TieredSpec
 from rewards.targets import read_target
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from parsers.completion import Mode, Prefilled
     from parsers.formats import RecordFormat
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from rewards.references import Fact, Labels
     from rewards.targets import Rows
     from rewards.tasks import Task
+    from rewards.tiered import Record
 
 
 class Span(NamedTuple):
@@ -45,6 +47,7 @@ class Span(NamedTuple):
             where nothing could be read.
         tier: the part in which a record is rewarded (``"exact"``, ``"attribute"``, ...), or why it is in none:
             ``"incorrect"``; ``"excess"``, it agrees with a true record that another one was matched with;
+            ``"misplaced"``, where order counts, it agrees with one that is missing, but not at this place;
             ``"superseded"``, a later value for the same cell counts; ``"unparseable"``; ``"uncounted"``, unparseable
             beyond the number of those that count. Of answers and references ``"correct"``, ``"partial"`` (a number
             that is close), ``"incorrect"``, ``"unparseable"``; of references also ``"repeated"`` in its view,
@@ -159,14 +162,14 @@ def _list(read: Completion, target: Any, record_format: RecordFormat, spec: Tier
     for item in items:
         prediction = next(faults if isinstance(item.read, Fault) else valid)
         share = (prediction.earned + prediction.charged) / explanation.divisor
-        tier = _tier(prediction, true, spec)
+        tier = _tier(prediction, true, explanation.missing, spec)
         spans.append(Span(at_answer + item.start, at_answer + item.end, "record", prediction.record, tier, share))
     whole = ("format", "underprediction", "consistency", *(spec.parts if spec.rule == "binary" else ()))
     rest = {part: value for part, value in explanation.score.parts.items() if part in whole}
     return Spans(tuple(spans), (), rest)
 
 
-def _tier(prediction: Prediction, true: tuple[Any, ...], spec: TieredSpec) -> str:
+def _tier(prediction: Prediction, true: Sequence[Record], missing: Sequence[Record], spec: TieredSpec) -> str:
     if prediction.record is None:
         return "uncounted" if prediction.beyond else "unparseable"
     if prediction.superseded:
@@ -174,13 +177,19 @@ def _tier(prediction: Prediction, true: tuple[Any, ...], spec: TieredSpec) -> st
     if prediction.tier is not None:
         rewarded = prediction.tier if spec.rule == "binary" else prediction.paid_as
         return rewarded or "incorrect"
-    # A true record that agrees with it at some tier is taken, or there would be a match.
-    agrees = any(
-        spec.value(at) > 0 and all(prediction.record[place] == record[place] for place in level.positions)
-        for at, level in enumerate(spec.levels)
-        for record in true
+    # A true record that agrees with it at some tier is taken, or there would be a match; unless the order forbids it.
+    if _agrees(prediction.record, missing, spec):
+        return "misplaced"
+    return "excess" if _agrees(prediction.record, true, spec) else "incorrect"
+
+
+def _agrees(predicted: Record, records: Sequence[Record], spec: TieredSpec) -> bool:
+    """Return whether a record agrees with one of several at a tier that is worth anything."""
+    return any(
+        level.value > 0 and all(predicted[place] == record[place] for place in level.positions)
+        for level in spec.levels
+        for record in records
     )
-    return "excess" if agrees else "incorrect"
 
 
 # --- questions -------------------------------------------------------------------------------------------------------
@@ -221,8 +230,9 @@ class _Shares(NamedTuple):
 
 
 def _shares(read: Completion, names: Any, triplets: Any, spec: QuestionSpec, weight: float) -> _Shares:
-    from parsers.references import parse_references  # noqa: PLC0415  only questions need its grammar
-    from rewards.references import consistent_facts, read_labels  # noqa: PLC0415
+    with FIRST_TIME:
+        from parsers.references import parse_references  # noqa: PLC0415  only questions need its grammar
+        from rewards.references import consistent_facts, read_labels  # noqa: PLC0415
 
     if names is None or read.think is None:
         return _Shares()
@@ -238,7 +248,8 @@ _Added = tuple[dict[tuple[int, str], float], dict[tuple[int, "Fact"], float] | N
 
 
 def _informedness_shares(parsed: References, labels: Labels, weight: float) -> _Added:
-    from rewards.references import informedness_of  # noqa: PLC0415
+    with FIRST_TIME:
+        from rewards.references import informedness_of  # noqa: PLC0415
 
     score = informedness_of(parsed, labels)
     if score is None:
@@ -265,7 +276,8 @@ def _informedness_shares(parsed: References, labels: Labels, weight: float) -> _
 
 
 def _f1_shares(parsed: References, labels: Labels, weight: float) -> _Added:
-    from rewards.references import consistent_facts, f1_of, facts_of, named  # noqa: PLC0415
+    with FIRST_TIME:
+        from rewards.references import consistent_facts, f1_of, facts_of, named  # noqa: PLC0415
 
     score = f1_of(parsed, labels)
     of_facts = labels.relation_weight if score.per_view_relations else 0.0
@@ -287,7 +299,8 @@ def _f1_shares(parsed: References, labels: Labels, weight: float) -> _Added:
 
 def _references(read: Completion, shares: _Shares, at: int) -> Iterator[Span]:
     """Yield the names of the triplets, and their relations where these are scored, in the order written."""
-    from parsers.references import locate_references, true_name  # noqa: PLC0415
+    with FIRST_TIME:
+        from parsers.references import locate_references, true_name  # noqa: PLC0415
 
     seen: set[Any] = set()
     for mention in locate_references(read.think or ""):
@@ -309,7 +322,8 @@ def _references(read: Completion, shares: _Shares, at: int) -> Iterator[Span]:
 
 
 def _named(name: str, view: int | None, shares: _Shares, seen: set[Any]) -> tuple[str, float]:
-    from parsers.references import VIEWER  # noqa: PLC0415
+    with FIRST_TIME:
+        from parsers.references import VIEWER  # noqa: PLC0415
 
     true = None if shares.labels is None or view is None else shares.labels.names.get(view)
     if true is None or view is None or (name == VIEWER and name not in true):
@@ -321,7 +335,8 @@ def _named(name: str, view: int | None, shares: _Shares, seen: set[Any]) -> tupl
 
 
 def _related(triplet: Relation, view: int, shares: _Shares, seen: set[Any]) -> tuple[str, float]:
-    from parsers.references import cells  # noqa: PLC0415
+    with FIRST_TIME:
+        from parsers.references import cells  # noqa: PLC0415
 
     assert shares.labels is not None
     assert shares.facts is not None

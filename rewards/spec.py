@@ -30,7 +30,7 @@ _MOST = 1e18
 _OTHER_PARTS = ("format", "incorrect", "underprediction", "consistency")
 
 _CHOICES: dict[str, tuple[Any, ...]] = {
-    "matching": ("one_to_one", "literal"),
+    "matching": ("one_to_one", "literal", "aligned"),
     "conflicts": ("last", "each"),
     "scale": (None, "n_gt"),
     "miss_table": ("reduced", "full"),
@@ -70,10 +70,14 @@ class TieredSpec:
         matching: ``"one_to_one"``: each true record is matched at most once, for the largest total value; ties are
             broken by most exact matches, then most at each next tier of the table. ``"literal"``: every prediction
             takes its best tier, however often (a plain sum over predictions, as the formula is printed).
+            ``"aligned"``: order counts. Predictions are matched with true records in the order of both, so that one
+            that is inserted or missing shifts nothing; of all such alignments the one with the largest R_acc, see
+            `rewards.tiered.align`.
         incorrect: a prediction below this tier is incorrect: ``"not_exact"``, ``"not_<part>"``, or ``"no_tier"``.
         conflicts: ``"last"``: of several predictions for one cell (all fields but the last), only the last ones, as
             many as the cell has true records and at least one, can earn; earlier ones are incorrect. ``"each"``: all.
-            Records of one field have no cells.
+            Records of one field have no cells, and where order counts it tells records apart: ``"aligned"`` takes
+            ``"each"`` alone.
         scale: ``"n_gt"`` divides every part by the number of true records (at least 1).
         table: all tiers, paid or not, the best first; by default the keys of *tiers*. A preset that drops a tier keeps
             it here, so that parts and tie-breaks stay those of the full table.
@@ -82,13 +86,14 @@ class TieredSpec:
             abs(n_pred - n_gt).
         also_underprediction: with ``count="difference"``, charge the shortfall on top.
         rule: ``"binary"`` pays 1 in part ``exact`` for the right set, and nothing else.
-        multiset: with ``rule="binary"``, repeats count.
+        multiset: with ``rule="binary"``, repeats count. Where order counts they always do.
         consistency_weight: charge where the last values that the reasoning states contradict the answer, see
             `rewards.consistency`, >= 0; it makes a part ``consistency``. 0: there is no such part.
         parts: names of the tiers of the table, best first: ``("exact", "attribute", "object")`` of TVR. A tier is named
             by its last field; by all of them where that would name two tiers. This and what follows is derived.
         levels: what a match at each tier of the table is worth.
-        nested: whether the table is a chain, each tier within the one before and worth no more: then counting is exact.
+        nested: whether counting tier by tier is exact: the table is a chain, each tier within the one before and worth
+            no more, and order does not count.
 
     Raises:
         ConfigError: for values outside the above.
@@ -98,7 +103,7 @@ class TieredSpec:
     tiers: Mapping[Key, float]
     incorrect_penalty: float = 1.0
     underprediction_penalty: float = 1.0
-    matching: Literal["one_to_one", "literal"] = "one_to_one"
+    matching: Literal["one_to_one", "literal", "aligned"] = "one_to_one"
     incorrect: str = "not_exact"
     conflicts: Literal["last", "each"] = "last"
     scale: Literal["n_gt"] | None = None
@@ -143,13 +148,15 @@ class TieredSpec:
         for name, choices in _CHOICES.items():
             if getattr(self, name) not in choices:
                 raise ConfigError(f"{name} is {getattr(self, name)!r}; it is one of {', '.join(map(repr, choices))}")
+        if self.ordered and self.conflicts != "each":
+            raise ConfigError("matching 'aligned' takes conflicts 'each': the order of the records tells them apart")
         thresholds = [*(f"not_{part}" for part in self.parts), "no_tier"]
         if self.incorrect not in thresholds:
             raise ConfigError(f"incorrect is {self.incorrect!r}; it is one of {', '.join(thresholds)}")
         object.__setattr__(self, "levels", tuple(self._level(at) for at in range(len(self.table))))
         chain = all(set(worse) < set(better) for better, worse in pairwise(self.table))
         nested = chain and all(better.value >= worse.value for better, worse in pairwise(self.levels))
-        object.__setattr__(self, "nested", nested)
+        object.__setattr__(self, "nested", nested and not self.ordered)
 
     def _level(self, level: int) -> Level:
         key = self.table[level]
@@ -173,6 +180,11 @@ class TieredSpec:
     def counts_as_correct(self, level: int) -> bool:
         """Return whether a match at *level* is not an incorrect prediction."""
         return self.levels[level].correct
+
+    @property
+    def ordered(self) -> bool:
+        """Whether the order of the records counts."""
+        return self.matching == "aligned"
 
     @property
     def has_cells(self) -> bool:
@@ -252,8 +264,15 @@ _WEIGHTS = ("answer_weight", "reference_weight", "format_weight", "consistency_w
 _SHARES = ("wrong_reference_share", "relation_weight")
 _REFERENCE_RULES = ("informedness", "f1")
 
-Kind = Literal["choice", "yes_no", "number", "text"]
+Kind = Literal["choice", "yes_no", "number", "text", "set", "box", "point"]
 """What an answer can be."""
+
+_REGIONS: dict[Kind | None, tuple[str, ...]] = {"box": ("coordinates", "layout"), "point": ("coordinates", "reach")}
+_REGION_CHOICES: dict[str, tuple[Any, ...]] = {
+    "coordinates": (None, "pixels", "unit", "thousand"),
+    "layout": (None, "xyxy", "xywh"),
+    "partial": ("linear", "thresholds"),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -277,6 +296,14 @@ class QuestionSpec:
         relation_weight: share of R_ref that the relations of the triplets decide, in [0, 1].
         kind: what an answer is; None infers it from each target, see `rewards.answers.infer_kind`.
         letters: the letters that options have, of rows that come without their texts; None reads A to F.
+        coordinates: of boxes and points, what their numbers are: ``"pixels"``, ``"unit"`` (shares of the image, 0 to 1)
+            or ``"thousand"`` (0 to 1000). It is never guessed.
+        layout: of boxes, ``"xyxy"`` (two corners) or ``"xywh"`` (the upper left corner, width and height).
+        partial: of boxes and points that are near, and sets that overlap, ``"linear"`` or ``"thresholds"``, see
+            `rewards.regions`.
+        synonyms: of words and sets, pairs (spelling, what it stands for); also a mapping. Both sides are compared as
+            `parsers.choice.parse_words` reads them, and nothing else is taken for the same.
+        reach: of points, the distance in *coordinates* from which on R_ans is 0, > 0.
         consistency_weight: charge where the answer that the reasoning ends with is another one, see
             `rewards.consistency`, >= 0; it makes a part ``consistency``. 0: there is no such part.
 
@@ -292,6 +319,11 @@ class QuestionSpec:
     relation_weight: float = 0.0
     kind: Kind | None = None
     letters: str | None = None
+    coordinates: Literal["pixels", "unit", "thousand"] | None = None
+    layout: Literal["xyxy", "xywh"] | None = None
+    partial: Literal["linear", "thresholds"] = "linear"
+    reach: float | None = None
+    synonyms: tuple[tuple[str, str], ...] = ()
     consistency_weight: float = 0.0
 
     def __post_init__(self) -> None:
@@ -305,6 +337,19 @@ class QuestionSpec:
             raise ConfigError(f"reference_rule is {self.reference_rule!r}; it is {rules}")
         if self.kind not in (None, *get_args(Kind)):
             raise ConfigError(f"kind is {self.kind!r}; it is one of {', '.join(get_args(Kind))}")
+        for name, choices in _REGION_CHOICES.items():
+            if getattr(self, name) not in choices:
+                known = ", ".join(map(repr, filter(None, choices)))
+                raise ConfigError(f"{name} is {getattr(self, name)!r}; it is one of {known}")
+        reach = self.reach
+        if reach is not None and (
+            isinstance(reach, bool) or not isinstance(reach, int | float) or not 0 < reach <= 1e9
+        ):
+            raise ConfigError(f"reach is {reach!r}; it is a distance greater than 0")
+        object.__setattr__(self, "synonyms", _read_synonyms(self.synonyms))
+        for name in _REGIONS.get(self.kind, ()):
+            if getattr(self, name) is None:
+                raise ConfigError(f"answers of kind {self.kind!r} need {name}: it is declared and never guessed")
         if self.letters is not None:
             text = self.letters if isinstance(self.letters, str) else ""
             if len(text) < 2 or len(set(text)) < len(text) or not set(text) <= set(ascii_uppercase):
@@ -322,6 +367,25 @@ class QuestionSpec:
         """
         _check_options(self, changes)
         return replace(self, **changes)
+
+
+def _read_synonyms(given: Any) -> tuple[tuple[str, str], ...]:
+    """Return synonyms as pairs; what a spelling stands for is none itself."""
+    pairs = tuple(given.items()) if isinstance(given, Mapping) else given
+    if not isinstance(pairs, tuple | list) or not all(
+        isinstance(pair, tuple | list)
+        and len(pair) == 2
+        and all(isinstance(word, str) and word.strip() for word in pair)
+        for pair in pairs
+    ):
+        raise ConfigError(f"synonyms is {given!r:.60}; it holds spellings, each with the words that it stands for")
+    found = tuple((str(spelling), str(words)) for spelling, words in pairs)
+    spellings = {spelling.casefold() for spelling, _ in found}
+    if chained := [words for _, words in found if words.casefold() in spellings]:
+        raise ConfigError(
+            f"synonyms: {chained[0]!r} stands for something itself, and is what another spelling stands for"
+        )
+    return found
 
 
 def _check_options(spec: TieredSpec | QuestionSpec, changes: Mapping[str, Any]) -> None:

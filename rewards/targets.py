@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from parsers.first_time import FIRST_TIME
 from parsers.formats import FIELD_KEYS, LARGEST
 from parsers.records import parse_records
 from rewards.errors import DataError
@@ -28,7 +29,7 @@ def read_target(value: Any, record_format: RecordFormat) -> tuple[Record, ...]:
     Args:
         value: records as tuples or lists, any string that the answer's parser accepts (also inside ``<answer>`` tags),
             JSON, or mappings such as ``{"obj_idx": 2, "attr": "color", "val": "cyan"}``, one of them also alone. The
-            same cell twice is allowed.
+            same cell twice is allowed; the same record twice where the format has ``repeats``.
         record_format: the format of the task's records.
 
     Raises:
@@ -41,7 +42,7 @@ def read_target(value: Any, record_format: RecordFormat) -> tuple[Record, ...]:
     if isinstance(value, Mapping):  # one record, as its JSON text is
         value = [value]
     if isinstance(value, Sequence):
-        return _unique(tuple(_read_record(record, at, record_format) for at, record in enumerate(value)))
+        return _unique(tuple(_read_record(record, at, record_format) for at, record in enumerate(value)), record_format)
     raise DataError(f"target is {type(value).__name__} {value!r:.60}; it is a list of records or a string of them")
 
 
@@ -97,11 +98,11 @@ def _read_text(text: str, record_format: RecordFormat) -> tuple[Record, ...]:
     if parsed.invalid:
         fault = parsed.invalid[0]
         raise DataError(f"target {body[:60]!r}, character {(fault.offset or 0) + 1}: {fault.message}")
-    return _unique(parsed.items)
+    return _unique(parsed.items, record_format)
 
 
-def _unique(records: tuple[Record, ...]) -> tuple[Record, ...]:
-    if len(set(records)) < len(records):
+def _unique(records: tuple[Record, ...], record_format: RecordFormat) -> tuple[Record, ...]:
+    if len(set(records)) < len(records) and not record_format.repeats:
         twice = next(record for at, record in enumerate(records) if record in records[:at])
         raise DataError(f"target holds {'.'.join(map(str, twice))} twice; a change is named once")
     return records
@@ -157,7 +158,8 @@ def _known(found: Record, record_format: RecordFormat) -> Record | None:
 
 
 def _explain(found: Record, at: int, record_format: RecordFormat) -> Record:
-    from difflib import get_close_matches  # noqa: PLC0415  only messages need it
+    with FIRST_TIME:
+        from difflib import get_close_matches  # noqa: PLC0415  only messages need it
 
     values = dict(zip([field.name for field in record_format.fields], found, strict=True))
     for field in record_format.fields:

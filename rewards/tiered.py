@@ -11,7 +11,8 @@
    implies index), the best one-to-one matching needs no assignment problem: at each tier the largest number of matches
    is Σ_key min(#predicted, #true), all these maxima are reached by one matching, and counting the best tier first gives
    it. Few rows are counted in plain Python, many at once in numpy. Other tiers are matched by solving the assignment
-   problem, and both agree wherever both apply.
+   problem, and both agree wherever both apply. Where order counts, records are aligned instead (`align`): the best set
+   of matches that increase on both sides, Σ (value + penalty spared) being the largest.
 4. *Formula.* `reward_parts` needs nothing but the counts.
 """
 
@@ -26,6 +27,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from parsers.first_time import FIRST_TIME
 from rewards.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -151,7 +153,7 @@ def _lengths(rows: Sequence[Sequence[Record]]) -> Array:
 
 
 def _same(spec: TieredSpec, predicted: Sequence[Record], true: Sequence[Record]) -> bool:
-    collect = Counter if spec.multiset else frozenset
+    collect: Callable[[Sequence[Record]], Any] = tuple if spec.ordered else Counter if spec.multiset else frozenset
     return predicted == true or collect(predicted) == collect(true)
 
 
@@ -379,7 +381,7 @@ def _last_of_cell(predicted: Array, true: Array) -> NDArray[np.bool_]:
     return keep
 
 
-# --- tiers that are no chain: optimal assignment ---------------------------------------------------------------------
+# --- tiers that are no chain: optimal assignment; records in order: optimal alignment -------------------------------
 
 
 def count_by_assignment(spec: TieredSpec, predicted: Sequence[Record], true: Sequence[Record]) -> list[int]:
@@ -396,29 +398,70 @@ def match_by_assignment(
     """Return the matches as (place among the predicted, place among the true, best tier).
 
     One-to-one takes the matching of the largest total value and, among those, the one with the most exact matches, then
-    the most at each next tier. Literal takes each prediction's best tier over all true records.
+    the most at each next tier. Literal takes each prediction's best tier over all true records. Aligned takes matches
+    that increase on both sides, of the largest total value with the penalties that they spare; ties go as for
+    one-to-one, and then to the earliest predictions and the earliest true records.
     """
-    levels = _pair_levels(spec, predicted, true)
+    # Where order counts, a match may spare the charge for an incorrect prediction: the alignment maximizes R_acc.
+    spared = spec.incorrect_penalty if spec.ordered else 0.0
+    worth = [level.value + spared * level.correct for level in spec.levels]
+    levels = _pair_levels(spec, worth, predicted, true)
     if not levels.size:
         return []
-    rank = _rank(spec, min(levels.shape))
+    rank = _rank(worth, min(levels.shape))
     if spec.matching == "literal":
         rows, columns = np.arange(len(levels)), np.argmax(rank[levels], axis=1)
+    elif spec.ordered:
+        rows, columns = align(rank[levels])
     else:
-        from scipy.optimize import linear_sum_assignment  # noqa: PLC0415  slow to import and rarely needed
+        with FIRST_TIME:
+            from scipy.optimize import linear_sum_assignment  # noqa: PLC0415  slow to import and rarely needed
 
         rows, columns = linear_sum_assignment(rank[levels], maximize=True)
     found = zip(rows.tolist(), columns.tolist(), levels[rows, columns].tolist(), strict=True)
     return [match for match in found if match[2] < len(spec.table)]
 
 
-def _pair_levels(spec: TieredSpec, predicted: Sequence[Record], true: Sequence[Record]) -> Array:
+def align(score: Floats) -> tuple[Array, Array]:
+    """Return the matches of an alignment of the largest total score: rows and columns, both strictly increasing.
+
+        best[i, j] = max(best[i + 1, j], best[i, j + 1], score[i, j] + best[i + 1, j + 1])
+
+    is what rows from i on and columns from j on can reach, 0 where there are none (Needleman and Wunsch 1970, gaps at
+    no cost). Of equals each row in turn, from the first, is matched if it can be, with the first column that it can
+    have.
+
+    Args:
+        score: (rows, columns), whole numbers >= 0 whose sums are exact in a float; 0 for what does not match.
+
+    >>> rows, columns = align(np.array([[0.0, 2.0, 0.0], [3.0, 0.0, 0.0], [0.0, 2.0, 2.0]]))
+    >>> rows.tolist(), columns.tolist()
+    ([1, 2], [0, 1])
+    """
+    rows, columns = score.shape
+    best = np.zeros((rows + 1, columns + 1))
+    for i in reversed(range(rows)):
+        here = np.maximum(best[i + 1, :-1], score[i] + best[i + 1, 1:])
+        best[i, :-1] = np.maximum.accumulate(here[::-1])[::-1]  # columns that are passed over
+    matches: list[tuple[int, int]] = []
+    j = 0
+    for i in range(rows):
+        at = np.flatnonzero((score[i, j:] > 0) & (score[i, j:] + best[i + 1, j + 1 :] == best[i, j]))
+        if len(at):
+            matches.append((i, j + int(at[0])))
+            j += int(at[0]) + 1
+    found = np.array(matches, dtype=np.int64).reshape(-1, 2)
+    return found[:, 0], found[:, 1]
+
+
+def _pair_levels(
+    spec: TieredSpec, worth: Sequence[float], predicted: Sequence[Record], true: Sequence[Record]
+) -> Array:
     """Return the best tier of each pair as its place in the table, (predicted, true); its length where none agrees.
 
-    The best is the tier that earns most; of several, the first in the table.
+    The best is the tier that is worth most; of several, the first in the table.
     """
-    value = [spec.value(level) for level in range(len(spec.table))]
-    order = sorted(range(len(spec.table)), key=lambda level: (-value[level], level))
+    order = sorted(range(len(spec.table)), key=lambda level: (-worth[level], level))
     levels = np.full((len(predicted), len(true)), len(spec.table), dtype=np.int64)
     for level in reversed(order):  # the best tier last, so that it stays
         positions = [spec.fields.index(name) for name in spec.table[level]]
@@ -429,8 +472,8 @@ def _pair_levels(spec: TieredSpec, predicted: Sequence[Record], true: Sequence[R
     return levels
 
 
-def _rank(spec: TieredSpec, matches: int) -> Floats:
-    """Return a score for each tier (and 0 for none) whose sums compare as (total value, matches per tier).
+def _rank(worth: Sequence[float], matches: int) -> Floats:
+    """Return a score for each tier (and 0 for none) whose sums compare as (total worth, matches per tier).
 
     Values become whole multiples of their smallest common step, and each count a digit below them, so that sums of up
     to *matches* scores are exact in a float.
@@ -438,10 +481,11 @@ def _rank(spec: TieredSpec, matches: int) -> Floats:
     Raises:
         ConfigError: for tiers whose values cannot be compared so.
     """
-    from fractions import Fraction  # noqa: PLC0415
+    with FIRST_TIME:
+        from fractions import Fraction  # noqa: PLC0415
 
-    values = [Fraction(spec.value(level)).limit_denominator(10_000) for level in range(len(spec.table))]
-    inexact = [spec.value(level) for level, value in enumerate(values) if float(value) != spec.value(level)]
+    values = [Fraction(each).limit_denominator(10_000) for each in worth]
+    inexact = [each for each, value in zip(worth, values, strict=True) if float(value) != each]
     step = lcm(*(value.denominator for value in values))
     base = matches + 1  # no count reaches it, so that counts are digits
     digits = [base ** (len(values) - 1 - level) for level in range(len(values))]

@@ -28,11 +28,11 @@ def _numbers(ctx: click.Context, param: click.Parameter, value: str) -> tuple[in
         raise click.BadParameter(f"{value!r} is not of the form 1,2,3") from error
 
 
-@click.command(short_help="Find out what a reward pays for.")
+@click.command(short_help="Audit a reward for reward hacking.")
 @click.argument("reward", required=False, metavar="[REWARD]")
 @reward_options
 @click.option("--without-format", is_flag=True, help="Leave out the format point; audit R_acc alone.")
-@click.option("--target-column", metavar="NAME", help="The keyword under which REWARD takes the gold.")
+@click.option("--target-column", metavar="NAME", help="The keyword under which REWARD takes the target.")
 @click.option("--messages", is_flag=True, help="REWARD takes completions as lists of messages.")
 @click.option(
     "--predictions",
@@ -68,6 +68,11 @@ def _numbers(ctx: click.Context, param: click.Parameter, value: str) -> tuple[in
     is_flag=True,
     help="State instead what an unsure policy that maximizes the reward will do, from its exact analysis alone.",
 )
+@click.option(
+    "--zoo",
+    is_flag=True,
+    help="Set published rewards side by side instead: exploits, what policies earn, break-even chances, behavior.",
+)
 @click.option("--no-search", is_flag=True, help="Leave out the learned policy.")
 @click.option("--no-cost", is_flag=True, help="Leave out timings, so that the output is reproducible.")
 @click.option("--all-presets", is_flag=True, help="Audit every preset of the task; print tables in Markdown.")
@@ -94,6 +99,7 @@ def audit(
     predictions: str | None,
     against: str | None,
     predict: bool,
+    zoo: bool,
     all_presets: bool,
     curves: str | None,
     form: str,
@@ -103,20 +109,29 @@ def audit(
     no_color: bool,
     **options: Any,
 ) -> None:
-    """Find out what a reward pays for: which wrong answers earn as much as the right one.
+    """Audit a reward for reward hacking: which wrong answers score as high as the right one?
 
     REWARD is a function of yours, as package.module.function or file.py:function, called as TRL, verl or EasyR1 call
     it, by its signature; or a benchmark's scorer, as mmsi:official or mmsi:strict. Without it, a task's own reward is
     audited. Scenes are those of --predictions or --targets; without either they are drawn from a seed.
 
-    An exploit is an answer that is not exact and is paid at least what the exact answer is, on the same scene; or one
-    without a right answer that is paid what a right one is; or a policy that sees nothing and is paid more, on average,
-    than one that is always right on a part. An incentive is a policy that is paid more under uncertainty than the
-    honest best guess.
+    An exploit is one of these: an answer that is not exact and scores at least as high as the exact answer on the same
+    scene; an answer that is not right and scores as high as a right one; a policy that sees nothing and scores higher,
+    on average, than one that is always right on a part. An incentive is a policy that scores higher under uncertainty
+    than the honest best guess.
     """
     own = {name: options.pop(name) for name in _AuditOptions._fields if name != "given"}
     settings = _AuditOptions(given=reward_settings(**options), **own)
     form = "json" if as_json and form == "text" else form
+    if zoo:
+        if settings.reward or predictions or against or predict or all_presets or curves or html or fail_on:
+            raise click.UsageError("--zoo goes with --scenes, --no-cost, --json and --no-color alone")
+        if form == "openenv" or settings.given["targets"] is not None:
+            raise click.UsageError("--zoo prints a table, or JSON, of drawn scenes")
+        from star_cli.audit_zoo import show_zoo
+
+        show_zoo(scenes=settings.number, timed=not settings.no_cost, as_json=form == "json", no_color=no_color)
+        return
     show = _Shown(form, html, no_color)
     if against is not None or predict:
         if fail_on or html or all_presets or curves or form == "openenv" or (against is not None and predict):
@@ -317,10 +332,11 @@ def _read(path: str, given: dict[str, Any], audited: AuditedReward) -> tuple[tup
 
 def _show(found: Audit, audited: AuditedReward, scenes: Sequence[Scene], show: _Shown) -> None:
     if show.html is not None:
-        from benchmarks.audit.page import html_page
+        from benchmarks.audit.page import audit_document
         from benchmarks.files.write import write_whole
+        from benchmarks.report.html import html
 
-        write_whole(show.html, html_page(found))
+        write_whole(show.html, html(audit_document(found)))
     if show.form == "json":
         from benchmarks.audit import as_dict
 
@@ -406,11 +422,12 @@ def _audit_presets(settings: _AuditOptions, curves: str | None, *, tables: bool)
 
 
 def _write_curves(folder: Path, preset: str, analysis: Sequence[Any]) -> None:
-    from benchmarks.audit.page import best_chart, expected_chart, line_chart
+    from benchmarks.audit.page import best_chart, expected_chart
     from benchmarks.files.write import write_whole
+    from benchmarks.report.svg import chart_file
 
     folder.mkdir(parents=True, exist_ok=True)
-    charts = {"pays": expected_chart(analysis[0], preset), "best": best_chart(analysis, preset)}
+    charts = {"expected": expected_chart(analysis[0], preset), "best": best_chart(analysis, preset)}
     for what, chart in charts.items():
         path = folder / f"audit-{preset}-{what}.svg"
-        write_whole(path, line_chart(chart, standalone=True) + "\n")
+        write_whole(path, chart_file(chart) + "\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from pathlib import Path
@@ -36,8 +37,9 @@ def _names(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple[st
     return tuple(part.strip() for part in value.split(",") if part.strip())
 
 
-def _size(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple[int, int]:
+def _size(ctx: click.Context, _param: click.Parameter, value: str | None) -> tuple[int, int]:
     """Read ``128`` as a square, ``320x240`` as width and height."""
+    value = value or ("512" if ctx.params.get("task") == "route" else "128")
     try:
         sides = [int(part) for part in value.lower().split("x")]
         width, height = (sides[0], sides[0]) if len(sides) == 1 else sides
@@ -51,21 +53,21 @@ def _size(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple[int
 @click.argument("directory", type=click.Path(path_type=Path, file_okay=False), metavar="DIR")
 @click.option(
     "--task",
-    type=click.Choice(["tvr", "multiview"]),
+    type=click.Choice(["tvr", "multiview", "route"]),
     default="tvr",
     show_default=True,
-    help="Changes between two images, or questions about several views.",
+    help="Changes between two images, questions about several views, or ways through towns.",
 )
 @click.option("--count", type=click.IntRange(min=1), default=1000, show_default=True, help="Number of scenes.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @click.option(
     "--images",
-    type=click.Choice(["none", "mitsuba", "raycast"]),
+    type=click.Choice(["none", "mitsuba", "raycast", "drawing"]),
     default="none",
     show_default=True,
-    help="Renderer of the images, if any.",
+    help="Renderer of the images, if any; of routes `drawing`.",
 )
-@click.option("--size", callback=_size, default="128", show_default=True, help="Pixels: 128, or 320x240.")
+@click.option("--size", callback=_size, show_default="128; of routes 512", help="Pixels: 128, or 320x240.")
 @click.option(
     "--views", callback=_names, default="center,left,right", show_default=True, help="Views of the final images."
 )
@@ -115,25 +117,30 @@ def _data_file(path: Path) -> Path:
 @click.option("--out", type=click.Path(path_type=Path), help="PNG file to write.  [default: scene-INDEX.png]")
 def show(file: Path, index: int, out: Path | None) -> None:
     """Draw one sample of FILE (a data.jsonl, or its folder) with its changes, or its question, as a PNG."""
+    from PIL import Image
+
+    from benchmarks.files.write import write_whole
     from trainers.scenes.show import read_sample, show_sample
 
     data_file, target = _data_file(file), out or Path(f"scene-{index}.png")
     sheet = show_sample(read_sample(data_file, index), data_file.parent)
-    try:
-        sheet.save(target)
-    except ValueError as error:  # a suffix that is no image's
-        raise click.ClickException(f"{target}: {error}") from None
+    kind = Image.registered_extensions().get(target.suffix.lower())
+    if kind not in Image.SAVE:
+        raise click.ClickException(f"{target}: no kind of image that can be written: {target.suffix or 'no suffix'}")
+    sheet.save(written := io.BytesIO(), kind)
+    write_whole(target, written.getvalue())
     echo(str(target))
 
 
-@data.command(short_help="Name every line that breaks a rule, and the rule.")
+@data.command(short_help="Validate a dataset.")
 @click.argument("file", type=click.Path(path_type=Path), metavar="FILE")
-@click.option("--task", help="Task of rows without a column `task`: tvr, trance or multiview.")
+@click.option("--task", help="Task of rows without a column `task`: tvr, trance, multiview or route.")
 def check(file: Path, task: str | None) -> None:
     """Name every line of FILE (a data.jsonl, training rows, or a folder of both) that breaks a rule, and the rule.
 
     Scenes must follow the rules of TRANCE; for multi-view questions, the images must show what they should and the
-    answer must be right. Training rows need a prompt, images that are there, and labels that a reward can read.
+    answer must be right; a route must be the only shortest way. Training rows need a prompt, images that are there, and
+    labels that a reward can read.
     """
     from trainers.data.check import check_file
 
@@ -246,7 +253,7 @@ def _share(_ctx: click.Context, _param: click.Parameter, value: str | None) -> t
 @click.option(
     "--dropped", type=click.Path(path_type=Path), help="File for the others, with reasons.  [default: beside OUT]"
 )
-@click.option("--task", help="Task of rows without a column `task`: tvr, trance or multiview.")
+@click.option("--task", help="Task of rows without a column `task`: tvr, trance, multiview or route.")
 @click.option("--min-reference-score", type=click.FloatRange(0, 1), metavar="X", help="Minimum R_ref of a chain.")
 @click.option(
     "--relation-weight",
@@ -334,7 +341,7 @@ def _print_tally(tally: Tally, out: Path, aside: Path, what: str, rules: Mapping
 @click.option("--to", required=True, type=click.Choice(["trl", "verl", "openrlhf", "swift", "easyr1"]))
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="JSON Lines, or .parquet.")
 @click.option("--stage", type=click.Choice(["sft", "rl"]), help="[default: sft if the rows have a completion]")
-@click.option("--task", help="Task of rows without a column `task`: tvr, trance or multiview.")
+@click.option("--task", help="Task of rows without a column `task`: tvr, trance, multiview or route.")
 @click.option("--overwrite", is_flag=True, help="Replace OUT if it exists.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 def export(
@@ -343,7 +350,7 @@ def export(
     """Write the rows of SOURCE in the format of a trainer.
 
     SOURCE is a file of rows, or a folder of `star data generate` or `star data prepare`. If the trainer passes its
-    reward only one string, that string holds all the gold.
+    reward only one string, that string holds the target and all that belongs to it.
     """
     from trainers.data.export import export as export_rows
     from trainers.data.files import refuse_existing

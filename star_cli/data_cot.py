@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import click
 
 from star_cli.console import ErrorLines, counted, echo
+from star_cli.options import json_fields, server_options, take_server, warn_of_open_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,29 +20,7 @@ if TYPE_CHECKING:
     from trainers.data.teacher import Taught
     from trainers.data.training_rows import OnProgress
 
-DEFAULT_URL = "https://api.openai.com/v1"
 PREFIX = "openai:"
-
-
-def _prices(_ctx: click.Context, _param: click.Parameter, value: str | None) -> tuple[float, float] | None:
-    """Read ``1.25:10``."""
-    if value is None:
-        return None
-    try:
-        prompt, completion = (float(part) for part in value.split(":"))
-    except ValueError:
-        raise click.BadParameter(f"{value!r} is not two prices per million tokens, like 1.25:10") from None
-    return prompt, completion
-
-
-def _fields(_ctx: click.Context, _param: click.Parameter, value: str) -> dict[str, Any]:
-    try:
-        found = json.loads(value)
-    except ValueError:
-        found = None
-    if not isinstance(found, dict):
-        raise click.BadParameter(f'{value!r} is not a JSON object like {{"max_tokens": 4096}}')
-    return found
 
 
 @click.command()
@@ -53,45 +30,14 @@ def _fields(_ctx: click.Context, _param: click.Parameter, value: str) -> dict[st
 @click.option(
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="With oracle: seed of the wordings."
 )
+@server_options
 @click.option(
-    "--base-url", envvar="OPENAI_BASE_URL", default=DEFAULT_URL, show_default=True, help="Base URL of the server."
-)
-@click.option(
-    "--key-env",
-    default="OPENAI_API_KEY",
+    "--body",
+    callback=json_fields,
+    default='{"max_tokens": 4096}',
     show_default=True,
-    metavar="NAME",
-    help="Environment variable that holds the key.",
+    help="Further fields of the request.",
 )
-@click.option(
-    "--concurrency", type=click.IntRange(min=1), default=8, show_default=True, metavar="N", help="Requests in flight."
-)
-@click.option(
-    "--rate", type=click.FloatRange(min=0, min_open=True), metavar="N", help="Maximum number of requests per minute."
-)
-@click.option(
-    "--tries", type=click.IntRange(min=1), default=6, show_default=True, metavar="N", help="Attempts per row."
-)
-@click.option(
-    "--timeout",
-    type=click.FloatRange(min=0, min_open=True),
-    default=120.0,
-    show_default=True,
-    metavar="S",
-    help="Seconds for a whole answer.",
-)
-@click.option(
-    "--body", callback=_fields, default='{"max_tokens": 4096}', show_default=True, help="Further fields of the request."
-)
-@click.option(
-    "--image-root",
-    "image_roots",
-    type=click.Path(path_type=Path, file_okay=False, exists=True),
-    multiple=True,
-    metavar="FOLDER",
-    help="Also send images from there, not only from SOURCE's folder; can be given several times.",
-)
-@click.option("--price", callback=_prices, metavar="IN:OUT", help="Prices per million tokens, to total the cost.")
 @click.option("--overwrite", is_flag=True, help="Replace OUT if it exists.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 def cot(source: Path, *, teacher: str, out: Path, seed: int, overwrite: bool, as_json: bool, **options: Any) -> None:
@@ -113,8 +59,7 @@ def cot(source: Path, *, teacher: str, out: Path, seed: int, overwrite: bool, as
             true_seed = seed if teacher == "oracle" else None
             done = _truth(source, out, true_seed, overwrite=overwrite, on_error=errors.add, on_progress=on_progress)
         else:
-            if options["key_env"] in os.environ and _is_open(options["base_url"]):
-                print_line(f"warning: the key goes to {options['base_url']} unencrypted")
+            warn_of_open_key(options, print_line)
             try:
                 done = _remote(
                     source, out, model, overwrite=overwrite, on_error=errors.add, on_progress=on_progress, **options
@@ -138,12 +83,16 @@ def _truth(
     on_progress: OnProgress,
 ) -> Written:
     """Write chains by the oracle, or without a seed the labels alone."""
+    from benchmarks.files.lock import locked
+    from benchmarks.files.write import remove_partials
     from trainers.data.files import refuse_existing
     from trainers.data.oracle import write_labels, write_oracle_chains
 
-    refuse_existing(out, overwrite=overwrite)
     write = write_labels if seed is None else partial(write_oracle_chains, seed=seed)
-    return write(source, out, on_error=lambda error: on_error(str(error)), on_progress=on_progress)
+    with locked(out, str(out)):
+        refuse_existing(out, overwrite=overwrite)
+        remove_partials(out)
+        return write(source, out, on_error=lambda error: on_error(str(error)), on_progress=on_progress)
 
 
 def _remote(
@@ -151,36 +100,13 @@ def _remote(
     out: Path,
     model: str,
     *,
-    base_url: str,
-    key_env: str,
-    concurrency: int,
-    rate: float | None,
-    tries: int,
-    timeout: float,
-    body: dict[str, Any],
     price: tuple[float, float] | None,
     **options: Any,
 ) -> Taught:
-    from trainers.data.chat_client import Endpoint, RetryPolicy
     from trainers.data.teacher import teach
 
-    key = os.environ.get(key_env)
-    endpoint = Endpoint(
-        base_url=base_url,
-        model=model,
-        key=None if key is None else key.strip(),
-        key_name=key_env,
-        timeout=timeout,
-        body=body,
-    )
-    retry = RetryPolicy(concurrency=concurrency, per_minute=rate, tries=tries)
+    endpoint, retry = take_server(model, options)
     return teach(source, out, endpoint, retry=retry, prices=price, **options)
-
-
-def _is_open(url: str) -> bool:
-    """Whether what is sent there can be read on the way."""
-    parts = urlsplit(url)
-    return parts.scheme == "http" and parts.hostname not in {"localhost", "127.0.0.1", "::1"}
 
 
 def _summary(done: Written | Taught, out: Path) -> dict[str, Any]:

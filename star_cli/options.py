@@ -6,12 +6,18 @@ arguments.
 
 from __future__ import annotations
 
+import json
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import click
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from trainers.data.chat_client import Endpoint, RetryPolicy
 
 
 def name_value_pairs(ctx: click.Context, param: click.Parameter, values: Sequence[str]) -> dict[str, str]:  # noqa: ARG001
@@ -39,18 +45,41 @@ class InputPath(click.ParamType[str]):
         return value
 
 
+def _complete_task(_ctx: click.Context, _param: click.Parameter, start: str) -> list[str]:
+    """Return the tasks whose names begin so, for the completion of shells."""
+    from rewards.tasks.load import task_names
+
+    return [name for name in task_names() if name.startswith(start)]
+
+
+def _complete_preset(_ctx: click.Context, _param: click.Parameter, start: str) -> list[str]:
+    from rewards.spec import PRESETS
+
+    return [name for name in PRESETS if name.startswith(start)]
+
+
+def _complete_benchmark(_ctx: click.Context, _param: click.Parameter, start: str) -> list[str]:
+    from benchmarks.registry import BENCHMARKS
+
+    return [name for name in BENCHMARKS if name.startswith(start)]
+
+
 _TASK = "A task's name, or the path of its YAML file."
 _SETTING_OPTIONS = (
     click.option(
-        "--preset", default="default", show_default=True, help="A preset of the task's reward: paper, calibrated, ..."
+        "--preset",
+        default="default",
+        show_default=True,
+        shell_complete=_complete_preset,
+        help="A preset of the task's reward: paper, calibrated, ...",
     ),
     click.option(
         "--matching",
-        type=click.Choice(["one_to_one", "literal"]),
+        type=click.Choice(["one_to_one", "literal", "aligned"]),
         help="How predictions are matched with true records.",
     ),
     click.option(
-        "--conflicts", type=click.Choice(["last", "each"]), help="Which of several values for one cell can earn."
+        "--conflicts", type=click.Choice(["last", "each"]), help="Which of several values for one cell can score."
     ),
     click.option(
         "--weights",
@@ -85,7 +114,7 @@ _ROW_OPTIONS = (
         "--targets",
         type=InputPath(),
         metavar="FILE",
-        help="A separate file with the gold.",
+        help="A separate file with the targets.",
     ),
     click.option(
         "--on",
@@ -101,7 +130,10 @@ def setting_options(*, several_tasks: bool = False) -> Callable[..., Any]:
     """Return what adds the options of a reward to a command; it takes them by their names."""
     several = {"multiple": True, "default": ("tvr",), "help": f"{_TASK} Can be given several times."}
     task = click.option(
-        "--task", show_default=True, **(several if several_tasks else {"default": "tvr", "help": _TASK})
+        "--task",
+        show_default=True,
+        shell_complete=_complete_task,
+        **(several if several_tasks else {"default": "tvr", "help": _TASK}),
     )
     return lambda command: _decorated(command, (task, *_SETTING_OPTIONS))
 
@@ -141,6 +173,7 @@ _ONLY_REWARDS = ("task", "preset", "matching", "conflicts", "weights", "mode", "
 _BENCHMARK_OPTIONS = (
     click.option(
         "--benchmark",
+        shell_complete=_complete_benchmark,
         metavar="NAME",
         help="Evaluate on a benchmark instead: tvr, mindcube, mindcube-cogmap, sparbench, mmsi, vsibench, revsi, "
         "blink, mmsivideo, sitebench, viewspatial.",
@@ -192,3 +225,113 @@ def take_benchmark_options(ctx: click.Context, options: dict[str, Any]) -> dict[
     if taken["benchmark"] is None:
         return None
     return taken | {name: value for name, value in options.items() if name not in _ONLY_REWARDS}
+
+
+# --- a server with OpenAI's interface --------------------------------------------------------------------------------
+
+
+def read_prices(_ctx: click.Context, _param: click.Parameter, value: str | None) -> tuple[float, float] | None:
+    """Read ``1.25:10``."""
+    if value is None:
+        return None
+    try:
+        prompt, completion = (float(part) for part in value.split(":"))
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is not two prices per million tokens, like 1.25:10") from None
+    return prompt, completion
+
+
+def json_fields(_ctx: click.Context, _param: click.Parameter, value: str) -> dict[str, Any]:
+    """Read a JSON object."""
+    try:
+        found = json.loads(value)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise click.BadParameter(f'{value!r} is not a JSON object like {{"max_tokens": 4096}}')
+    return found
+
+
+_SERVER_OPTIONS = (
+    click.option(
+        "--base-url",
+        envvar="OPENAI_BASE_URL",
+        default="https://api.openai.com/v1",
+        show_default=True,
+        help="Base URL of the server.",
+    ),
+    click.option(
+        "--key-env",
+        default="OPENAI_API_KEY",
+        show_default=True,
+        metavar="NAME",
+        help="Environment variable that holds the key.",
+    ),
+    click.option(
+        "--concurrency",
+        type=click.IntRange(min=1),
+        default=8,
+        show_default=True,
+        metavar="N",
+        help="Requests in flight.",
+    ),
+    click.option(
+        "--rate",
+        type=click.FloatRange(min=0, min_open=True),
+        metavar="N",
+        help="Maximum number of requests per minute.",
+    ),
+    click.option(
+        "--tries", type=click.IntRange(min=1), default=6, show_default=True, metavar="N", help="Attempts per row."
+    ),
+    click.option(
+        "--timeout",
+        type=click.FloatRange(min=0, min_open=True),
+        default=120.0,
+        show_default=True,
+        metavar="S",
+        help="Seconds for a whole answer.",
+    ),
+    click.option(
+        "--image-root",
+        "image_roots",
+        type=click.Path(path_type=Path, file_okay=False, exists=True),
+        multiple=True,
+        metavar="FOLDER",
+        help="Also send images from there, not only from the data's folder; can be given several times.",
+    ),
+    click.option(
+        "--price", callback=read_prices, metavar="IN:OUT", help="Prices per million tokens, to total the cost."
+    ),
+)
+
+
+def server_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options to a command; it takes them by their names, and `take_server` makes use of them."""
+    return _decorated(command, _SERVER_OPTIONS)
+
+
+def take_server(model: str, options: dict[str, Any]) -> tuple[Endpoint, RetryPolicy]:
+    """Take the options of a server, and ``body``, out of a command's options."""
+    from trainers.data.chat_client import Endpoint, RetryPolicy
+
+    key_name = options.pop("key_env")
+    key = os.environ.get(key_name)
+    endpoint = Endpoint(
+        base_url=options.pop("base_url"),
+        model=model,
+        key=None if key is None else key.strip(),
+        key_name=key_name,
+        timeout=options.pop("timeout"),
+        body=options.pop("body"),
+    )
+    named = {"concurrency": "concurrency", "rate": "per_minute", "tries": "tries"}
+    return endpoint, RetryPolicy(**{name: options.pop(option) for option, name in named.items()})
+
+
+def warn_of_open_key(options: dict[str, Any], print_line: Callable[[str], None]) -> None:
+    """Warn where a key can be read on its way to the server."""
+    parts = urlsplit(options["base_url"])
+    here = parts.hostname in {"localhost", "127.0.0.1", "::1"}
+    if options["key_env"] in os.environ and parts.scheme == "http" and not here:
+        print_line(f"warning: the key goes to {options['base_url']} unencrypted")

@@ -30,6 +30,7 @@ Examples:
   star report results.json -o report.html
   star report before=a.json after=b.json completions/ -o report.html
   star report --compare a.json b.json
+  star report --blind-gap with.json without.json
   star report --paper table3 full=full.json no_object_tier=ablation.json --format latex
 """
 
@@ -44,6 +45,11 @@ Examples:
     help="[default: by the suffix of FILE, else markdown]",
 )
 @click.option("--compare", "comparing", is_flag=True, help="Only compare the second input with the first.")
+@click.option(
+    "--blind-gap",
+    is_flag=True,
+    help="Only say how much better the first input, with images, is than the second, without.",
+)
 @click.option(
     "--paper",
     multiple=True,
@@ -65,6 +71,7 @@ def report(
     output: str | None,
     form: Format | None,
     comparing: bool,
+    blind_gap: bool,
     paper: tuple[str, ...],
     title: str | None,
     resamples: int,
@@ -79,7 +86,9 @@ def report(
     chosen = form or SUFFIXES.get(suffix, None if output is not None else "markdown")
     if chosen is None:
         raise ConfigError(f"{output}: say what to write, --format html|markdown|latex|json")
-    document = make_report(inputs, comparing=comparing, paper=paper, title=title, resamples=resamples, seed=seed)
+    document = make_report(
+        inputs, comparing=comparing, blind_gap=blind_gap, paper=paper, title=title, resamples=resamples, seed=seed
+    )
     text = write(document, chosen)
     if output is None:
         echo(text, nl=False)

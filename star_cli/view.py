@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from star_cli.console import echo, how_many, progress_bar
-from star_cli.options import reward_options, reward_settings
+from star_cli.options import InputPath, reward_options, reward_settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,12 +40,12 @@ _EXPLAINED = ("mode", "think_prefilled", "matching", "conflicts", "weights", "ma
 
 
 @click.command(help=_HELP, short_help="Look at completions and images in a browser.")
-@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True))
+@click.argument("files", nargs=-1, required=True, type=InputPath())
 @click.option(
     "--against",
     multiple=True,
     metavar="FILE",
-    type=click.Path(exists=True),
+    type=InputPath(),
     help="Another run, shown side by side on the same prompts.",
 )
 @click.option(

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
         tvr_accuracy_reward,
         tvr_reward,
         unpack_gold,
+        warm_up,
     )
     from trainers import train as train
 
@@ -70,6 +71,7 @@ __all__ = [
     "tvr_accuracy_reward",
     "tvr_reward",
     "unpack_gold",
+    "warm_up",
 ]
 
 _HOME = Path(__file__).resolve().parent.parent

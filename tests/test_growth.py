@@ -75,6 +75,19 @@ def test_answers_inside_brackets(family, wrap):
     assert exponent(parse_anew(TVR), texts) < LIMIT
 
 
+BLANKS = 200_000
+"""Of these, what is quadratic takes a quarter of an hour for what takes a tenth of a second."""
+
+
+@pytest.mark.parametrize("end", ["", "]", "x", ",", "2.color.cyan", "- x", "2. x", "["])
+@pytest.mark.parametrize("blank", [" ", "\n", "\t", "\u00a0"])
+def test_a_bracket_and_blanks(blank, end):
+    """An opener looks past the blanks behind it for what tells a list, and must not do so from each of them."""
+    few, many = (records._parse(f"[{blank * number}{end}", TVR) for number in (2, BLANKS))
+    assert few.items == many.items
+    assert [fault.code for fault in few.invalid] == [fault.code for fault in many.invalid]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "options", [{}, {"preset": "paper"}, {"tiers": NO_CHAIN, "table": ()}], ids=["counting", "literal", "assignment"]

@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from benchmarks.files.paths import METADATA
 from rewards.columns import TARGET_COLUMNS
 from rewards.errors import ConfigError, DataError
 from rewards.named import named_object
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from rewards.tasks import Task
 
 IMAGE_COLUMNS: Final = ("images", "images_file_names", "image")  # the first that is there
-METADATA: Final = "metadata.jsonl"  # of a folder as `imagefolder` reads it
 _LINES: Final = (".jsonl", ".jsonl.gz", ".json")
 _SAVED: Final = ("state.json", "dataset_info.json", "dataset_dict.json")
 

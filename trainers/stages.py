@@ -7,6 +7,7 @@ import errno
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from benchmarks.files.lock import locked
 from rewards.errors import ConfigError, DataError
 from rewards.named import named_object
 from trainers.advice import PATIENCE, Lengths, Stop, TrainingFailed, fault_shares, watching
@@ -70,18 +71,32 @@ def train(
         on_advice: called with what the logs give reason to say.
 
     Raises:
-        ConfigError: the configuration is wrong, or a reward function does not do what it must.
+        ConfigError: the configuration is wrong, a reward function does not do what it must, or another run writes into
+            ``output_dir``.
         DataError: the data are wrong.
         TrainingFailed: the loss is no number, or a checkpoint could not be written.
     """
     settings = read_config(stage, config, arguments)
+    output = Path(settings.training.output_dir)
+    if settings.training.process_index:  # the first process holds the lock for the whole run
+        return _train(settings, output, on_progress, on_advice)
+    output.mkdir(parents=True, exist_ok=True)
+    with locked(output / "run", str(output)):
+        return _train(settings, output, on_progress, on_advice)
+
+
+def _train(
+    settings: Settings,
+    output: Path,
+    on_progress: Callable[[Progress], None] | None,
+    on_advice: Callable[[str], None] | None,
+) -> Trained:
     resume = checkpoint_to_resume(settings.training)
     trainer = build_trainer(settings)
     atexit.register(_leave_group)
     check_can_save(trainer)
     make_fast(trainer, settings.star)
     _tell_nothing_twice(trainer)
-    output = Path(settings.training.output_dir)
     lengths = _lengths(trainer, settings)
     if on_advice is not None and trainer.is_world_process_zero() and (warning := lost_updates(trainer)):
         on_advice(warning)

@@ -10,7 +10,7 @@ import numpy as np
 from benchmarks.audit.findings import AuditFinding, Example, World
 from benchmarks.audit.policies import LONG, PROSE, unlike, written
 from benchmarks.audit.reward import TOLERANCE, Candidate, honest, score_candidates, score_texts, write
-from benchmarks.audit.scenes import new_names, rename, rename_views, renamed_scene, target_text
+from benchmarks.audit.scenes import in_order, new_names, rename, rename_views, renamed_scene, target_text
 from benchmarks.audit.uncertainty import Belief, majority_answer
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def probes(scenes: Sequence[Scene], policies: Sequence[Policy]) -> Probes:
         (write(written(policy, Belief(scene, scene, majority))[0], scene), scene)
         for scene in scenes
         for policy in policies
-        if scene.task.kind in policy.kinds
+        if policy.is_for(scene.task)
     ]
     return Probes(tuple(text for text, _ in rows), tuple(scene for _, scene in rows))
 
@@ -69,7 +69,7 @@ def _orders(scene: Scene) -> Iterator[_Pair]:
     backwards = tuple(names[::-1] for names in exact.named)
     for items in (exact.items, (*exact.items, *wrong), (*wrong, *exact.items[1:])):
         candidate = replace(exact, items=items)
-        if scene.task.record_format is not None and len(items) > 1:
+        if scene.task.record_format is not None and len(items) > 1 and not in_order(scene.task):
             yield _Pair(scene, replace(candidate, items=items[::-1]), candidate)
             yield _Pair(scene, replace(candidate, items=(*items[1:], items[0])), candidate)
     if backwards != exact.named:
@@ -106,14 +106,14 @@ def _name(candidate: Candidate, view: int, names: tuple[str, ...]) -> Candidate:
 
 
 _RULES: tuple[tuple[str, str, Callable[[Scene], Iterator[_Pair]], bool], ...] = (
-    ("permutation", "the order of what is named changes what is paid", _orders, True),
+    ("permutation", "the order of items changes the reward", _orders, True),
     (
         "more_right",
-        "naming something right in addition, or in place of something wrong, is paid less",
+        "adding a correct item, or correcting one, lowers the reward",
         _more_right,
         False,
     ),
-    ("more_wrong", "naming something wrong in addition is paid more", _more_wrong, False),
+    ("more_wrong", "adding an incorrect item raises the reward", _more_wrong, False),
 )
 
 
@@ -188,7 +188,7 @@ def check_isomorphic(audited: AuditedReward, scenes: Sequence[Scene], policies: 
         names = new_names(scene, rng)
         other = renamed_scene(scene, names)
         for policy in policies:
-            if scene.task.kind in policy.kinds:
+            if policy.is_for(scene.task):
                 candidate = written(policy, Belief(scene, scene, majority))[0]
                 if not any(isinstance(item, str) for item in candidate.items):
                     items = tuple(rename(item, scene, names) for item in candidate.items if not isinstance(item, str))
@@ -254,15 +254,15 @@ def check_repeatable(audited: AuditedReward, asked: Probes) -> list[AuditFinding
         says = "the reward raises, or gives no finite number"
         found.append(_again("finite", says, bad, asked, first=first, second=first))
     again = score_texts(audited, asked.texts, asked.scenes)
-    if unsteady := compare("deterministic", "the same batch is paid otherwise the second time", asked, first, again):
+    if unsteady := compare("deterministic", "the same batch scores differently the second time", asked, first, again):
         return [*found, *unsteady]
     backwards = score_texts(audited, asked.texts[::-1], asked.scenes[::-1])[::-1]
     alone = [
         score_texts(audited, [asked.texts[row]], [asked.scenes[row]]) for row in range(min(_ALONE, len(asked.texts)))
     ]
     some = Probes(asked.texts[: len(alone)], asked.scenes[: len(alone)])
-    found += compare("batch_order", "what is paid depends on the order of the batch", asked, first, backwards)
-    found += compare("batch_alone", "a row alone is paid otherwise", some, first[: len(alone)], np.concatenate(alone))
+    found += compare("batch_order", "the reward depends on the order of the batch", asked, first, backwards)
+    found += compare("batch_alone", "a row alone scores differently", some, first[: len(alone)], np.concatenate(alone))
     return found
 
 

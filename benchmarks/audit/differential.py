@@ -188,7 +188,7 @@ def _texts(
     exact = honest(scene)
     found = {exact: "exact"}
     for policy in policies:
-        if scene.task.kind in policy.kinds:
+        if policy.is_for(scene.task):
             for candidate in written(policy, Belief(scene, scene, majority)):
                 found.setdefault(candidate, policy.name)
     for name, layout in DIALECTS.items():

@@ -117,7 +117,7 @@ def _panel(
     """
     policies, places, candidates = [], [], []
     for policy in POLICIES:
-        for at, scene in enumerate(scenes) if scenes[0].task.kind in policy.kinds else ():
+        for at, scene in enumerate(scenes) if policy.is_for(scenes[0].task) else ():
             for candidate in written(policy, Belief(scene, scene, majority)):
                 unnamed = replace(candidate, named=((),) * len(candidate.named))
                 policies.append(policy)

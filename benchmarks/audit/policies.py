@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import islice, permutations
+from itertools import islice, permutations, zip_longest
 from random import Random
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from benchmarks.audit.reward import REASONING, Candidate, honest
-from benchmarks.audit.scenes import prompt_text, spell
+from benchmarks.audit.scenes import in_order, prompt_text, spell
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from benchmarks.audit.scenes import Scene
     from benchmarks.audit.uncertainty import Belief
+    from rewards.tasks import Task
     from rewards.tiered import Record
 
 
 RECORDS = ("records",)
 QUESTION = ("question",)
+ORDERED = ("ordered",)
 BOTH = ("records", "question")
 
 LONG = "Let me check this once more, carefully and step by step. " * 60
@@ -81,9 +83,13 @@ def _leave_out(belief: Belief) -> Candidate:
 def _hedge(belief: Belief) -> Candidate:
     """Name what is believed and what may be instead, the likelier last."""
     other = [item for item in belief.otherwise.target if item not in belief.scene.target]
+    items = (*other, *belief.scene.target)
+    if in_order(belief.scene.task):  # each beside the other, so that either may be the one at this place
+        both = zip_longest(belief.otherwise.target, belief.scene.target)
+        items = tuple(item for pair in both for item in dict.fromkeys(pair) if item is not None)
     views = zip(belief.scene.references, belief.otherwise.references, strict=True)
     named = tuple(tuple(dict.fromkeys((*one, *other_names))) for one, other_names in views)
-    return Candidate((*other, *belief.scene.target), named)
+    return Candidate(items, named)
 
 
 def _add_wrong(belief: Belief) -> Candidate:
@@ -94,8 +100,17 @@ def _repeat(belief: Belief) -> Candidate:
     return _answer(belief, *belief.scene.target, *belief.scene.target)
 
 
+def _backwards(belief: Belief) -> Candidate:
+    return _answer(belief, *belief.scene.target[::-1])
+
+
 def _everything(belief: Belief) -> Candidate:
     return _answer(belief, *_matching(belief, 0))
+
+
+def _every_order(belief: Belief) -> Candidate:
+    """Name all that can be named, once for each true record: every order is in it."""
+    return _answer(belief, *belief.scene.universe * len(belief.scene.target))
 
 
 def _values_of_cell(belief: Belief) -> Candidate:
@@ -157,6 +172,11 @@ def _fragment(belief: Belief) -> Candidate:
     half = text[len(text) // 2 :]
     same = len(text) < 2 or text == f"0{half}"
     return honest(belief.scene) if same else _answer(belief, half)
+
+
+def _not_a_number(belief: Belief) -> Candidate:
+    """Answer with what `float` reads and no comparison holds for."""
+    return _answer(belief, "nan")
 
 
 _ENVELOPES = {
@@ -348,7 +368,7 @@ class Policy(NamedTuple):
     Attributes:
         name: what reports call it.
         tries: what it does, for people.
-        kinds: the kinds of task it is for.
+        kinds: the kinds of task it is for; ``"ordered"`` are lists of records whose order counts.
         write: from what it knows to what it writes; of a policy that guesses, each thing that it may write, all equally
             likely.
         about_uncertainty: whether it is about the uncertainty itself; then each in which it gains is a finding.
@@ -364,6 +384,10 @@ class Policy(NamedTuple):
     write: Callable[[Belief], Candidate | tuple[Candidate, ...]]
     about_uncertainty: bool = False
     role: Literal["", "part", "right", "wrong", "blind"] = ""
+
+    def is_for(self, task: Task) -> bool:
+        """Return whether it is for a task."""
+        return task.kind in self.kinds or (in_order(task) and "ordered" in self.kinds)
 
 
 def written(policy: Policy, belief: Belief) -> tuple[Candidate, ...]:
@@ -383,16 +407,19 @@ POLICIES = (
     Policy("add_wrong", "adds something wrong to the right answer", BOTH, _add_wrong),
     Policy("repeat", "writes the right answer twice", RECORDS, _repeat),
     Policy("everything", "names all that can be named", BOTH, _everything),
+    Policy("backwards", "names what is right from the last to the first", ORDERED, _backwards),
+    Policy("every_order", "names all that can be named, once for each that is true", ORDERED, _every_order),
     Policy("values_of_cell", "names all values of the right object and attribute", RECORDS, _values_of_cell),
     Policy("values_of_object", "names all attributes and values of the right object", RECORDS, _values_of_object),
     Policy("all_attributes", "names one value for each attribute of the right object", RECORDS, _attributes),
     Policy("all_cells", "names one value for every object and attribute", RECORDS, _cells),
-    Policy("all_objects", "says of every object what is true of one", RECORDS, _objects),
+    Policy("all_objects", "copies one correct change to every object", RECORDS, _objects),
     Policy("mixed_up", "names what is right in wrong combinations", RECORDS, _mixed_up),
     Policy("majority", "gives the most frequent answer of the data set", BOTH, _majority),
     Policy("first_k", "names the first things that can be named, as many as are true", BOTH, _first_k),
     Policy("prompt_echo", "copies the prompt", BOTH, _prompt_echo),
     Policy("fragment", "writes a part of the right answer", BOTH, _fragment),
+    Policy("not_a_number", "answers nan, with which no comparison holds", QUESTION, _not_a_number),
     *(Policy(name, tries, BOTH, _in(layout)) for name, (layout, tries) in _ENVELOPES.items()),
     Policy("right_block_last", "writes a wrong answer block, then the right one", BOTH, _right_block_last),
     Policy("right_block_first", "writes the right answer block, then a wrong one", BOTH, _right_block_first),

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from benchmarks.audit.scenes import OPPOSITE, chain, prompt_text, spell, target_text
+from benchmarks.audit.scenes import OPPOSITE, chain, in_order, prompt_text, spell, target_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -61,11 +61,11 @@ def honest(scene: Scene) -> Candidate:
 def is_exact(candidate: Candidate, scene: Scene) -> bool:
     """Return whether a candidate names what is true, all of it, once, in the form asked for.
 
-    The order does not matter, nor does the reasoning beyond the references; a reference, or the one answer to a
-    question, counts as named however often.
+    The order matters where the task says so. The reasoning beyond the references does not; a reference, or the one
+    answer to a question, counts as named however often.
     """
     question = scene.task.record_format is None
-    collect = set if question else Counter
+    collect: Callable[[Sequence[Any]], Any] = set if question else tuple if in_order(scene.task) else Counter
     separators = (COMMA, OR) if question else (COMMA,)
     return (
         candidate.layout == PLAIN

@@ -41,7 +41,7 @@ class Block:
         group_key: the roles whose values together say which rows answer one prompt; empty where none do.
             The first is the one that was chosen.
         group_name: how people are told of that, e.g. ``uid and step``.
-        given: ``id`` and ``scene`` of each row of the chunk, whether it can be scored or not, as far as the file has
+        given: ``id`` and `CARRIED` of each row of the chunk, whether it can be scored or not, as far as the file has
             such columns; None where a row has none.
     """
 
@@ -211,7 +211,9 @@ def read_block(
     return replace(block, columns={**block.columns, "completion": digest(block.columns["completion"])})
 
 
-_GIVEN = ("id", "scene")  # what output rows say of a row
+CARRIED = ("scene", "made_with", "prompt_hash")
+"""What output rows say of a row besides its id, where the file says it."""
+_GIVEN = ("id", *CARRIED)
 
 
 def _block(

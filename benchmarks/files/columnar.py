@@ -116,6 +116,7 @@ def _arrow_batches(arrow: Any, path: str, stream: Any, most: int, names: Sequenc
         for batch in found:
             kept = batch if names is None else batch.select([name for name in batch.schema.names if name in names])
             kept.validate(full=True)  # reading takes whatever stands there, and so would what comes next
+            kept.schema.names  # noqa: B018  a name that is no UTF-8 raises here, and not where rows are made
             for first in range(0, batch.num_rows, most):
                 yield kept.slice(first, most)
     except (arrow.ArrowException, OSError, UnicodeDecodeError, MemoryError) as error:

@@ -52,6 +52,11 @@ ROLES: dict[str, Names] = {
     "images": ("images", "image"),
     "step": ("step", "gen_step"),
     "scene": ("scene", "scene_id"),
+    "made_with": ("made_with",),
+    "prompt_hash": ("prompt_hash",),
+    "finish_reason": ("finish_reason",),
+    "refusal": ("refusal",),
+    "request_error": ("error",),
 }
 """What a column can be, and the names it is known by. A dot looks inside a column that holds objects."""
 
@@ -63,6 +68,9 @@ _SEVERAL = ("completions", "responses", "outputs", "resps", "filtered_resps")
 
 _AMBIGUOUS = ("completion", "target")
 """Roles for which two columns that differ are one too many; of the others the first is taken."""
+
+_NOT_INSIDE = (*_AMBIGUOUS, "prompt", "group", "step", "request_error")
+"""Roles that what an author of a data set said of a row does not have."""
 
 
 class Missing:
@@ -221,7 +229,9 @@ def _find(role: str, usual: Names, dialect: Dialect | None, rows: Rows, *, neede
     found = _candidates(usual, rows)
     if not found and role == "completion" and any(map(_ends_with_answer, _values(MESSAGES, rows))):
         return [MESSAGES]
-    if not found and dialect is not None and dialect.inside and role not in (*_AMBIGUOUS, "prompt", "group", "step"):
+    if not found and dialect is not None and dialect.inside and role not in _NOT_INSIDE:
+        if role == "task" and dialect.inside == "doc":
+            return []  # the data set's record itself: its task is a word of its own
         return _candidates(tuple(f"{dialect.inside}.{name}" for name in usual), rows)
     return found
 

@@ -149,21 +149,22 @@ DIALECTS: Final = (
 
 
 def failed_request(row: Mapping[str, Any]) -> str | None:
-    """Return why a row of a batch has no completion: its request failed; None where it did not.
+    """Return why a row of a batch, or of ``star predict``, has no completion: its request failed; None where not.
 
     >>> failed_request({"custom_id": "7", "response": {"status_code": 429, "body": {"error": {"message": "too many"}}}})
     'the request failed: 429 too many'
     """
     if "custom_id" not in row:
-        return None
+        said = row.get("error")
+        return f"the request failed: {said}" if isinstance(said, str) and said else None
     response, result = _object(row.get("response")), _object(row.get("result"))
     error = _object(row.get("error")) or _object(_object(response.get("body")).get("error"))
     error = error or _object(_object(result.get("error")).get("error")) or _object(result.get("error"))
     code = error.get("code") or response.get("status_code") or result.get("type")
     if not error and code in (None, 200, "succeeded"):
         return None
-    said = (str(each) for each in (code, error.get("message")) if each is not None)
-    return f"the request failed: {' '.join(said)}"
+    told = (str(each) for each in (code, error.get("message")) if each is not None)
+    return f"the request failed: {' '.join(told)}"
 
 
 def _object(value: Any) -> Mapping[str, Any]:

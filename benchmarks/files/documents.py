@@ -64,6 +64,8 @@ def array_rows(source: Source) -> Iterator[SizedRow]:
         text.at += 1  # the opening bracket
         for line, row in enumerate(_elements(text), 1):
             yield row._replace(line=line)
+    except DataError:  # it cannot be read any further, whatever stands in it
+        raise
     except (ValueError, RecursionError) as error:
         if source.damage() is None:  # otherwise that is why
             yield SizedRow(line + 1, BadRow(f"{_what(error)}; nothing from here on can be read"), 0)

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 STREAM: Final = "-"
 """The name of standard input."""
 
+METADATA: Final = "metadata.jsonl"
+"""The rows of a folder of images, as `imagefolder` of `datasets` reads it and `star data` writes it."""
+
+_COMPLETIONS: Final = "completions"  # in the output folder of a trainer
 _COMPRESSED: Final = (".gz", ".zst", ".xz", ".bz2")
 _ROWS: Final = (".jsonl", ".ndjson", ".parquet", ".arrow", ".csv", ".tsv", ".xlsx", ".eval")
 _DOCUMENT: Final = ".json"  # in a folder, settings and results as often as rows: read where there is nothing else
@@ -28,8 +32,9 @@ def find_files(given: Iterable[str]) -> list[str]:
 
     Args:
         given: files, ``-``, folders, patterns (``runs/*.parquet``), and addresses of any of these that fsspec knows.
-            A folder that `datasets` saved counts as one file. Of other folders the files of rows are meant, or, where
-            there are none, those of the folders in it.
+            A folder that `datasets` saved counts as one file. Of a folder with ``metadata.jsonl`` that file is meant,
+            of a trainer's output folder the tables in ``completions/``, of others the files of rows, or, where there
+            are none, those of the folders in it.
 
     Raises:
         DataError: there is no such file; a folder holds no files of rows, or files of several kinds.
@@ -85,7 +90,7 @@ def open_address(path: str) -> RawIOBase:
     try:
         return cast("RawIOBase", system.open(name, "rb"))
     except Exception as error:  # each client has errors of its own
-        raise DataError(f"{path}: {_reason(error)}") from error
+        raise DataError(f"{path}: {client_reason(error)}") from error
 
 
 def suffix(path: str) -> str:
@@ -137,6 +142,10 @@ def _only_split(folder: str) -> str:
 
 def _in_folder(folder: str) -> Sequence[str]:
     place = Path(folder)
+    if (place / METADATA).is_file():
+        return [str(place / METADATA)]
+    if (place / _COMPLETIONS).is_dir():
+        return _in_folder(str(place / _COMPLETIONS))
     here = [str(each) for each in place.iterdir() if each.is_file()]
     below = (str(each) for each in place.rglob("*") if each.is_file())
     found = _of_one_kind(folder, here) or _of_one_kind(folder, _shown(folder, below))
@@ -196,7 +205,7 @@ def _file_system(path: str) -> tuple[Any, str]:
         package = f"fsspec {client.get(protocol, '')}".rstrip()
         raise ConfigError(f"{path}: reading {protocol}:// needs its client: pip install {package}") from error
     except ValueError as error:
-        raise DataError(f"{path}: {_reason(error)}") from error
+        raise DataError(f"{path}: {client_reason(error)}") from error
     return system, name
 
 
@@ -217,7 +226,7 @@ def _at_address(path: str) -> Sequence[str]:
     except DataError:
         raise
     except Exception as error:  # as above
-        raise DataError(f"{path}: {_reason(error)}") from error
+        raise DataError(f"{path}: {client_reason(error)}") from error
     return _no_such(path)
 
 
@@ -225,5 +234,6 @@ def _no_such(path: str) -> Sequence[str]:
     raise DataError(f"{path}: there is no such file of rows")
 
 
-def _reason(error: Exception) -> str:
+def client_reason(error: Exception) -> str:
+    """Return in one line what a client raised."""
     return " ".join(f"{type(error).__name__}: {error}".split())

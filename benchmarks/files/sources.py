@@ -11,7 +11,7 @@ import io
 import json
 import sys
 from codecs import BOM_UTF8
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -20,11 +20,11 @@ import msgspec
 import numpy as np
 
 from benchmarks.files.kinds import COMPRESSED, HEAD, kind_of
-from benchmarks.files.paths import STREAM, file_size, is_address, is_data_set, open_address
+from benchmarks.files.paths import STREAM, client_reason, file_size, is_address, is_data_set, open_address
 from rewards.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 
     from benchmarks.files.compressed import Decompressed
 
@@ -181,7 +181,8 @@ def read_chunks(
             chunks = chunk_rows(source, table_rows(stream, packed), extent)
         else:
             chunks = _json_chunks(kind, source, extent, decode)
-        yield from (chunk for chunk in chunks if chunk.rows)  # a table may have no rows
+        with closing(chunks):  # before the file that they read
+            yield from (chunk for chunk in chunks if chunk.rows)  # a table may have no rows
 
 
 class Source(NamedTuple):
@@ -214,7 +215,7 @@ class SizedRow(NamedTuple):
     size: int
 
 
-def _seeking_chunks(kind: str, source: Source, extent: Extent, names: Sequence[str] | None) -> Iterator[Chunk]:
+def _seeking_chunks(kind: str, source: Source, extent: Extent, names: Sequence[str] | None) -> Generator[Chunk]:
     """Yield the rows of a file that is read from its end, or here and there."""
     if is_stream(source.path) or source.packed is not None:
         where = (
@@ -234,7 +235,7 @@ def _seeking_chunks(kind: str, source: Source, extent: Extent, names: Sequence[s
     yield from (parquet_chunks if kind == "parquet" else arrow_chunks)(source, extent, names)
 
 
-def _json_chunks(kind: str, source: Source, extent: Extent, decode: Decode | None) -> Iterator[Chunk]:
+def _json_chunks(kind: str, source: Source, extent: Extent, decode: Decode | None) -> Generator[Chunk]:
     """Yield the rows of a JSON array, or of one document."""
     from benchmarks.files.documents import array_rows, document_rows  # noqa: PLC0415
 
@@ -249,7 +250,7 @@ def _json_chunks(kind: str, source: Source, extent: Extent, decode: Decode | Non
         yield from chunk_rows(source, rows, extent)
 
 
-def chunk_rows(source: Source, rows: Iterable[SizedRow], extent: Extent) -> Iterator[Chunk]:
+def chunk_rows(source: Source, rows: Iterable[SizedRow], extent: Extent) -> Generator[Chunk]:
     """Yield rows that were read one by one as chunks; a position among them is their number."""
     some: list[dict[str, Any] | BadRow] = []
     lines: list[int] = []
@@ -280,6 +281,35 @@ def is_stream(path: str) -> bool:
     return not is_address(path) and Path(path).exists() and not Path(path).is_file() and not Path(path).is_dir()
 
 
+class _Remote(io.RawIOBase):
+    """The file at an address. What its client raises while it is read, each in its own way, is a DataError."""
+
+    def __init__(self, path: str) -> None:
+        self._path, self._file = path, open_address(path)
+
+    def readinto(self, buffer: Any) -> int | None:
+        try:
+            return self._file.readinto(buffer)
+        except Exception as error:
+            raise DataError(f"{self._path}: {client_reason(error)}") from error
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return self._file.seekable()
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
 @contextmanager
 def _open(path: str) -> Iterator[tuple[io.BufferedReader, int | None]]:
     """Open a file, or standard input, and tell its size where it has one."""
@@ -288,8 +318,7 @@ def _open(path: str) -> Iterator[tuple[io.BufferedReader, int | None]]:
         yield given if isinstance(given, io.BufferedReader) else io.BufferedReader(given), None
         return
     if is_address(path):
-        remote: Any = open_address(path)
-        with remote:
+        with _Remote(path) as remote:
             yield io.BufferedReader(remote, BLOCK), file_size(path)
         return
     try:
@@ -312,7 +341,7 @@ def _unpack(path: str, raw: io.BufferedReader) -> tuple[io.BufferedReader, Decom
     return io.BufferedReader(packed, BLOCK), packed
 
 
-def _chunks(source: Source, extent: Extent, decode: Decode | None) -> Iterator[Chunk]:
+def _chunks(source: Source, extent: Extent, decode: Decode | None) -> Generator[Chunk]:
     """Yield the rows of JSON Lines."""
     rows: list[Any] = []
     lines: list[int] = []

@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 from contextlib import contextmanager, suppress
 from glob import escape
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, BinaryIO, Literal, TextIO, overload
+
+from benchmarks.files.lock import locked
+from rewards.errors import ConfigError
 
 _OF_DISKS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS}
 """What writing to an open file may raise; such an error names no file."""
@@ -81,6 +85,71 @@ def path_beside(path: StrPath, *, sync: bool = True) -> Iterator[Path]:
     finally:
         with suppress(OSError):  # what went wrong before says more
             partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """Give a folder beside one that is not there yet; when the block ends, it takes that name.
+
+    One process at a time makes a folder: what a killed one has left beside it is removed.
+
+    Raises:
+        ConfigError: it already exists or is being made by another process, or the folder that it belongs into is not.
+    """
+    with locked(path, str(path)):
+        if os.path.lexists(path):
+            raise ConfigError(f"{path} already exists; name another folder")
+        partial = path.with_name(f".{path.name}.partial")
+        shutil.rmtree(partial, ignore_errors=True)
+        try:
+            partial.mkdir()
+            yield partial
+            partial.rename(path)
+            with suppress(OSError):
+                _bring_to_disk(path.parent)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+
+
+class GrowingFile:
+    """A file that grows by pieces, each of which is there to its end and on the disk, or not at all.
+
+    What a kill leaves half written at the end is for the reader to cut off, see `cut_off`.
+
+    Args:
+        path: it is made if it is not there.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file = path.open("ab", buffering=0)
+
+    def append(self, piece: bytes) -> None:
+        """Write a piece; once this returns, it lasts.
+
+        Raises:
+            OSError: it cannot be written; the file is as it was.
+        """
+        before, left = self._file.tell(), memoryview(piece)
+        try:
+            while left:
+                left = left[self._file.write(left) :]
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            with suppress(OSError):
+                self._file.truncate(before)  # a full disk: the next piece must not follow half of this one
+            error.filename = str(self.path)
+            raise
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+def cut_off(path: Path, size: int) -> None:
+    """Shorten a file to its first *size* bytes."""
+    with path.open("r+b") as file:
+        file.truncate(size)
 
 
 def remove_partials(path: StrPath) -> None:

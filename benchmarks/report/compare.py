@@ -11,6 +11,7 @@ from benchmarks.metric_names import PLAIN, format_metric, format_range
 from benchmarks.report.content import Example, Grid, Number, Passage, Section
 from benchmarks.report.runs import pair_rows, row_scores
 from benchmarks.report.source_rows import SourceRow, completion_passage, matched_triplets, prompt_passages, read_places
+from benchmarks.run.made_with import unlike
 from benchmarks.tables import Measure
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class Compared(NamedTuple):
         advice: rows that the difference in right answers needs.
         changed: places among the pairs of rows that are right in one run only: lost ones, gained ones.
         settings: of the bootstrap.
+        unlike: how the runs were made differently: what, and of the first and of the second.
     """
 
     names: tuple[str, str]
@@ -49,6 +51,7 @@ class Compared(NamedTuple):
     advice: SampleSize
     changed: tuple[Sequence[int], Sequence[int]]
     settings: str
+    unlike: Sequence[tuple[str, str, str]] = ()
 
 
 def compare(first: Run, second: Run, *, resamples: int = 10_000, seed: int = 0) -> Compared:
@@ -86,7 +89,17 @@ def compare(first: Run, second: Run, *, resamples: int = 10_000, seed: int = 0) 
         sample_size(x.values[places], y.values[places], clusters=counted),
         (np.flatnonzero(was & ~is_).tolist(), np.flatnonzero(~was & is_).tolist()),
         f"paired bootstrap|resamples:{resamples}|seed:{seed}|level:0.95|n:{len(places)}|clusters:{groups}",
+        [*unlike(first.made_with, second.made_with), *_other_prompts(one, other, pairs)],
     )
+
+
+def _other_prompts(one: RowScores, other: RowScores, pairs: Pairs) -> list[tuple[str, str, str]]:
+    """Return a line that says of how many rows the prompts differ, where any do."""
+    if one.asked is None or other.asked is None:
+        return []
+    x, y = one.asked[pairs.first], other.asked[pairs.second]
+    count = int(((x != y) & (x != 0) & (y != 0)).sum())
+    return [("prompts", f"{count:,} of {len(x):,} rows", "were asked otherwise")] if count else []
 
 
 def _shared(one: RowScores, other: RowScores, pairs: Pairs) -> dict[str, tuple[Measure, Measure]]:
@@ -94,8 +107,8 @@ def _shared(one: RowScores, other: RowScores, pairs: Pairs) -> dict[str, tuple[M
 
     They are the benchmark's own overall numbers where both runs know them, else plain numbers of each row.
     """
-    x = one.overall(pairs.first) if one.overall else {}
-    y = other.overall(pairs.second) if other.overall else {}
+    x = next(iter(one.measures(pairs.first).values()), {}) if one.measures else {}
+    y = next(iter(other.measures(pairs.second).values()), {}) if other.measures else {}
     if x and y and next(iter(x)) == next(iter(y)):
         return {
             metric: (x[metric], y[metric])
@@ -123,8 +136,20 @@ SHOWN_CHANGES: Final = 24
 def comparison(first: Run, second: Run, found: Compared) -> list[Section]:
     """Return the sections of a comparison: differences, tests and advice; and the rows that changed."""
     title = f"{found.names[0]} → {found.names[1]}"
-    numbers: tuple[Item, ...] = (_differences(found), _contingency(found), advice(found), *_unshared(found))
+    numbers: tuple[Item, ...] = (
+        *_unlike(found),
+        _differences(found),
+        _contingency(found),
+        advice(found),
+        *_unshared(found),
+    )
     return [Section(title, numbers), Section("Changed rows", tuple(changed_rows(first, second, found)))]
+
+
+def _unlike(found: Compared) -> list[Grid]:
+    """Say in what the runs were made differently, where they tell."""
+    title = "The runs were not made alike"
+    return [Grid(title, ("", *found.names), tuple(found.unlike), words=3)] if found.unlike else []
 
 
 def _differences(found: Compared) -> Grid:
@@ -137,7 +162,7 @@ def _differences(found: Compared) -> Grid:
         means = (Number(format_metric(metric, value), value=value) for value in (before, after))
         rows.append((metric, *means, difference, Number(p_value(compared.p_value), value=compared.p_value)))
     plain = [metric for metric in found.differences if metric in PLAIN]
-    title = f"The same {found.counted:,} rows; in percent{' but for ' + ', '.join(plain) if plain else ''}"
+    title = f"The same {found.counted:,} rows; %{', except ' + ' and '.join(plain) if plain else ''}"
     header = ("metric", *found.names, "difference", "p")
     return Grid(title, header, tuple(rows), note=found.settings)
 
@@ -170,11 +195,9 @@ def advice(found: Compared) -> str:
     if needed.paired is None or needed.unpaired is None:
         return "Both runs have equally many right rows: no number of rows would tell a difference of zero."
     shown = format_metric("accuracy", needed.difference, sign=True)
-    verdict = "so these are enough" if have >= needed.paired else f"so {needed.paired - have:,} more would be wanted"
     return (
-        f"This difference of {shown} points needs about {needed.paired:,} rows answered by both runs "
-        f"(or {needed.unpaired:,} for each run, were the rows not the same) to be seen in four of five evaluations "
-        f"at the 5 % level; there are {have:,}, {verdict}."
+        f"Power: detecting {shown} points (alpha .05, 80% power) needs ~{needed.paired:,} paired rows, or "
+        f"~{needed.unpaired:,} unpaired rows per run; n = {have:,}."
     )
 
 

@@ -84,6 +84,7 @@ class Histogram(NamedTuple):
     title: str
     counts: tuple[tuple[float, int], ...]
     note: str = ""
+    x_label: str = ""
 
 
 class Line(NamedTuple):
@@ -97,12 +98,23 @@ class Line(NamedTuple):
 
 
 class Lines(NamedTuple):
-    """Curves over one axis."""
+    """Curves over one axis.
+
+    Attributes:
+        title: above them.
+        x_label: below the axis.
+        lines: at most six can be told apart.
+        note: below them.
+        steps: whether a value holds until the next one.
+        marks: (x, label) of vertical lines.
+    """
 
     title: str
     x_label: str
     lines: tuple[Line, ...]
     note: str = ""
+    steps: bool = False
+    marks: tuple[tuple[float, str], ...] = ()
 
 
 class Passage(NamedTuple):
@@ -134,6 +146,27 @@ class Example(NamedTuple):
     unfolded: bool = False
 
 
+class Card(NamedTuple):
+    """A finding: a title, and paragraphs, passages and a chart below it.
+
+    Attributes:
+        title: what it is called.
+        tone: ``"bad"``, ``"unsure"`` or ``"plain"``: the color of its edge, where a document has colors.
+        items: what stands in it.
+    """
+
+    title: str
+    tone: str
+    items: tuple[str | Passage | Lines, ...]
+
+
+class Image(NamedTuple):
+    """An image: a data URI, and what is seen on it in words."""
+
+    uri: str
+    alt: str
+
+
 class Figure(NamedTuple):
     """A number that stands for a run: its name, the number, a few words."""
 
@@ -150,8 +183,8 @@ class Figures(NamedTuple):
     note: str = ""
 
 
-Item = str | Grid | Bars | Histogram | Lines | Example | Figures
-"""A paragraph, a table, a chart, a row to be read, or figures."""
+Item = str | Grid | Bars | Histogram | Lines | Example | Figures | Card | Image
+"""A paragraph, a table, a chart, a row to be read, figures, a finding, or an image."""
 
 
 class Section(NamedTuple):

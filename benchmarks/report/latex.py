@@ -32,7 +32,7 @@ _MOST_COLUMNS = 8  # a wider table is scaled to the width of the text
 
 
 def latex(document: Document) -> str:
-    """Return the document's tables. Rows to be read, histograms and curves are left out."""
+    """Return the document's tables. Rows to be read, findings, histograms, curves and images are left out."""
     lines = [f"% {_comment(document.title)}: {_comment(document.subtitle)}"]
     lines += [r"% needs \usepackage[T1]{fontenc}, booktabs, graphicx"]
     lines += [f"% {_comment(line)}" for line in document.footer]

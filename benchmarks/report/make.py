@@ -12,9 +12,11 @@ from benchmarks.report.compare import compare, comparison
 from benchmarks.report.content import Document, Section
 from benchmarks.report.html import html
 from benchmarks.report.latex import latex
+from benchmarks.report.looking import blind_gap as gap_table
+from benchmarks.report.looking import looking
 from benchmarks.report.markdown import markdown
 from benchmarks.report.paper import paper_section
-from benchmarks.report.runs import read_run
+from benchmarks.report.runs import read_run, row_scores_missing
 from benchmarks.report.sections import all_metrics, by_group, faults, protocols, results, rewards, training
 from benchmarks.run.signature import installed_version
 from rewards.errors import ConfigError, DataError
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
     from benchmarks.report.runs import Run
 
+_NOT_COMPARED: Final = "These could not be compared row by row:"
 Format = Literal["html", "markdown", "latex", "json"]
 SUFFIXES: Final[dict[str, Format]] = {
     ".html": "html",
@@ -38,6 +41,7 @@ def make_report(
     inputs: Sequence[str],
     *,
     comparing: bool = False,
+    blind_gap: bool = False,
     paper: Sequence[str] = (),
     title: str | None = None,
     resamples: int = 10_000,
@@ -48,6 +52,7 @@ def make_report(
     Args:
         inputs: see `benchmarks.report.runs.read_run`.
         comparing: whether to report only how the second run differs from the first.
+        blind_gap: whether to report only how much better the first run, with its images, is than the second, without.
         paper: tables of the paper to show our numbers in; then nothing else is shown.
         title: of the document; None: what it is about.
         resamples: of the paired bootstrap.
@@ -60,7 +65,7 @@ def make_report(
     runs = [read_run(each) for each in inputs]
     if paper:
         return _document(
-            title or "STAR-R1, published and measured", runs, [paper_section(table, runs) for table in paper]
+            title or "STAR-R1, published and measured", runs, [paper_section(name, runs) for name in paper]
         )
     if comparing:
         if len(runs) != 2:
@@ -69,14 +74,30 @@ def make_report(
         found = compare(first, second, resamples=resamples, seed=seed)
         named = f"{first.name} and {second.name} compared"
         return _document(title or named, runs, comparison(first, second, found))
-    sections = [results(runs), by_group(runs), *_comparisons(runs, resamples, seed), rewards(runs), training(runs)]
+    if blind_gap:
+        if len(runs) != 2:
+            raise ConfigError(f"--blind-gap takes two inputs, with images and without, not {len(runs)}")
+        table = gap_table(*runs, resamples=resamples, seed=seed)
+        return _document(title or f"Is {runs[0].name} looking?", runs, [Section("Is it looking?", (table,))])
+    sections = [
+        results(runs),
+        by_group(runs),
+        looking(runs, resamples=resamples, seed=seed),
+        *_comparisons(runs, resamples, seed),
+        rewards(runs),
+        training(runs),
+    ]
     sections += [faults(runs), protocols(runs), all_metrics(runs)]
     return _document(title or _title(runs), runs, sections)
 
 
 def _comparisons(runs: Sequence[Run], resamples: int, seed: int) -> list[Section]:
     """Compare two runs that were evaluated on one benchmark, where the scores of their rows are at hand."""
-    evaluated = [run for run in runs if run.evaluation is not None or (run.scores is not None and run.rewards is None)]
+    summaries = [run for run in runs if run.rewards is not None]
+    if len(summaries) == 2:
+        first, second = summaries
+        return [Section(f"{first.name} → {second.name}", (f"{_NOT_COMPARED} {row_scores_missing(first)}.",))]
+    evaluated = [run for run in runs if run.evaluation is not None or run.scores is not None]
     kinds = {run.evaluation["benchmark"] if run.evaluation else "rewards" for run in evaluated}
     if len(evaluated) != 2 or len(kinds) != 1:
         return []
@@ -84,7 +105,7 @@ def _comparisons(runs: Sequence[Run], resamples: int, seed: int) -> list[Section
     try:
         return comparison(first, second, compare(first, second, resamples=resamples, seed=seed))
     except DataError as error:  # a report of two runs on different rows, or without them, is a report all the same
-        return [Section(f"{first.name} → {second.name}", (f"These could not be compared: {error}.",))]
+        return [Section(f"{first.name} → {second.name}", (f"{_NOT_COMPARED} {error}.",))]
 
 
 def _title(runs: Sequence[Run]) -> str:

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from benchmarks.plain_text import plain
-from benchmarks.report.content import Bars, Example, Figures, Grid, Histogram, Lines, Number
+from benchmarks.report.content import Bars, Card, Example, Figures, Grid, Histogram, Image, Lines, Number, Passage
 from benchmarks.report.svg import binned, short
 
 if TYPE_CHECKING:
@@ -54,6 +54,10 @@ def _item(item: Item) -> Iterable[str]:
             return _example(item)
         case Figures():
             return _grid(figures_grid(item))
+        case Card():
+            return _card(item)
+        case Image():
+            return [f"({_plain(item.alt)})"]
 
 
 def figures_grid(item: Figures) -> Grid:
@@ -76,10 +80,10 @@ def histogram_grid(chart: Histogram) -> Grid:
     """Return a histogram as a table."""
     total = sum(count for _, count in chart.counts) or 1
     rows = [
-        (short(low) if low == high else f"{short(low)} to {short(high)}", f"{count:,}", f"{100 * count / total:.1f}")
+        (short(low) if low == high else f"{short(low)} to {short(high)}", f"{count:,}", f"{100 * count / total:.1f}%")
         for low, high, count in binned(chart.counts)
     ]
-    return Grid(chart.title, ("value", "rows", "%"), tuple(rows), note=chart.note)
+    return Grid(chart.title, ("value", "rows", "share"), tuple(rows), note=chart.note)
 
 
 def lines_grid(chart: Lines) -> Grid:
@@ -122,5 +126,16 @@ def _example(example: Example) -> Iterator[str]:
         yield ""
         yield from _grid(grid)
     for passage in example.passages:
-        fence = "`" * max(3, 1 + max(map(len, re.findall(r"`+", passage.text)), default=0))
-        yield from ("", f"{_plain(passage.label)}:", "", f"{fence}text", plain(passage.text), fence)
+        yield from _passage(passage)
+
+
+def _passage(passage: Passage) -> Iterator[str]:
+    fence = "`" * max(3, 1 + max(map(len, re.findall(r"`+", passage.text)), default=0))
+    yield from ("", f"{_plain(passage.label)}:", "", f"{fence}text", plain(passage.text), fence)
+
+
+def _card(card: Card) -> Iterator[str]:
+    yield f"### {_plain(card.title)}"
+    for item in card.items:
+        yield ""
+        yield from _passage(item) if isinstance(item, Passage) else _item(item)

@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
@@ -17,6 +18,7 @@ from benchmarks.files.columns import ROLES
 from benchmarks.files.sources import BadRow, read_chunks
 from benchmarks.registry import find_benchmark
 from benchmarks.run.evaluate import evaluate
+from benchmarks.run.made_with import Makers, asked_numbers
 from benchmarks.tables import Measure
 from rewards.errors import ConfigError, DataError
 from rewards.messages import completion_text
@@ -55,6 +57,14 @@ class Run:
         """The protocol whose numbers stand for an evaluation: of two, strict."""
         assert self.evaluation is not None
         return "official" if self.evaluation["protocol"] == "official" else "strict"
+
+    @property
+    def made_with(self) -> Mapping[str, str]:
+        """How the predictions were made, as far as they say, see `benchmarks.run.made_with`."""
+        if self.scores is not None and self.scores.made_with:
+            return self.scores.made_with
+        found: Mapping[str, str] = (self.evaluation or self.rewards or {}).get("made_with", {})
+        return found
 
     @property
     def table(self) -> Mapping[str, Mapping[str, Mapping[str, Any]]]:
@@ -126,7 +136,7 @@ def row_scores(run: Run) -> RowScores:
     if run.scores is not None:
         return run.scores
     if run.evaluation is None:
-        raise DataError(f"{run.path} does not say what each row scored; give the file of star score --out instead")
+        raise DataError(row_scores_missing(run))
     source = run.evaluation["source"]
     files = source_files(run)
     if files is None:
@@ -152,6 +162,11 @@ def row_scores(run: Run) -> RowScores:
     return of_evaluation(report.row_scores, run)
 
 
+def row_scores_missing(run: Run) -> str:
+    """Say that the summary of a run holds no scores of rows, and what does."""
+    return f"{run.path} holds a summary without the score of each row; give the file of star score --out instead"
+
+
 def source_files(run: Run) -> Sequence[str] | None:
     """Return the files that an evaluation was made from, if all are here: where they were, or beside the results."""
     source = run.evaluation["source"] if run.evaluation is not None else {}
@@ -175,8 +190,10 @@ class RowScores(NamedTuple):
         clusters: ``(n,)``, rows with the same number are not independent; None where that is unknown.
         places: ``(n,)``, number of the file and line, where the rows can be read; None where nobody knows.
         written: id, answer and fault of each row where only those are known; None otherwise.
-        overall: makes of the places of some rows the benchmark's own overall numbers of these, see `overall_measures`;
-            None where only `values` are known.
+        measures: makes of the places of some rows the benchmark's own numbers of these, by group of rows, see
+            `benchmark_measures`; None where only `values` are known.
+        asked: ``(n,)``, rows with the same number were asked the same, 0 where that is not known; None likewise.
+        made_with: how the predictions were made, where the rows tell, see `benchmarks.run.made_with`.
     """
 
     keys: Sequence[Hashable]
@@ -184,7 +201,9 @@ class RowScores(NamedTuple):
     clusters: npt.NDArray[np.uint64] | None = None
     places: Sequence[tuple[int, int]] | None = None
     written: Sequence[Mapping[str, Any]] | None = None
-    overall: Callable[[npt.NDArray[np.int64]], dict[str, Measure]] | None = None
+    measures: Callable[[npt.NDArray[np.int64]], dict[str, dict[str, Measure]]] | None = None
+    asked: npt.NDArray[np.uint64] | None = None
+    made_with: Mapping[str, str] = MappingProxyType({})
 
 
 def of_evaluation(columns: Mapping[str, Any], run: Run) -> RowScores:
@@ -203,14 +222,15 @@ def of_evaluation(columns: Mapping[str, Any], run: Run) -> RowScores:
         values,
         np.array(columns["cluster"], dtype=np.uint64),
         places,
-        overall=partial(overall_measures, find_benchmark(run.evaluation["benchmark"]), run.protocol, stats),
+        measures=partial(benchmark_measures, find_benchmark(run.evaluation["benchmark"]), run.protocol, stats),
+        asked=np.array(columns["asked"], dtype=np.uint64) if "asked" in columns else None,
     )
 
 
-def overall_measures(
+def benchmark_measures(
     benchmark: Benchmark, protocol: Protocol, stats: Stats, at: npt.NDArray[np.int64]
-) -> dict[str, Measure]:
-    """Return the overall numbers of a benchmark over some rows, before they are averaged.
+) -> dict[str, dict[str, Measure]]:
+    """Return the numbers of a benchmark over some rows, before they are averaged.
 
     Args:
         benchmark: whose rows they are.
@@ -219,18 +239,25 @@ def overall_measures(
         at: the places of those that count, ``(k,)``.
 
     Returns:
-        metric -> its values over the k rows and which of these it is about: whether a row is right first, then the
-        metrics that the benchmark shows. Empty where none of the rows is about the overall numbers.
+        group -> metric -> its values over the k rows and which of these it is about; all rows first, and in each group
+        whether a row is right, then the metrics that the benchmark shows. Groups that no row counts for are left out;
+        that of all rows is empty then.
     """
     some = {name: values[at] for name, values in stats.items()}
-    cells = list(benchmark.rules[protocol].cells(some))
-    found = {cell.metric: cell.measure for cell in cells if cell.group == cells[0].group}
+    tables: dict[str, dict[str, Measure]] = {}
+    for group, metric, measure in benchmark.rules[protocol].cells(some):
+        tables.setdefault(group, {})[metric] = measure
     right = "TAcc" if benchmark.headline == "TAcc" else "accuracy"
-    counts = found[benchmark.headline].counts
-    if not counts.any():
-        return {}
-    measures = {right: found.get(right, Measure(some["correct"], counts))}
-    return measures | {metric: found[metric] for metric in benchmark.shown if metric in found and metric != right}
+    found = {}
+    for group, metrics in tables.items():
+        counts = metrics[benchmark.headline].counts
+        if counts.any():
+            first = {right: metrics.get(right, Measure(some["correct"], counts))}
+            shown = (metric for metric in benchmark.shown if metric in metrics and metric != right)
+            found[group] = first | {metric: metrics[metric] for metric in shown}
+        elif not found:
+            found[group] = {}  # of all rows, which stay the first group
+    return found
 
 
 def of_scores_file(path: str) -> RowScores:
@@ -255,9 +282,21 @@ def of_scores_file(path: str) -> RowScores:
             values[name] = np.array([float(row[name]) for row in rows])
     for part in rows[0].get("parts") or ():
         values[f"parts/{part}"] = np.array([float(row["parts"][part]) for row in rows])
-    groups = [row.get("group") for row in rows]
+    # A scene has several prompts; a row without one is of its group, whatever that is called.
+    told = [None if row.get("scene") is None else ("scene", row["scene"]) for row in rows]
+    groups = [row.get("group") if scene is None else scene for row, scene in zip(rows, told, strict=True)]
     clusters = None if all(group is None for group in groups) else _cluster_numbers(groups)
-    return RowScores(_numbered([number_of(row["id"]) for row in rows]), values, clusters, written=rows)
+    hashes = [row.get("prompt_hash") for row in rows]
+    makers = Makers()
+    makers.add({"made_with": [row.get("made_with") for row in rows], "prompt_hash": hashes})
+    return RowScores(
+        _numbered([number_of(row["id"]) for row in rows]),
+        values,
+        clusters,
+        written=rows,
+        asked=np.array(asked_numbers(hashes), dtype=np.uint64),
+        made_with=makers.told(),
+    )
 
 
 def _cluster_numbers(groups: Iterable[Any]) -> npt.NDArray[np.uint64]:

@@ -19,6 +19,7 @@ from benchmarks.registry import find_benchmark
 from benchmarks.run.evaluation_report import Report
 from benchmarks.run.evaluation_tally import BlockScorer, EvaluationTally
 from benchmarks.run.executors import Executor
+from benchmarks.run.made_with import signed
 from benchmarks.run.parts import PART_BYTES
 from benchmarks.run.score_files import Job, Reading, Run, Total, score_files
 from benchmarks.run.signature import installed_version
@@ -292,6 +293,7 @@ def make_report(plan: EvaluationPlan, total: Total, messages: Sequence[str], sou
     attempts: dict[str, dict[str, AtK]] = {}
     signatures: dict[str, str] = {}
     kind = "scene" if "scene" in plan.mapping else tally.kind
+    told = tally.makers.told()
     for protocol in plan.protocols:
         stats = {name.partition(".")[2]: values for name, values in columns.items() if name.startswith(f"{protocol}.")}
         clusters = columns["cluster"] if kind else None
@@ -302,7 +304,7 @@ def make_report(plan: EvaluationPlan, total: Total, messages: Sequence[str], sou
             attempts[protocol] = several_attempts(
                 stats["correct"], prompts, answers=stats.get("said"), clusters=of_prompts, interval=interval
             )
-        signatures[protocol] = _signature(plan, protocol, kind, columns)
+        signatures[protocol] = _signature(plan, protocol, kind, columns) + signed(told)
         if protocol == plan.protocols[0]:
             summarise = plan.benchmark.rules[protocol].aggregate
             aggregate = summarise(stats) if summarise else {}
@@ -320,6 +322,8 @@ def make_report(plan: EvaluationPlan, total: Total, messages: Sequence[str], sou
         differences=tally.differences,
         signatures=signatures,
         headline=plan.benchmark.headline,
+        made_with=told,
+        ended=tally.makers.ended,
         source=source,
         row_scores=columns,
     )

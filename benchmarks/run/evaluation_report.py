@@ -37,6 +37,8 @@ class Report:
         differences: the first of them, each with both scores.
         signatures: protocol -> the settings that its numbers depend on.
         headline: the metric that stands for the whole; the first group of a table is all rows.
+        made_with: how the predictions were made, as they say themselves, see `benchmarks.run.made_with`.
+        ended: how many completions were ``cut off`` at the token limit, and how many ``refused``, where rows say so.
         source: where the rows came from and how they were read: what `benchmarks.evaluate` takes to do the same again.
         row_scores: what is kept of each row, ``(rows, ...)`` each, see
             `benchmarks.run.evaluation_tally.EvaluationTally.columns`.
@@ -55,6 +57,8 @@ class Report:
     differences: Sequence[Mapping[str, Any]]
     signatures: Mapping[str, str]
     headline: str
+    made_with: Mapping[str, str] = field(default_factory=dict)
+    ended: Mapping[str, int] = field(default_factory=dict)
     source: Mapping[str, Any] = field(default_factory=dict)
     row_scores: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict, repr=False, compare=False)
 
@@ -136,6 +140,8 @@ class Report:
             },
             "faults": {protocol: dict(faults) for protocol, faults in self.faults.items()},
             "signatures": dict(self.signatures),
+            "made_with": dict(self.made_with),
+            "ended": dict(self.ended),
             "source": dict(self.source),
         }
         if len(self.protocols) > 1:

@@ -14,9 +14,10 @@ import msgspec
 import numpy as np
 
 from benchmarks.benchmark import as_array, output_schema
-from benchmarks.files.blocks import number_of
+from benchmarks.files.blocks import CARRIED, number_of
 from benchmarks.files.columns import unwrap
 from benchmarks.registry import find_benchmark
+from benchmarks.run.made_with import Makers, asked_numbers
 from benchmarks.run.score_files import Scored, encode_line, named, refused_rows
 from rewards.errors import DataError
 from rewards.messages import completion_text
@@ -193,9 +194,12 @@ def _numbers(values: Any) -> list[int | None]:
 
 def _lines(block: Block, scores: Mapping[Protocol, Scores]) -> list[bytes]:
     """Return an output row for each row of the block."""
-    scenes = block.columns.get("scene", [None] * len(block))
-    rows = zip(block.ids(), scenes, written_rows(scores), strict=True)
-    return [encode_line({**named(id_, scene), **row, "error": None}) for id_, scene, row in rows]
+    given = {role: block.columns[role] for role in CARRIED if role in block.columns}
+    names = [dict(zip(("id", *given), each, strict=True)) for each in zip(block.ids(), *given.values(), strict=True)]
+    return [
+        encode_line({**named(name), **row, "error": None})
+        for name, row in zip(names, written_rows(scores), strict=True)
+    ]
 
 
 def written_rows(scores: Mapping[Protocol, Scores]) -> list[dict[str, Any]]:
@@ -218,6 +222,7 @@ class EvaluationTally(msgspec.Struct):
         faults: protocol -> code -> ``rows`` and the first ``examples``.
         differing: rows on which two protocols differ.
         differences: the first of them, each with both scores.
+        makers: how the predictions were made.
         blocks: name of a column -> its values, ``(rows of a block, ...)`` each.
     """
 
@@ -226,6 +231,7 @@ class EvaluationTally(msgspec.Struct):
     faults: dict[str, dict[str, Any]] = {}
     differing: int = 0
     differences: list[dict[str, Any]] = []
+    makers: Makers = msgspec.field(default_factory=Makers)
     blocks: dict[str, list[np.ndarray]] = {}
 
     def merge(self, later: EvaluationTally) -> None:
@@ -234,6 +240,7 @@ class EvaluationTally(msgspec.Struct):
         self.named = self.named or later.named
         self.differing += later.differing
         self.differences += later.differences[: SHOWN_DIFFERENCES - len(self.differences)]
+        self.makers.merge(later.makers)
         for name, arrays in later.blocks.items():
             self.blocks.setdefault(name, []).extend(arrays)
         for protocol, found in later.faults.items():
@@ -255,7 +262,9 @@ class EvaluationTally(msgspec.Struct):
             "id": _filled(clusters.ids),
             "file": np.full(rows, file, dtype=np.int32),
             "line": np.array([block.chunk.lines[at] for at in block.at], dtype=np.int64),
+            "asked": np.array(asked_numbers(block.columns.get("prompt_hash", [None] * rows)), dtype=np.uint64),
         }
+        self.makers.add(block.columns)
         for protocol, each in scores.items():
             columns |= {f"{protocol}.{name}": values for name, values in each.stats.items()}
             said = [0 if answer is None else _answer_number(str(answer)) for answer in each.answers or ()]
@@ -292,9 +301,9 @@ class EvaluationTally(msgspec.Struct):
             ]
 
     def columns(self) -> dict[str, npt.NDArray[Any]]:
-        """Return what is kept of the rows: ``cluster``, ``prompt``, ``id``, ``file``, ``line`` and
-        ``{protocol}.{statistic}``, ``(rows, ...)`` each. An ``id`` is a number, 0 where a row has none; so is the
-        statistic ``said``, shared by rows with the same answer.
+        """Return what is kept of the rows: ``cluster``, ``prompt``, ``id``, ``file``, ``line``, ``asked`` and
+        ``{protocol}.{statistic}``, ``(rows, ...)`` each. An ``id`` is a number, 0 where a row has none; so are
+        ``asked``, shared by rows with the same prompt, and the statistic ``said``, by rows with the same answer.
         """  # noqa: D205
         whole = {name: np.concatenate(blocks) for name, blocks in self.blocks.items()}
         for name in ("cluster", "prompt") if whole else ():

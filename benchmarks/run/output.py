@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import sys
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import msgspec
 
 from benchmarks.extras import need
+from benchmarks.files.lock import locked
 from benchmarks.files.paths import is_address
 from benchmarks.files.sources import is_stream
 from benchmarks.files.write import path_beside, remove_partials, whole_file, write_whole
@@ -67,45 +67,6 @@ def is_folder(out: str) -> bool:
     return out.endswith(("/", os.sep)) or Path(out).is_dir()
 
 
-# --- one writer ------------------------------------------------------------------------------------------------------
-
-
-@contextmanager
-def locked(path: Path, out: str) -> Iterator[None]:
-    """Hold the lock of a file, which is another one beside it: ``.NAME.lock``. A process that ends holds none.
-
-    Args:
-        path: the file.
-        out: how people are told of it.
-
-    Raises:
-        ConfigError: another process holds it.
-    """
-    import fcntl  # noqa: PLC0415  of Unix
-
-    target = Path(os.path.realpath(path))
-    lock = target.with_name(f".{target.name}.lock")
-    while True:
-        handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if lock.exists() and lock.stat().st_ino == os.fstat(handle).st_ino:
-                break  # otherwise the one before has just removed it, and somebody else may hold a new one
-        except BlockingIOError:
-            holder = os.read(handle, 4096).decode(errors="replace").strip() or "another process"
-            os.close(handle)
-            raise ConfigError(f"{out} is being written by {holder}") from None
-        os.close(handle)
-    try:
-        command = " ".join(sys.argv)
-        os.ftruncate(handle, 0)
-        os.write(handle, f"process {os.getpid()} on {os.uname().nodename}: {command}\n".encode())
-        yield
-    finally:
-        lock.unlink(missing_ok=True)
-        os.close(handle)
-
-
 # --- a file ----------------------------------------------------------------------------------------------------------
 
 
@@ -127,7 +88,7 @@ def output_file(out: str, run: Mapping[str, Any], schema: Schema, *, overwrite: 
         overwrite: whether *out* may be there already.
 
     Raises:
-        ConfigError: *out* cannot be written, is there already, or is being written by another process.
+        ConfigError: *out* cannot be written, already exists, or is being written by another process.
     """
     path = Path(out)
     if path.suffix not in (".jsonl", ".parquet"):
@@ -140,7 +101,7 @@ def output_file(out: str, run: Mapping[str, Any], schema: Schema, *, overwrite: 
         raise ConfigError(f"{out}: the output is also an input")
     with locked(path, out):
         if path.exists() and not overwrite:
-            raise ConfigError(f"{out} is there already; --overwrite replaces it")
+            raise ConfigError(f"{out} already exists; --overwrite replaces it")
         remove_partials(path)
         if path.suffix == ".jsonl":
             with whole_file(path, "wb") as file:

@@ -6,17 +6,18 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
-from itertools import accumulate, chain, repeat
+from itertools import repeat
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import msgspec
 import numpy as np
 
-from benchmarks.files.blocks import number_of
+from benchmarks.files.blocks import CARRIED, number_of
 from benchmarks.files.targets import TARGET_ROLES
 from benchmarks.run.group_counts import Runs
 from benchmarks.run.reward_summary import RewardTally
 from benchmarks.run.score_files import Scored
+from parsers.known import FIRST_CHARACTER, known_records, pack
 from rewards.errors import ConfigError, DataError
 from rewards.score import (
     ParsedBatch,
@@ -27,7 +28,7 @@ from rewards.score import (
     score_questions,
     wrong_targets,
 )
-from rewards.score_table import Answers, is_tabular, read_answers, score_table
+from rewards.score_table import Answers, is_tabular, read_packed, score_table
 from rewards.spec import QuestionSpec, preset_spec
 from rewards.targets import try_targets, unpack_value
 from rewards.tasks import route_task, task_names
@@ -47,9 +48,13 @@ if TYPE_CHECKING:
     from rewards.spec import TieredSpec
     from rewards.tasks import Task
 
-    ReadAnswer = tuple[list[int], Oddity | None, KnownRecords]
-    """What a digest leaves of a completion whose score is looked up: the codes of the valid records of its answer, what
-    is unusual about it, and what the codes are of."""
+    ReadAnswer = tuple[str, Oddity | None, KnownRecords]
+    """What a digest leaves of a completion whose score is looked up: the codes of the valid records of its answer,
+    packed, what is unusual about it, and what the codes are of."""
+
+
+_DIGESTED = 128
+"""Completions that are read with one `KnownRecords`, which bounds what it learns before a new one begins."""
 
 
 class Rewarded(NamedTuple):
@@ -106,15 +111,13 @@ class RewardScorer:
         table = self._table()
         if table is None:
             return self._parse(completions)
-        codes, lengths, odd = read_answers(
-            completions, table.known, mode=self.mode, think_prefilled=self.think_prefilled
-        )
-        known, unusual = table.known, odd.get
-        ends = accumulate(lengths)
-        return [
-            (codes[end - length : end], unusual(row), known)
-            for row, (length, end) in enumerate(zip(lengths, ends, strict=True))
-        ]
+        found: list[ReadAnswer] = []
+        for start in range(0, len(completions), _DIGESTED):
+            known = table.known if not start else known_records(table.known.record_format)
+            some = completions[start : start + _DIGESTED]
+            packed, odd = read_packed(some, known, mode=self.mode, think_prefilled=self.think_prefilled)
+            found += zip(packed, map(odd.get, range(len(packed))), repeat(known))
+        return found
 
     @property
     def schema(self) -> dict[str, Any]:
@@ -144,10 +147,14 @@ class RewardScorer:
         """Return a block of `ReadAnswer`s without the rows whose targets are wrong, and its scores."""
         targets, errors = table.try_targets(block.columns["target"])
         block = block.without(errors)
-        read: Sequence[ReadAnswer] = block.columns["completion"]
-        codes = [each if known is table.known else _renumbered(each, known, table.known) for each, _, known in read]
-        odd = {row: each for row, (_, each, _) in enumerate(read) if each is not None}
-        answers = Answers(list(chain.from_iterable(codes)), list(map(len, codes)), odd)
+        packed, unusual, known = zip(*block.columns["completion"], strict=True) if len(block) else ((), (), ())
+        if known.count(table.known) < len(known):
+            packed = tuple(
+                codes if each is table.known else _renumbered(codes, each, table.known)
+                for codes, each in zip(packed, known, strict=True)
+            )
+        odd = {row: each for row, each in enumerate(unusual) if each is not None}
+        answers = Answers.of(packed, odd)
         kinds, scores, *_ = scored = table.score_answers(answers, targets)
         presets = (scores[table.specs.index(preset)] for preset in _presets(self.task))
         found, places = _distinct(_numbers(scores[0], *presets))
@@ -260,9 +267,9 @@ def _distinct(scores: NDArray[np.float64]) -> tuple[list[bytes], NDArray[np.uint
     return list(found), np.array(places, dtype=np.uint32)
 
 
-def _renumbered(codes: list[int], before: KnownRecords, known: KnownRecords) -> list[int]:
+def _renumbered(packed: str, before: KnownRecords, known: KnownRecords) -> str:
     """Return the codes of records as others know them: of what was read before too much was known."""
-    return [known.code(before.records[code]) for code in codes]
+    return pack([known.code(before.records[ord(each) - FIRST_CHARACTER]) for each in packed])
 
 
 # --- the tally -------------------------------------------------------------------------------------------------------
@@ -276,6 +283,7 @@ def _tally(block: Block, rewarded: Rewarded) -> RewardTally:
         prefilled=rewarded.prefilled,
         faults=_first_faults(block, rewarded.faults),
     )
+    tally.makers.add(block.columns)
     groups, lengths = block.runs(block.group_key)
     scenes = block.numbers(["scene"]) if "scene" in block.columns else []
     if groups.count(None) < len(groups):
@@ -330,14 +338,16 @@ def _lines(block: Block, rewarded: Rewarded) -> list[bytes]:
     faults = [b"null"] * len(codes)
     for row, fault in rewarded.faults.items():
         faults[row] = _encode(fault._asdict())
-    scenes: Iterable[bytes] = repeat(b"")
-    if "scene" in block.columns:
-        encoded = _encoded(block.columns["scene"])
-        scenes = [b"" if scene == b"null" else b',"scene":' + scene for scene in encoded]
+    carried = [
+        [b"" if value == b"null" else b',"%b":%b' % (role.encode(), value) for value in _encoded(block.columns[role])]
+        for role in CARRIED
+        if role in block.columns
+    ]
+    more: Iterable[bytes] = map(b"".join, zip(*carried, strict=True)) if carried else repeat(b"")
     values = zip(
         repeat(b'{"id":'),
         _encoded(block.ids()),
-        scenes,
+        more,
         map(before.__getitem__, codes),
         faults,
         repeat(b',"answer":'),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from math import fsum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -10,13 +10,17 @@ import msgspec
 import numpy as np
 
 from benchmarks.run.group_counts import GroupCounts, Runs, count_groups_of_runs
+from benchmarks.run.made_with import Makers, signed
 from benchmarks.statistics import Estimate, mean_of_sums, share_of_sums
+from rewards.tasks.load import part_names
+from rewards.tasks.readable import unweighted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from benchmarks.run.score_files import Progress
     from benchmarks.statistics import Floats
+    from rewards.spec import QuestionSpec, TieredSpec
 
 
 FIGURES = ("total", "accuracy", "parse_rate", "unit")
@@ -55,7 +59,10 @@ class Summary:
         compared: whether ``default`` and ``paper`` were compared in *groups*.
         dialects: the systems that wrote the files, as far as they were recognised.
         histograms: of the total and of each part, pairs of a value and the number of rows that have it.
+        unweighted: parts that count nothing under these settings, whose mean of 0 says nothing.
         signature: the settings that the numbers depend on.
+        made_with: how the predictions were made, as they say themselves, see `benchmarks.run.made_with`.
+        ended: how many completions were ``cut off`` at the token limit, and how many ``refused``, where rows say so.
     """
 
     rows: int
@@ -73,7 +80,10 @@ class Summary:
     compared: bool
     dialects: Sequence[str]
     histograms: Mapping[str, Sequence[tuple[float, int]]]
+    unweighted: Sequence[str]
     signature: str
+    made_with: Mapping[str, str] = field(default_factory=dict)
+    ended: Mapping[str, int] = field(default_factory=dict)
 
     def figures(self) -> dict[str, float]:
         """Return the numbers that a threshold can be set for, by name."""
@@ -130,6 +140,7 @@ class RewardTally(msgspec.Struct):
         faults: code -> rows, and place and message of the first.
         grouped_by: see `Summary`.
         scenes: whether some row has a scene.
+        makers: how the predictions were made.
     """
 
     scores: dict[bytes, int] = {}
@@ -139,6 +150,7 @@ class RewardTally(msgspec.Struct):
     faults: dict[str, tuple[int, str, str]] = {}
     grouped_by: list[str] = []
     scenes: bool = False
+    makers: Makers = msgspec.field(default_factory=Makers)
 
     def merge(self, later: RewardTally) -> None:
         """Add what was tallied of the rows that follow on these."""
@@ -154,12 +166,15 @@ class RewardTally(msgspec.Struct):
             self.faults[fault] = (count + found[0], place, message)
         self.grouped_by += [name for name in later.grouped_by if name not in self.grouped_by]
         self.scenes = self.scenes or later.scenes
+        self.makers.merge(later.makers)
 
-    def summary(self, parts: Sequence[str], progress: Progress, *, signature: str, compared: bool) -> Summary | None:
+    def summary(
+        self, spec: TieredSpec | QuestionSpec, progress: Progress, *, signature: str, compared: bool
+    ) -> Summary | None:
         """Return what it comes to; None where no row was scored.
 
         Args:
-            parts: names of the parts of a score.
+            spec: settings of the reward.
             progress: how many rows were read.
             signature: see `Summary`.
             compared: likewise.
@@ -167,12 +182,14 @@ class RewardTally(msgspec.Struct):
         rows = sum(self.counts)
         if not rows:
             return None
+        parts = part_names(spec)
         names = [*SCORE_NUMBERS, *parts]
         scores = dict(zip(names, np.frombuffer(b"".join(self.scores)).reshape(-1, len(names)).T, strict=True))
         mean = {name: fsum(values * np.array(self.counts)) / rows for name, values in scores.items()}
         groups = count_groups_of_runs(self.runs, self.counts, scores, mean)
         faults = [FaultCount(code, *found) for code, found in self.faults.items()]
         of_rows = {"rows": rows, "clusters": groups.clusters}
+        told, scenes = self.makers.told(), f"|clusters:scene={groups.clusters}" if self.scenes else ""
         return Summary(
             rows=rows,
             errors=progress.errors,
@@ -189,7 +206,10 @@ class RewardTally(msgspec.Struct):
             compared=compared,
             dialects=progress.dialects,
             histograms={name: histogram(scores[name], self.counts) for name in ("total", "unit", *parts)},
-            signature=f"{signature}{f'|clusters:scene={groups.clusters}' if self.scenes else ''}|n:{rows}",
+            unweighted=unweighted(spec),
+            signature=f"{signature}{scenes}|n:{rows}{signed(told)}",
+            made_with=told,
+            ended=self.makers.ended,
         )
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self, TypeVar
 
 import msgspec
 
-from benchmarks.files.blocks import read_block, row_decoder, spread_attempts
+from benchmarks.files.blocks import CARRIED, read_block, row_decoder, spread_attempts
 from benchmarks.files.columns import ROLES, find_columns
 from benchmarks.files.paths import file_size, find_files
 from benchmarks.files.sources import CHUNK_ROWS, Position, is_stream, read_chunks
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
 Row = TypeVar("Row")
 
-BLOCK_ROWS = CHUNK_ROWS
+BLOCK_ROWS = 4 * CHUNK_ROWS
 """Rows of a block, about. No score and no figure depends on it."""
 
 
@@ -244,12 +244,12 @@ class Job(NamedTuple):
     def _blank(self, given: Mapping[str, Any], error: str) -> bytes:
         """Return the output row of a row that could not be scored."""
         blank = dict.fromkeys(name for name in self.scorer.schema if name != "id")
-        return encode_line({**named(given.get("id"), given.get("scene")), **blank, "error": error})
+        return encode_line({**named(given), **blank, "error": error})
 
 
-def named(id_: Any, scene: Any) -> dict[str, Any]:
-    """Return what an output row begins with: the id, and the scene, if the row has one."""
-    return {"id": id_} if scene is None else {"id": id_, "scene": scene}
+def named(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what an output row begins with: the id, and of `CARRIED` what the row has."""
+    return {"id": given.get("id"), **{role: given[role] for role in CARRIED if given.get(role) is not None}}
 
 
 _encode = msgspec.json.Encoder(enc_hook=str).encode
@@ -369,7 +369,8 @@ def score_files(
     if run.folder is not None:
         _to_folder(total, job, run, files, signed)
         return total
-    schema = {"id": str, **({"scene": str} if _has_scenes(columns, files, reading) else {}), **scorer.schema}
+    carried = {role: str for role in CARRIED if _may_have(role, columns, files, reading)}
+    schema = {"id": str, **carried, **scorer.schema}
     output = nullcontext() if run.out is None else output_file(run.out, signed, schema, overwrite=run.overwrite)
     with output as rows:
         _to_rows(total, job, run, files, rows)
@@ -438,11 +439,11 @@ def _locate(path: str, reading: Reading) -> Columns | None:
     return None if chunk is None else reading.find(chunk)
 
 
-def _has_scenes(columns: Mapping[str, Columns | None], files: Sequence[str], reading: Reading) -> bool:
-    """Return whether output rows may have scenes: of a stream nobody knows before it is read."""
+def _may_have(role: str, columns: Mapping[str, Columns | None], files: Sequence[str], reading: Reading) -> bool:
+    """Return whether output rows may have such a value: of a stream nobody knows before it is read."""
     known = [columns.get(path) for path in files]
-    told = any(each is not None and "scene" in each.roles for each in known) or any(map(is_stream, files))
-    return told or (reading.targets is not None and "scene" in reading.targets.roles)
+    told = any(each is not None and role in each.roles for each in known) or any(map(is_stream, files))
+    return told or (reading.targets is not None and role in reading.targets.roles)
 
 
 def _check_end(total: Total, files: Sequence[str], signed: Mapping[str, Any]) -> None:

@@ -9,6 +9,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from benchmarks.extras import need
+from benchmarks.page import render, theme
 from benchmarks.view.detail import group_data
 from benchmarks.view.listing import find_groups, items, read_query, summary
 from rewards.errors import ConfigError, DataError
@@ -46,7 +47,7 @@ _HEADERS: Final = {
 
 def check_packages() -> None:
     """Raise a ConfigError unless what this needs is installed: before 10^5 rows are read, not afterwards."""
-    for module in ("starlette", "uvicorn", "jinja2", "PIL.Image"):
+    for module in ("starlette", "uvicorn", "PIL.Image"):
         need(module, package="'star-r1[view]'", purpose="star view")
 
 
@@ -90,23 +91,18 @@ def page(*, embedded: dict[str, Any] | None = None, policy: str = "", title: str
         policy: its content security policy, from hashes of what it runs.
         title: of the window.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415  an extra
-
-    environment = Environment(
-        loader=PackageLoader("benchmarks.view", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        keep_trailing_newline=True,
-    )
     parts = {"style": asset("page.css"), "scripts": [asset(name) for name in SCRIPTS], "icon": asset("icon.svg")}
     inlined = {} if embedded is None else parts
-    template = environment.get_template("page.html")
-    return str(template.render(embedded=embedded, policy=policy, title=title, names=SCRIPTS, **inlined))
+    window = f"{title} · star view"
+    return render(
+        "benchmarks.view", "page.html", embedded=embedded, policy=policy, title=window, names=SCRIPTS, **inlined
+    )
 
 
 def asset(name: str) -> str:
-    """Return a file of the page."""
-    return files("benchmarks.view").joinpath(name).read_text(encoding="utf-8")
+    """Return a file of the page; a style begins with the theme of all pages."""
+    text = files("benchmarks.view").joinpath(name).read_text(encoding="utf-8")
+    return theme() + text if name.endswith(".css") else text
 
 
 def make_app(view: View, token: str) -> Starlette:

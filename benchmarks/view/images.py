@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from benchmarks.files.blocks import number_of
+from benchmarks.files.paths import METADATA
 from benchmarks.files.targets import join_key
 from benchmarks.view.detail import last_words
 from benchmarks.view.index import target_text, tasks_of
-from benchmarks.view.reading import Files, files_in
+from benchmarks.view.reading import Files
 from rewards.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -78,9 +79,8 @@ class Images:
     def __init__(self, runs: Sequence[Run], given: Sequence[str], scoring: Scoring) -> None:
         folders = [Path(name) for name in given if Path(name).is_dir()]
         files = [name for name in given if not Path(name).is_dir()]
-        for folder in folders:  # what `star data` wrote: rows and their images
-            if (folder / "metadata.jsonl").is_file():
-                files += files_in(str(folder))
+        # what `star data` wrote: rows and their images
+        files += [str(folder / METADATA) for folder in folders if (folder / METADATA).is_file()]
         if len(files) > 1:
             raise ConfigError(f"--images: {' and '.join(files)} are two files of rows; name one, and folders")
         self._data = None if not files else Files(files, need="images")

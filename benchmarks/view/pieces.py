@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 LONGEST: Final = 60_000
 """Characters of a text that are shown; of a longer one its two ends."""
 _AROUND: Final = 36  # characters that are shown on both sides of a fault
-_WRONG: Final = ("incorrect", "excess", "unparseable", "contradicted")
+_WRONG: Final = ("incorrect", "excess", "misplaced", "unparseable", "contradicted")
 _NEUTRAL: Final = ("unlabelled", "repeated", "superseded", "uncounted")
 
 

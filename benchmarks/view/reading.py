@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections import OrderedDict
 from functools import partial
-from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from benchmarks.files.blocks import Block, number_of, read_block, spread_attempts
 from benchmarks.files.columns import ROLES, find_columns
+from benchmarks.files.paths import STREAM, find_files
 from benchmarks.files.sources import START, BadRow, read_chunks
 from benchmarks.files.targets import TARGET_ROLES, read_target_file
 from rewards.errors import DataError
@@ -29,9 +28,6 @@ KNOWN: Final = ROLES | {
 }
 """The columns that are looked for. Paths of images count before images that are held by the file itself."""
 
-_SUFFIXES: Final = (".parquet", ".jsonl", ".jsonl.gz", ".ndjson")
-_ROWS_OF_A_FOLDER: Final = "metadata.jsonl"  # of what `star data` writes
-_TABLES: Final = "completions"  # in the output folder of a trainer
 _KEPT: Final = 64 * 2**20
 """Bytes of text and images in the blocks that stay in memory."""
 
@@ -52,14 +48,14 @@ class Files:
     """The rows of some files, as blocks. A block is read when it is asked for, and the last ones are kept.
 
     Args:
-        names: files and folders.
+        names: files, folders, patterns and addresses, see `benchmarks.files.paths.find_files`.
         mapping: role -> column, where the user says so.
         targets: a file with the targets, for rows that come without.
         on: the role that both are joined on.
         need: the role that the files must have: the target, or images.
 
     Raises:
-        DataError: there is no such file, or it lacks a column.
+        DataError: there is no such file, it lacks a column, or it is standard input.
         ConfigError: for an ambiguous column or a wrong *mapping*.
     """
 
@@ -72,7 +68,9 @@ class Files:
         on: On = "id",
         need: Literal["target", "images"] = "target",
     ) -> None:
-        self.names = [file for name in names for file in files_in(name)]
+        self.names = find_files(names)
+        if STREAM in self.names:
+            raise DataError("standard input cannot be read again, which showing its rows needs; give a file")
         given = dict(mapping or {})
         of_targets = {role: column for role, column in given.items() if role in (*TARGET_ROLES, on)}
         self._targets = read_target_file(targets, on, mapping=of_targets) if targets else None
@@ -167,25 +165,3 @@ def prompt_numbers(block: Block) -> tuple[str, list[int | None]]:
     if (not roles or roles[0] == "prompt") and "id" in block.columns:
         roles = ("id", "target")
     return (roles[0] if roles else "", block.numbers(roles) if roles else [None] * len(block))
-
-
-def files_in(name: str) -> list[str]:
-    """Return the files that a name means: itself, or those of a folder in natural order.
-
-    Of a folder that `star data` wrote it is the rows, of a trainer's output folder the tables of completions.
-
-    Raises:
-        DataError: there is no such file, or none in the folder.
-    """
-    place = Path(name)
-    if not place.exists():
-        raise DataError(f"{name}: does not exist")
-    if not place.is_dir():
-        return [name]
-    if (place / _ROWS_OF_A_FOLDER).is_file():
-        return [str(place / _ROWS_OF_A_FOLDER)]
-    folder = place / _TABLES if (place / _TABLES).is_dir() else place
-    found = [str(each) for each in folder.iterdir() if each.is_file() and each.name.endswith(_SUFFIXES)]
-    if not found:
-        raise DataError(f"{folder}: the folder holds no file of rows ({', '.join(_SUFFIXES)})")
-    return sorted(found, key=lambda path: [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", path)])

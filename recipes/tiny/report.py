@@ -8,13 +8,14 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks.files.write import write_whole
-from benchmarks.plain_text import CONTENT_POLICY, escape
+from benchmarks.report.content import Document, Grid, Image, Line, Lines, Section
+from benchmarks.report.html import html
 from recipes.tiny.study import gain, history
 from rewards.score import answer_text, score_completion
 from trainers.rows import load_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from recipes.tiny.study import Judgement, Recipe
@@ -42,22 +43,24 @@ def write_report(
     answers = {"stage 1": before.completions, "stage 2": after.completions}
     sheet = contact_sheet([rows[at] for at in range(min(SHOWN, len(rows)))], answers)
     sheet.save(out / "sheet.png")
-    plain = {key: value for key, value in figures.items() if isinstance(value, int | float)}
-    numbers = table(["figure", "value"], [[key.replace("_", " "), json.dumps(value)] for key, value in plain.items()])
-    sections = [
-        ("Curves", _curves(recipe, out)),
-        ("Before and after stage 2", _before_and_after(recipe, before, after)),
-        ("Figures", numbers),
-    ]
+    numbers = tuple(
+        (key.replace("_", " "), json.dumps(value)) for key, value in figures.items() if isinstance(value, int | float)
+    )
+    sections = (
+        Section("Curves", tuple(_curves(recipe, out))),
+        Section("Before and after stage 2", (_before_and_after(recipe, before, after),)),
+        Section("Figures", (Grid("", ("figure", "value"), numbers),)),
+        Section("Held-out scenes", (Image(_data_uri(sheet), "Images, true changes and answers"),)),
+    )
     path = out / "report.html"
-    write_whole(path, page("Two stages in a small world", recipe.about, sections, sheet))
+    write_whole(path, html(Document("Two stages in a small world", recipe.about, sections)))
     return path
 
 
-def _before_and_after(recipe: Recipe, before: Judgement, after: Judgement) -> str:
+def _before_and_after(recipe: Recipe, before: Judgement, after: Judgement) -> Grid:
     header = ["final view"]
     for what in ("right", "reward"):
-        header += [f"{what} after stage 1", "after stage 2", "gain (95 %)"]
+        header += [f"{what} after stage 1", "after stage 2", "gain (95%)"]
     lines = []
     for view in recipe.views["test"]:
         seen = before.views == view
@@ -66,98 +69,30 @@ def _before_and_after(recipe: Recipe, before: Judgement, after: Judgement) -> st
             found = gain(one[seen], other[seen])
             half = found.high - found.mean
             line += [f"{one[seen].mean():.3f}", f"{other[seen].mean():.3f}", f"{found.mean:+.3f} ± {half:.3f}"]
-        lines.append(line)
-    return table(header, lines)
+        lines.append(tuple(line))
+    return Grid("", tuple(header), tuple(lines))
 
 
-def _curves(recipe: Recipe, out: Path) -> str:
+def _curves(recipe: Recipe, out: Path) -> Iterator[Lines]:
     sft, rl = history(out / "sft"), history(out / "rl")
 
-    def line(logs: list[dict[str, Any]], name: str) -> list[tuple[float, float]]:
-        return [(each["step"], float(each[name])) for each in logs if name in each]
+    def drawn(title: str, logs: list[dict[str, Any]], keys: Mapping[str, str]) -> Lines:
+        lines = []
+        for name, key in keys.items():
+            points = [(float(each["step"]), float(each[key])) for each in logs if key in each]
+            lines += [Line(name, *zip(*points, strict=True))] if points else []
+        return Lines(title, "step", tuple(lines))
 
-    drawn = curve(
-        "Stage 1: loss and tokens right", {"loss": line(sft, "loss"), "tokens right": line(sft, "mean_token_accuracy")}
-    )
-    drawn += curve("Stage 2: reward of the completions drawn", {"reward": line(rl, "reward")})
-    views = {view: line(rl, f"accuracy/{view}") for view in recipe.views["rl"]}
-    return drawn + curve("Stage 2: share of right completions", views)
-
-
-# --- the page ---------------------------------------------------------------------------------------------------------
-
-WIDTH, HEIGHT, MARGIN = 560, 240, 44
-COLORS: Final = ("#1668b5", "#c2571a", "#2a8a4a")
-STYLE: Final = (
-    "body{font:16px/1.5 system-ui,sans-serif;max-width:76rem;margin:2rem auto;padding:0 1rem;color:#222}"
-    "table{border-collapse:collapse}td,th{padding:.25rem .9rem;text-align:right;border-bottom:1px solid #ddd}"
-    "td:first-child,th:first-child{text-align:left}svg{margin-right:1rem}img{max-width:100%}"
-)
+    yield drawn("Stage 1: loss and tokens right", sft, {"loss": "loss", "tokens right": "mean_token_accuracy"})
+    yield drawn("Stage 2: reward of the completions drawn", rl, {"reward": "reward"})
+    views = {view: f"accuracy/{view}" for view in recipe.views["rl"]}
+    yield drawn("Stage 2: share of right completions", rl, views)
 
 
-def curve(title: str, lines: Mapping[str, Sequence[tuple[float, float]]]) -> str:
-    """Return a chart as SVG.
-
-    Args:
-        title: over the chart.
-        lines: name -> points (step, value).
-
-    >>> curve("loss", {"loss": [(0, 1.0), (10, 0.5)]})[:4]
-    '<svg'
-    """
-    points = [point for line in lines.values() for point in line]
-    xs, ys = [x for x, _ in points], [y for _, y in points]
-    low_x, high_x, low_y, high_y = min(xs), max(xs), min(0.0, *ys), max(ys)
-    wide, high = (high_x - low_x) or 1.0, (high_y - low_y) or 1.0
-
-    def place(x: float, y: float) -> str:
-        across = MARGIN + (x - low_x) / wide * (WIDTH - MARGIN - 10)
-        return f"{across:.1f},{HEIGHT - MARGIN - (y - low_y) / high * (HEIGHT - 2 * MARGIN):.1f}"
-
-    parts = [f'<svg width="{WIDTH}" height="{HEIGHT}" role="img" aria-label="{escape(title)}">']
-    parts.append(f'<text x="{MARGIN}" y="20" font-weight="600">{escape(title)}</text>')
-    for number in range(5):
-        value = low_y + high * number / 4
-        x, y = place(low_x, value).split(",")
-        parts.append(f'<line x1="{x}" y1="{y}" x2="{WIDTH - 10}" y2="{y}" stroke="#ddd"/>')
-        parts.append(f'<text x="{MARGIN - 6}" y="{y}" font-size="12" text-anchor="end">{value:.2g}</text>')
-    parts.append(f'<text x="{WIDTH - 10}" y="{HEIGHT - 20}" font-size="12" text-anchor="end">step {high_x:g}</text>')
-    for (name, line), color in zip(lines.items(), COLORS, strict=False):
-        path = " ".join(place(x, y) for x, y in line)
-        parts.append(f'<polyline points="{path}" fill="none" stroke="{color}" stroke-width="2"/>')
-        at = MARGIN + 10 + 150 * list(lines).index(name)
-        parts.append(f'<text x="{at}" y="{HEIGHT - 20}" font-size="12" fill="{color}">{escape(name)}</text>')
-    return "".join([*parts, "</svg>"])
-
-
-def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return an HTML table."""
-    head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
-    body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
-    return f"<table><tr>{head}</tr>{body}</table>"
-
-
-def page(title: str, about: str, sections: Sequence[tuple[str, str]], sheet: Any) -> str:
-    """Return the page.
-
-    Args:
-        title: of the page.
-        about: what is learnt.
-        sections: headings and their HTML.
-        sheet: a PIL image that ends it.
-    """
+def _data_uri(image: Any) -> str:
     buffer = io.BytesIO()
-    sheet.save(buffer, "PNG")
-    picture = base64.b64encode(buffer.getvalue()).decode()
-    body = "".join(f"<h2>{escape(heading)}</h2>{content}" for heading, content in sections)
-    return (
-        '<!doctype html><html lang="en"><meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{CONTENT_POLICY}">'
-        f"<title>{escape(title)}</title><style>{STYLE}</style>"
-        f"<h1>{escape(title)}</h1><p>{escape(about)}</p>{body}"
-        f'<h2>Held-out scenes</h2><img alt="Pictures, true changes and answers" src="data:image/png;base64,{picture}">'
-        "</html>\n"
-    )
+    image.save(buffer, "PNG")
+    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
 # --- the contact sheet: before and after, what changed and what a model said of it, in green or red -------------------

@@ -66,6 +66,27 @@ def failed_cases(task: Task) -> list[str]:
     return [f"{case.place}: {', '.join(wrong)}" for case in task.cases if (wrong := _run(task, case))]
 
 
+def warm_up(*names: str) -> None:
+    """Load and build all that scoring under some tasks needs, by scoring their cases: a second or two.
+
+    Nothing needs it: the first completion of a kind does the same, and a fork waits for it. Called before a process
+    makes threads or forks, it is done once, and each child has it.
+
+    Args:
+        names: of tasks, or paths of their YAML files; ``tvr`` and ``multiview`` by default.
+
+    Raises:
+        ConfigError: for an unknown task, or a case that does not earn what it is to earn.
+
+    >>> warm_up("tvr")
+    """
+    from rewards.tasks.load import load_task  # noqa: PLC0415  which reads cases
+
+    for name in names or ("tvr", "multiview"):
+        if failed := failed_cases(load_task(name)):
+            raise ConfigError(failed[0])
+
+
 def _run(task: Task, case: Case) -> list[str]:
     from rewards.score import score_completion  # noqa: PLC0415  scoring loads tasks, and tasks have cases
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from parsers.first_time import FIRST_TIME
 from parsers.formats import FORMATS, LARGEST, Field, RecordFormat
 from parsers.types import Transformation
 from rewards.errors import ConfigError
@@ -113,6 +114,11 @@ def load_task(name: str) -> Task:
         ConfigError: if there is no such task, or its file is wrong: ``my_task.yaml:17: reward.tiers[1].fields[0]:
             unknown field 'soruce' (did you mean 'source'?)``.
     """
+    with FIRST_TIME:
+        return _load(name)
+
+
+def _load(name: str) -> Task:
     if name in _names():
         return _build(read_yaml(HERE / f"{name}.yaml"))
     path = Path(name)
@@ -136,6 +142,8 @@ def _build(file: YamlFile) -> Task:
         spec: TieredSpec | QuestionSpec = QuestionSpec(**declared["reward"] | declared.get("answer", {}))
     else:
         spec = read_tiered(declared["reward"], record_format)
+        if spec.ordered:
+            record_format = replace(record_format, repeats=True)
     cases = enumerate(declared.get("cases", ()))
     return Task(
         name=str(declared["name"]),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, create_model, model_validator
 
+from parsers.first_time import FIRST_TIME
 from parsers.formats import FORMATS, LARGEST, RecordFormat, fold, template_parts
 from parsers.record_grammar import record_grammar
 from parsers.records import parse_records
@@ -171,8 +172,13 @@ _TieredReward: Any = create_model("_TieredReward", __base__=_Section, **_options
 
 
 class _Answer(_Section):
-    kind: Any = None
     letters: Any = None
+    coordinates: Any = None
+    layout: Any = None
+    partial: Any = None
+    reach: Any = None
+    synonyms: dict[Word, Word] = {}
+    kind: Any = None  # last: it may ask for some of the others
 
 
 class _TaskFile(_Section):
@@ -207,7 +213,8 @@ class _QuestionFile(_TaskFile):
     @model_validator(mode="after")
     def _whole(self) -> Self:
         spec = QuestionSpec()
-        answer = {name: getattr(self.answer, name) for name in self.answer.model_fields_set}
+        given = self.answer.model_fields_set
+        answer = {name: getattr(self.answer, name) for name in _Answer.model_fields if name in given}
         for section, options in (("reward", self.reward), ("answer", answer)):
             for name, value in options.items():
                 spec = _changed(spec, name, value, section)
@@ -336,7 +343,7 @@ def _check_reward(declared: dict[str, Any], record_format: RecordFormat) -> Tier
         spec = read_tiered({"tiers": declared["tiers"]}, record_format)
     except ConfigError as error:
         raise problem(str(error), "reward", "tiers") from error
-    for name, value in declared.items():
+    for name, value in sorted(declared.items()):  # conflicts before matching, which may ask for it
         if name == "table":
             for at, key in enumerate(value):
                 _check_fields(key, names, "table", at)
@@ -360,7 +367,8 @@ def format_error(record_format: RecordFormat) -> tuple[int | None, str] | None:
 
     Every value, in every form, must be read as itself.
     """
-    from lark.exceptions import LarkError  # noqa: PLC0415  lazy, as in `parsers.grammars.build`
+    with FIRST_TIME:
+        from lark.exceptions import LarkError  # noqa: PLC0415  lazy, as in `parsers.grammars.build`
 
     try:
         record_grammar(record_format)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.examples import GENERATORS, KINDS, draw_rows, write_answer
+from benchmarks.examples import GENERATORS, KINDS, ORDERED_KINDS, draw_rows, write_answer
 from parsers.records import parse_records
 from rewards import score_batch, score_completion
 from rewards.errors import ConfigError
@@ -95,7 +95,7 @@ def test_rows(name):
     batch = score_batch([row["completion"] for row in rows], [row["target"] for row in rows], task=name)
     assert 0.2 < batch.correct.mean() < 0.8
     assert batch.parts["format"].mean() < 1
-    assert (batch.total[batch.correct & (batch.parts["format"] == 1)] > batch.total[~batch.correct].max()).mean() > 0.3
+    assert (batch.unit[batch.correct & (batch.parts["format"] == 1)] > batch.unit[~batch.correct].max()).mean() > 0.3
 
 
 @pytest.mark.parametrize("name", GENERATORS)
@@ -105,13 +105,15 @@ def test_sample_completions_are_right_or_wrong_in_known_ways(name, seed):
     rng = np.random.default_rng(seed)
     drawn = GENERATORS[name](rng)
     score = score_completion(write_answer(task.record_format, drawn, rng), drawn.target, task=task)
-    best = 1 + 5 * len(drawn.target)
+    best = 1 + task.spec.value(0) * len(drawn.target)
     assert score.total <= best
     assert (score.total == best) == (score.correct and score.parts["incorrect"] == 0)
     assert score.fault is None or score.fault.code == "no_think"
 
 
 def test_kinds_of_completions():
-    assert len(KINDS) == 6
-    with pytest.raises(ConfigError, match="no generator of data for task 'tvr'; there are flowchart, scene_graph"):
+    assert (len(KINDS), len(ORDERED_KINDS)) == (6, 8)
+    with pytest.raises(
+        ConfigError, match="no generator of data for task 'tvr'; there are flowchart, route, scene_graph"
+    ):
         next(draw_rows("tvr", 1))

@@ -5,8 +5,8 @@
 
 Rows of list tasks are right, wrong and malformed in every dialect, mutated a few times, under several presets and ways
 of reading; some are questions with references. Totals, parts, correctness, units, answers and faults must be the same
-JSON. In this checkout they must also be the same by every way there is: from a batch, from the reward function, and from
-a table of scores. Exits with 1 if a byte differs.
+JSON. In this checkout they must also be the same by every way there is: from a batch, from the reward function, from a
+table of scores, and from answers that are read all at once. Exits with 1 if a byte differs.
 """
 
 from __future__ import annotations
@@ -143,9 +143,10 @@ def score(rows: list[dict[str, Any]], *, every_way: bool = False) -> Iterator[st
 def _check_ways(
     batch: Any, completions: list[str], targets: list[Any], references: list[Any] | None, settings: dict[str, Any]
 ) -> None:
+    from parsers.known import pack
     from rewards import TaskReward
     from rewards.score import answer_text, resolve
-    from rewards.score_table import is_tabular, score_table
+    from rewards.score_table import is_tabular, read_each, read_packed, score_table
 
     reward = TaskReward(**settings)
     for size in (len(completions), 7):
@@ -161,6 +162,13 @@ def _check_ways(
     assert task.record_format is not None
     table = score_table([spec], task.record_format)
     how = {name: settings[name] for name in ("mode", "think_prefilled")}
+    one_by_one = read_each(completions, table.known, **how)
+    for at in range(0, len(completions), 9):  # so few that a character which none may hold is not in each of them
+        packed, unusual = read_packed(completions[at : at + 9], table.known, **how)
+        assert packed == [pack(codes) for codes, _ in one_by_one[at : at + 9]], "packed answers"
+        assert [unusual.get(row) for row in range(len(packed))] == [each for _, each in one_by_one[at : at + 9]], (
+            "what is odd"
+        )
     block = table.score(completions, table.try_targets(targets)[0], **how)
     (scores,), odd = block.scores, block.answers.odd
     for name in ("total", "unit", "correct", "n_pred"):

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parsers.formats import TVR as FORMAT
-from rewards import TVR, DataError, TaskReward, score_batch, tvr_reward
+from rewards import TVR, DataError, TaskReward, score_batch, tvr_accuracy_reward, tvr_reward
 from rewards import score_table as module
 from rewards.score import answer_text, parse_answers, parse_completions, score_for_specs
 from rewards.score_table import is_tabular, score_table
@@ -83,6 +83,34 @@ def test_the_reward_function_looks_up_what_the_batch_computes(preset):
     assert tvr_reward(texts, target=true, preset=preset) == expected.total.tolist()
     assert tvr_reward(texts, target=true, preset=preset, log_metric=logged.__setitem__) == expected.total.tolist()
     assert logged["tvr/accuracy"] == expected.correct.mean()
+
+
+@pytest.mark.parametrize("mode", ["strict", "lenient"])
+@pytest.mark.parametrize("preset", PRESETS)
+def test_what_is_logged_is_looked_up_too(monkeypatch, preset, mode):
+    """TRL passes `log_metric` and `log_extra` always: the same values, metrics and columns, without computing a batch."""
+    rows = [row for number in range(600) if (row := make_row(12, number))["task"] == "tvr"]
+
+    def logged(function, size):
+        found = []
+        for start in range(0, len(rows), size):
+            metrics, columns = {}, {}
+            texts, true = zip(*[(row["completion"], row["target"]) for row in rows[start : start + size]], strict=True)
+            settings = {"target": true, "id": range(len(texts)), "preset": preset, "mode": mode}
+            logs = {"log_metric": metrics.__setitem__, "log_extra": columns.__setitem__}
+            found.append((function(list(texts), **settings, **logs), metrics, columns))
+        return found
+
+    for function in (tvr_reward, tvr_accuracy_reward):
+        computed = []
+        for looked_up in (True, False):
+            with monkeypatch.context() as patched:
+                if looked_up:
+                    patched.setattr("rewards.functions.score_rows", None)
+                else:
+                    patched.setattr("rewards.functions.is_tabular", lambda spec: False)
+                computed.append([repr(logged(function, size)) for size in (8, 100)])
+        assert computed[0] == computed[1]
 
 
 def test_what_counts_alone_do_not_decide_is_computed():

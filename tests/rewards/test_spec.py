@@ -112,7 +112,7 @@ WRONG = {
         "underprediction_penalty is inf; a penalty is a number from",
     ),
     "a penalty that is no number": ({"incorrect_penalty": NAN}, "incorrect_penalty is nan"),
-    "matching": ({"matching": "greedy"}, r"^matching is 'greedy'; it is one of 'one_to_one', 'literal'$"),
+    "matching": ({"matching": "greedy"}, r"^matching is 'greedy'; it is one of 'one_to_one', 'literal', 'aligned'$"),
     "conflicts": ({"conflicts": "first"}, r"^conflicts is 'first'; it is one of 'last', 'each'$"),
     "scale": ({"scale": "n_pred"}, r"^scale is 'n_pred'; it is one of None, 'n_gt'$"),
     "miss_table": ({"miss_table": "all"}, r"^miss_table is 'all'; it is one of 'reduced', 'full'$"),

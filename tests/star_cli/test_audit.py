@@ -40,7 +40,7 @@ def test_our_default_has_no_exploit_and_says_what_it_pays_for():
     found = _run(*FAST, "--fail-on", "exploit")
     assert found.exit_code == 0, found.output
     assert "tvr/default: no exploit" in found.output
-    assert "while the guess is right with chance < 0.833" in found.output
+    assert "when P(correct) < 0.833" in found.output
     assert "nothing for sure" in found.output
     assert "beyond the" in found.output
 
@@ -58,7 +58,7 @@ def test_conflicts_each_is_an_incentive_and_does_not_fail():
     assert found.exit_code == 0
     hedges = [each for each in json.loads(found.stdout)["findings"] if each["about"] == "value, two candidates"]
     assert (hedges[0]["smallest"]["paid"], hedges[0]["smallest"]["against"]) == (4.0, 2.75)
-    assert hedges[0]["pays_while"] == "while the guess is right with chance < 0.778"
+    assert hedges[0]["pays_while"] == "when P(correct) < 0.778"
 
 
 @pytest.mark.parametrize("kind", ["incentive", "check"])
@@ -84,7 +84,7 @@ def test_a_file_of_predictions(tmp_path):
     assert "of 8 predictions" in found.output
     assert "without variance" in found.output
     assert re.search(r"answer contradicts the reasoning +\d+\.\d%", found.output)
-    assert "How often each total is paid" in page.read_text(encoding="utf-8")
+    assert "How often each total occurs" in page.read_text(encoding="utf-8")
 
 
 def test_rows_that_cannot_be_read_are_named(tmp_path):
@@ -216,7 +216,7 @@ def test_curves(tmp_path):
     assert found.exit_code == 0, found.output
     files = sorted(path.name for path in (tmp_path / "images").iterdir())
     assert len(files) == 18
-    assert {"audit-paper-best.svg", "audit-calibrated-pays.svg"} <= set(files)
+    assert {"audit-paper-best.svg", "audit-calibrated-expected.svg"} <= set(files)
     for path in (tmp_path / "images").iterdir():
         assert ET.parse(path).getroot().get("viewBox")
 

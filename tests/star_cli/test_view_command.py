@@ -82,7 +82,7 @@ def test_rows_that_are_left_out_are_told(tmp_path):
         (["run", "--preset", "papr"], 2, "did you mean 'paper'?"),
         (["run", "--task", "tvrr"], 2, "unknown task"),
         (["run", "--against", "data/one.jsonl"], 2, "cannot be put side by side"),
-        (["data/image"], 1, "holds no file of rows"),
+        (["data/image"], 2, "holds no file of rows"),
         (["data/empty.jsonl"], 1, "no rows that can be shown"),
         (["data/other.jsonl"], 1, "there is no target column"),
         (["run", "--out", "nowhere/page.html"], 1, "No such file"),

@@ -41,7 +41,8 @@ def data(tmp_path_factory):
         "images_file_names": ["a.png", "a.png"],
         "completion": "<think>a</think><answer>A</answer>",
     }
-    tasks = {"tvr": {"target": "0.shape.cube"}, "multiview": {"target": "A", "references": [["sofa"]]}}
+    tasks = {"tvr": {"target": "0.shape.cube"}, "route": {"target": "left 1 to zoo"}}
+    tasks["multiview"] = {"target": "A", "references": [["sofa"]]}
     for task, gold in tasks.items():
         (folder / f"{task}.jsonl").write_text(
             "".join(json.dumps(row | gold | {"id": str(at)}) + "\n" for at in range(8))

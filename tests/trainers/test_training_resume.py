@@ -13,6 +13,8 @@ import yaml
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("trl")
+from benchmarks.files.lock import locked  # noqa: E402
+from rewards.errors import ConfigError  # noqa: E402
 from tests.trainers.every_checkpoint import differences  # noqa: E402  needs accelerate, which comes with trl
 from tests.trainers.test_processes import TORCHRUN, compare  # noqa: E402
 from trainers.stages import train  # noqa: E402
@@ -70,6 +72,25 @@ def test_sigkill_and_resume_change_nothing(stage, request, tmp_path):
     one, other = (load_file(folder / "model.safetensors") for folder in (whole, killed))
     assert one.keys() == other.keys()
     assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_one_run_at_a_time_writes_into_a_folder(sft):
+    """It holds the lock from its first step to its end; a second run is told of it before it loads a model."""
+    output, told = Path(sft["output_dir"]), []
+    held = rf"{output} is being written by process {os.getpid()} on "
+
+    def another(_):
+        with pytest.raises(ConfigError, match=held), locked(output / "run", str(output)):
+            pass
+        told.append(sorted(path.name for path in output.glob(".*")))
+
+    done = train("sft", sft | {"max_steps": 2}, on_progress=another)
+    assert done.step == 2
+    assert told
+    assert all(names == [".run.lock"] for names in told)
+    assert not list(output.glob(".*"))
+    with locked(output / "run", str(output)), pytest.raises(ConfigError, match=held):
+        train("sft", sft | {"model_name_or_path": "nowhere"})
 
 
 def three_epochs(stage, settings, tmp_path):

@@ -1,22 +1,25 @@
 """Asking a model over OpenAI's chat completions, which Gemini, vLLM and most servers speak: many requests at once.
 
 The client is `openai`'s, without its retries. Ours are these. A status of 408, 409, 425, 429 or 5xx, no connection, and
-a reply that is too slow, too long, broken off or no JSON are tried again, up to ``tries`` times, after a pause that
-doubles and is shortened by chance; where the server asks for a pause, nobody starts before it is over. A wrong key,
-model or address (401, 403, 404, 405, a redirect) ends the run, and so do `LOST` requests in a row without an answer.
-Everything else concerns one request, which fails with one line.
+a reply that is too slow, too long, broken off, an error or no JSON are tried again, up to ``tries`` times, after a
+pause that doubles and is shortened by chance; where the server asks for a pause, nobody starts before it is over. A
+wrong key, model or address (401, 403, 404, 405, a redirect) ends the run, and so do `LOST` requests in a row without an
+answer. Everything else concerns one request, which fails with one line.
 
-    ask_all(Endpoint(base_url=..., model=...), [(id_, lambda: user_message(...)), ...], keep=..., on_done=...)
+    requests = [(id_, lambda: Request([user_message(...)])), ...]
+    ask_all(Endpoint(base_url=..., model=...), requests, keep=..., on_done=...)
 """
 
 from __future__ import annotations
 
 import asyncio
 import random
+import sys
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple, Self, TypeVar
 from urllib.parse import urlsplit
 
@@ -29,7 +32,7 @@ from rewards.messages import completion_text
 from trainers.scenes.validation import CheckedSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from types import TracebackType
 
     Message = Mapping[str, Any]
@@ -99,6 +102,19 @@ class RetryPolicy(CheckedSettings):
     longest_pause: NonNegativeFloat = 60.0
 
 
+class Request(NamedTuple):
+    """What a model is asked.
+
+    Attributes:
+        messages: of the conversation so far.
+        fields: further fields of this request, beside those of the endpoint's ``body``. A ``seed`` among them is that
+            of the first sample; samples that are asked for later have the numbers that follow.
+    """
+
+    messages: Sequence[Message]
+    fields: Mapping[str, Any] = MappingProxyType({})
+
+
 class Reply(NamedTuple):
     """What the model answered.
 
@@ -126,21 +142,29 @@ class Reply(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What came back for one message.
+    """What came back for one request.
 
     Attributes:
         replies: as many as samples were asked for.
         prompt_tokens: of all exchanges that it took, as the server counts them; None where it does not.
         completion_tokens: likewise.
+        reasoning_tokens: likewise, those among the completion's that are reasoning.
+        model: what the server says has answered: the model's exact name and the fingerprint of its system.
     """
 
     replies: list[Reply]
     prompt_tokens: int | None
     completion_tokens: int | None
+    reasoning_tokens: int | None = None
+    model: str | None = None
 
 
 class UnansweredError(Exception):
     """A request that got no answer, in as many tries as are allowed."""
+
+
+class RefusedError(DataError):
+    """A request that the server has answered, but not with a completion, and would not the next time."""
 
 
 Key = TypeVar("Key")
@@ -149,10 +173,10 @@ T = TypeVar("T")
 
 def ask_all(
     endpoint: Endpoint,
-    requests: Iterable[tuple[Key, Callable[[], Message]]],
+    requests: Iterable[tuple[Key, Callable[[], Request]]],
     *,
     keep: Callable[[Key, Answer], str | None],
-    on_done: Callable[[Key, str | None], None],
+    on_done: Callable[[Key, Exception | None], None],
     retry: RetryPolicy | None = None,
     samples: int = 1,
 ) -> None:
@@ -160,10 +184,11 @@ def ask_all(
 
     Args:
         endpoint: the server and the model.
-        requests: a key, and what makes its message, in a thread; `DataError` fails the request.
+        requests: a key, and what makes its request, in a thread; `DataError` fails it.
         keep: takes an answer as soon as it is there, also those under way when the run ends early; returns what is
             wrong with it, or None.
-        on_done: takes each key when it is done, with what went wrong.
+        on_done: takes each key when it is done, with what went wrong: `RefusedError`, another `DataError` or
+            `UnansweredError`.
         retry: how requests are made.
         samples: replies to each.
 
@@ -175,23 +200,22 @@ def ask_all(
 
 async def _ask_all(
     client: ChatClient,
-    requests: Iterable[tuple[Key, Callable[[], Message]]],
+    requests: Iterable[tuple[Key, Callable[[], Request]]],
     keep: Callable[[Key, Answer], str | None],
-    on_done: Callable[[Key, str | None], None],
+    on_done: Callable[[Key, Exception | None], None],
     samples: int,
 ) -> None:
-    async def one(key: Key, make: Callable[[], Message]) -> tuple[Key, str | None, bool]:
-        """Return the key, what went wrong, and whether the server did answer."""
+    async def one(key: Key, make: Callable[[], Request]) -> tuple[Key, Exception | None]:
+        """Return the key, and what went wrong."""
         try:
-            message = await asyncio.to_thread(make)
-            return key, keep(key, await client.ask(message, samples=samples)), True
-        except DataError as error:
-            return key, str(error), True
-        except UnansweredError as error:
-            return key, str(error), False
+            request = await asyncio.to_thread(make)
+            failure = keep(key, await client.ask(request, samples=samples))
+        except (DataError, UnansweredError) as error:
+            return key, error
+        return key, None if failure is None else DataError(failure)
 
     waiting, lost = iter(requests), 0
-    running: set[asyncio.Task[tuple[Key, str | None, bool]]] = set()
+    running: set[asyncio.Task[tuple[Key, Exception | None]]] = set()
     async with client:
         try:
             while True:
@@ -200,9 +224,9 @@ async def _ask_all(
                 if not running:
                     return
                 done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-                for key, failure, served in await asyncio.gather(*done):
+                for key, failure in await asyncio.gather(*done):
                     on_done(key, failure)
-                    lost = 0 if served else lost + 1
+                    lost = lost + 1 if isinstance(failure, UnansweredError) else 0
                     if lost >= LOST:
                         raise ConfigError(f"{lost} rows in a row got no answer; the last: {key}: {failure}")
         finally:
@@ -226,6 +250,7 @@ class ChatClient:
         self._openai = need("openai", package="'star-r1[teacher]'", purpose="asking a model behind a server")
         self._stopped = asyncio.Event()
         self._pace = Pace(self.retry.per_minute)
+        self._most = sys.maxsize  # samples that the server takes a request for
 
     async def __aenter__(self) -> Self:
         """Open the connections."""
@@ -256,31 +281,48 @@ class ChatClient:
         """Let nothing start or be tried again; what is under way goes on."""
         self._stopped.set()
 
-    async def ask(self, message: Message, *, samples: int = 1) -> Answer:
-        """Send one message, by as many tries as are allowed, and return the answer.
+    async def ask(self, request: Request, *, samples: int = 1) -> Answer:
+        """Send one request, by as many tries as are allowed, and return the answer.
 
-        A server may return fewer replies than it was asked for: it is asked again for the others.
+        A server may return fewer replies than it was asked for, or refuse several at a time: it is asked again for the
+        others.
 
         Raises:
-            DataError: this request was refused, or its answer is none.
+            RefusedError: this request was refused, or its answer holds no completion.
+            DataError: the answer is none.
             UnansweredError: the server was busy, unreachable, too slow or out of order.
             ConfigError: every request would be refused: wrong key, model or address.
         """
         replies: list[Reply] = []
-        counts: list[tuple[int | None, int | None]] = []
+        answers: list[Answer] = []
+        most = self._most
         while len(replies) < samples:
-            found = await self._answer(message, samples - len(replies))
+            wanted = min(samples - len(replies), most)
+            try:
+                found = await self._answer(request, wanted, after=len(replies))
+            except RefusedError:
+                if wanted == 1:
+                    raise
+                most = 1
+                continue
+            self._most = most  # it was their number that the server refused
             replies += found.replies[: samples - len(replies)]
-            counts.append(found[1:])
-        return Answer(replies, *(None if None in each else sum(each) for each in zip(*counts, strict=True)))
+            answers.append(found)
+        return Answer(
+            replies,
+            _sum(each.prompt_tokens for each in answers),
+            _sum(each.completion_tokens for each in answers),
+            _sum(each.reasoning_tokens for each in answers),
+            answers[-1].model,
+        )
 
-    async def _answer(self, message: Message, samples: int) -> Answer:
+    async def _answer(self, request: Request, samples: int, *, after: int) -> Answer:
         pause = self.retry.first_pause
         for left in range(self.retry.tries - 1, -1, -1):
             if await self._ended_within(self._pace.turn()):
                 raise UnansweredError("the run was stopped")
             try:
-                return await self._exchange(message, samples)
+                return await self._exchange(request, samples, after=after)
             except _TryAgainError as error:
                 if not left:
                     raise UnansweredError(f"{error} ({self.retry.tries} tries)") from None
@@ -299,13 +341,15 @@ class ChatClient:
                     await self._stopped.wait()
         return self._stopped.is_set()
 
-    async def _exchange(self, message: Message, samples: int) -> Answer:
-        """Send a message once."""
-        more = {**self.endpoint.body, **({"n": samples} if samples > 1 else {})}
+    async def _exchange(self, request: Request, samples: int, *, after: int) -> Answer:
+        """Send a request once, for some samples after those that are there."""
+        more = {**self.endpoint.body, **request.fields, **({"n": samples} if samples > 1 else {})}
+        if "seed" in request.fields:
+            more["seed"] += after
         create = self._client.chat.completions.with_raw_response.create
         try:
             async with asyncio.timeout(self.endpoint.timeout):
-                response = await create(model=self.endpoint.model, messages=[message], extra_body=more)
+                response = await create(model=self.endpoint.model, messages=request.messages, extra_body=more)
         except TimeoutError:
             raise _TryAgainError(f"no whole answer within {self.endpoint.timeout:g} seconds") from None
         except self._openai.APIStatusError as error:
@@ -324,7 +368,7 @@ class ChatClient:
             name = self.endpoint.key_name
             hint = f" (no key was sent: ${name} is not set)" if self.endpoint.key is None and code < 404 else ""
             return ConfigError(f"the server refuses: {message}{hint}")
-        return DataError(f"the server refuses this row: {message}")
+        return RefusedError(f"the server refuses this row: {message}")
 
 
 class _TryAgainError(Exception):
@@ -392,13 +436,21 @@ class _Choice(msgspec.Struct):
 
 
 class _Found(msgspec.Struct):
-    choices: list[_Choice]
+    choices: list[_Choice] | None = None
+    error: msgspec.Raw = _NULL
     usage: msgspec.Raw = _NULL
+    model: msgspec.Raw = _NULL
+    system_fingerprint: msgspec.Raw = _NULL
 
 
 class _Usage(msgspec.Struct):
     prompt_tokens: msgspec.Raw = _NULL
     completion_tokens: msgspec.Raw = _NULL
+    completion_tokens_details: msgspec.Raw = _NULL
+
+
+class _Details(msgspec.Struct):
+    reasoning_tokens: msgspec.Raw = _NULL
 
 
 _DECODER: Final = msgspec.json.Decoder(_Found)
@@ -408,20 +460,32 @@ def _read(content: bytes, hide: Callable[[str], str]) -> Answer:
     """Read what the server answered.
 
     Raises:
-        _TryAgainError: it is no JSON: a proxy or an overloaded server answered.
-        DataError: it is JSON, but holds no completion.
+        _TryAgainError: it is an error, or no JSON: a proxy or an overloaded server answered.
+        RefusedError: it is an answer without a completion.
+        DataError: it is JSON, but no such answer.
     """
     try:
         found = _DECODER.decode(content)
+        if not found.choices and found.error != _NULL:  # a proxy may say so with a status of success
+            raise _TryAgainError(f"the answer is an error: {_said(content, hide)}")
         if not found.choices:
-            raise DataError(f"the answer has no choices: {_shown(content, hide)}")
+            raise RefusedError(f"the answer has no choices: {_shown(content, hide)}")
         replies = [_reply(choice, hide) for choice in found.choices]
     except msgspec.ValidationError as error:
         raise DataError(f"the answer is no chat completion: {hide(str(error))[:160]}") from None
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         raise _TryAgainError(f"the answer is no JSON: {_shown(content, hide)!r}") from None
     usage = _as(_Usage, found.usage) or _Usage()
-    return Answer(replies, _count(usage.prompt_tokens), _count(usage.completion_tokens))
+    details = _as(_Details, usage.completion_tokens_details) or _Details()
+    names = (_as(str, found.model), _as(str, found.system_fingerprint))
+    model = " ".join(" ".join(filter(None, names)).split())
+    return Answer(
+        replies,
+        _count(usage.prompt_tokens),
+        _count(usage.completion_tokens),
+        _count(details.reasoning_tokens),
+        hide(model)[:200] or None,
+    )
 
 
 def _reply(choice: _Choice, hide: Callable[[str], str]) -> Reply:
@@ -448,6 +512,11 @@ def _as(kind: type[T], value: msgspec.Raw) -> T | None:
 def _count(value: msgspec.Raw) -> int | None:
     number = _as(int, value)
     return number if number is not None and number >= 0 else None
+
+
+def _sum(counts: Iterable[int | None]) -> int | None:
+    known = list(counts)
+    return None if None in known else sum(filter(None, known))
 
 
 def _shown(content: bytes, hide: Callable[[str], str]) -> str:

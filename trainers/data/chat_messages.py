@@ -31,7 +31,7 @@ def user_message(prompt: str, images: Sequence[Image], *, folders: Iterable[Path
     Raises:
         DataError: an image lies elsewhere, or does not open as PNG, JPEG, WebP, GIF or BMP.
     """
-    inside = [folder.resolve() for folder in folders]
+    inside = list(folders)
     parts: list[dict[str, Any]] = []
     for number, image in enumerate(images, start=1):
         content = image if isinstance(image, bytes) else _read(image, inside)
@@ -61,16 +61,29 @@ def data_url(content: bytes, label: str) -> str:
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 
-def _read(image: Path, folders: Sequence[Path]) -> bytes:
+def check_inside(image: Path, folders: Iterable[Path]) -> Path:
+    """Return where a file really is, links followed.
+
+    Raises:
+        DataError: it is not there, or lies in none of the folders.
+    """
     try:
         real = image.resolve(strict=True)
-        inside = any(real.is_relative_to(folder) for folder in folders)
-        right = inside and real.is_file() and real.stat().st_size <= MAX_IMAGE
-        content = real.read_bytes() if right else b""
+        inside = any(real.is_relative_to(folder.resolve()) for folder in folders)
     except (OSError, RuntimeError, ValueError) as error:  # links in a circle, a zero byte in the name
         raise DataError(f"image: {image}: {getattr(error, 'strerror', None) or error}") from error
     if not inside:
         raise DataError(f"image: {image}: lies outside the folder of the data; --image-root FOLDER allows it")
+    return real
+
+
+def _read(image: Path, folders: Sequence[Path]) -> bytes:
+    real = check_inside(image, folders)
+    try:
+        right = real.is_file() and real.stat().st_size <= MAX_IMAGE
+        content = real.read_bytes() if right else b""
+    except OSError as error:
+        raise DataError(f"image: {image}: {error.strerror or error}") from error
     if not right:
         raise DataError(f"image: {image}: is no file, or larger than {MAX_IMAGE >> 20} MB")
     return content

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from benchmarks.files.paths import METADATA
+from benchmarks.route import HEADINGS, turn_between
 from benchmarks.tvr.codec import decode_scene
 from benchmarks.tvr.world import N_OBJECTS, PAIRS, differences, in_world, move_options, overlaps, present
 from rewards.errors import DataError
@@ -22,7 +24,8 @@ from trainers.data.training_rows import (
 )
 from trainers.scenes.multiview import PAIR, direction_from_middle, distance_to_camera, is_clear
 from trainers.scenes.multiview_questions import KINDS, LETTERS, after_turn, camera_move, question_texts
-from trainers.scenes.records import DATA, IMAGES, METADATA, read_lines, read_multiview_record, read_tvr_record
+from trainers.scenes.records import DATA, IMAGES, read_lines, read_multiview_record, read_tvr_record
+from trainers.scenes.route import read_route_record
 from trainers.scenes.tvr import RULES, after, begin, broken_rule, kind_of_move
 from trainers.scenes.tvr_plan import STEPS
 
@@ -54,6 +57,13 @@ QUESTION_RULES: Final = {
     "answer": "the answer is what the cameras make of the question",
 }
 
+ROUTE_RULES: Final = {
+    "form": "the record is a route through a town",
+    "way": "every step goes along streets, turns as it says and ends where it says; the last one at the goal",
+    "straight": "a stretch is one step, however long",
+    "shortest": "no way to the goal is shorter, and no other is as short",
+}
+
 
 def check_file(path: Path, *, repeats: bool = True, task: str | None = None) -> Iterator[str]:
     """Yield what is wrong in a file of scenes, of questions or of training rows, each as ``file:line: rule: what``.
@@ -81,8 +91,9 @@ def check_file(path: Path, *, repeats: bool = True, task: str | None = None) -> 
         elif "prompt" in record:
             yield from _wrong_row(record, where, path.parent, task, ids)
         else:
-            asks = record.get("task") == "multiview"
-            wrong = check_question(record) if asks else check_scene(record, repeats=repeats)
+            checks = {"multiview": check_question, "route": check_route}
+            check = checks.get(str(record.get("task")))
+            wrong = check_scene(record, repeats=repeats) if check is None else check(record)
             yield from (f"{where}: {text}" for text in wrong)
             for name in _image_names(record):
                 if not (path.parent / IMAGES / name).is_file():
@@ -257,3 +268,49 @@ def _given_answer(question: Question) -> str | None:
     if question.options is None:
         return question.answer
     return dict(zip(LETTERS, question.options, strict=False)).get(question.answer)
+
+
+def check_route(record: Mapping[str, Any]) -> list[str]:
+    """Return what is wrong with a record, each as ``rule: explanation``; an empty list where nothing is.
+
+    The steps are walked along the streets, and ways are counted as powers of the streets' matrix.
+
+    Args:
+        record: one line of ``data.jsonl`` of ``star data generate --task route``.
+
+    >>> check_route({"task": "route"})[0].split(":")[0]
+    'form'
+    """
+    try:
+        route = read_route_record(record)
+    except DataError as error:
+        return [f"form: {error}"]
+    town = route.town
+    here, heading, blocks = town.places.index(route.start), route.heading, 0
+    for number, (turn, length, landmark) in enumerate(route.steps):
+        where = f"steps[{number}] ({turn} {length} to {landmark})"
+        turned = [name for name in HEADINGS if turn_between(heading, name) == turn]
+        if not turned:
+            return [f"way: {where}: there is no such turn"]
+        if number and turn == "straight":
+            return [f"straight: {where}: it goes on as the step before"]
+        heading, blocks = turned[0], blocks + length
+        for _ in range(min(length, len(town.places))):
+            if heading not in town.neighbors(here):
+                return [f"way: {where}: no street leads {heading} from the {town.places[here]}"]
+            here = town.neighbors(here)[heading]
+        if length < 1 or town.places[here] != landmark:
+            return [f"way: {where}: it ends at the {town.places[here]}"]
+    if town.places[here] != route.goal:
+        return [f"way: it ends at the {town.places[here]}, not at the {route.goal}"]
+    streets = np.zeros((len(town.places),) * 2)
+    for one, other in town.streets:
+        streets[one, other] = streets[other, one] = 1
+    ways = np.eye(len(town.places))[town.places.index(route.start)]
+    for length in range(blocks + 1):
+        if ways[here] and length < blocks:
+            return [f"shortest: there is a way of {length} blocks, and this has {blocks}"]
+        if length == blocks and ways[here] > 1:
+            return [f"shortest: there are {ways[here]:g} ways of {blocks} blocks"]
+        ways = ways @ streets
+    return []

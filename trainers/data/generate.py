@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self
 
 from pydantic import AfterValidator, NonNegativeInt, ValidationError, model_validator
 
-from benchmarks.files.write import whole_file, write_whole
+from benchmarks.files.lock import locked
+from benchmarks.files.paths import METADATA
+from benchmarks.files.write import remove_partials, whole_file, write_whole
 from benchmarks.run.workers import worker_pool
 from benchmarks.tvr.world import (
     ATTRIBUTES,
@@ -44,7 +46,6 @@ from trainers.scenes.multiview_questions import multiview_item
 from trainers.scenes.records import (
     DATA,
     IMAGES,
-    METADATA,
     image_name,
     multiview_record,
     multiview_row,
@@ -53,6 +54,7 @@ from trainers.scenes.records import (
     view_image_name,
 )
 from trainers.scenes.render import draw_views, render, width_height
+from trainers.scenes.route import SMALLEST, draw_map, map_name, route_item, route_record, route_row
 from trainers.scenes.solids import COLOR_BYTES
 from trainers.scenes.tvr import check_attributes, generate_seen
 from trainers.scenes.validation import CheckedSettings, first_fault
@@ -65,11 +67,12 @@ if TYPE_CHECKING:
 
 SETTINGS: Final = "settings.json"
 PARTS: Final = ".parts"
-PIECE: Final = {"none": 100, "raycast": 8, "mitsuba": 4}  # items made between two signs of progress
+PIECE: Final = {"none": 100, "raycast": 8, "mitsuba": 4, "drawing": 20}  # items made between two signs of progress
 _NEEDS: Final = {
     "none": {},
     "raycast": {"torch": "train", "PIL": "train"},
     "mitsuba": {"mitsuba": "render", "PIL": "render"},
+    "drawing": {"PIL": "report"},
 }
 
 
@@ -94,29 +97,34 @@ class GenerationSettings(CheckedSettings):
     Attributes:
         count: number of items.
         seed: not negative.
-        images: ``none`` or a backend of `trainers.scenes.render`.
+        images: ``none``; tvr, multiview: a backend of `trainers.scenes.render`; route: ``drawing``.
         size: width and height of the images, pixels.
         views: tvr: of the final images, some of center, left, right.
         attributes: tvr: which attributes change.
         repeats: tvr: whether an attribute of an object may change twice.
         start: number of the first item, for a part of a larger data set.
-        task: changes of a scene, or questions about several views of one.
+        task: changes of a scene, questions about several views of one, or ways through towns.
     """
 
     count: NonNegativeInt
     seed: NonNegativeInt = 0
-    images: Literal["none", "raycast", "mitsuba"] = "none"
+    images: Literal["none", "raycast", "mitsuba", "drawing"] = "none"
     size: Annotated[tuple[int, int], AfterValidator(width_height)] = (128, 128)
     views: Annotated[tuple[str, ...], AfterValidator(_each_once)] = VIEWS
     attributes: Annotated[tuple[str, ...], AfterValidator(_in_order)] = ATTRIBUTES
     repeats: bool = False
     start: NonNegativeInt = 0
-    task: Literal["tvr", "multiview"] = "tvr"
+    task: Literal["tvr", "multiview", "route"] = "tvr"
 
     @model_validator(mode="after")
     def _of_its_task(self) -> Self:
         if self.task != "tvr" and (self.views, self.attributes, self.repeats) != (VIEWS, ATTRIBUTES, False):
             raise ValueError(f"views, attributes and repeats are settings of tvr, not of {self.task}")
+        if self.images != "none" and (self.task == "route") != (self.images == "drawing"):
+            fit = "none or drawing" if self.task == "route" else "none, raycast or mitsuba"
+            raise ValueError(f"images of {self.task} are {fit}, not {self.images}")
+        if self.images == "drawing" and min(self.size) < SMALLEST:
+            raise ValueError(f"size: maps have {SMALLEST} pixels a side or more, so that their names can be read")
         return self
 
 
@@ -146,8 +154,8 @@ def generate(
         The path of ``data.jsonl``.
 
     Raises:
-        ConfigError: the folder holds something made with other settings, a renderer is not installed, or a
-            worker was killed.
+        ConfigError: the folder holds something made with other settings or is being written by another process, a
+            renderer is not installed, or a worker was killed.
     """
     if workers < 1:
         raise ConfigError(f"workers is {workers}; at least one is needed")
@@ -155,14 +163,19 @@ def generate(
         if find_spec(module) is None:
             raise ConfigError(f"images by {settings.images} need {module}: pip install 'star-r1[{extra}]'")
     target = Path(directory)
+    target.mkdir(parents=True, exist_ok=True)
+    with locked(target / SETTINGS, str(directory)):
+        return _generate(target, settings, workers, on_progress or _silent)
+
+
+def _generate(target: Path, settings: GenerationSettings, workers: int, report: Callable[[int, int], None]) -> Path:
     _claim(target, settings)
-    report = on_progress or _silent
     if not (target / DATA).exists():
         _make_pieces(target, settings, workers, report)
         _join(target, settings, METADATA)
         if settings.task == "multiview":
             write_generated_card(target, [json.loads(line) for line in (target / METADATA).read_bytes().splitlines()])
-        else:
+        elif settings.task == "tvr":
             _write_vocabulary(target)
         _join(target, settings, DATA)  # the data last: where it is, all is done
     _clear(target)
@@ -186,10 +199,10 @@ def _claim(target: Path, settings: GenerationSettings) -> None:
     wanted = settings.model_dump(mode="json")
     if settings.images == "mitsuba":
         wanted["denoised"] = denoises()
-    target.mkdir(parents=True, exist_ok=True)
     file = target / SETTINGS
     if not file.exists():
-        if any(target.iterdir()):
+        remove_partials(file)  # of a process that was killed here, since the lock is held
+        if any(each.name != f".{SETTINGS}.lock" for each in target.iterdir()):
             raise ConfigError(f"{target} is not empty and holds no data set of this kind; name another folder")
         _write(file, (json.dumps(wanted, indent=2) + "\n").encode())
     found = saved_settings(file).model_dump(mode="json", exclude_unset=True)
@@ -284,7 +297,7 @@ def make_piece(target: Path, settings: GenerationSettings, piece: range) -> rang
     """Make consecutive items: their images, then their lines. Runs in any process, in any order."""
     lines: dict[str, list[Any]] = {METADATA: [], DATA: []}
     drawn = settings.images != "none"
-    make = _multiview_item if settings.task == "multiview" else _tvr_item
+    make = {"tvr": _tvr_item, "multiview": _multiview_item, "route": _route_item}[settings.task]
     for index in piece:
         rows, record = make(target / IMAGES, settings, index)
         lines[METADATA] += rows if drawn else [_without_images(row) for row in rows]
@@ -316,6 +329,14 @@ def _multiview_item(
         for path, image in zip(paths, draw_views(scene, settings.size, settings.images), strict=True):
             _write_image(path, image)
     return [multiview_row(index, scene, question)], multiview_record(index, scene, question, images=drawn)
+
+
+def _route_item(folder: Path, settings: GenerationSettings, index: int) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Make the map of a town; return its row and its record."""
+    drawn, route = settings.images != "none", route_item(settings.seed, index)
+    if drawn and not (path := folder / map_name(index)).exists():
+        _write_image(path, draw_map(route, settings.size))
+    return [route_row(index, route, images=drawn)], route_record(index, route, images=drawn)
 
 
 def _draw(folder: Path, settings: GenerationSettings, scene: Scene) -> None:

@@ -8,20 +8,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pydantic import BaseModel, Field, ValidationError
 
-from benchmarks.files.write import whole_file
+from benchmarks.files.paths import METADATA
+from benchmarks.files.write import whole_file, whole_folder, write_whole
 from rewards.errors import ConfigError, DataError
 from trainers.data.card import CARD, choose_relation_weight, write_card
 from trainers.data.files import json_line, store_image
 from trainers.data.prepare import PARTS, RL_SIZE, SFT_SIZE
 from trainers.data.sampling import draw_order, quotas
 from trainers.data.training_rows import image_files, read_training_rows, row_id
-from trainers.scenes.records import IMAGES, METADATA
+from trainers.scenes.records import IMAGES
 from trainers.scenes.validation import first_fault
 
 if TYPE_CHECKING:
@@ -84,21 +84,17 @@ def mix(
         ConfigError: the folder is there, a source is no prepared set, or a scene of one is in both parts of the mix.
         DataError: a row is wrong.
     """
-    if out.exists():
-        raise ConfigError(f"{out} is there already; name another folder")
-    if not out.absolute().parent.is_dir():
-        raise ConfigError(f"{out}: there is no folder {out.parent}")
-    if min(sft, rl) < 0 or sft + rl == 0:
-        raise ConfigError(f"{sft} rows for SFT and {rl} for RL are no data set")
-    if len({source.resolve() for source in sources}) < len(sources) or not sources:
-        raise ConfigError("a mix is of one or more prepared sets, each named once")
-    cards = {source: _card_of(source) for source in sources}
-    found = {part: [row for source in sources for row in _rows(source, part, cards[source].source)] for part in PARTS}
-    drawn = {part: _draw(found[part], total, seed) for part, total in zip(PARTS, (sft, rl), strict=True)}
-    _refuse_repeats(found, drawn)
-    partial = out.with_name(f".{out.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    try:
+    with whole_folder(out) as partial:
+        if min(sft, rl) < 0 or sft + rl == 0:
+            raise ConfigError(f"{sft} rows for SFT and {rl} for RL are no data set")
+        if len({source.resolve() for source in sources}) < len(sources) or not sources:
+            raise ConfigError("a mix is of one or more prepared sets, each named once")
+        cards = {source: _card_of(source) for source in sources}
+        found = {
+            part: [row for source in sources for row in _rows(source, part, cards[source].source)] for part in PARTS
+        }
+        drawn = {part: _draw(found[part], total, seed) for part, total in zip(PARTS, (sft, rl), strict=True)}
+        _refuse_repeats(found, drawn)
         # Relations count as much as in the source in which they count most; where they do, names alone are no label.
         weight = max(card.relation_weight for card in cards.values())
         rows = {part: _write(partial / part, drawn[part], weight, on_progress) for part in PARTS}
@@ -109,11 +105,8 @@ def mix(
             "sources": [_given(source, cards[source], found, drawn) for source in sources],
             "sha256": {part: _checksum(partial / part / METADATA) for part in PARTS},
         }
-        (partial / MANIFEST).write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        write_whole(partial / MANIFEST, json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
         write_card(partial, _card(rows, weight))
-        partial.rename(out)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
     return manifest
 
 

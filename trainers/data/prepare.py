@@ -7,7 +7,6 @@ SPAR-7M. How it labels references and excludes test data is not said; what is do
 from __future__ import annotations
 
 import hashlib
-import shutil
 from collections import Counter
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -19,7 +18,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Self, TypeVar
 from pydantic import AfterValidator, Field, NonNegativeInt, model_validator
 
 from benchmarks.datasets import load
-from benchmarks.files.write import whole_file
+from benchmarks.files.paths import METADATA
+from benchmarks.files.write import whole_file, whole_folder
 from benchmarks.mindcube.cogmap import extract_map
 from benchmarks.mindcube.references import relations_from_map
 from benchmarks.run.workers import worker_pool
@@ -27,14 +27,14 @@ from benchmarks.spar.marks import marked, marked_names, marks_of
 from parsers.references import VIEWER, normalise_name
 from parsers.types import Relation
 from rewards.answers import infer_kind, score_answer
-from rewards.errors import ConfigError, DataError
+from rewards.errors import DataError
 from trainers.data.card import blind_rewards, choose_relation_weight, count_by, write_card
 from trainers.data.files import json_line, store_image
 from trainers.data.leakage import Fingerprint, TestSets, fingerprint, question_hash, read_test_sets
 from trainers.data.sampling import count, divide_groups, draw, draw_order, quotas
 from trainers.data.training_rows import score_row
 from trainers.scenes.prompts import MULTIVIEW, multiview_prompt
-from trainers.scenes.records import IMAGES, METADATA
+from trainers.scenes.records import IMAGES
 from trainers.scenes.validation import CheckedSettings
 
 if TYPE_CHECKING:
@@ -158,25 +158,16 @@ def prepare(
             relation labels.
         DataError: nothing in the data set can be used, or a test set is wrong.
     """
-    if out.exists():
-        raise ConfigError(f"{out} is there already; name another folder")
-    if not out.absolute().parent.is_dir():
-        raise ConfigError(f"{out}: there is no folder {out.parent}")
-    run = Run(on_error or _ignore, on_progress or _ignore, workers)
-    tests = read_test_sets(settings.tests, on_sample=lambda done: run.on_progress(done, None))
-    chosen = _choose(settings, tests, run)
-    rows = {part: [prepared_row(sample) for sample in chosen[part]] for part in PARTS}
-    choice = choose_relation_weight(rows, settings.relation_weight)
-    partial_out = out.with_name(f".{out.name}.partial")
-    shutil.rmtree(partial_out, ignore_errors=True)
-    try:
+    with whole_folder(out) as partial_out:
+        run = Run(on_error or _ignore, on_progress or _ignore, workers)
+        tests = read_test_sets(settings.tests, on_sample=lambda done: run.on_progress(done, None))
+        chosen = _choose(settings, tests, run)
+        rows = {part: [prepared_row(sample) for sample in chosen[part]] for part in PARTS}
+        choice = choose_relation_weight(rows, settings.relation_weight)
         for part in PARTS:
             rows[part] = _write(partial_out / part, rows[part], chosen[part], choice.weight, run)
         card = _card(partial_out, settings, rows, choice, dropped=run.dropped, tests=tests)
         write_card(partial_out, card)
-        partial_out.rename(out)
-    finally:
-        shutil.rmtree(partial_out, ignore_errors=True)
     return card
 
 

@@ -7,13 +7,12 @@ was.
 from __future__ import annotations
 
 import json
-import os
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from benchmarks.files.write import whole_file
+from benchmarks.files.lock import locked
+from benchmarks.files.write import GrowingFile, cut_off, remove_partials, whole_file
 from rewards.errors import ConfigError, DataError
-from trainers.data.chat_client import ask_all
+from trainers.data.chat_client import Request, ask_all
 from trainers.data.chat_messages import user_message
 from trainers.data.files import json_line, refuse_existing
 from trainers.data.training_rows import image_files, read_training_rows, rebased, rows_file
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from trainers.data.chat_client import Answer, Endpoint, Message, RetryPolicy
+    from trainers.data.chat_client import Answer, Endpoint, RetryPolicy
     from trainers.data.training_rows import OnProgress, Row
 
 
@@ -91,11 +90,45 @@ def teach(
 
     Raises:
         ConfigError: the server refuses every request, or many rows failed one after the other without an answer; what
-            was answered before is in the journal.
+            was answered before is in the journal. Or another process writes OUT.
         DataError: the source cannot be opened.
     """
-    journal_path, failed_path = (out.with_name(f"{out.name}.{ending}") for ending in ("journal", "failed"))
-    refuse_existing(out, overwrite=overwrite or journal_path.exists())
+    with locked(out, str(out)):
+        refuse_existing(out, overwrite=overwrite or _journal(out).exists())
+        remove_partials(out)
+        remove_partials(_failed(out))
+        return _teach(
+            source,
+            out,
+            endpoint,
+            retry=retry,
+            prices=prices,
+            image_roots=image_roots,
+            on_error=on_error,
+            on_progress=on_progress,
+        )
+
+
+def _journal(out: Path) -> Path:
+    return out.with_name(f"{out.name}.journal")
+
+
+def _failed(out: Path) -> Path:
+    return out.with_name(f"{out.name}.failed")
+
+
+def _teach(
+    source: Path,
+    out: Path,
+    endpoint: Endpoint,
+    *,
+    retry: RetryPolicy | None,
+    prices: tuple[float, float] | None,
+    image_roots: Sequence[Path],
+    on_error: Callable[[str], None] | None,
+    on_progress: OnProgress | None,
+) -> Taught:
+    journal_path, failed_path = _journal(out), _failed(out)
     rows = list(read_training_rows(source))
     folder = rows_file(source).parent
     journal = Journal(journal_path, _settings(source, endpoint))
@@ -106,8 +139,9 @@ def teach(
     resumed = done = len(rows) - len(open_rows)
     resumed -= len(failures)
 
-    def request(where: str, row: Row) -> Callable[[], Message]:
-        return lambda: user_message(str(row["prompt"]), image_files(row, folder, where), folders=[folder, *image_roots])
+    def request(where: str, row: Row) -> Callable[[], Request]:
+        folders = [folder, *image_roots]
+        return lambda: Request([user_message(str(row["prompt"]), image_files(row, folder, where), folders=folders)])
 
     def keep(where: str, answer: Answer) -> str | None:
         failure = _failure(answer)
@@ -115,7 +149,7 @@ def teach(
             journal.add(_key(where), _entry(answer))
         return failure
 
-    def on_done(where: str, failure: str | None) -> None:
+    def on_done(where: str, failure: Exception | None) -> None:
         nonlocal done
         done += 1
         if failure is not None:
@@ -236,7 +270,7 @@ class Journal:
             other = ", ".join(name for name, value in wanted.items() if old.get(name) != value) or "settings"
             raise ConfigError(f"{path} is of a run with other {other}; remove it, or name another output")
         self.found: dict[str, Any] = {entry["key"]: entry for entry in entries[1:]}
-        self._file = path.open("ab", buffering=0)
+        self._file = GrowingFile(path)
         if not entries:
             try:
                 self._append({"settings": wanted})
@@ -250,16 +284,7 @@ class Journal:
         self.found[key] = dict(entry)
 
     def _append(self, record: Mapping[str, Any]) -> None:
-        before, left = self._file.tell(), memoryview(json_line(record).encode())
-        try:
-            while left:
-                left = left[self._file.write(left) :]
-            os.fsync(self._file.fileno())
-        except OSError as error:
-            with suppress(OSError):
-                self._file.truncate(before)  # a full disk: the next entry must not follow half of this one
-            error.filename = str(self.path)
-            raise
+        self._file.append(json_line(record).encode())
 
     def close(self) -> None:
         """Close the file."""
@@ -273,12 +298,11 @@ def _whole_lines(path: Path) -> list[dict[str, Any]]:
     content = path.read_bytes()
     kept = content[: content.rfind(b"\n") + 1]
     if len(kept) < len(content):
-        with path.open("r+b") as file:
-            file.truncate(len(kept))
+        cut_off(path, len(kept))
     try:
         entries = [json.loads(line) for line in kept.splitlines()]
         if all(isinstance(entry, dict) for entry in entries) and all("key" in entry for entry in entries[1:]):
             return entries
     except ValueError:
         pass
-    raise ConfigError(f"{path} is there already and is no journal of such a run; name another output")
+    raise ConfigError(f"{path} already exists and is no journal of such a run; name another output")

@@ -12,13 +12,13 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
+from benchmarks.files.paths import METADATA
 from benchmarks.files.sources import BadRow, read_chunks
 from rewards.columns import TARGET_COLUMNS
 from rewards.errors import ConfigError, DataError
 from rewards.messages import completion_text
 from rewards.score import score_completion
 from rewards.tasks import load_task
-from trainers.scenes.records import METADATA
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from parsers.types import Relation
 
 DATA: Final = "data.jsonl"
-METADATA: Final = "metadata.jsonl"
 IMAGES: Final = "image"
 NEAREST_CAMERA: Final = 6.0  # along the ground, world units; visible objects reach 5.2
 

@@ -13,10 +13,11 @@ from rewards.errors import ConfigError, DataError
 from trainers.scenes.cameras import CAMERA_NAMES, VIEWS, frame_at, project
 from trainers.scenes.records import IMAGES, read_lines, read_multiview_record, read_tvr_record, view_image_name
 from trainers.scenes.render import draw_views, render
+from trainers.scenes.route import draw_map, map_name, read_route_record
 from trainers.scenes.solids import bodies_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from trainers.scenes.render import Image
@@ -42,7 +43,10 @@ def read_sample(path: Path, index: int) -> dict[str, Any]:
     where, record = found
     if isinstance(record, DataError):
         raise record
-    read = read_multiview_record if record.get("task") == "multiview" else read_tvr_record
+    task = record.get("task")
+    read: Callable[[Mapping[str, Any]], Any] = read_tvr_record
+    if task in ("multiview", "route"):
+        read = read_multiview_record if task == "multiview" else read_route_record
     try:
         read(record)
     except DataError as error:
@@ -59,7 +63,7 @@ def show_sample(record: Mapping[str, Any], folder: Path) -> Any:
 
     Returns:
         A Pillow image: the initial view, then each final view, with a line of text for each change; of a multi-view
-        question its views, and the question.
+        question its views, and the question; of a route its map, and the steps.
     """
     try:
         from PIL import Image as Pillow
@@ -69,6 +73,8 @@ def show_sample(record: Mapping[str, Any], folder: Path) -> Any:
 
     if record.get("task") == "multiview":
         return _show_question(record, folder)
+    if record.get("task") == "route":
+        return _show_route(record, folder)
     scene = read_tvr_record(record)
     panels = [_panel(record, scene, folder, "center", final=False)]
     panels += [_panel(record, scene, folder, view, final=True) for view in _final_views(record)]
@@ -177,4 +183,29 @@ def _show_question(record: Mapping[str, Any], folder: Path) -> Any:
     for number, line in enumerate([*lines, f"Answer: {question.answer}"], start=1):
         color = COLORS[0] if number > len(lines) else INK
         draw.text((8, HEIGHT + CAPTION * number + 4), line, fill=color, font_size=15)
+    return sheet
+
+
+def _show_route(record: Mapping[str, Any], folder: Path) -> Any:
+    """Draw the map of a route, from its file where that is, and its steps below.
+
+    Raises:
+        DataError: the record or the image is wrong.
+    """
+    from PIL import Image as Pillow
+    from PIL import ImageDraw
+
+    route = read_route_record(record)
+    path = folder / IMAGES / map_name(record["idx"])
+    try:
+        drawn = np.asarray(Pillow.open(path).convert("RGB")) if path.is_file() else draw_map(route, (512, 512))
+    except OSError as error:
+        raise DataError(f"{path} is no image that can be read: {error}") from None
+    lines = [f"from the {route.start}, facing {route.heading}, to the {route.goal}"]
+    lines += [f"{at}.  {turn} {blocks} to {place}" for at, (turn, blocks, place) in enumerate(route.steps, start=1)]
+    height, width = drawn.shape[:2]
+    sheet = Pillow.new("RGB", (width, height + CAPTION * len(lines)), PAPER)
+    sheet.paste(Pillow.fromarray(drawn), (0, 0))
+    for number, line in enumerate(lines):
+        ImageDraw.Draw(sheet).text((8, height + CAPTION * number + 4), line, fill=INK, font_size=15)
     return sheet

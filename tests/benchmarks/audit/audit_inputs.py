@@ -50,7 +50,7 @@ def accepted_envelopes(scene):
     names = set()
     right = parse_completion(write(honest(scene), scene)).answer
     for policy in POLICIES:
-        candidate = written(policy, Belief(scene, scene))[0] if scene.task.kind in policy.kinds else honest(scene)
+        candidate = written(policy, Belief(scene, scene))[0] if policy.is_for(scene.task) else honest(scene)
         if candidate.layout != honest(scene).layout and candidate.items == scene.target:
             found = parse_completion(write(candidate, scene))
             names |= {policy.name} if found.fault is None and found.answer == right else set()

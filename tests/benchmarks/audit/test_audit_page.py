@@ -3,43 +3,34 @@
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import replace
 from html.parser import HTMLParser
-from xml.etree import ElementTree as ET
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from benchmarks.audit import Audit, AuditedReward, Groups, audit, draw_scenes
 from benchmarks.audit.cost import Cost, Growth
 from benchmarks.audit.expected import CHANCES, analyze_guessing
 from benchmarks.audit.findings import AuditFinding, Example, World
 from benchmarks.audit.page import (
-    Chart,
-    Line,
-    bar_chart,
+    audit_document,
     best_chart,
     cost_line,
     expectation_row,
     expected_chart,
     group_rows,
-    html_page,
     incentive_chart,
     knowledge_in_words,
-    line_chart,
     shorten,
-    ticks,
-    variables,
     verdict,
 )
+from benchmarks.report.html import html
 from rewards import TVR
 from rewards.functions import TaskReward
 from rewards.score import resolve
 from rewards.tasks import load_task
 
-VOID = {"meta", "br", "rect", "line", "polyline"}
+VOID = {"meta", "br"}
 
 
 class Balance(HTMLParser):
@@ -50,7 +41,7 @@ class Balance(HTMLParser):
         self.open, self.wrong, self.addresses, self.text = [], [], [], []
 
     def handle_starttag(self, tag, attrs):
-        self.addresses += [value for name, value in attrs if name in ("src", "href")]
+        self.addresses += [value for name, value in attrs if name in ("src", "href") and value[0] != "#"]
         if tag not in VOID:
             self.open.append(tag)
 
@@ -63,6 +54,10 @@ class Balance(HTMLParser):
 
     def handle_data(self, data):
         self.text.append(data)
+
+
+def _page(found):
+    return html(audit_document(found))
 
 
 def _read(page):
@@ -83,12 +78,12 @@ def found():
 
 
 def test_the_page_is_balanced_and_loads_nothing(found):
-    read = _read(html_page(found))
+    read = _read(_page(found))
     assert read.open == read.wrong == read.addresses == []
 
 
 def test_the_page_holds_what_was_found(found):
-    page = html_page(found)
+    page = _page(found)
     text = " ".join(_read(page).text)
     assert "<mine> & yours" in text
     assert "<mine>" not in page
@@ -96,15 +91,15 @@ def test_the_page_holds_what_was_found(found):
         assert finding.name in text
         assert finding.pays_while in text
     assert "2.color" not in page or "<answer>" in text
-    for part in ("Exploits", "Incentives", "Failed checks", "What guessing pays", "Real predictions", "Cost"):
+    for part in ("Exploits", "Incentives", "Failed checks", "Expected reward of guessing", "Real predictions", "Cost"):
         assert part in text
-    assert page.count('class="chart"') >= 4
-    assert "prefers-color-scheme:dark" in page
+    assert page.count('role="img"') >= 4
+    assert "prefers-color-scheme: dark" in page
     assert 'name="viewport"' in page
 
 
 def test_a_page_of_nothing_found():
-    read = _read(html_page(Audit("r", "tvr", 1, 1, ())))
+    read = _read(_page(Audit("r", "tvr", 1, 1, ())))
     assert read.open == read.wrong == []
     assert "no exploit, no incentive, no failed check" in " ".join(read.text)
 
@@ -114,7 +109,7 @@ def test_many_worlds_are_cut():
     finding = AuditFinding(
         "incentive", "learned", "", smallest=Example("x", "y", worlds), about="each", pays_between=(0.0, 1.0)
     )
-    text = " ".join(_read(html_page(Audit("r", "tvr", 1, 1, (finding,)))).text)
+    text = " ".join(_read(_page(Audit("r", "tvr", 1, 1, (finding,)))).text)
     assert "and 6 more" in text
     assert "w9" not in text
 
@@ -130,17 +125,17 @@ def test_lines():
 
 def test_rows(found):
     assert expectation_row(found.expectation[0]) == ("nothing for sure", "any chance", "0.167", "0.833", "+2")
-    assert ("pairs of unlike texts paid the same", "10.0%") in group_rows(found.groups)
+    assert ("unlike texts with equal rewards", "10.0%") in group_rows(found.groups)
 
 
 def test_what_is_no_number_and_what_is_nothing_are_said_in_words(found):
     unpaid = AuditFinding("check", "finite", "raises", smallest=Example("", "", (World("t", 1.0, math.nan, math.nan),)))
     slow = AuditFinding("check", "growth", "slow", smallest=Example("<<<", "<<<", ()))
-    page = html_page(replace(found, findings=(unpaid, slow)))
-    assert "Paid <b>none</b>, the other <b>none</b>" in page
+    page = _page(replace(found, findings=(unpaid, slow)))
+    assert "Reward none, the other none" in page
     assert "nan" not in page
     assert "<pre>(nothing)</pre>" in page
-    assert page.count("Paid <b>") == 1  # of the slow one it is the time that counts
+    assert page.count(">Reward ") == 1  # of the slow one it is the time that counts
 
 
 ANALYSIS = analyze_guessing(TVR)
@@ -148,12 +143,12 @@ ANALYSIS = analyze_guessing(TVR)
 
 def test_the_curves_are_those_of_the_analysis():
     chart = expected_chart(ANALYSIS[0], "default")
-    assert [line.label for line in chart.lines[:3]] == ["0 predictions", "1 prediction", "2 predictions"]
-    assert chart.lines[2].ys[-1] == 10.0
+    assert [line.name for line in chart.lines[:3]] == ["0 predictions", "1 prediction", "2 predictions"]
+    assert chart.lines[2].y[-1] == 10.0
     best = best_chart(ANALYSIS, "default")
     assert best.steps
-    assert [line.ys for line in best.lines] == [known.best for known in ANALYSIS]
-    assert all(line.xs == CHANCES for line in best.lines)
+    assert [line.y for line in best.lines] == [known.best for known in ANALYSIS]
+    assert all(line.x == CHANCES for line in best.lines)
 
 
 def test_an_incentive_is_two_lines_that_cross_at_the_break_even():
@@ -167,7 +162,7 @@ def test_an_incentive_is_two_lines_that_cross_at_the_break_even():
         pays_between=(0.5, 0.75),
     )
     chart = incentive_chart(finding)
-    assert [line.ys for line in chart.lines] == [(4.0, 4.0), (0.5, 5.0)]
+    assert [line.y for line in chart.lines] == [(4.0, 4.0), (0.5, 5.0)]
     assert chart.marks[0][0] == pytest.approx(7 / 9)
     assert chart.title == "hedge, unsure of the value"
 
@@ -183,7 +178,7 @@ def test_two_lines_that_do_not_cross_have_no_mark():
     finding = AuditFinding(
         "incentive", "learned", "", smallest=Example("x", "y", worlds), about="each", pays_between=(0.0, 1.0)
     )
-    assert incentive_chart(finding).marks == []
+    assert incentive_chart(finding).marks == ()
 
 
 def test_words():
@@ -192,71 +187,3 @@ def test_words():
         "the object",
         "up to the attribute",
     ]
-
-
-SVG = "{http://www.w3.org/2000/svg}"
-CHART = Chart(
-    "a < b & c", "x", [Line("one <", (0, 0.5, 1), (0, 2, 1)), Line("two", (0, 1), (1, 1))], marks=[(0.8, "0.8")]
-)
-
-
-def _points(text):
-    tree = ET.fromstring(text)
-    return [
-        [tuple(map(float, pair.split(","))) for pair in line.get("points").split()]
-        for line in tree.iter(f"{SVG}polyline")
-    ]
-
-
-@pytest.mark.parametrize(
-    "text", [line_chart(CHART), line_chart(CHART, standalone=True), bar_chart("<t>", "n", [("a&b", 2.0), ("c", 0.0)])]
-)
-def test_charts_are_well_formed_and_self_contained(text):
-    tree = ET.fromstring(text)
-    assert tree.get("role") == "img"
-    assert tree.get("aria-label")
-    assert "http" not in text.replace("http://www.w3.org/2000/svg", "")
-    assert "<script" not in text
-
-
-def test_a_file_of_its_own_has_its_colours_for_light_and_dark():
-    text = line_chart(CHART, standalone=True)
-    assert "prefers-color-scheme:dark" in text
-    assert all(f"--{name}:" in variables() for name in re.findall(r"var\(--(\w+)\)", text))
-    assert "<style" not in line_chart(CHART)
-
-
-def test_points_are_in_order_and_within_the_frame():
-    one, two = _points(line_chart(CHART))
-    xs, ys = zip(*one, strict=True)
-    assert list(xs) == sorted(xs)
-    assert ys[1] < ys[2] < ys[0]  # larger values are further up
-    assert two[0][1] == two[1][1]
-    assert all(0 <= x <= 360 and 0 <= y <= 240 for x, y in one + two)
-
-
-def test_steps_hold_until_the_next_value():
-    (points,) = _points(line_chart(Chart("t", "x", [Line("a", (0, 0.5, 1), (1, 2, 2))], steps=True)))
-    assert len(points) == 4
-    assert points[1][0] == points[2][0]
-    assert points[0][1] == points[1][1]
-
-
-def test_bars_are_as_long_as_what_they_show():
-    tree = ET.fromstring(bar_chart("t", "n", [("a", 4.0), ("b", 1.0), ("c", 0.0)]))
-    widths = [float(bar.get("width")) for bar in tree.iter(f"{SVG}rect")]
-    assert widths[0] == pytest.approx(4 * widths[1])
-    assert widths[2] == 0
-    assert ET.fromstring(bar_chart("none", "n", [])) is not None
-
-
-def test_a_level_line_can_be_drawn():
-    assert _points(line_chart(Chart("t", "x", [Line("a", (0, 1), (3, 3))])))
-
-
-@given(low=st.floats(-1e4, 1e4), span=st.floats(1e-2, 1e5))
-def test_ticks_are_few_round_and_inside(low, span):
-    found = ticks(low, low + span)
-    assert 1 <= len(found) <= 8
-    assert all(low - 1e-6 <= value <= low + span + 1e-6 for value in found)
-    assert found == sorted(set(found))

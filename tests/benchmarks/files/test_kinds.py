@@ -506,3 +506,21 @@ def test_suffixes_decide_between_kinds_of_text_alone():
     assert kind_of("a", b"no table, but prose.\n") == "lines"
     assert kind_of("a.txt", b"id\ttarget\n") == "table"
     assert kind_of("a.csv", b'{"id": 1}') == "lines"
+
+
+@pytest.mark.parametrize("suffix", ["csv", "csv.gz", "json", "jsonl"])
+def test_a_file_that_is_left_after_its_first_rows_says_nothing(tmp_path, monkeypatch, suffix):
+    """Columns are looked for in the first chunk: what reads the file ends before the file is closed."""
+    rows = [{"completion": RIGHT, "target": "2.color.cyan"}] * (3 * sources.CHUNK_ROWS)
+    data = {"json": lambda: json.dumps(rows).encode(), "jsonl": lambda: lines_of(rows)}.get(
+        suffix, lambda: table_of(rows)
+    )()
+    path = tmp_path / f"a.{suffix}"
+    path.write_bytes(gzip.compress(data) if suffix.endswith(".gz") else data)
+    said = []
+    monkeypatch.setattr(sys, "unraisablehook", said.append)
+    assert score_rewards([str(path)]).rows == len(rows)
+    chunks = read_chunks(str(path))
+    next(chunks)
+    chunks.close()
+    assert said == []

@@ -121,6 +121,15 @@ def test_lm_eval_writes_every_response_once_for_each_filter(tmp_path):
     assert [row.place for row in find_rows(path, row_id="q1")] == [f"{path}:2"]
 
 
+def test_the_task_of_a_data_sets_record_is_none_of_ours(tmp_path):
+    """``number`` and ``choice`` are tasks of ours, and words of data sets; of inspect_ai's metadata it is the user's."""
+    rows = [lm_eval(n, "2.color.cyan", "none") for n in range(3)]
+    for row in rows:
+        row["doc"] |= {"task": "number", "extra_info": {"task": "choice"}, "error": "none", "refusal": 3}
+    found, errors = score(write(tmp_path / "samples.jsonl", rows))
+    assert (found.rows, found.ended, errors) == (3, {}, [])
+
+
 def test_repeats_of_lm_eval_are_attempts_whatever_is_scored(tmp_path):
     """Also of TVR, where a list may be one answer: a list of transformations."""
     path = write(tmp_path / "a.jsonl", [lm_eval(at, [RIGHT, WRONG, RIGHT], "none") for at in range(2)])

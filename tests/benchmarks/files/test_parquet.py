@@ -3,6 +3,7 @@
 import pytest
 
 from benchmarks.files.sources import CHUNK_ROWS, read_chunks
+from rewards.errors import DataError
 
 pa = pytest.importorskip("pyarrow")
 parquet = pytest.importorskip("pyarrow.parquet")
@@ -24,3 +25,14 @@ def test_a_large_row_group_comes_in_chunks_and_is_never_in_memory_whole(tmp_path
         seen += len(chunk.rows)
     assert seen == count
     assert pa.default_memory_pool().backend_name == before.backend_name
+
+
+@pytest.mark.parametrize("make", [pa.ipc.new_file, pa.ipc.new_stream])
+def test_a_column_of_arrow_whose_name_is_no_utf8(tmp_path, make):
+    path = tmp_path / "a.arrow"
+    table = pa.table({"completion": ["a"], "target": ["b"], "somename": ["c"]})
+    with make(path, table.schema) as writer:
+        writer.write_table(table)
+    path.write_bytes(path.read_bytes().replace(b"somename", b"some\xffame"))
+    with pytest.raises(DataError, match=r"a\.arrow: not a readable Arrow file: .*0xff"):
+        list(read_chunks(str(path)))

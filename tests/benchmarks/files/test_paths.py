@@ -1,7 +1,9 @@
 """Which files a name means: one, those of a folder or a pattern, or an address; and what to do where there is none."""
 
+import gzip
 import io
 import json
+import random
 import subprocess
 import sys
 
@@ -53,6 +55,20 @@ def test_a_folder_without_files_of_rows_means_those_of_the_folders_in_it(runs, t
         (runs / name).rename(runs / "more" / name)
     (runs / "config.json").unlink()
     assert names(find_files([str(runs)]), runs) == ["more/1.jsonl", "more/9.jsonl", "more/10.jsonl"]
+
+
+def test_the_rows_of_a_folder_of_images_and_of_a_trainers_output(runs, tmp_path):
+    output = tmp_path / "output"
+    (output / "checkpoint-8").mkdir(parents=True)
+    for name in ("trainer_state.json", "checkpoint-8/rows.jsonl"):
+        (output / name).write_text("{}")
+    runs.rename(output / "completions")
+    assert names(find_files([str(output)]), output) == ["completions/9.jsonl", "completions/10.jsonl"]
+    data = tmp_path / "data"
+    data.mkdir()
+    for name in ("data.jsonl", "metadata.jsonl", "settings.json"):
+        (data / name).write_text("{}")
+    assert find_files([str(data)]) == [str(data / "metadata.jsonl")]
 
 
 def test_documents_of_a_folder_are_read_where_there_is_nothing_else(tmp_path):
@@ -205,6 +221,57 @@ def test_an_address_that_leads_nowhere(memory):
             find_files([given])
     with pytest.raises(DataError, match=r"nothing://a: ValueError: Protocol not known: nothing"):
         find_files(["nothing://a"])
+
+
+class Dropping(io.BytesIO):
+    """A file at an address whose connection breaks in the middle."""
+
+    def readinto(self, buffer):
+        if self.tell() >= len(self.getbuffer()) // 2:
+            raise ConnectionResetError(104, "Connection reset\nby peer")
+        return super().readinto(buffer)
+
+    def read(self, size=-1):
+        taken = bytearray(len(self.getbuffer()) if size is None or size < 0 else size)
+        return bytes(taken[: self.readinto(taken)])
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "csv", "json", "jsonl.gz", "parquet", "arrow"])
+def test_a_connection_that_breaks_is_one_line(memory, monkeypatch, suffix):
+    rows = rows_of(*[RIGHT + random.Random(at).randbytes(40).hex() for at in range(3000)])
+    if suffix in ("parquet", "arrow"):
+        data = arrow_bytes(suffix)
+    else:
+        data = {
+            "jsonl": rows,
+            "csv": "completion,target\n" + f"{RIGHT},2.color.cyan\n" * 3000,
+            "json": f"[{','.join(rows.splitlines())}]",
+            "jsonl.gz": rows,
+        }[suffix].encode()
+    data = gzip.compress(data) if suffix.endswith(".gz") else data
+    memory.pipe(f"/a.{suffix}", data)
+    monkeypatch.setattr(type(memory), "open", lambda self, name, mode: Dropping(data))
+    with pytest.raises(DataError) as caught:
+        score_rewards([f"memory://a.{suffix}"])
+    assert str(caught.value).startswith(f"memory://a.{suffix}: ")
+    assert "Connection reset by peer" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def arrow_bytes(kind):
+    arrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    count = 30_000
+    completions = [f"{RIGHT}{number}" for number in range(count)]
+    table = arrow.table({"completion": completions, "target": ["2.color.cyan"] * count})
+    buffer = io.BytesIO()
+    if kind == "parquet":
+        parquet.write_table(table, buffer, compression=None)
+    else:
+        with arrow.ipc.new_file(buffer, table.schema) as writer:
+            writer.write_table(table)
+    return buffer.getvalue()
 
 
 @pytest.mark.parametrize("missing", ["huggingface_hub", "fsspec"])

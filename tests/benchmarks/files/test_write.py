@@ -1,5 +1,6 @@
 """A file is written whole or not at all, and nothing is left beside it."""
 
+import ast
 import os
 import stat
 import subprocess
@@ -110,3 +111,45 @@ def test_a_kill_leaves_the_old_file(tmp_path):
         (tmp_path / other).touch()
     remove_partials(file)
     assert names(tmp_path) == [".a.txt.x.partial", ".b.txt.1.partial", "a.txt", "a.txt.1.partial"]
+
+
+# --- one module ------------------------------------------------------------------------------------------------------
+
+WRITERS = {
+    "benchmarks/files/write.py",
+    "benchmarks/files/lock.py",
+    "parsers/compile.py",  # writes a file of this package, for those who change it
+    "trainers/prediction.py",  # its rows grow in a file of their own
+}
+WRITING = {"write_text", "write_bytes", "savez", "touch"}
+
+
+def writes(node):
+    """Whether a call opens a file to write, or gives one another name."""
+    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute | ast.Name):
+        return False
+    name = node.func.attr if isinstance(node.func, ast.Attribute) else node.func.id
+    if name == "open":
+        modes = [
+            each.value
+            for each in [*node.args, *(word.value for word in node.keywords)]
+            if isinstance(each, ast.Constant)
+        ]
+        return any(isinstance(mode, str) and len(mode) <= 3 and not set(mode).isdisjoint("wax+") for mode in modes)
+    of_os = (
+        isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name) and node.func.value.id == "os"
+    )
+    return name in WRITING or (of_os and name in {"replace", "rename", "fsync", "write", "truncate"})
+
+
+def test_all_output_goes_through_one_module():
+    root = Path(__file__).parents[3]
+    found = {
+        f"{path.relative_to(root).as_posix()}:{node.lineno}"
+        for package in ("parsers", "rewards", "benchmarks", "trainers", "star_cli", "star_r1")
+        for path in (root / package).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if writes(node)
+    }
+    assert {place.partition(":")[0] for place in found} <= WRITERS, found
+    assert "benchmarks/files/write.py" in {place.partition(":")[0] for place in found}

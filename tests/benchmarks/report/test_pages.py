@@ -2,6 +2,7 @@
 
 import json
 import re
+from html import unescape
 from html.parser import HTMLParser
 from xml.etree import ElementTree as ET
 
@@ -9,7 +10,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.report.content import Document, Example, Figure, Figures, Grid, Number, Passage, Section
+from benchmarks.page import CONTENT_POLICY
+from benchmarks.plain_text import plain
+from benchmarks.report.content import (
+    Card,
+    Document,
+    Example,
+    Figure,
+    Figures,
+    Grid,
+    Image,
+    Line,
+    Lines,
+    Number,
+    Passage,
+    Section,
+)
 from benchmarks.report.html import html
 from benchmarks.report.latex import latex
 from benchmarks.report.make import make_report, write
@@ -20,7 +36,24 @@ from tests.benchmarks.report.report_inputs import AFTER, BEFORE, write_rows, wri
 
 VOID = {"meta", "img", "br"}
 ALLOWED = {
-    *("html", "head", "meta", "title", "style", "body", "header", "h1", "h2", "h3", "p", "nav", "a", "main", "footer"),
+    *(
+        "html",
+        "head",
+        "meta",
+        "title",
+        "style",
+        "body",
+        "header",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "p",
+        "nav",
+        "a",
+        "main",
+        "footer",
+    ),
     *("section", "div", "span", "table", "thead", "tbody", "tr", "th", "td", "ul", "li", "details", "summary", "pre"),
     *("img", "svg", "g", "path", "rect", "circle", "text"),
 }
@@ -85,7 +118,7 @@ def test_the_page_is_whole_and_loads_nothing(document):
     assert {address[1:] for address in page.addresses if address[0] == "#"} == set(
         re.findall(r'<section id="([^"]+)"', text)
     )
-    assert "default-src 'none'" in text
+    assert f'<meta http-equiv="Content-Security-Policy" content="{CONTENT_POLICY}">' in unescape(text)
     assert "prefers-color-scheme: dark" in text
     assert "script" not in page.tags
 
@@ -107,7 +140,7 @@ def test_the_page_has_all_its_parts(document):
         "Accuracy by number of changes",
         "before → after",
         "McNemar's exact p",
-        "needs about",
+        "80% power",
         "Changed rows",
         "wrong → right",
         "right → wrong",
@@ -156,6 +189,8 @@ def test_any_text_survives_every_form(one, two, three):
                         one, two, None, ("javascript:alert(1)", f"data:image/png;base64,{one}"), (Passage(two, three),)
                     ),
                     Figures((Figure(one, Number(two, three), one),), two, three),
+                    Card(one, "bad", (two, Passage(three, one), Lines(two, three, (Line(one, (0.0,), (1.0,)),)))),
+                    Image(f"data:image/png;base64,AAAA{one}", two),
                 ),
             ),
         ),
@@ -172,6 +207,29 @@ def test_any_text_survives_every_form(one, two, three):
     braces = re.sub(r"\\[{}]", "", latex(document).split("\n\n", 1)[1] if "\n\n" in latex(document) else "")
     assert braces.count("{") == braces.count("}")
     json.loads(write(document, "json"))
+
+
+@given(st.text(st.characters(exclude_categories=("Cs",)), max_size=20))
+def test_no_control_character_reaches_a_page(text):
+    passage = Passage("p", text)
+    items = (text, Example(text, text, None, passages=(passage,)), Card(text, "plain", (text, passage)))
+    page = html(Document(text, text, (Section(text or "x", items),), (text,)))
+    assert plain(page) == page
+
+
+def test_an_image_is_shown_only_if_it_is_one():
+    uri = "data:image/png;base64,AAAA"
+    document = Document("t", "", (Section("s", tuple(Image(each, "<b>") for each in (uri, "http://a/b.png"))),))
+    assert Page(html(document)).addresses == ["#s", uri]
+
+
+def test_findings_are_text_in_every_form():
+    chart = Lines("c", "x", (Line("a", (0.0, 1.0), (0.0, 1.0)),))
+    card = Card("<h>", "bad", ("a | b", Passage("label", "```"), chart))
+    document = Document("t", "", (Section("s", (card,)),))
+    assert "<svg" in html(document)
+    assert "### \\<h\\>\n\na \\| b\n\n\nlabel:\n\n````text\n```\n````\n" in markdown(document)
+    assert "begin" not in latex(document)
 
 
 def test_a_fence_cannot_be_closed_from_inside():
@@ -197,7 +255,7 @@ def test_the_other_forms_have_the_same_numbers(document):
 def test_sections_without_content_are_left_out(tmp_path):
     document = make_report([str(write_run(tmp_path, "one", AFTER))])
     titles = re.findall(r"<h2>(.*?)</h2>", write(document, "html"))
-    assert titles == ["Results", "By kind of row", "Faults", "All numbers"]
+    assert titles == ["Results", "Breakdown", "Faults", "All numbers"]
     assert document.title == "TVR: one"
 
 
@@ -231,4 +289,40 @@ def test_two_runs_on_different_rows_are_still_a_report(tmp_path):
     lines = (tmp_path / "other.jsonl").read_text().replace('"row-', '"line-').replace('"id": "', '"id": "other ')
     (tmp_path / "other.jsonl").write_text(lines)
     text = write(make_report([str(one), str(other)]), "markdown")
-    assert "These could not be compared: the two runs share no row" in text
+    assert "These could not be compared row by row: the two runs share no row" in text
+
+
+def test_a_comparison_of_two_summaries_that_cannot_be_made_says_so(tmp_path):
+    for name in ("one", "other"):
+        rows = write_rows(tmp_path / f"{name}.jsonl", [{"completion": "<answer>B</answer>", "target": "B"}])
+        summary = score_rewards([str(rows)], task="multiview").as_dict()
+        (tmp_path / f"{name}.json").write_text(json.dumps(summary))
+    text = write(make_report([str(tmp_path / "one.json"), str(tmp_path / "other.json")]), "markdown")
+    assert "## one → other" in text
+    assert "These could not be compared row by row: " in text
+    assert "give the file of star score --out instead" in text
+
+
+def test_a_part_of_weight_0_is_no_failure(tmp_path):
+    rows = write_rows(tmp_path / "rows.jsonl", [{"completion": "<answer>B</answer>", "target": "B"}])
+    (tmp_path / "one.json").write_text(json.dumps(score_rewards([str(rows)], task="multiview").as_dict()))
+    text = write(make_report([str(tmp_path / "one.json")]), "markdown")
+    assert "| format | weight 0 |" in text
+    assert "one: format" not in text
+
+
+def test_a_fault_of_rewards_is_shown_with_its_completion(tmp_path):
+    rows = [
+        {"completion": text, "target": "2.color.cyan"} for text in ("<think>a", "<think>b</think><answer>x</answer>")
+    ]
+    path = write_rows(tmp_path / "rows.jsonl", rows)
+    summary = tmp_path / "one.json"
+    summary.write_text(json.dumps(score_rewards([str(path)]).as_dict()))
+    page = Page(write(make_report([str(summary)]), "html")).text
+    for expected in (
+        "unclosed_think 1 rows Completion <think>a",
+        "Completion <think>b</think><answer>x</answer> Target",
+    ):
+        assert expected in page
+    path.rename(tmp_path / "elsewhere.jsonl")
+    assert "Completion" not in Page(write(make_report([str(summary)]), "html")).text

@@ -8,8 +8,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.page import theme
 from benchmarks.report.content import Bar, Bars, Histogram, Line, Lines, Number
-from benchmarks.report.svg import WIDTH, bars_svg, binned, histogram_svg, lines_svg, short, tick_step, ticks
+from benchmarks.report.svg import (
+    WIDTH,
+    bars_svg,
+    binned,
+    chart_file,
+    chart_style,
+    histogram_svg,
+    lines_svg,
+    short,
+    tick_step,
+    ticks,
+)
 
 numbers = st.floats(0, 1e6, allow_nan=False)
 bars = st.tuples(numbers, st.none() | st.tuples(numbers, numbers)).map(
@@ -74,9 +86,9 @@ def test_bins_lose_no_row_and_touch(pairs):
 
 def test_shares_of_a_histogram_claim_no_more_than_they_are():
     text = histogram_svg(Histogram("t", ((0.0, 1), (1.0, 9999))))
-    assert "&lt;1 %" in text
-    assert "&gt;99 %" in text
-    assert ">100 %" in histogram_svg(Histogram("t", ((0.0, 5),)))
+    assert "&lt;1%" in text
+    assert "&gt;99%" in text
+    assert ">100%" in histogram_svg(Histogram("t", ((0.0, 5),)))
 
 
 @given(st.lists(st.tuples(st.floats(0, 1e4), st.floats(-1e3, 1e5)), min_size=1, max_size=20, unique_by=lambda p: p[0]))
@@ -113,3 +125,59 @@ def test_text_is_escaped():
 
 def test_short_numbers():
     assert [short(x) for x in (0, 0.25, -4.5, 1234, 250000, 1e-3)] == ["0", "0.25", "−4.5", "1,234", "250k", "0.001"]
+
+
+CURVES = Lines(
+    "a < b & c", "x", (Line("one <", (0, 0.5, 1), (0, 2, 1)), Line("two", (0, 1), (1, 1))), marks=((0.8, "0.8"),)
+)
+
+
+def curves(text):
+    paths = [path.get("d") for path in ET.fromstring(text).iter() if (path.get("class") or "").startswith("line t")]
+    return [
+        [tuple(map(float, pair.split())) for pair in re.split("[ML]", path)[1:]] for path in paths if "h" not in path
+    ]
+
+
+def test_a_file_of_its_own_has_its_legend_and_its_colors_for_light_and_dark():
+    text = chart_file(CURVES)
+    root = ET.fromstring(text)
+    assert root.get("aria-label") == "a < b & c"
+    assert "prefers-color-scheme: dark" in text
+    assert all(f"--{name}:" in theme() for name in re.findall(r"var\(--(\w+)\)", text))
+    assert "http" not in text.replace("http://www.w3.org/2000/svg", "")
+    assert [each.text for each in root.iter() if each.get("class") == "entry"] == ["one <", "two"]
+    assert "<style" not in lines_svg(CURVES)
+
+
+def test_classes_of_charts_have_a_style():
+    bar = Bar(1.0, 0.5, 1.5, Number("1"), "tip")
+    for text in (
+        bars_svg(Bars("t", ("l",), (("r", (bar,)),))),
+        histogram_svg(Histogram("t", ((0.0, 1),))),
+        lines_svg(CURVES),
+    ):
+        for name in set(" ".join(re.findall(r'class="([^"]*)"', text)).split()):
+            assert re.search(rf"\.{name}\b", chart_style()), name
+
+
+def test_points_are_in_order_and_within_the_frame():
+    one, two = curves(lines_svg(CURVES))
+    assert [x for x, _ in one] == sorted(x for x, _ in one)
+    assert one[1][1] < one[2][1] < one[0][1]  # larger values are further up
+    assert two[0][1] == two[1][1]
+
+
+def test_steps_hold_until_the_next_value():
+    (points,) = curves(lines_svg(Lines("t", "x", (Line("a", (0, 0.5, 1), (1, 2, 2)),), steps=True)))
+    assert len(points) == 4
+    assert points[1][0] == points[2][0]
+    assert points[0][1] == points[1][1]
+
+
+def test_an_axis_of_counts_begins_at_zero():
+    text = histogram_svg(Histogram("t", ((0.0, 3), (1.0, 9)), "", "reward of <format>"))
+    sides = [each.text for each in ET.fromstring(text).iter() if each.get("class") == "side"]
+    assert sides[0] == "0"
+    assert float(sides[-1]) <= 9
+    assert "reward of &lt;format&gt;" in text

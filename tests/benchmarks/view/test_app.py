@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 import socket
+import time
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from benchmarks.view.app import serve
 from rewards import ConfigError
 from tests.benchmarks.view.view_inputs import write_data, write_run
 from tests.benchmarks.view.view_server import served
+from tests.http_pieces import requests
 
 
 @pytest.fixture(scope="module")
@@ -108,6 +114,27 @@ def test_what_is_wrong_is_said_in_one_line(address, path):
     assert body
     assert b"\n" not in body
     assert b"Traceback" not in body
+
+
+@pytest.mark.slow
+@settings(max_examples=80)
+@given(pieces=requests(b"/api/runs"), data=st.data())
+def test_any_bytes_in_any_order_at_any_pace_are_survived(address, pieces, data):
+    """Each gets an answer or a closed connection, and the page is there for the next one."""
+    below = [(piece.replace(b" /", b" " + address.path.encode(), 1), pause) for piece, pause in pieces]
+    sent, found = data.draw(st.sampled_from([pieces, below])), b""
+    with socket.create_connection((address.hostname, address.port), timeout=60) as connection:
+        with suppress(OSError):
+            for piece, pause in sent:
+                connection.sendall(piece)
+                time.sleep(pause)
+            connection.shutdown(socket.SHUT_WR)
+        with suppress(ConnectionError):
+            while piece := connection.recv(2**16):
+                found += piece
+    assert found == b"" or re.match(rb"HTTP/1\.1 (?:100|200|304|4\d\d|505)\b", found), found
+    assert b"Traceback" not in found
+    assert ask(address, "api/runs")[0] == 200
 
 
 def test_a_port_that_is_taken_is_said():

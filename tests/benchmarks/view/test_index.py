@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from benchmarks.view.index import Scoring, open_run
-from benchmarks.view.reading import Files, files_in
+from benchmarks.view.reading import Files
 from rewards import ConfigError, DataError, score_completion
 from tests.benchmarks.view.view_inputs import ANSWERS, TARGETS, completion, write_data, write_rows, write_run
 
@@ -127,16 +127,9 @@ def test_a_file_that_is_another_one_now_is_refused(tmp_path):
         run.rows([2])
 
 
-def test_a_folder_means_its_rows(tmp_path):
-    run = write_run(tmp_path / "run", tmp_path, steps=(9, 10, 100))
-    assert [name.rpartition("_")[2] for name in files_in(str(run))] == ["00009.jsonl", "00010.jsonl", "00100.jsonl"]
-    write_data(tmp_path / "data")
-    assert files_in(str(tmp_path / "data")) == [str(tmp_path / "data" / "metadata.jsonl")]
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match="holds no file of rows"):
-        files_in(str(tmp_path / "empty"))
-    with pytest.raises(DataError, match="does not exist"):
-        files_in(str(tmp_path / "nowhere"))
+def test_standard_input_cannot_be_read_again():
+    with pytest.raises(DataError, match="cannot be read again"):
+        Files(["-"])
 
 
 def test_parquet_and_tables_of_several_rows_a_line(tmp_path):

@@ -42,7 +42,8 @@ class Server(ThreadingHTTPServer):
 class Handler(BaseHTTPRequestHandler):
     def do_POST(self):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        prompt = body["messages"][0]["content"][-1]["text"]
+        content = body["messages"][-1]["content"]
+        prompt = content if isinstance(content, str) else content[-1]["text"]
         with self.server.lock:
             number = self.server.tries[prompt] = self.server.tries.get(prompt, 0) + 1
             self.server.requests.append((self.path, dict(self.headers), body, time.monotonic()))

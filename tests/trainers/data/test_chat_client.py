@@ -8,13 +8,25 @@ import socket
 import threading
 import time
 from io import BytesIO
+from types import MappingProxyType
 
 import pytest
 from PIL import Image
 
 from rewards.errors import ConfigError, DataError
 from tests.trainers.data.chat_server import answer, fine, serving, serving_bytes
-from trainers.data.chat_client import Answer, ChatClient, Endpoint, Pace, Reply, RetryPolicy, UnansweredError, ask_all
+from trainers.data.chat_client import (
+    Answer,
+    ChatClient,
+    Endpoint,
+    Pace,
+    RefusedError,
+    Reply,
+    Request,
+    RetryPolicy,
+    UnansweredError,
+    ask_all,
+)
 from trainers.data.chat_messages import user_message
 from trainers.data.chat_transport import MAX_ANSWER, KeyMask
 
@@ -28,13 +40,17 @@ def _no_proxy(monkeypatch):
         monkeypatch.delenv(name, raising=False)
 
 
-def ask(url, *, samples=1, retry=ONCE, message=None, **options):
+def ask(url, *, samples=1, retry=ONCE, message=None, fields=MappingProxyType({}), **options):
     async def run():
         endpoint = Endpoint(**{"base_url": url, "model": "m", "key": KEY, "timeout": 5.0} | options)
         async with ChatClient(endpoint, retry) as client:
-            return await client.ask(message or user_message("question 0", []), samples=samples)
+            return await client.ask(Request([message or user_message("question 0", [])], fields), samples=samples)
 
     return asyncio.run(run())
+
+
+def asking(text):
+    return Request([user_message(text, [])])
 
 
 def failure(url, **options):
@@ -97,7 +113,36 @@ def test_several_samples_are_asked_for_until_they_are_there():
         found = ask(server.url, samples=5)
     assert [reply.text for reply in found.replies] == ["1a", "1b", "2a", "2b", "3a"]
     assert asked == [5, 3, None]
-    assert found[1:] == (30, 9)
+    assert found[1:] == (30, 9, None, None)
+
+
+def test_samples_of_a_server_that_takes_one_at_a_time():
+    """Some refuse ``n``; each further request has a seed of its own, or a server would say the same again."""
+
+    def script(_prompt, _number):
+        body = server.requests[-1][2]
+        return (400, "n is not supported", {}) if "n" in body else (200, answer(f"seed {body['seed']}"), {})
+
+    with serving(script) as server:
+        found = ask(server.url, samples=3, fields={"seed": 5})
+        assert [reply.text for reply in found.replies] == ["seed 5", "seed 6", "seed 7"]
+        assert len(server.requests) == 4
+    with (
+        serving(lambda *_: (400, "too many images", {})) as server,
+        pytest.raises(RefusedError, match="HTTP 400: too many images"),
+    ):
+        ask(server.url, samples=3)
+
+
+def test_what_answered_and_the_tokens_of_reasoning_are_told():
+    body = json.loads(answer("x")) | {"model": "m-2026", "system_fingerprint": "fp\n1"}
+    body["usage"]["completion_tokens_details"] = {"reasoning_tokens": 12}
+    with serving(lambda *_: (200, json.dumps(body), {})) as server:
+        assert ask(server.url)[1:] == (100, 20, 12, "m-2026 fp 1")
+    for odd in ([], {"reasoning_tokens": "12"}, None):
+        body["usage"]["completion_tokens_details"], body["model"] = odd, {}
+        with serving(lambda *_: (200, json.dumps(body), {})) as server:
+            assert ask(server.url)[3:] == (None, "fp 1")
 
 
 @pytest.mark.parametrize(
@@ -105,6 +150,11 @@ def test_several_samples_are_asked_for_until_they_are_there():
     [
         ("[]", "the answer is no chat completion: Expected `object`, got `array`"),
         ('{"choices": []}', 'the answer has no choices: {"choices": []}'),
+        ('{"choices": null}', 'the answer has no choices: {"choices": null}'),
+        (
+            '{"error": {"message": "upstream is busy", "code": 502}}',
+            "the answer is an error: upstream is busy (1 tries)",
+        ),
         ('{"choices": [{"message": "x"}]}', "the answer is no chat completion: Expected `object`, got `str`"),
         (
             '{"choices": [{"message": {"content": 5}}]}',
@@ -291,10 +341,10 @@ def test_no_more_requests_start_in_a_minute_than_allowed(monkeypatch):
 def test_a_run_that_ends_frees_who_waits_for_a_turn():
     async def run(url):
         async with ChatClient(Endpoint(base_url=url, model="m"), RetryPolicy(per_minute=1)) as client:
-            await client.ask(user_message("x", []))
+            await client.ask(Request([user_message("x", [])]))
             asyncio.get_running_loop().call_later(0.05, client.stop)
             with pytest.raises(UnansweredError, match="the run was stopped"):
-                await client.ask(user_message("x", []))
+                await client.ask(Request([user_message("x", [])]))
 
     with serving(fine) as server:
         asyncio.run(run(server.url))
@@ -310,10 +360,10 @@ def test_requests_whose_message_cannot_be_made_fail_alone():
 
     kept, done = {}, {}
     with serving(fine) as server:
-        requests = [("a", lambda: user_message("a", [])), ("b", broken), ("c", lambda: user_message("c", []))]
+        requests = [("a", lambda: asking("a")), ("b", broken), ("c", lambda: asking("c"))]
         ask_all(
             Endpoint(base_url=server.url, model="m"), requests, keep=lambda key, found: kept.update({key: found}),
-            on_done=lambda key, failed: done.update({key: failed}),
+            on_done=lambda key, failed: done.update({key: failed and str(failed)}),
         )  # fmt: skip
     assert sorted(kept) == ["a", "c"]
     assert done == {"a": None, "b": "no such image", "c": None}
@@ -329,7 +379,7 @@ def test_more_requests_than_connections_of_a_client_run_side_by_side():
     done = []
     with serving(script) as server:
         server.socket.listen(256)
-        requests = [(n, lambda: user_message("x", [])) for n in range(130)]
+        requests = [(n, lambda: asking("x")) for n in range(130)]
         ask_all(
             Endpoint(base_url=server.url, model="m", timeout=30), requests, retry=RetryPolicy(concurrency=130, tries=1),
             keep=lambda *_: None, on_done=lambda _, failed: done.append(failed),
@@ -343,7 +393,7 @@ def test_an_error_while_an_answer_is_kept_ends_the_run():
 
     with serving(fine) as server, pytest.raises(OSError, match="No space"):
         ask_all(
-            Endpoint(base_url=server.url, model="m"), [(n, lambda: user_message("x", [])) for n in range(30)],
+            Endpoint(base_url=server.url, model="m"), [(n, lambda: asking("x")) for n in range(30)],
             keep=full, on_done=lambda *_: None,
         )  # fmt: skip
     assert len(server.requests) <= 16

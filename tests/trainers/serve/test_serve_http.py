@@ -22,6 +22,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.conformance.rows import make_rows
+from tests.http_pieces import requests
 
 for name in ("starlette", "uvicorn", "prometheus_client"):
     pytest.importorskip(name, reason="in the extra serve")
@@ -292,6 +293,28 @@ def test_any_bytes_get_an_answer_or_a_closed_connection(address, sent):
     assert found == b"" or re.match(rb"HTTP/1\.1 (?:100|200|4\d\d|505)\b", found), found
     assert b"Traceback" not in found
     assert ask(address, "GET", "/health")[0] == 200
+
+
+@pytest.mark.slow
+@settings(max_examples=120)
+@given(requests(), st.booleans())
+def test_any_bytes_in_any_order_at_any_pace_are_done_with_in_time(impatient, pieces, stays):
+    """*stays*: the client then neither sends more nor hangs up. Others are answered meanwhile."""
+    began, found = time.monotonic(), b""
+    with socket.create_connection(impatient, timeout=100) as connection:
+        with suppress(OSError):  # it may have been left already
+            for piece, pause in pieces:
+                connection.sendall(piece)
+                time.sleep(pause)
+            if not stays:
+                connection.shutdown(socket.SHUT_WR)
+        with suppress(OSError):
+            while piece := connection.recv(2**16):
+                found += piece
+    assert time.monotonic() - began < 60, "its clients have two seconds, and the machine may be busy"
+    assert found == b"" or re.match(rb"HTTP/1\.1 (?:100|200|4\d\d|505)\b", found), found
+    assert b"Traceback" not in found
+    until(lambda: ask(impatient, "GET", "/health")[0] == 200)
 
 
 # --- who may ask ------------------------------------------------------------------------------------------------------

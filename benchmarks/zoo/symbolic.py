@@ -1,0 +1,32 @@
+"""math-verify as the rewards of this folder call it: without its log lines, and with its timeouts where these work.
+
+Its timeouts are signals, which only the main thread may set; elsewhere there are none, as in TRL.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import Any
+
+import math_verify
+
+LATEX = math_verify.LatexExtractionConfig
+
+for _name in ("math_verify.parser", "math_verify.grader"):
+    logging.getLogger(_name).setLevel(logging.CRITICAL)
+
+
+def parse(text: str, **options: Any) -> list[Any]:
+    """Return the mathematical values that a text holds; none where there is none."""
+    found: list[Any] = math_verify.parse(text, parsing_timeout=5 if _main_thread() else None, **options)
+    return found
+
+
+def equal(gold: list[Any], answer: list[Any]) -> bool:
+    """Return whether two values are the same; which is the gold one matters to math-verify."""
+    return bool(math_verify.verify(gold, answer, timeout_seconds=5 if _main_thread() else None))
+
+
+def _main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()

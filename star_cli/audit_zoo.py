@@ -1,0 +1,104 @@
+"""``star audit --zoo``: published rewards side by side."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from benchmarks.audit.page import amount
+from benchmarks.zoo.compare import compare, earned_by_maps, entries, modules
+from star_cli.console import echo
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from benchmarks.zoo.compare import Compared
+
+HEADERS = (
+    "reward",
+    "exact",
+    "wrong",
+    "blind",
+    "prompt",
+    "two named",
+    "all named",
+    "guess from",
+    "hedge below",
+    "p = .3 .6 .9",
+    "exploits",
+    "checks",
+)
+"""The columns of the table; a last one, the cost, where it was measured."""
+
+
+def show_zoo(*, scenes: int, timed: bool, as_json: bool, no_color: bool) -> None:
+    """Audit every reward of the zoo and print the table, a part for each task, or JSON."""
+    found, absent = modules()
+    for name, package in absent.items():
+        echo(f"{name} is left out: {package} is not installed; pip install 'star-r1[zoo]'", err=True)
+    every = list(entries(found))
+    compared = [compare(entry, scenes=scenes, timed=timed) for entry in every]
+    if as_json:
+        maps = {entry.name: earned_by_maps(entry) for entry in every if entry.cogmap}
+        plain = {"rewards": [each.plain() for each in compared], "maps": maps, "absent": absent}
+        echo(json.dumps(plain, indent=2, allow_nan=False))
+        return
+    _print(compared, timed=timed, no_color=no_color)
+
+
+def _print(compared: Iterable[Compared], *, timed: bool, no_color: bool) -> None:
+    from rich import box
+    from rich.table import Table
+
+    from star_cli.screen import Screen
+
+    console, every = Screen(color=not no_color), list(compared)
+    for task in dict.fromkeys(each.task for each in every):
+        table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold cyan", title=task)
+        for header in (*HEADERS, *(("ms",) if timed else ())):
+            table.add_column(header, justify="left" if header in ("reward", "exploits", "checks") else "right")
+        for each in every:
+            if each.task == task:
+                table.add_row(*zoo_cells(each))
+        console.print(table)
+        console.print()
+
+
+def zoo_cells(each: Compared) -> tuple[str, ...]:
+    """Return the cells of a reward, as `HEADERS` names them, and its cost where it was measured."""
+    cost = each.audit.cost
+    return (
+        each.name,
+        amount(each.exact),
+        f"{each.wrong:.0%}",
+        f"{each.blind:.0%} {each.blind_policy}",
+        f"{each.copied:.0%}",
+        _by_kind({unsure: f"{two:.0%} ({one:.0%})" for unsure, (two, one) in each.two_named.items()}),
+        f"{each.all_named:.0%}",
+        _by_kind({unsure: _from(chance) for unsure, chance in each.guess_from.items()}),
+        _by_kind({unsure: _below(chance) for unsure, chance in each.hedge_below.items()}),
+        _by_kind(
+            {
+                unsure: " ".join(str(one.guesses) for one in each.behavior if one.unsure == unsure)
+                for unsure in each.guess_from
+            }
+        ),
+        ", ".join(finding.name for finding in each.audit.of("exploit")) or "none",
+        ", ".join(finding.name for finding in each.audit.of("check")) or "none",
+        *(() if cost is None else (f"{1e3 * cost.batch:.3g}",)),
+    )
+
+
+def _by_kind(cells: Mapping[str, str]) -> str:
+    """Return the cell of a question, or those of records, told apart."""
+    if len(cells) == 1:
+        return next(iter(cells.values()))
+    return ", ".join(f"{unsure} {cell}" for unsure, cell in cells.items())
+
+
+def _from(chance: float) -> str:
+    return "any chance" if chance <= 0 else "never" if chance > 1 else f"{chance:.2g}"
+
+
+def _below(chance: float) -> str:
+    return "never" if chance <= 0 else "always" if chance >= 1 else f"{chance:.2g}"
