@@ -68,7 +68,7 @@ def test_intervals_hold_the_mean_as_often_as_they_say():
 def test_figures_are_readable_in_light_and_dark(written):
     for path, text in written.items():
         if path.suffix == ".svg":
-            assert "prefers-color-scheme:dark" in text
+            assert re.search(r"prefers-color-scheme: *dark", text)
             assert not re.search(r'(?:fill|stroke)[:=]"?#', text.partition("</style>")[2])
 
 
