@@ -215,7 +215,7 @@ def test_an_arm_ends_in_time_and_leaves_what_it_has(tmp_path, monkeypatch, capsy
 
 def call_of(tmp_path, steps, left):
     study = read_study(HERE / "study.yaml")
-    call = Call(study, tmp_path, 0, time.time() + left, together=True, most=9, options=[], waiting=[])
+    call = Call(study, tmp_path, 0, time.time() + left, together=True, most=9, gpus=1, options=[], waiting=[])
     call.running = dict.fromkeys(steps)
     call.work.mkdir(exist_ok=True)
     for name, step in steps.items():
