@@ -15,7 +15,8 @@ demo: $(VENV)/.core
 demo-train: $(VENV)/.train
 	$(BIN)/python -m recipes.tiny.run
 
-# the study of docs/evidence.md: on one GPU, and in words on two CPU cores in less than ten minutes
+# the study of docs/evidence.md: on one GPU, what rewards will do said before they are trained; and in words on two CPU
+# cores in less than ten minutes
 evidence: $(VENV)/.train
 	$(BIN)/python -m recipes.evidence.run all --out runs/evidence
 

@@ -1,24 +1,36 @@
-"""R_ans: is the final answer right? A choice or a yes/no is worth 1 or 0, a number its mean relative accuracy."""
+"""R_ans: is the final answer right? A choice or a yes/no is worth 1 or 0, a number its mean relative accuracy.
+
+A box is worth its overlap with the true one, a point its nearness: `rewards.regions` has the formulas.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from functools import lru_cache
 from numbers import Real
 from string import ascii_uppercase
-from typing import TYPE_CHECKING, Any, NamedTuple, get_args, overload
+from typing import TYPE_CHECKING, Any, NamedTuple, cast, get_args, overload
 
 import numpy as np
 
 from parsers.choice import LETTERS, Answer, Choice, parse_choice, parse_words, parse_yes_no
 from parsers.number import Number, parse_number
+from parsers.region import Region, parse_box, parse_point
 from parsers.types import Fault
+from parsers.word_set import parse_set
 from rewards.errors import ConfigError, DataError
-from rewards.spec import Kind
+from rewards.regions import iou, nearness, shaped
+from rewards.spec import Kind, QuestionSpec
 from rewards.targets import plain_value
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import ArrayLike, NDArray
+
+    from rewards.regions import Partial
 
 # SPAR-Bench's expression, literally: float rounding decides the comparisons at the edges.
 _THRESHOLDS = np.linspace(0.5, 0.95, 10)
@@ -29,15 +41,16 @@ class AnswerScore(NamedTuple):
 
     Attributes:
         value: in [0, 1].
-        correct: whether the answer is right; a number is if it is within 5 %, the strictest threshold.
-        answer: what was read: a letter, ``"yes"`` or ``"no"``, a float in the target's unit, the normalised text; None
-            where nothing could be read.
+        correct: whether the answer is right; a number is if it is within 5 %, the strictest threshold, a box or a point
+            if it is worth one half under the linear shape.
+        answer: what was read: a letter, ``"yes"`` or ``"no"``, a float in the target's unit, the normalised text, a box
+            ``(x1, y1, x2, y2)`` or a point ``(x, y)``; None where nothing could be read.
         fault: why nothing could be read, or None.
     """
 
     value: float
     correct: bool
-    answer: str | float | None
+    answer: str | float | tuple[float, ...] | None
     fault: Fault | None = None
 
 
@@ -100,6 +113,8 @@ def score_answer(
     options: Mapping[str, str] | Sequence[str] | None = None,
     kind: Kind | None = None,
     letters: str | None = None,
+    synonyms: Sequence[tuple[str, str]] = (),
+    partial: Partial = "linear",
 ) -> AnswerScore:
     """Score the answer section of one completion. Whatever the model wrote, it never raises.
 
@@ -111,6 +126,8 @@ def score_answer(
         options: the options of a choice, by letter or in order.
         kind: how to read both; None infers it from *target*.
         letters: the letters that a choice without *options* has; None: A to F, and any if *target* is a later one.
+        synonyms: of words and sets, pairs (spelling, what it stands for).
+        partial: what a set is worth that overlaps with the true one, see `rewards.regions`.
 
     Raises:
         DataError: if *target* is not of its kind.
@@ -124,7 +141,7 @@ def score_answer(
     if options is not None and not (type(options) is list and options and all(type(text) is str for text in options)):
         options = read_options(options)
     kind = kind or infer_kind(target, options=options)
-    gold, text = _gold_text(target), answer_text or ""
+    gold, text = "" if kind == "set" and not isinstance(target, str) else _gold_text(target), answer_text or ""
     match kind:
         case "choice":
             right = parse_choice(gold, options=options, letters=letters or ascii_uppercase)
@@ -135,8 +152,107 @@ def score_answer(
         case "number":
             return _score_number(parse_number(text), parse_number(gold), gold)
         case "text":
-            return _score_text(parse_words(text), parse_words(gold), gold)
+            known = _known_words(tuple(synonyms))
+            answer, right_words = parse_words(text), parse_words(gold)
+            return _score_text(_same_words(answer, known), _same_words(right_words, known), gold)
+        case "set":
+            return _score_set(text, gold if isinstance(target, str) else target, _known_words(tuple(synonyms)), partial)
+    if kind in ("box", "point"):
+        raise ConfigError(f"answers of kind {kind!r} have coordinates: use score_region")
     raise ConfigError(f"unknown kind of answer {kind!r}; known are {', '.join(get_args(Kind))}")
+
+
+def score_for_spec(answer_text: str, target: object, options: Any, spec: QuestionSpec) -> AnswerScore:
+    """Score an answer as a task declares its kind; see `score_answer` and `score_region`."""
+    if spec.kind in ("box", "point"):
+        return score_region(answer_text, target, spec)
+    return score_answer(
+        answer_text,
+        target,
+        options=options,
+        kind=spec.kind,
+        letters=spec.letters,
+        synonyms=spec.synonyms,
+        partial=spec.partial,
+    )
+
+
+def score_region(answer_text: str | None, target: object, spec: QuestionSpec) -> AnswerScore:
+    """Score a box or a point. Whatever the model wrote, it never raises.
+
+    Args:
+        answer_text: the answer without its tags, at most 64,000 characters; None where there is none.
+        target: the true one: a list of its numbers, or any text that an answer may be, in the same coordinates.
+        spec: of kind ``"box"`` or ``"point"``.
+
+    Raises:
+        DataError: if *target* is none.
+
+    >>> spec = QuestionSpec(kind="box", coordinates="pixels", layout="xyxy")
+    >>> score_region("[0, 0, 30, 40]", [0, 0, 40, 40], spec)
+    AnswerScore(value=0.75, correct=True, answer=(0.0, 0.0, 30.0, 40.0), fault=None)
+    """
+    gold = _region_text(target)
+    right, found = _read_region(gold, spec), _read_region(answer_text or "", spec)
+    if right.value is None:
+        raise _bad_gold(gold, right.fault)
+    if found.value is None:
+        return _failed(found.fault)
+    if spec.kind == "box":
+        worth = iou(found.value, right.value)
+    else:
+        assert spec.reach is not None
+        worth = nearness(found.value, right.value, spec.reach)
+    return AnswerScore(shaped(worth, spec.partial), worth >= 0.5, found.value)
+
+
+@lru_cache(maxsize=256)
+def _known_words(synonyms: tuple[tuple[str, str], ...]) -> dict[str, str]:
+    """Return what each spelling stands for, both as answers are read."""
+    return {parse_words(spelling).text or "": parse_words(words).text or "" for spelling, words in synonyms}
+
+
+def _same_words(answer: Answer, known: Mapping[str, str]) -> Answer:
+    return answer._replace(text=known.get(answer.text, answer.text)) if answer.text else answer
+
+
+def _score_set(text: str, target: object, known: Mapping[str, str], partial: Partial) -> AnswerScore:
+    """Score a set of names: |P ∩ T| / |P ∪ T|, and 1 where both are empty."""
+    target = plain_value(target)
+    listed = isinstance(target, Sequence | AbstractSet) and all(isinstance(each, str) for each in target)
+    if not isinstance(target, str) and not listed:
+        raise DataError(
+            f"the true answer {target!r:.60} is a {type(target).__name__}, expected a list of names or text"
+        )
+    gold = target if isinstance(target, str) else json.dumps(list(cast("Iterable[str]", target)))
+    right, found = parse_set(gold), parse_set(text)
+    if right.items is None:
+        raise _bad_gold(repr(target), right.fault)
+    if found.items is None:
+        return _failed(found.fault)
+    true, said = ({known.get(item, item) for item in each} for each in (right.items, found.items))
+    worth = len(true & said) / len(true | said) if true or said else 1.0
+    return AnswerScore(shaped(worth, partial), true == said, ", ".join(sorted(said)) or "none")
+
+
+def _read_region(text: str, spec: QuestionSpec) -> Region:
+    assert spec.coordinates is not None
+    if spec.kind == "point":
+        return parse_point(text, coordinates=spec.coordinates)
+    assert spec.layout is not None
+    return parse_box(text, coordinates=spec.coordinates, layout=spec.layout)
+
+
+def _region_text(target: object) -> str:
+    target = plain_value(target)
+    if isinstance(target, str):
+        return target
+    if isinstance(target, Sequence | Mapping):
+        try:
+            return json.dumps(target)
+        except TypeError:
+            pass
+    raise DataError(f"the true answer {target!r:.60} is a {type(target).__name__}, expected a list of numbers or text")
 
 
 def read_options(options: Any) -> dict[str, str] | None:

@@ -582,10 +582,10 @@ def grade_answer(completion: Completion, target: Any, options: Any, spec: Questi
         DataError: for a target that is wrong.
     """
     with FIRST_TIME:
-        from rewards.answers import AnswerScore, score_answer  # noqa: PLC0415  only questions need its grammars
+        from rewards.answers import AnswerScore, score_for_spec  # noqa: PLC0415  only questions need its grammars
 
     # An answer that is missing still has its target checked: a file's fault must not hide behind a model's.
-    scored = score_answer(completion.answer or "", target, options=options, kind=spec.kind, letters=spec.letters)
+    scored = score_for_spec(completion.answer or "", target, options, spec)
     return scored if completion.answer is not None else AnswerScore(0.0, correct=False, answer=None)
 
 
@@ -597,14 +597,14 @@ def contradicts_reasoning(
     Only a sentence that reads as an answer states one (``So the answer is B``); words state none, since any do.
     """
     with FIRST_TIME:
-        from rewards.answers import infer_kind, score_answer  # noqa: PLC0415  only questions need its grammars
+        from rewards.answers import infer_kind, score_for_spec  # noqa: PLC0415  only questions need its grammars
         from rewards.consistency import last_sentence  # noqa: PLC0415  only where it is asked for
 
     kind = spec.kind or infer_kind(target, options=options)
-    if answer.answer is None or kind == "text":
+    if answer.answer is None or kind in ("text", "set"):
         return False
     sentence = last_sentence(completion.think or "")
-    stated = score_answer(sentence, target, options=options, kind=spec.kind, letters=spec.letters).answer
+    stated = score_for_spec(sentence, target, options, spec).answer
     return stated is not None and stated != answer.answer
 
 

@@ -264,8 +264,15 @@ _WEIGHTS = ("answer_weight", "reference_weight", "format_weight", "consistency_w
 _SHARES = ("wrong_reference_share", "relation_weight")
 _REFERENCE_RULES = ("informedness", "f1")
 
-Kind = Literal["choice", "yes_no", "number", "text"]
+Kind = Literal["choice", "yes_no", "number", "text", "set", "box", "point"]
 """What an answer can be."""
+
+_REGIONS: dict[Kind | None, tuple[str, ...]] = {"box": ("coordinates", "layout"), "point": ("coordinates", "reach")}
+_REGION_CHOICES: dict[str, tuple[Any, ...]] = {
+    "coordinates": (None, "pixels", "unit", "thousand"),
+    "layout": (None, "xyxy", "xywh"),
+    "partial": ("linear", "thresholds"),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -289,6 +296,14 @@ class QuestionSpec:
         relation_weight: share of R_ref that the relations of the triplets decide, in [0, 1].
         kind: what an answer is; None infers it from each target, see `rewards.answers.infer_kind`.
         letters: the letters that options have, of rows that come without their texts; None reads A to F.
+        coordinates: of boxes and points, what their numbers are: ``"pixels"``, ``"unit"`` (shares of the image, 0 to 1)
+            or ``"thousand"`` (0 to 1000). It is never guessed.
+        layout: of boxes, ``"xyxy"`` (two corners) or ``"xywh"`` (the upper left corner, width and height).
+        partial: of boxes and points that are near, and sets that overlap, ``"linear"`` or ``"thresholds"``, see
+            `rewards.regions`.
+        synonyms: of words and sets, pairs (spelling, what it stands for); also a mapping. Both sides are compared as
+            `parsers.choice.parse_words` reads them, and nothing else is taken for the same.
+        reach: of points, the distance in *coordinates* from which on R_ans is 0, > 0.
         consistency_weight: charge where the answer that the reasoning ends with is another one, see
             `rewards.consistency`, >= 0; it makes a part ``consistency``. 0: there is no such part.
 
@@ -304,6 +319,11 @@ class QuestionSpec:
     relation_weight: float = 0.0
     kind: Kind | None = None
     letters: str | None = None
+    coordinates: Literal["pixels", "unit", "thousand"] | None = None
+    layout: Literal["xyxy", "xywh"] | None = None
+    partial: Literal["linear", "thresholds"] = "linear"
+    reach: float | None = None
+    synonyms: tuple[tuple[str, str], ...] = ()
     consistency_weight: float = 0.0
 
     def __post_init__(self) -> None:
@@ -317,6 +337,19 @@ class QuestionSpec:
             raise ConfigError(f"reference_rule is {self.reference_rule!r}; it is {rules}")
         if self.kind not in (None, *get_args(Kind)):
             raise ConfigError(f"kind is {self.kind!r}; it is one of {', '.join(get_args(Kind))}")
+        for name, choices in _REGION_CHOICES.items():
+            if getattr(self, name) not in choices:
+                known = ", ".join(map(repr, filter(None, choices)))
+                raise ConfigError(f"{name} is {getattr(self, name)!r}; it is one of {known}")
+        reach = self.reach
+        if reach is not None and (
+            isinstance(reach, bool) or not isinstance(reach, int | float) or not 0 < reach <= 1e9
+        ):
+            raise ConfigError(f"reach is {reach!r}; it is a distance greater than 0")
+        object.__setattr__(self, "synonyms", _read_synonyms(self.synonyms))
+        for name in _REGIONS.get(self.kind, ()):
+            if getattr(self, name) is None:
+                raise ConfigError(f"answers of kind {self.kind!r} need {name}: it is declared and never guessed")
         if self.letters is not None:
             text = self.letters if isinstance(self.letters, str) else ""
             if len(text) < 2 or len(set(text)) < len(text) or not set(text) <= set(ascii_uppercase):
@@ -334,6 +367,25 @@ class QuestionSpec:
         """
         _check_options(self, changes)
         return replace(self, **changes)
+
+
+def _read_synonyms(given: Any) -> tuple[tuple[str, str], ...]:
+    """Return synonyms as pairs; what a spelling stands for is none itself."""
+    pairs = tuple(given.items()) if isinstance(given, Mapping) else given
+    if not isinstance(pairs, tuple | list) or not all(
+        isinstance(pair, tuple | list)
+        and len(pair) == 2
+        and all(isinstance(word, str) and word.strip() for word in pair)
+        for pair in pairs
+    ):
+        raise ConfigError(f"synonyms is {given!r:.60}; it holds spellings, each with the words that it stands for")
+    found = tuple((str(spelling), str(words)) for spelling, words in pairs)
+    spellings = {spelling.casefold() for spelling, _ in found}
+    if chained := [words for _, words in found if words.casefold() in spellings]:
+        raise ConfigError(
+            f"synonyms: {chained[0]!r} stands for something itself, and is what another spelling stands for"
+        )
+    return found
 
 
 def _check_options(spec: TieredSpec | QuestionSpec, changes: Mapping[str, Any]) -> None:

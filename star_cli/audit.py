@@ -28,11 +28,11 @@ def _numbers(ctx: click.Context, param: click.Parameter, value: str) -> tuple[in
         raise click.BadParameter(f"{value!r} is not of the form 1,2,3") from error
 
 
-@click.command(short_help="Find out what a reward pays for.")
+@click.command(short_help="Audit a reward for reward hacking.")
 @click.argument("reward", required=False, metavar="[REWARD]")
 @reward_options
 @click.option("--without-format", is_flag=True, help="Leave out the format point; audit R_acc alone.")
-@click.option("--target-column", metavar="NAME", help="The keyword under which REWARD takes the gold.")
+@click.option("--target-column", metavar="NAME", help="The keyword under which REWARD takes the target.")
 @click.option("--messages", is_flag=True, help="REWARD takes completions as lists of messages.")
 @click.option(
     "--predictions",
@@ -109,16 +109,16 @@ def audit(
     no_color: bool,
     **options: Any,
 ) -> None:
-    """Find out what a reward pays for: which wrong answers earn as much as the right one.
+    """Audit a reward for reward hacking: which wrong answers score as high as the right one?
 
     REWARD is a function of yours, as package.module.function or file.py:function, called as TRL, verl or EasyR1 call
     it, by its signature; or a benchmark's scorer, as mmsi:official or mmsi:strict. Without it, a task's own reward is
     audited. Scenes are those of --predictions or --targets; without either they are drawn from a seed.
 
-    An exploit is an answer that is not exact and is paid at least what the exact answer is, on the same scene; or one
-    without a right answer that is paid what a right one is; or a policy that sees nothing and is paid more, on average,
-    than one that is always right on a part. An incentive is a policy that is paid more under uncertainty than the
-    honest best guess.
+    An exploit is one of these: an answer that is not exact and scores at least as high as the exact answer on the same
+    scene; an answer that is not right and scores as high as a right one; a policy that sees nothing and scores higher,
+    on average, than one that is always right on a part. An incentive is a policy that scores higher under uncertainty
+    than the honest best guess.
     """
     own = {name: options.pop(name) for name in _AuditOptions._fields if name != "given"}
     settings = _AuditOptions(given=reward_settings(**options), **own)

@@ -9,8 +9,10 @@ from rich.table import Table
 from rich.text import Text
 
 from benchmarks.audit.page import (
+    CONSTANT_HEADERS,
     EXPECTATION_HEADERS,
     amount,
+    constant_row,
     cost_line,
     expectation_row,
     group_rows,
@@ -45,6 +47,8 @@ def print_audit(found: Audit, *, no_color: bool) -> None:
             for finding in rows:
                 console.print(_example(finding), soft_wrap=True)
     tables = [_table(EXPECTATION_HEADERS, map(expectation_row, found.expectation))] if found.expectation else []
+    if found.constants:
+        tables.append(_table(CONSTANT_HEADERS, map(constant_row, found.constants)))
     if found.groups is not None:
         tables.append(_table(("real predictions", ""), group_rows(found.groups)))
     for table in tables:
@@ -56,17 +60,17 @@ def print_audit(found: Audit, *, no_color: bool) -> None:
 
 
 _TITLES: dict[Kind, str] = {
-    "exploit": "An exploit is paid at least what a better answer is, such as the exact one on the same scene.",
-    "incentive": "An incentive is paid more under uncertainty than the honest best guess.",
+    "exploit": "An exploit scores at least as high as a better answer, such as the exact one on the same scene.",
+    "incentive": "An incentive scores higher under uncertainty than the honest best guess.",
     "check": "A check is a property that a reward should have.",
 }
 
 
 def _findings(kind: Kind, findings: Sequence[AuditFinding]) -> Table:
-    last = {"exploit": "tries", "incentive": "pays", "check": "fails because"}[kind]
+    last = {"exploit": "tries", "incentive": "profitable", "check": "fails because"}[kind]
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold cyan")
-    for header in (kind, "paid", "against", "scenes", last):
-        table.add_column(header, justify="right" if header in ("paid", "against", "scenes") else "left")
+    for header in (kind, "reward", "against", "scenes", last):
+        table.add_column(header, justify="right" if header in ("reward", "against", "scenes") else "left")
     for finding in findings:
         example = finding.smallest
         some = example is not None and example.worlds
@@ -109,7 +113,7 @@ def _table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
 def markdown_table(audits: Sequence[Audit]) -> str:
     """Return a line for each audit, as a Markdown table: exploits, incentives, and failed checks."""
     lines = [
-        "| reward | exploits (paid / exact answer) | incentives (where they pay) | failed checks |",
+        "| reward | exploits (reward / exact answer) | incentives (where profitable) | failed checks |",
         "|---|---|---|---|",
     ]
     for found in audits:

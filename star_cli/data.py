@@ -132,7 +132,7 @@ def show(file: Path, index: int, out: Path | None) -> None:
     echo(str(target))
 
 
-@data.command(short_help="Name every line that breaks a rule, and the rule.")
+@data.command(short_help="Validate a dataset.")
 @click.argument("file", type=click.Path(path_type=Path), metavar="FILE")
 @click.option("--task", help="Task of rows without a column `task`: tvr, trance, multiview or route.")
 def check(file: Path, task: str | None) -> None:
@@ -350,7 +350,7 @@ def export(
     """Write the rows of SOURCE in the format of a trainer.
 
     SOURCE is a file of rows, or a folder of `star data generate` or `star data prepare`. If the trainer passes its
-    reward only one string, that string holds all the gold.
+    reward only one string, that string holds the target and all that belongs to it.
     """
     from trainers.data.export import export as export_rows
     from trainers.data.files import refuse_existing

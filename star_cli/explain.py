@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from rewards.tiered import Record
 
 _HELP = """\
-Show why a completion earns what it earns: a row of FILE, chosen by --id or --line, or, with --target, standard input.
-FILE is anything that `star score` takes.
+Explain the reward of a completion: a row of FILE, chosen by --id or --line, or, with --target, standard input. FILE is
+anything that `star score` takes.
 
 Shows the first format fault with a caret under its position, every prediction with the true change it was matched with,
-what it earned and was charged, what is missing, and the sum; and the same under preset paper if that differs. For
+its reward and penalty, what is missing, and the sum; and the same under preset paper if that differs. For
 questions: R_ans, and R_ref with the named, true and missing objects of each view. What the reward looks at is
-underlined in the text: = for what is right, ~ for what is partly right, x for what earns nothing.
+underlined in the text: = for what is right, ~ for what is partly right, x for what scores nothing.
 
 \b
 Examples:
@@ -78,7 +78,7 @@ class Explained(NamedTuple):
     other: tuple[str, Explanation] | None = None
 
 
-@click.command(help=_HELP, short_help="Show why a completion earns what it earns.")
+@click.command(help=_HELP, short_help="Explain the reward of a completion.")
 @click.argument("file", required=False, type=InputPath())
 @click.option("--id", "row_id", metavar="ID", help="The row with this id, or at this place: FILE:LINE, as printed.")
 @click.option("--line", type=click.IntRange(1), metavar="N", help="The row on this line.")

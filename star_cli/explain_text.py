@@ -67,11 +67,11 @@ def _envelope(case: Case, explained: Explained, width: int) -> Iterator[Renderab
     completion = explained.shown.completion
     if completion.fault is None:
         opener = ", its <think> written by the chat template" if completion.prefilled else ""
-        yield Text(f"envelope: as asked for{opener}")
+        yield Text(f"format: valid{opener}")
     else:
-        yield Text("envelope: ").append_text(_fault(completion.fault, case.completion, width))
+        yield Text("format: ").append_text(_fault(completion.fault, case.completion, width))
     if completion.answer is None:
-        yield Text("answer: none may be taken, so it counts as empty")
+        yield Text("no answer extracted (treated as empty)")
     else:
         yield Text(f"answer: {_shorten(completion.answer, width - 8)}")
     yield from _drawn(completion_text(case.completion), explained, width - _INDENT)
@@ -159,12 +159,12 @@ def _payments(task: Task, explanation: Explanation) -> Iterator[RenderableType]:
     render = task.record_format.render
     if explanation.predictions:
         table = Table("predicted", "matched with", "tier", box=None, pad_edge=False, header_style="bold")
-        for name in ("earned", "charged"):
+        for name in ("reward", "penalty"):
             table.add_column(name, justify="right")
         table.add_column("")
         for each in explanation.predictions:
             table.add_row(
-                Text("(no valid piece)" if each.record is None else render(each.record)),
+                Text("(unparseable item)" if each.record is None else render(each.record)),
                 Text("-" if each.matched is None else render(each.matched)),
                 each.tier or "-",
                 f"{each.earned:g}",
@@ -184,14 +184,14 @@ def _remark(prediction: Prediction) -> str:
     if prediction.fault is not None:
         return prediction.fault.code + (", not counted" if prediction.beyond else "")
     if prediction.tier is not None and prediction.paid_as != prediction.tier:
-        return f"paid as {prediction.paid_as}" if prediction.paid_as else "this tier pays nothing"
+        return f"rewarded as {prediction.paid_as}" if prediction.paid_as else "this tier scores nothing"
     return ""
 
 
 def _sum(explanation: Explanation | QuestionExplanation) -> Text:
     score = explanation.score
     terms = " + ".join(f"{part} {value:g}" for part, value in explanation.parts.items() if value)
-    text = Text(f"{terms or 'nothing earned, nothing charged'} = ").append(f"{score.total:g}", style="bold")
+    text = Text(f"{terms or 'no reward, no penalty'} = ").append(f"{score.total:g}", style="bold")
     if isinstance(explanation, Explanation) and explanation.divisor != 1:
         text.append(f"\n(the lines' sums are divided by {explanation.divisor:g}, the number of true changes)")
     return text.append(f"\n{'correct' if score.correct else 'not correct'}, unit {score.unit:.3g}")

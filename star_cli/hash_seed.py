@@ -38,7 +38,7 @@ def check_hash_seed(source: RewardSource, audited: AuditedReward, asked: Probes)
     given = columns(audited, some.scenes)
     first, *others = (totals_under(source, some.texts, given, seed) for seed in _SEEDS)
     differing = next((each for each in others if not np.array_equal(each, first, equal_nan=True)), first)
-    return compare("hash_seed", "what is paid depends on Python's hash seed", some, first, differing)
+    return compare("hash_seed", "the reward depends on Python's hash seed", some, first, differing)
 
 
 def totals_under(

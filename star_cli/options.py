@@ -45,10 +45,33 @@ class InputPath(click.ParamType[str]):
         return value
 
 
+def _complete_task(_ctx: click.Context, _param: click.Parameter, start: str) -> list[str]:
+    """Return the tasks whose names begin so, for the completion of shells."""
+    from rewards.tasks.load import task_names
+
+    return [name for name in task_names() if name.startswith(start)]
+
+
+def _complete_preset(_ctx: click.Context, _param: click.Parameter, start: str) -> list[str]:
+    from rewards.spec import PRESETS
+
+    return [name for name in PRESETS if name.startswith(start)]
+
+
+def _complete_benchmark(_ctx: click.Context, _param: click.Parameter, start: str) -> list[str]:
+    from benchmarks.registry import BENCHMARKS
+
+    return [name for name in BENCHMARKS if name.startswith(start)]
+
+
 _TASK = "A task's name, or the path of its YAML file."
 _SETTING_OPTIONS = (
     click.option(
-        "--preset", default="default", show_default=True, help="A preset of the task's reward: paper, calibrated, ..."
+        "--preset",
+        default="default",
+        show_default=True,
+        shell_complete=_complete_preset,
+        help="A preset of the task's reward: paper, calibrated, ...",
     ),
     click.option(
         "--matching",
@@ -56,7 +79,7 @@ _SETTING_OPTIONS = (
         help="How predictions are matched with true records.",
     ),
     click.option(
-        "--conflicts", type=click.Choice(["last", "each"]), help="Which of several values for one cell can earn."
+        "--conflicts", type=click.Choice(["last", "each"]), help="Which of several values for one cell can score."
     ),
     click.option(
         "--weights",
@@ -91,7 +114,7 @@ _ROW_OPTIONS = (
         "--targets",
         type=InputPath(),
         metavar="FILE",
-        help="A separate file with the gold.",
+        help="A separate file with the targets.",
     ),
     click.option(
         "--on",
@@ -107,7 +130,10 @@ def setting_options(*, several_tasks: bool = False) -> Callable[..., Any]:
     """Return what adds the options of a reward to a command; it takes them by their names."""
     several = {"multiple": True, "default": ("tvr",), "help": f"{_TASK} Can be given several times."}
     task = click.option(
-        "--task", show_default=True, **(several if several_tasks else {"default": "tvr", "help": _TASK})
+        "--task",
+        show_default=True,
+        shell_complete=_complete_task,
+        **(several if several_tasks else {"default": "tvr", "help": _TASK}),
     )
     return lambda command: _decorated(command, (task, *_SETTING_OPTIONS))
 
@@ -147,6 +173,7 @@ _ONLY_REWARDS = ("task", "preset", "matching", "conflicts", "weights", "mode", "
 _BENCHMARK_OPTIONS = (
     click.option(
         "--benchmark",
+        shell_complete=_complete_benchmark,
         metavar="NAME",
         help="Evaluate on a benchmark instead: tvr, mindcube, mindcube-cogmap, sparbench, mmsi, vsibench, revsi, "
         "blink, mmsivideo, sitebench, viewspatial.",

@@ -84,24 +84,25 @@ def _reward_table(*headers: str, numeric: Sequence[int] = ()) -> Table:
 
 
 def _note(text: str) -> Text:
-    """Return the text of a last column: the only one that gives way on a narrow terminal."""
-    return Text(text, no_wrap=True, overflow="ellipsis")
+    """Return the text of a last column: the only one that gives way on a narrow terminal, over several lines."""
+    return Text(text, overflow="fold")
 
 
 def _scores(summary: Summary, meanings: Mapping[str, str]) -> Table:
-    table = _reward_table("reward", "mean", "95 % interval", "", numeric=(1, 2))
+    table = _reward_table("reward", "mean", "95% interval", "", numeric=(1, 2))
     table.add_row(
-        "total", f"{summary.total.value:.3f}", _interval(summary.total), _note("the parts added up"), style="bold"
+        "total", f"{summary.total.value:.3f}", _interval(summary.total), _note("sum of the parts"), style="bold"
     )
     for part, mean in summary.parts.items():
-        table.add_row(f"  {part}", f"{mean:.3f}", "", _note(meanings.get(part, "")))
+        counted = part not in summary.unweighted
+        table.add_row(
+            f"  {part}", f"{mean:.3f}" if counted else "–", "", _note(meanings[part] if counted else "weight 0")
+        )
     table.rows[-1].end_section = True
     accuracy = summary.accuracy
-    table.add_row(
-        "accuracy", _percent(accuracy.value), _interval(accuracy, 100), _note("all of it right, no more"), style="bold"
-    )
-    table.add_row("parse_rate", _percent(summary.parse_rate), "", _note("nothing wrong with the form"))
-    table.add_row("unit", f"{summary.unit:.3f}", "", _note("share of the best reward"))
+    table.add_row("accuracy", _percent(accuracy.value), _interval(accuracy, 100), _note("exact match"), style="bold")
+    table.add_row("parse_rate", _percent(summary.parse_rate), "", _note("well-formed"))
+    table.add_row("unit", f"{summary.unit:.3f}", "", _note("normalized reward"))
     if summary.prefilled:
         share = _percent(summary.prefilled / summary.rows)
         table.add_row("prefilled", share, "", _note(f"{summary.prefilled:,} without an opening <think>"))
@@ -111,12 +112,12 @@ def _scores(summary: Summary, meanings: Mapping[str, str]) -> Table:
 def _interval(estimate: Estimate, factor: float = 1.0) -> str:
     if estimate.low is None or estimate.high is None:
         return ""
-    places, sign = (3, "") if factor == 1 else (1, " %")
+    places, sign = (3, "") if factor == 1 else (1, "%")
     return f"{factor * estimate.low:.{places}f} to {factor * estimate.high:.{places}f}{sign}"
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"
+    return f"{share:.1%}"
 
 
 def _faults(summary: Summary, *, several: bool) -> Table:
@@ -138,14 +139,14 @@ def _groups(groups: GroupCounts, grouped_by: Sequence[str], *, compared: bool) -
         sizes = f"{groups.smallest:,} to {groups.largest:,}"
         table.add_row("group sizes differ", sizes, "", _note("is it the prompt? --group"), style="yellow")
     zero, outranked = groups.zero_variance, groups.outranked
-    table.add_row("zero variance", *_of(zero, groups.groups), _note("all paid the same: nothing to learn"))
+    table.add_row("zero variance", *_of(zero, groups.groups), _note("equal rewards: nothing to learn"))
     table.add_row(
-        "wrong outranks right", *_of(outranked, groups.groups), _note("a wrong answer earns like a right one")
+        "wrong outranks right", *_of(outranked, groups.groups), _note("a wrong answer scores as high as a right one")
     )
     if compared:
         moved, rows = groups.groups_ranked_differently, groups.rows_ranked_differently
-        table.add_row("paper ranks otherwise", *_of(moved, groups.groups), _note("another order than under default"))
-        table.add_row("  rows", *_of(rows, groups.rows), _note("whose place that changes"))
+        table.add_row("ranking differs", *_of(moved, groups.groups), _note("under `paper` compared with `default`"))
+        table.add_row("  rows", *_of(rows, groups.rows), _note("rows affected"))
     return table
 
 
@@ -211,7 +212,7 @@ def _tables(report: Report, protocol: str, *, wide: bool) -> list[Table]:
 
 def _by_metric(table: Mapping[str, Mapping[str, Interval]], groups: Sequence[str], *, wide: bool) -> Table:
     """A row for each metric, a column for each group of rows."""
-    pairs = [header for group in groups for header in (group, "95 %")]
+    pairs = [header for group in groups for header in (group, "95%")]
     shown = _benchmark_table("metric", *pairs, *([""] if wide else []), words=(0, 1 + len(pairs)))
     for metric in table[groups[0]]:
         cells = [cell for group in groups for cell in _cells(metric, table[group].get(metric))]
@@ -223,7 +224,7 @@ def _by_metric(table: Mapping[str, Mapping[str, Interval]], groups: Sequence[str
 def _by_group(table: Mapping[str, Mapping[str, Interval]], metrics: Sequence[str]) -> Table:
     """A row for each group of rows, a column for each metric; the first with its interval."""
     first, *others = metrics
-    shown = _benchmark_table("rows", "n", first, "95 %", *others, long=True)
+    shown = _benchmark_table("rows", "n", first, "95%", *others, long=True)
     for number, (group, found) in enumerate(table.items()):
         n = str(found[first].n) if first in found else ""
         rest = [format_metric(metric, found[metric].estimate) if metric in found else "–" for metric in others]
@@ -243,7 +244,7 @@ def _side_by_side(report: Report) -> list[Table]:
     """The most important metric of every group under both protocols."""
     one, other = report.protocols
     metric = report.headline
-    shown = _benchmark_table("rows", "n", *(f"{name}, 95 %" for name in report.protocols), "unparsed", long=True)
+    shown = _benchmark_table("rows", "n", *(f"{name}, 95%" for name in report.protocols), "unparsed", long=True)
     for group, found in report.tables[one].items():
         strict = report.tables[other].get(group, {})
         if metric in found:
@@ -257,7 +258,7 @@ def _side_by_side(report: Report) -> list[Table]:
 def _attempts(report: Report, protocol: str) -> list[Table]:
     if not report.attempts[protocol]:
         return []
-    shown = _benchmark_table(f"several attempts, {protocol}", "", "95 %", "prompts")
+    shown = _benchmark_table(f"several attempts, {protocol}", "", "95%", "prompts")
     for name, found in report.attempts[protocol].items():
         if found.mean is not None:
             shown.add_row(name, *_cells("accuracy", found.mean), str(found.mean.n))

@@ -122,8 +122,8 @@ class _Checked(NamedTuple):
     def text(self) -> str:
         """Return it for people."""
         number = len(self.task.cases)
-        cases = f"{number - len(self.failed)} of {number} earn what they are to earn" if number else "there are none"
-        lines = [_shown(self.task), "", f"cases: {cases}", *self.failed]
+        cases = f"{number - len(self.failed)}/{number} test cases passed" if number else "no test cases"
+        lines = [_shown(self.task), "", cases, *self.failed]
         if self.audit is not None:
             lines += ["", *_audit_lines(self.audit)]
         return "\n".join(lines)
@@ -150,11 +150,15 @@ def _audit_lines(audit: Audit) -> list[str]:
     lines = [f"audit: {verdict(audit)}"]
     for finding in audit.findings:
         where = f" ({finding.about})" if finding.about else ""
-        pays = f"; pays {finding.pays_while}" if finding.pays_while else ""
+        pays = f"; profitable {finding.pays_while}" if finding.pays_while else ""
         lines.append(f"  {finding.kind} {finding.name}{where}: {finding.says}{pays}")
         if finding.kind == "exploit" and finding.smallest is not None:
             example = finding.smallest
             lines.append(f"    {example.paid:g} against {example.against:g}: {example.completion!r:.160}")
+    lines += [
+        f"  always {each.name} {each.answer or '(none)'}: {each.mean:.3g} against {each.exact:.3g}"
+        for each in audit.constants
+    ]
     return lines
 
 

@@ -66,7 +66,7 @@ def check_run(
     """
     trusted = _without_gpu()
     settings = read_config(stage, config, [*arguments, *trusted])
-    here = "; there is no GPU here, so that one can be used is taken on trust" if trusted else ""
+    here = "; no GPU detected; GPU settings not verified" if trusted else ""
     findings = [_good("configuration", _said(settings) + here)]
     rows: list[Any] = []
     data: Any = None
@@ -108,7 +108,7 @@ def _images(rows: list[Any]) -> Finding:
     counts = sorted({len(row.get("images") or []) for row in rows})
     sizes = sorted({picture_size(image)[::-1] for row in rows for image in row.get("images") or []})
     text = f"{' or '.join(map(str, counts))} a row, of {', '.join(f'{w} x {h}' for w, h in sizes[:4])} pixels"
-    return _good("pictures", text if sizes else "none")
+    return _good("images", text if sizes else "none")
 
 
 def _batches(training: Any) -> Finding:

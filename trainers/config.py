@@ -105,8 +105,8 @@ class StarArguments:
         default="generate",
         metadata={"help": "RL: how completions are written: generate, or fast for small models (trainers.rollout)."},
     )
-    image_min_pixels: int | None = field(default=None, metadata={"help": "Smaller pictures are enlarged to so many."})
-    image_max_pixels: int | None = field(default=None, metadata={"help": "Larger pictures are reduced to so many."})
+    image_min_pixels: int | None = field(default=None, metadata={"help": "Smaller images are enlarged to so many."})
+    image_max_pixels: int | None = field(default=None, metadata={"help": "Larger images are reduced to so many."})
 
 
 class Settings(NamedTuple):

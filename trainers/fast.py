@@ -40,7 +40,7 @@ def make_fast(trainer: Any, star: StarArguments) -> None:
     else:
         row = next(iter(trainer.train_dataset))
         if any(isinstance(picture, Undrawn) for picture in row.get("images") or []):
-            raise ConfigError("the pictures of the rows are not drawn yet: that needs fast_collator: true")
+            raise ConfigError("the images of the rows are not drawn yet: that needs fast_collator: true")
     if star.compile_blocks and not compile_blocks(trainer.model):
         raise ConfigError(f"compile_blocks: {type(trainer.model).__name__} names no blocks")
     if star.rollout == "fast":

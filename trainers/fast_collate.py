@@ -63,7 +63,7 @@ class Patches:
     def __init__(self, images: Any) -> None:
         for name in ("patch_size", "merge_size", "temporal_patch_size", "get_number_of_image_patches"):
             if not hasattr(images, name):
-                raise ConfigError(f"fast_collator: {type(images).__name__} does not cut pictures as Qwen2-VL's does")
+                raise ConfigError(f"fast_collator: {type(images).__name__} does not cut images as Qwen2-VL's does")
         self.images = images
         self.patch, self.merge, self.frames = images.patch_size, images.merge_size, images.temporal_patch_size
         self.table = self._table()
@@ -84,7 +84,7 @@ class Patches:
         seen = self.images(images=[noise.numpy()], do_resize=False, return_tensors="pt")["pixel_values"]
         if not torch.equal(table[channels, self.rows(noise[None]).long()], seen):  # a missing value is not equal either
             raise ConfigError(
-                f"fast_collator: {type(self.images).__name__} does more to a picture than scale each channel"
+                f"fast_collator: {type(self.images).__name__} does more to an image than scale each channel"
             )
         return table
 

@@ -127,7 +127,7 @@ def predict(
         The path of the file.
 
     Raises:
-        ConfigError: there is no such model or data, or the output is there already.
+        ConfigError: there is no such model or data, or the output already exists.
         DataError: the data lack prompts, or an image does not open.
     """
     if backend not in BACKENDS:
@@ -150,7 +150,7 @@ def predict(
     target.parent.mkdir(parents=True, exist_ok=True)
     with locked(target, str(target)):
         if target.exists() and not overwrite:
-            raise ConfigError(f"{target} is there already; --overwrite replaces it")
+            raise ConfigError(f"{target} already exists; --overwrite replaces it")
         remove_partials(target)
         told: dict[str, Any] = {"model": str(model), "data": str(data), "data_files": content_of(data, apart=target)}
         told |= {"questions": _ends_of(asked), "benchmark": benchmark, "prompt": prompt, "images": images}

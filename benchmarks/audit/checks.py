@@ -106,14 +106,14 @@ def _name(candidate: Candidate, view: int, names: tuple[str, ...]) -> Candidate:
 
 
 _RULES: tuple[tuple[str, str, Callable[[Scene], Iterator[_Pair]], bool], ...] = (
-    ("permutation", "the order of what is named changes what is paid", _orders, True),
+    ("permutation", "the order of items changes the reward", _orders, True),
     (
         "more_right",
-        "naming something right in addition, or in place of something wrong, is paid less",
+        "adding a correct item, or correcting one, lowers the reward",
         _more_right,
         False,
     ),
-    ("more_wrong", "naming something wrong in addition is paid more", _more_wrong, False),
+    ("more_wrong", "adding an incorrect item raises the reward", _more_wrong, False),
 )
 
 
@@ -254,15 +254,15 @@ def check_repeatable(audited: AuditedReward, asked: Probes) -> list[AuditFinding
         says = "the reward raises, or gives no finite number"
         found.append(_again("finite", says, bad, asked, first=first, second=first))
     again = score_texts(audited, asked.texts, asked.scenes)
-    if unsteady := compare("deterministic", "the same batch is paid otherwise the second time", asked, first, again):
+    if unsteady := compare("deterministic", "the same batch scores differently the second time", asked, first, again):
         return [*found, *unsteady]
     backwards = score_texts(audited, asked.texts[::-1], asked.scenes[::-1])[::-1]
     alone = [
         score_texts(audited, [asked.texts[row]], [asked.scenes[row]]) for row in range(min(_ALONE, len(asked.texts)))
     ]
     some = Probes(asked.texts[: len(alone)], asked.scenes[: len(alone)])
-    found += compare("batch_order", "what is paid depends on the order of the batch", asked, first, backwards)
-    found += compare("batch_alone", "a row alone is paid otherwise", some, first[: len(alone)], np.concatenate(alone))
+    found += compare("batch_order", "the reward depends on the order of the batch", asked, first, backwards)
+    found += compare("batch_alone", "a row alone scores differently", some, first[: len(alone)], np.concatenate(alone))
     return found
 
 

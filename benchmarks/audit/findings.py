@@ -114,10 +114,10 @@ class AuditFinding:
             return ""
         low, high = self.pays_between
         if self.about.endswith("likely not there"):
-            return "however unlikely it is there" if high >= 1 else f"while it is there with chance > {1 - high:.3g}"
+            return "always" if high >= 1 else f"when P(present) > {1 - high:.3g}"
         if high >= 1:
-            return "at every chance" if low <= 0 else f"while the guess is right with chance > {low:.3g}"
-        return f"while the guess is right with chance < {high:.3g}"
+            return "always" if low <= 0 else f"when P(correct) > {low:.3g}"
+        return f"when P(correct) < {high:.3g}"
 
 
 _AT_ONCE = 24  # smaller cases that are paid in one call

@@ -12,6 +12,7 @@ from benchmarks.run.signature import installed_version
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from benchmarks.audit.constants import ConstantAnswer
     from benchmarks.audit.cost import Cost
     from benchmarks.audit.expected import GuessAnalysis
     from benchmarks.audit.findings import AuditFinding, Example, Kind
@@ -36,7 +37,8 @@ _HEADINGS: dict[Kind, tuple[str, str, str]] = {
 def audit_document(found: Audit) -> Document:
     """Return the audit as a document."""
     sections = [_findings(kind, found.of(kind)) for kind in _HEADINGS]
-    sections += [_expectation(found.expectation, found.name), _groups(found.groups), _cost(found.cost)]
+    sections += [_expectation(found.expectation, found.name), _constants(found.constants)]
+    sections += [_groups(found.groups), _cost(found.cost)]
     subtitle = f"{verdict(found)}: {found.policies} policies on {found.scenes} scenes of the task {found.task}"
     return Document(f"Audit of {found.name}", subtitle, tuple(sections), (f"star-r1 {installed_version()}",))
 
@@ -121,7 +123,29 @@ def _expectation(analysis: Sequence[GuessAnalysis], name: str) -> Section:
     return Section("Expected reward of guessing", (says, table, *charts))
 
 
-EXPECTATION_HEADERS = ("knows", "guess pays from", "beyond the true number", "hedging two pays below", "gain at 1/2")
+EXPECTATION_HEADERS = (
+    "knows",
+    "guess profitable from",
+    "beyond the true number",
+    "hedging two profitable below",
+    "gain at 1/2",
+)
+
+
+CONSTANT_HEADERS = ("the same answer always", "", "earns", "exact")
+"""Of the table of `constant_row`."""
+
+
+def constant_row(each: ConstantAnswer) -> tuple[str, ...]:
+    """Return a row of the table of constant answers."""
+    return each.name, each.answer or "(none)", amount(each.mean), amount(each.exact)
+
+
+def _constants(constants: Sequence[ConstantAnswer]) -> Section:
+    if not constants:
+        return Section("Answers that do not look", ())
+    text = "What the same answer to every question earns, without a look at the image, beside the exact answer."
+    return Section("Answers that do not look", (text, Grid("", CONSTANT_HEADERS, tuple(map(constant_row, constants)))))
 
 
 def expectation_row(known: GuessAnalysis) -> tuple[str, ...]:
@@ -155,9 +179,9 @@ def group_rows(groups: Groups) -> list[tuple[str, str]]:
         ("groups of one prompt", f"{groups.groups:,}, of {groups.size:.3g} predictions"),
         (
             "without variance",
-            f"{groups.zero_variance:.1%} (all paid best {groups.all_best:.1%}, worst {groups.all_worst:.1%})",
+            f"{groups.zero_variance:.1%} (all at the best reward {groups.all_best:.1%}, worst {groups.all_worst:.1%})",
         ),
-        ("pairs of unlike texts paid the same", f"{groups.ties:.1%}"),
+        ("unlike texts with equal rewards", f"{groups.ties:.1%}"),
         ("distinct totals in a group", f"{groups.distinct:.3g}"),
         *(
             [("answer contradicts the reasoning", f"{groups.contradicting:.1%}")]

@@ -413,7 +413,7 @@ POLICIES = (
     Policy("values_of_object", "names all attributes and values of the right object", RECORDS, _values_of_object),
     Policy("all_attributes", "names one value for each attribute of the right object", RECORDS, _attributes),
     Policy("all_cells", "names one value for every object and attribute", RECORDS, _cells),
-    Policy("all_objects", "says of every object what is true of one", RECORDS, _objects),
+    Policy("all_objects", "copies one correct change to every object", RECORDS, _objects),
     Policy("mixed_up", "names what is right in wrong combinations", RECORDS, _mixed_up),
     Policy("majority", "gives the most frequent answer of the data set", BOTH, _majority),
     Policy("first_k", "names the first things that can be named, as many as are true", BOTH, _first_k),

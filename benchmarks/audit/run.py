@@ -15,6 +15,7 @@ from benchmarks.audit.checks import (
     check_rules,
     probes,
 )
+from benchmarks.audit.constants import constant_answers
 from benchmarks.audit.cost import cost_findings, measure
 from benchmarks.audit.expected import CHANCES, N_GT, analyze_guessing
 from benchmarks.audit.exploits import find_exploits, find_incentives
@@ -24,6 +25,7 @@ from benchmarks.audit.search import SEARCH, find_learned
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from benchmarks.audit.constants import ConstantAnswer
     from benchmarks.audit.cost import Cost
     from benchmarks.audit.expected import GuessAnalysis
     from benchmarks.audit.findings import AuditFinding, Kind
@@ -51,6 +53,7 @@ class Audit:
         cost: times, or None where they were not taken.
         expectation: of a tiered reward, what guessing pays; otherwise empty.
         groups: of real predictions, ties and groups without variance.
+        constants: of boxes, points, sets and words, what the same answer to every question earns; otherwise empty.
     """
 
     name: str
@@ -61,6 +64,7 @@ class Audit:
     cost: Cost | None = None
     expectation: tuple[GuessAnalysis, ...] = ()
     groups: Groups | None = None
+    constants: tuple[ConstantAnswer, ...] = ()
 
     def of(self, kind: Kind) -> tuple[AuditFinding, ...]:
         """Return the findings of one kind."""
@@ -139,6 +143,7 @@ def audit(
         cost,
         () if spec is None else analyze_guessing(spec),
         groups,
+        constant_answers(single, scenes) if steady else (),
     )
 
 
@@ -151,6 +156,7 @@ def as_dict(found: Audit) -> dict[str, Any]:
         if found.cost is None
         else found.cost._asdict() | {"growth": [each._asdict() for each in found.cost.growth]}
     )
+    plain["constants"] = [each._asdict() for each in found.constants]
     plain["groups"] = None if found.groups is None else found.groups._asdict()
     plain["expectation"] = [
         each._asdict() | {"hedge": each.hedge._asdict(), "silence_pays": each.silence_pays}

@@ -36,6 +36,7 @@ _ANSWERS: dict[Kind, tuple[str, ...]] = {
     "yes_no": ("yes", "no"),
     "number": ("2", "4", "8", "16", "32", "64"),
     "text": _NAMES[:4],
+    "set": ("sofa, lamp", "lamp, ball", "ball, table", "table, sofa", "sofa, ball", "lamp, table"),
 }
 """What can be answered to a drawn question; a number is one of metres."""
 _DRAWN: tuple[Kind, ...] = ("choice", "yes_no", "number")
@@ -145,7 +146,7 @@ def _draw(task: Task, rng: np.random.Generator, at: int, changes: Sequence[int])
 def _draw_question(task: Task, rng: np.random.Generator, at: int) -> Scene:
     assert isinstance(task.spec, QuestionSpec)
     kind = task.spec.kind or _DRAWN[at % len(_DRAWN)]
-    answers = _ANSWERS[kind]
+    answers = _regions(task.spec, rng) if kind in _SIZES else _ANSWERS[kind]
     if kind == "choice" and task.spec.letters is not None:
         answers = tuple(task.spec.letters[: len(_OPTIONS)])
     options = _OPTIONS[: len(answers)] if kind == "choice" and answers == _ANSWERS[kind][: len(answers)] else ()
@@ -159,6 +160,22 @@ def _draw_question(task: Task, rng: np.random.Generator, at: int) -> Scene:
     right = answers[int(rng.integers(len(answers)))]
     universe = tuple((answer,) for answer in answers)
     return Scene(task, ((right,),), universe, tuple(references), tuple(visible), options, tuple(views))
+
+
+_SIZES = {"box": 4, "point": 2}
+"""Numbers of an answer that is a place in an image."""
+
+
+def _regions(spec: QuestionSpec, rng: np.random.Generator, number: int = 6) -> tuple[str, ...]:
+    """Draw boxes or points: sides of a tenth to a half of the image, all of it within; of pixels 640 x 480."""
+    from benchmarks.audit.constants import region_text  # noqa: PLC0415  that scores what is drawn here
+
+    whole = {"unit": (1.0, 1.0), "thousand": (1000.0, 1000.0)}.get(spec.coordinates or "", (640.0, 480.0))
+    sides = rng.uniform(0.1, 0.5, size=(number, 2)) * (spec.kind == "box")
+    corners = rng.uniform(size=(number, 2)) * (1 - sides)
+    regions = np.concatenate([corners, corners + sides], axis=1) * [*whole, *whole]
+    size = _SIZES[spec.kind or "box"]
+    return tuple(region_text(tuple(region.tolist()[:size]), spec) for region in regions)
 
 
 def _universe(record_format: RecordFormat) -> tuple[Record, ...]:
@@ -227,7 +244,12 @@ def _read_question(task: Task, target: str, references: Any, options: Any) -> Sc
     assert isinstance(task.spec, QuestionSpec)
     texts = tuple(map(str, options.values() if hasattr(options, "values") else options or ()))
     kind = task.spec.kind or infer_kind(target, options=options)
-    answers = tuple(ascii_uppercase[: len(texts)]) or _ANSWERS[kind]
+    if kind in _SIZES:
+        answers = _regions(task.spec, np.random.default_rng(0))
+    else:
+        answers = tuple(ascii_uppercase[: len(texts)]) or _ANSWERS[kind]
+        if kind == "set":  # what is within the true set adds nothing to it, so it tells nothing
+            answers = tuple(each for each in answers if not set(each.split(", ")) & set(target.split(", ")))
     universe = tuple((answer,) for answer in dict.fromkeys((*answers, target)))
     views = (
         [] if references is None else [tuple(sorted(names)) for _, names in sorted(reference_names(references).items())]

@@ -111,7 +111,7 @@ def _incentive(audited: AuditedReward, scenes: Sequence[Scene], p: float, search
         AuditFinding(
             "incentive",
             "learned",
-            "a search that is paid by the reward",
+            "evolutionary search maximizing the reward",
             share=len(cases) / len(scenes),
             smallest=example(audited, shrink(smallest, partial(is_incentive, audited))),
             largest=example(audited, max(cases, key=lambda case: case[0])[1]),

@@ -94,11 +94,11 @@ def whole_folder(path: Path) -> Iterator[Path]:
     One process at a time makes a folder: what a killed one has left beside it is removed.
 
     Raises:
-        ConfigError: it is there already or is being made by another process, or the folder that it belongs into is not.
+        ConfigError: it already exists or is being made by another process, or the folder that it belongs into is not.
     """
     with locked(path, str(path)):
         if os.path.lexists(path):
-            raise ConfigError(f"{path} is there already; name another folder")
+            raise ConfigError(f"{path} already exists; name another folder")
         partial = path.with_name(f".{path.name}.partial")
         shutil.rmtree(partial, ignore_errors=True)
         try:

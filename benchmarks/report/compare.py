@@ -162,7 +162,7 @@ def _differences(found: Compared) -> Grid:
         means = (Number(format_metric(metric, value), value=value) for value in (before, after))
         rows.append((metric, *means, difference, Number(p_value(compared.p_value), value=compared.p_value)))
     plain = [metric for metric in found.differences if metric in PLAIN]
-    title = f"The same {found.counted:,} rows; in percent{' but for ' + ', '.join(plain) if plain else ''}"
+    title = f"The same {found.counted:,} rows; %{', except ' + ' and '.join(plain) if plain else ''}"
     header = ("metric", *found.names, "difference", "p")
     return Grid(title, header, tuple(rows), note=found.settings)
 
@@ -195,11 +195,9 @@ def advice(found: Compared) -> str:
     if needed.paired is None or needed.unpaired is None:
         return "Both runs have equally many right rows: no number of rows would tell a difference of zero."
     shown = format_metric("accuracy", needed.difference, sign=True)
-    verdict = "so these are enough" if have >= needed.paired else f"so {needed.paired - have:,} more would be wanted"
     return (
-        f"This difference of {shown} points needs about {needed.paired:,} rows answered by both runs "
-        f"(or {needed.unpaired:,} for each run, were the rows not the same) to be seen in four of five evaluations "
-        f"at the 5 % level; there are {have:,}, {verdict}."
+        f"Power: detecting {shown} points (alpha .05, 80% power) needs ~{needed.paired:,} paired rows, or "
+        f"~{needed.unpaired:,} unpaired rows per run; n = {have:,}."
     )
 
 

@@ -16,7 +16,7 @@ from benchmarks.report.looking import blind_gap as gap_table
 from benchmarks.report.looking import looking
 from benchmarks.report.markdown import markdown
 from benchmarks.report.paper import paper_section
-from benchmarks.report.runs import read_run
+from benchmarks.report.runs import read_run, row_scores_missing
 from benchmarks.report.sections import all_metrics, by_group, faults, protocols, results, rewards, training
 from benchmarks.run.signature import installed_version
 from rewards.errors import ConfigError, DataError
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from benchmarks.report.runs import Run
 
+_NOT_COMPARED: Final = "These could not be compared row by row:"
 Format = Literal["html", "markdown", "latex", "json"]
 SUFFIXES: Final[dict[str, Format]] = {
     ".html": "html",
@@ -92,7 +93,11 @@ def make_report(
 
 def _comparisons(runs: Sequence[Run], resamples: int, seed: int) -> list[Section]:
     """Compare two runs that were evaluated on one benchmark, where the scores of their rows are at hand."""
-    evaluated = [run for run in runs if run.evaluation is not None or (run.scores is not None and run.rewards is None)]
+    summaries = [run for run in runs if run.rewards is not None]
+    if len(summaries) == 2:
+        first, second = summaries
+        return [Section(f"{first.name} → {second.name}", (f"{_NOT_COMPARED} {row_scores_missing(first)}.",))]
+    evaluated = [run for run in runs if run.evaluation is not None or run.scores is not None]
     kinds = {run.evaluation["benchmark"] if run.evaluation else "rewards" for run in evaluated}
     if len(evaluated) != 2 or len(kinds) != 1:
         return []
@@ -100,7 +105,7 @@ def _comparisons(runs: Sequence[Run], resamples: int, seed: int) -> list[Section
     try:
         return comparison(first, second, compare(first, second, resamples=resamples, seed=seed))
     except DataError as error:  # a report of two runs on different rows, or without them, is a report all the same
-        return [Section(f"{first.name} → {second.name}", (f"These could not be compared: {error}.",))]
+        return [Section(f"{first.name} → {second.name}", (f"{_NOT_COMPARED} {error}.",))]
 
 
 def _title(runs: Sequence[Run]) -> str:

@@ -136,7 +136,7 @@ def row_scores(run: Run) -> RowScores:
     if run.scores is not None:
         return run.scores
     if run.evaluation is None:
-        raise DataError(f"{run.path} does not say what each row scored; give the file of star score --out instead")
+        raise DataError(row_scores_missing(run))
     source = run.evaluation["source"]
     files = source_files(run)
     if files is None:
@@ -160,6 +160,11 @@ def row_scores(run: Run) -> RowScores:
             "score it again"
         )
     return of_evaluation(report.row_scores, run)
+
+
+def row_scores_missing(run: Run) -> str:
+    """Say that the summary of a run holds no scores of rows, and what does."""
+    return f"{run.path} holds a summary without the score of each row; give the file of star score --out instead"
 
 
 def source_files(run: Run) -> Sequence[str] | None:

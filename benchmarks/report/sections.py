@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -24,6 +24,7 @@ from benchmarks.report.content import (
     Passage,
     Section,
 )
+from benchmarks.report.source_rows import passages_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -45,6 +46,7 @@ _TVR_BARS: Final = {
     "Accuracy by number of changes": tuple((f"step_{k}", f"{k} change{'s' * (k > 1)}") for k in range(1, 9)),
 }
 _MOST_EXAMPLES: Final = 3  # of a fault
+_MOST_FAULTS: Final = 12  # of rewards that are shown with a completion
 
 
 def number(metric: str, found: Found | None) -> Number:
@@ -85,7 +87,7 @@ def _headline_figures(run: Run) -> Figures:
 def _figure(name: str, metric: str, found: Found) -> Figure:
     plain = metric in PLAIN
     value = number(metric, found)
-    shown = value if plain else value._replace(text=f"{value.text} %", bounds=value.bounds and f"{value.bounds} %")
+    shown = value if plain else value._replace(text=f"{value.text}%", bounds=value.bounds and f"{value.bounds}%")
     return Figure(name, shown, MEANINGS.get(metric, ""))
 
 
@@ -105,7 +107,7 @@ def _headline_table(benchmark: str, runs: Sequence[Run]) -> Grid:
 
 def _units(metrics: Iterable[str]) -> str:
     plain = [metric for metric in metrics if metric in PLAIN]
-    return f"in percent but for {', '.join(plain)}" if plain else "in percent"
+    return f"%, except {' and '.join(plain)}" if plain else "%"
 
 
 def by_group(runs: Sequence[Run]) -> Section:
@@ -122,9 +124,9 @@ def by_group(runs: Sequence[Run]) -> Section:
         else:
             groups = [(group, group) for group in of_benchmark[0].table]
             items.append(
-                _bars(f"{find_benchmark(benchmark).title}: {metric} by kind of question", metric, groups, of_benchmark)
+                _bars(f"{find_benchmark(benchmark).title}: {metric} by question type", metric, groups, of_benchmark)
             )
-    return Section("By kind of row", tuple(item for item in items if not isinstance(item, Bars) or item.labels))
+    return Section("Breakdown", tuple(item for item in items if not isinstance(item, Bars) or item.labels))
 
 
 def _bars(title: str, metric: str, groups: Iterable[tuple[str, str]], runs: Sequence[Run]) -> Bars:
@@ -257,7 +259,11 @@ def _reward_faults(run: Run) -> tuple[list[tuple[Cell, ...]], list[Example]]:
         )
         for each in run.rewards["faults"]
     ]
-    return rows, []
+    beside = Path(run.path).parent
+    read = [(each, passages_at(each["example"], beside)) for each in run.rewards["faults"][:_MOST_FAULTS]]
+    return rows, [
+        Example(each["code"], f"{each['rows']:,} rows", None, passages=passages) for each, passages in read if passages
+    ]
 
 
 def protocols(runs: Sequence[Run]) -> Section:
@@ -290,7 +296,7 @@ def _side_by_side(run: Run) -> list[Item]:
     ]
     title = f"{run.name}: {run.evaluation['differing']:,} rows that the protocols score differently"
     return [
-        Grid(f"{run.name}, in percent", header, tuple(rows), note=notes, strong=1),
+        Grid(f"{run.name}, %", header, tuple(rows), note=notes, strong=1),
         Grid(title, ("id", "official reads", "", "strict reads", ""), tuple(differing), words=5)
         if differing
         else "Both protocols score every row alike.",
@@ -309,7 +315,9 @@ def rewards(runs: Sequence[Run]) -> Section:
         if run.rewards is not None:
             items += [
                 *_summary(run.name, run.rewards),
-                *_histograms(run.name, run.rewards["histograms"], run.rewards["rows"]),
+                *_histograms(
+                    run.name, run.rewards["histograms"], run.rewards["rows"], run.rewards.get("unweighted", ())
+                ),
             ]
         elif run.scores is not None and "total" in run.scores.values:
             items += _histograms(run.name, _counted(run.scores), len(run.scores.keys))
@@ -319,15 +327,15 @@ def rewards(runs: Sequence[Run]) -> Section:
 def _summary(name: str, found: Mapping[str, Any]) -> list[Item]:
     figures = (
         Figure("mean total", _number("total", found["total"])),
-        Figure("accuracy", _number("accuracy", found["accuracy"], " %"), "all right and no more"),
-        Figure(
-            "parse rate", _number("parse_rate", {"value": found["parse_rate"]}, " %"), "the form is as it should be"
-        ),
-        Figure("unit", _number("unit", {"value": found["unit"]}), "share of the best reward, from 0"),
+        Figure("accuracy", _number("accuracy", found["accuracy"], "%"), "exact match"),
+        Figure("parse rate", _number("parse_rate", {"value": found["parse_rate"]}, "%"), "well-formed"),
+        Figure("unit", _number("unit", {"value": found["unit"]}), "normalized reward"),
     )
     parts = {**found["parts"], "total": found["total"]["value"]}
+    idle = found.get("unweighted", ())  # a mean of 0 would look like a failure
     rows: tuple[tuple[Cell, ...], ...] = tuple(
-        (part, Number(f"{mean:+.3f}".replace("-", "−"), value=mean)) for part, mean in parts.items()
+        (part, "weight 0" if part in idle else Number(f"{mean:+.3f}".replace("-", "−"), value=mean))
+        for part, mean in parts.items()
     )
     return [
         Figures(figures, f"{name}, {found['rows']:,} rows", found["signature"]),
@@ -348,7 +356,9 @@ def _counted(scores: RowScores) -> dict[str, list[tuple[float, int]]]:
     return {name: sorted(Counter(np.round(values, 6).tolist()).items()) for name, values in columns.items()}
 
 
-def _histograms(name: str, counts: Mapping[str, Sequence[Sequence[float]]], rows: int) -> list[Histogram]:
+def _histograms(
+    name: str, counts: Mapping[str, Sequence[Sequence[float]]], rows: int, idle: Sequence[str] = ()
+) -> list[Histogram]:
     """Return how often each value of the total occurs, and of each part in the order of the parts."""
     return [
         Histogram(
@@ -358,7 +368,7 @@ def _histograms(name: str, counts: Mapping[str, Sequence[Sequence[float]]], rows
             "total reward" if part == "total" else f"reward of {part}",
         )
         for part, pairs in counts.items()
-        if pairs and part != "unit"  # which is no part
+        if pairs and part != "unit" and part not in idle  # unit is no part
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 from collections import deque
 from contextlib import contextmanager
@@ -67,7 +68,7 @@ def _in_processes(task: PartTask, parts: Iterable[Part], workers: int) -> Iterat
     """Score parts in processes; no more than two parts a process are begun or wait to be taken."""
     from benchmarks.run.workers import worker_pool  # noqa: PLC0415  multiprocessing, which one process does without
 
-    with worker_pool(workers, _begin, (task,)) as pool:
+    with worker_pool(workers, _begin, (task, gc.get_threshold())) as pool:
         submitted = (pool.submit(_work, part) for part in parts)
         begun = deque(islice(submitted, 2 * workers))
         while begun:
@@ -78,7 +79,8 @@ def _in_processes(task: PartTask, parts: Iterable[Part], workers: int) -> Iterat
 _task: list[PartTask] = []  # of a worker
 
 
-def _begin(task: PartTask) -> None:
+def _begin(task: PartTask, thresholds: tuple[int, int, int]) -> None:
+    gc.set_threshold(*thresholds)  # as the process that this one works for
     _task.append(task)
 
 
@@ -114,12 +116,15 @@ def _run_on_ray(data: Any, task: Callable[[Part], Any], parts: Sequence[Part]) -
     rows = data.from_items([{"at": at} for at in range(len(parts))], override_num_blocks=len(parts))
     results: dict[int, Any] = {}
     following = 0
-    for row in rows.map(partial(_ray_task, task, parts)).iter_rows():
+    for row in rows.map(partial(_ray_task, task, parts, gc.get_threshold())).iter_rows():
         results[row["at"]] = row["result"]
         while following in results:
             yield results.pop(following)
             following += 1
 
 
-def _ray_task(task: Callable[[Part], Any], parts: Sequence[Part], row: dict[str, Any]) -> dict[str, Any]:
+def _ray_task(
+    task: Callable[[Part], Any], parts: Sequence[Part], thresholds: tuple[int, int, int], row: dict[str, Any]
+) -> dict[str, Any]:
+    gc.set_threshold(*thresholds)
     return {"at": row["at"], "result": task(parts[row["at"]])}

@@ -88,7 +88,7 @@ def output_file(out: str, run: Mapping[str, Any], schema: Schema, *, overwrite: 
         overwrite: whether *out* may be there already.
 
     Raises:
-        ConfigError: *out* cannot be written, is there already, or is being written by another process.
+        ConfigError: *out* cannot be written, already exists, or is being written by another process.
     """
     path = Path(out)
     if path.suffix not in (".jsonl", ".parquet"):
@@ -101,7 +101,7 @@ def output_file(out: str, run: Mapping[str, Any], schema: Schema, *, overwrite: 
         raise ConfigError(f"{out}: the output is also an input")
     with locked(path, out):
         if path.exists() and not overwrite:
-            raise ConfigError(f"{out} is there already; --overwrite replaces it")
+            raise ConfigError(f"{out} already exists; --overwrite replaces it")
         remove_partials(path)
         if path.suffix == ".jsonl":
             with whole_file(path, "wb") as file:

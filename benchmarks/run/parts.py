@@ -77,7 +77,7 @@ class PartResult(msgspec.Struct):
         dialect: the system whose file it was recognised as.
         tally: of these; None where no row could be read.
         size: of the output rows, in bytes.
-        sha256: of the output rows; empty where none were asked for.
+        sha256: of the output rows; empty where none are kept.
         again: whether output rows were there that are not those that were written.
     """
 
@@ -111,7 +111,7 @@ class PartTask:
     Attributes:
         job: how a part is scored.
         folder: where a file of output rows is written for each part; None for nowhere.
-        keep: whether the folder stays: a file is then recorded, and one that is there already and whole is kept.
+        keep: whether the folder stays: a file is then recorded, and one that already exists and whole is kept.
     """
 
     job: Job
@@ -145,10 +145,11 @@ class PartTask:
             result.add(piece)
             if file is not None:
                 file.write(piece.lines)
-                digest.update(piece.lines)
+                if self.keep:
+                    digest.update(piece.lines)
             if self.job.strict and result.errors:
                 break
-        result.sha256 = digest.hexdigest() if file is not None else ""
+        result.sha256 = digest.hexdigest() if self.keep else ""
         return result
 
     def _kept(self, part: Part, path: Path) -> tuple[bytes | None, bool]:

@@ -12,12 +12,15 @@ import numpy as np
 from benchmarks.run.group_counts import GroupCounts, Runs, count_groups_of_runs
 from benchmarks.run.made_with import Makers, signed
 from benchmarks.statistics import Estimate, mean_of_sums, share_of_sums
+from rewards.tasks.load import part_names
+from rewards.tasks.readable import unweighted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from benchmarks.run.score_files import Progress
     from benchmarks.statistics import Floats
+    from rewards.spec import QuestionSpec, TieredSpec
 
 
 FIGURES = ("total", "accuracy", "parse_rate", "unit")
@@ -56,6 +59,7 @@ class Summary:
         compared: whether ``default`` and ``paper`` were compared in *groups*.
         dialects: the systems that wrote the files, as far as they were recognised.
         histograms: of the total and of each part, pairs of a value and the number of rows that have it.
+        unweighted: parts that count nothing under these settings, whose mean of 0 says nothing.
         signature: the settings that the numbers depend on.
         made_with: how the predictions were made, as they say themselves, see `benchmarks.run.made_with`.
         ended: how many completions were ``cut off`` at the token limit, and how many ``refused``, where rows say so.
@@ -76,6 +80,7 @@ class Summary:
     compared: bool
     dialects: Sequence[str]
     histograms: Mapping[str, Sequence[tuple[float, int]]]
+    unweighted: Sequence[str]
     signature: str
     made_with: Mapping[str, str] = field(default_factory=dict)
     ended: Mapping[str, int] = field(default_factory=dict)
@@ -163,11 +168,13 @@ class RewardTally(msgspec.Struct):
         self.scenes = self.scenes or later.scenes
         self.makers.merge(later.makers)
 
-    def summary(self, parts: Sequence[str], progress: Progress, *, signature: str, compared: bool) -> Summary | None:
+    def summary(
+        self, spec: TieredSpec | QuestionSpec, progress: Progress, *, signature: str, compared: bool
+    ) -> Summary | None:
         """Return what it comes to; None where no row was scored.
 
         Args:
-            parts: names of the parts of a score.
+            spec: settings of the reward.
             progress: how many rows were read.
             signature: see `Summary`.
             compared: likewise.
@@ -175,6 +182,7 @@ class RewardTally(msgspec.Struct):
         rows = sum(self.counts)
         if not rows:
             return None
+        parts = part_names(spec)
         names = [*SCORE_NUMBERS, *parts]
         scores = dict(zip(names, np.frombuffer(b"".join(self.scores)).reshape(-1, len(names)).T, strict=True))
         mean = {name: fsum(values * np.array(self.counts)) / rows for name, values in scores.items()}
@@ -198,6 +206,7 @@ class RewardTally(msgspec.Struct):
             compared=compared,
             dialects=progress.dialects,
             histograms={name: histogram(scores[name], self.counts) for name in ("total", "unit", *parts)},
+            unweighted=unweighted(spec),
             signature=f"{signature}{scenes}|n:{rows}{signed(told)}",
             made_with=told,
             ended=self.makers.ended,

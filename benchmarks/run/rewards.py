@@ -16,7 +16,6 @@ from benchmarks.run.signature import signature
 from rewards.errors import ConfigError
 from rewards.score import resolve
 from rewards.spec import QuestionSpec
-from rewards.tasks.load import part_names
 from rewards.yaml_files import read_yaml
 
 if TYPE_CHECKING:
@@ -129,4 +128,4 @@ def score_rewards(
     )
     tally: RewardTally = total.tally
     compared = not isinstance(spec, QuestionSpec)
-    return tally.summary(part_names(spec), total.progress, signature=signed, compared=compared)
+    return tally.summary(spec, total.progress, signature=signed, compared=compared)

@@ -59,8 +59,14 @@ def ranks(values: dict[str, float], sign: int) -> dict[str, float]:
     return dict(zip(values, rankdata([sign * value for value in values.values()]).tolist(), strict=True))
 
 
-def write_predictions(study: Study, folder: Path, start_seed: int = 0) -> Path:
-    """Write ``predictions.json`` beside the study, from the start's result in a folder.
+def write_predictions(study: Study, folder: Path, start_seed: int = 0, *, to: Path | None = None) -> Path:
+    """Write ``predictions.json`` from the start's result in a folder.
+
+    Args:
+        study: what is predicted.
+        folder: of the results.
+        start_seed: of the start.
+        to: the folder to write to; beside the study if left out, where what is to be committed lies.
 
     Raises:
         ConfigError: the start has no result there.
@@ -81,6 +87,6 @@ def write_predictions(study: Study, folder: Path, start_seed: int = 0) -> Path:
         "ranks": ranked,
     }
     name = "predictions.json" if study.path.stem == "study" else f"predictions-{study.path.stem}.json"
-    path = (folder if study.tiny else study.path.parent) / name
+    path = (to or (folder if study.tiny else study.path.parent)) / name
     write_whole(path, json.dumps(content, indent=1) + "\n")
     return path

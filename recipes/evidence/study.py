@@ -183,7 +183,7 @@ def read_result(folder: Path, name: str, seed: int) -> dict[str, Any] | None:
 
 
 def write_result(folder: Path, found: Mapping[str, Any]) -> None:
-    """Write the result of an arm; what is there already is replaced as a whole."""
+    """Write the result of an arm; what already exists is replaced as a whole."""
     folder.mkdir(parents=True, exist_ok=True)
     path = result_path(folder, found["arm"], found["seed"])
     write_whole(path, json.dumps(found, separators=(",", ":")) + "\n")

@@ -18,6 +18,9 @@ _ANSWERS = {
     "yes_no": "yes or no",
     "number": "a number, with or without a unit",
     "text": "the words of the target",
+    "set": 'names in no order, separated by a comma, a semicolon, new lines or "and"; "none" of nothing',
+    "box": "a box in the image",
+    "point": "a point in the image",
     None: "what the target is: a choice, yes or no, a number, or words",
 }
 
@@ -70,13 +73,17 @@ def _words(field: Field) -> list[str]:
 def _question(task: Task) -> Iterator[tuple[str, str]]:
     assert isinstance(task.spec, QuestionSpec)
     letters = f" ({', '.join(task.spec.letters)})" if task.spec.letters else ""
-    yield "answer", f"{_ANSWERS[task.spec.kind]}{letters}"
+    region = (task.spec.layout, task.spec.coordinates, f"nearer than {task.spec.reach:g}" if task.spec.reach else None)
+    told = f": {', '.join(filter(None, region))}" if task.spec.coordinates else ""
+    yield "answer", f"{_ANSWERS[task.spec.kind]}{letters}{told}"
+    for spelling, words in task.spec.synonyms:
+        yield "", f"{spelling} stands for {words}"
     if task.spec.reference_weight:
         yield "reasoning", "View 1: [object 1, object 2, relation] [...]"
         yield "", "View 2: ..."
 
 
-_CONSISTENCY = "charged where the reasoning comes to something else"
+_CONSISTENCY = "penalty where the answer contradicts the reasoning"
 
 
 def meanings(task: Task) -> dict[str, str]:
@@ -87,12 +94,27 @@ def meanings(task: Task) -> dict[str, str]:
     ('object and attribute', 'source alone')
     """
     if not isinstance(task.spec, TieredSpec):
-        told = ("the tags are right", "the answer is right, or near", "the objects named in each view", _CONSISTENCY)
+        told = ("format of the completion", "answer, exact or near", "reference objects of each view", _CONSISTENCY)
         return dict(zip(task.parts, told, strict=False))
     tiers = dict(zip(task.spec.parts, map(_fields, task.spec.table), strict=True))
-    charged = {"incorrect": "charged for wrong ones", "underprediction": "charged for missing ones"}
-    charged |= {"consistency": _CONSISTENCY} if task.spec.consistency_weight else {}
-    return {"format": "the tags are right", **tiers, **charged}
+    penalties = {"incorrect": "incorrect-prediction penalty", "underprediction": "missing-prediction penalty"}
+    penalties |= {"consistency": _CONSISTENCY} if task.spec.consistency_weight else {}
+    return {"format": "format of the completion", **tiers, **penalties}
+
+
+def unweighted(spec: TieredSpec | QuestionSpec) -> tuple[str, ...]:
+    """Return the parts that count nothing under these settings: a mean of 0 there is no failure.
+
+    >>> from rewards.tasks import load_task
+    >>> unweighted(load_task("multiview").spec), unweighted(load_task("tvr").spec)
+    (('format',), ())
+    """
+    if isinstance(spec, TieredSpec):
+        weights = {part: spec.value(at) for at, part in enumerate(spec.parts)}
+        weights |= {"incorrect": spec.incorrect_penalty, "underprediction": spec.underprediction_penalty}
+    else:
+        weights = {"format": spec.format_weight, "answer": spec.answer_weight, "reference": spec.reference_weight}
+    return tuple(part for part, weight in weights.items() if not weight)
 
 
 def _fields(names: tuple[str, ...]) -> str:

@@ -172,8 +172,13 @@ _TieredReward: Any = create_model("_TieredReward", __base__=_Section, **_options
 
 
 class _Answer(_Section):
-    kind: Any = None
     letters: Any = None
+    coordinates: Any = None
+    layout: Any = None
+    partial: Any = None
+    reach: Any = None
+    synonyms: dict[Word, Word] = {}
+    kind: Any = None  # last: it may ask for some of the others
 
 
 class _TaskFile(_Section):
@@ -208,7 +213,8 @@ class _QuestionFile(_TaskFile):
     @model_validator(mode="after")
     def _whole(self) -> Self:
         spec = QuestionSpec()
-        answer = {name: getattr(self.answer, name) for name in self.answer.model_fields_set}
+        given = self.answer.model_fields_set
+        answer = {name: getattr(self.answer, name) for name in _Answer.model_fields if name in given}
         for section, options in (("reward", self.reward), ("answer", answer)):
             for name, value in options.items():
                 spec = _changed(spec, name, value, section)

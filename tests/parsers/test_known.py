@@ -5,12 +5,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from parsers import known as module
-from parsers.completion import MAX_COMPLETION, find_sections, match_usual, parse_completion
+from parsers.completion import MAX_COMPLETION, find_sections, match_usual, parse_completion, usual_answers
 from parsers.formats import TRANCE, TVR, Field, RecordFormat
-from parsers.known import KnownRecords, known_records
+from parsers.known import UNKNOWN, KnownRecords, known_records, pack
 from parsers.record_grammar import _patterns, forget, parse_record, record_grammar
 from parsers.records import MAX_ANSWER, parse_records
 from rewards.tasks import load_task
+from tests.measure.differential import make_row
 from tests.strategies import FORMATS, SHARDS, answers, hostile_answers, hostile_completions, hostile_text, vocabularies
 
 
@@ -159,3 +160,75 @@ def test_answers_of_moves():
     for text in ("4.position.front-left.2, 2.color.cyan", "4.position.left.1", '[4, "position", ["front-left", 2]]'):
         check(known, text)
         check(known, text)
+
+
+# --- many at once -----------------------------------------------------------------------------------------------------
+
+NUL = "\0"
+
+
+def texts_of_rows():
+    return [row["completion"] for number in range(3000) if "references" not in (row := make_row(7, number))]
+
+
+@pytest.mark.parametrize("size", [1, 7, 40])
+def test_completions_that_are_matched_at_once_are_those_that_are_matched_one_by_one(size):
+    texts = texts_of_rows()
+    told = 0
+    for start in range(0, len(texts), size):
+        some = texts[start : start + size]
+        found = usual_answers(some)
+        if found is None:
+            assert any(NUL in text for text in some)
+            continue
+        for text, answer in zip(some, found, strict=True):
+            usual = match_usual(text)
+            expected = (usual[1] or "") if usual is not None and usual.start() == text.find("<", 7) else ""
+            assert answer == expected, text
+            told += bool(answer)
+    assert told > len(texts) / 3
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ["<think>a</think><answer>b", "<think>c</answer>"],
+        ["<think>a</think><answer>b", "<think></answer>", "<think>c</think><answer>d\0e</answer>"],
+        ["<think>a</think><answer>b\0</answer>", "<think>c"],
+        ["<think>a<\0", "<think>a</think><answer>", "<think>a</answer>"],
+        ["<think>a</think><answer>b</answer>\0", "<think>a</think><answer>c</answer>"],
+    ],
+)
+def test_no_text_runs_into_the_next(texts):
+    """A character stands between them; where a text has one of its own, nothing is said of any."""
+    found = usual_answers(texts)
+    assert found is None or found == [(match_usual(text) or {1: ""})[1] for text in texts]
+
+
+@given(st.lists(hostile_completions(), max_size=6))
+def test_hostile_completions_at_once(texts):
+    found = usual_answers(texts)
+    for text, answer in zip(texts, found or [], strict=found is not None):
+        usual = match_usual(text)
+        assert answer in ("", usual[1] if usual is not None else ""), text
+
+
+@given(
+    st.lists(hostile_answers() | FORMATS.flatmap(answers).map(lambda drawn: drawn[0]), min_size=1, max_size=8), FORMATS
+)
+def test_answers_that_are_looked_up_at_once(texts, record_format):
+    known = KnownRecords(record_format)
+    texts = [text.replace(NUL, "") for text in texts]
+    read = [known.read(text) for text in texts]
+    packed = known.look_up(texts)
+    assert len(packed) == len(texts)
+    for text, codes, (expected, invalid, _) in zip(texts, packed, read, strict=True):
+        if UNKNOWN not in codes:
+            assert (codes, invalid) == (pack(expected), 0), text
+        assert known.read_packed(text) == (pack(expected), *known.read(text)[1:])
+
+
+def test_a_list_of_known_items_is_looked_up_whole():
+    known = KnownRecords(TVR)
+    known.read("2.color.cyan, 0.size.small")
+    assert known.look_up(["0.size.small", "", "2.color.cyan, 0.size.small"]) == [pack([1]), UNKNOWN, pack([0, 1])]

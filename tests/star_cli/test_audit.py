@@ -40,7 +40,7 @@ def test_our_default_has_no_exploit_and_says_what_it_pays_for():
     found = _run(*FAST, "--fail-on", "exploit")
     assert found.exit_code == 0, found.output
     assert "tvr/default: no exploit" in found.output
-    assert "while the guess is right with chance < 0.833" in found.output
+    assert "when P(correct) < 0.833" in found.output
     assert "nothing for sure" in found.output
     assert "beyond the" in found.output
 
@@ -58,7 +58,7 @@ def test_conflicts_each_is_an_incentive_and_does_not_fail():
     assert found.exit_code == 0
     hedges = [each for each in json.loads(found.stdout)["findings"] if each["about"] == "value, two candidates"]
     assert (hedges[0]["smallest"]["paid"], hedges[0]["smallest"]["against"]) == (4.0, 2.75)
-    assert hedges[0]["pays_while"] == "while the guess is right with chance < 0.778"
+    assert hedges[0]["pays_while"] == "when P(correct) < 0.778"
 
 
 @pytest.mark.parametrize("kind", ["incentive", "check"])

@@ -30,14 +30,14 @@ def test_all_that_was_found_is_printed(capsys):
     assert "none" in out
     assert "w0 (0.2) or w1 (0.2) or w2 (0.2) or 2 more" in out
     assert "(" in out
-    assert "at every chance" in out
+    assert "always" in out
     assert "\x1b" not in out
     assert "characters)" in out
 
 
 def test_markdown():
     audits = [Audit("r", "tvr", 1, 1, (BROKEN, MANY))]
-    assert markdown_table(audits).splitlines()[-1] == "| `r` | none | `learned`, each: at every chance | `finite` |"
+    assert markdown_table(audits).splitlines()[-1] == "| `r` | none | `learned`, each: always | `finite` |"
     assert markdown_thresholds(audits) == ""  # no tiers
     tiered = replace(audits[0], expectation=analyze_guessing(TVR))
     assert len(markdown_thresholds([*audits, tiered]).splitlines()) == 2 + 3

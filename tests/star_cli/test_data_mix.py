@@ -35,7 +35,7 @@ def test_mix_says_what_came_from_where(tmp_path):
     assert run("check", tmp_path / "mixed" / "rl").stdout == f"{tmp_path / 'mixed' / 'rl'}: no rule is broken\n"
     result = run("mix", mindcube, "--out", tmp_path / "mixed")
     assert result.exit_code == 2
-    assert "mixed is there already" in result.stderr
+    assert "mixed already exists" in result.stderr
 
 
 def test_labels_alone_and_right_references_kept_apart(tmp_path):

@@ -72,7 +72,7 @@ def test_filter_says_how_many_were_dropped_and_why(tmp_path):
     ]
     result = run("filter", tmp_path / "in.jsonl", "--out", tmp_path / "out.jsonl")
     assert result.exit_code == 2
-    assert "out.jsonl is there already" in result.stderr
+    assert "out.jsonl already exists" in result.stderr
     scored = [{"id": n, "correct": bool(k)} for n, bits in (("a", (1, 0)), ("b", (1, 1)), ("c", (0, 0))) for k in bits]
     write(tmp_path / "samples.jsonl", scored)
     result = run("filter", tmp_path / "samples.jsonl", "--out", tmp_path / "p.jsonl", "--pass-rate", "0.1:0.9")

@@ -45,7 +45,7 @@ def test_table_of_payments(path):
     assert ["0.shape.cube", "0.shape.sphere", "attribute", "1.5", "-1"] in rows
     assert ["2.color.cyan", "2.color.cyan", "exact", "5", "0"] in rows
     assert ["3.size.small", "3.color.red", "object", "0.5", "-1"] in rows
-    assert ["(no valid piece)", "-", "-", "0", "-1", "unknown_value"] in rows
+    assert ["(unparseable item)", "-", "-", "0", "-1", "unknown_value"] in rows
     assert "missing: 1.size.small" in output
     total = score_completion(ROWS[1]["completion"], GOLD).total
     assert f"format 1 + exact 5 + attribute 1.5 + object 0.5 + incorrect -3 = {total:g}" in output
@@ -65,10 +65,10 @@ def test_caret_of_a_fault_in_the_envelope():
     lines = run(
         "--target", "2.color.cyan", stdin="<think>沙发\tb</think> so <answer>2.color.cyan</answer>"
     ).splitlines()
-    at = next(number for number, line in enumerate(lines) if line.startswith("envelope: text_between"))
+    at = next(number for number, line in enumerate(lines) if line.startswith("format: text_between"))
     assert lines[at + 1] == r"  <think>沙发\tb</think> so <answer>2.color.cyan</answer>"
     assert lines[at + 2] == " " * 25 + "^"
-    assert "answer: none may be taken, so it counts as empty" in lines
+    assert "no answer extracted (treated as empty)" in lines
     assert "missing: 2.color.cyan" in lines
 
 
@@ -211,12 +211,12 @@ def test_gold_from_another_file(tmp_path):
 def test_modes():
     text = "<think>b</think> so <answer>2.color.cyan</answer>"
     output = run("--target", "2.color.cyan", "--mode", "lenient", stdin=text)
-    assert "envelope: text_between" in output
+    assert "format: text_between" in output
     assert "exact 5 = 5\n" in output
     prefilled = "b</think><answer>2.color.cyan</answer>"
     assert "its <think> written by the chat template" in run("--target", "2.color.cyan", stdin=prefilled)
     output = run("--target", "2.color.cyan", "--think-prefilled", "false", stdin=prefilled)
-    assert "envelope: missing_think_open" in output
+    assert "format: missing_think_open" in output
 
 
 def test_weights_from_a_file(tmp_path):

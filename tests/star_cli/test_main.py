@@ -80,3 +80,21 @@ def test_a_folder_without_code_is_not_in_the_way(tmp_path):
         text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        ("star score --task tv", ["plain,tvr"]),
+        ("star audit --task tv", ["plain,tvr"]),
+        ("star score --preset pap", ["plain,paper"]),
+        ("star score --benchmark mindcube-", ["plain,mindcube-cogmap"]),
+    ],
+)
+def test_a_shell_completes_values(words, offered):
+    asked = {"_STAR_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(len(words.split()) - 1)}
+    program = "from star_cli.main import star; star(prog_name='star')"
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=os.environ | asked, capture_output=True, text=True, check=False
+    )
+    assert done.stdout.split() == offered

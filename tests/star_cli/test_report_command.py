@@ -52,7 +52,7 @@ def test_compare(results):
     for expected in (
         "| TAcc | 33.3 | 66.7 | +33.3 (",
         "McNemar's exact p:",
-        "This difference of +33.3 points needs about",
+        "Power: detecting +33.3 points (alpha .05, 80% power) needs \\~9 paired rows",
     ):
         assert expected in done.stdout
     assert "12 rows changed: 9 gained, 3 lost" in done.stdout

@@ -58,10 +58,10 @@ def test_the_example():
     for expected in (
         "64 rows of",
         "accuracy",
-        "34.4 %",
+        "34.4%",
         "unclosed_think",
         "zero variance",
-        "paper ranks otherwise",
+        "ranking differs",
         "8 groups",
     ):
         assert expected in text
@@ -305,14 +305,14 @@ def test_questions(tmp_path):
     done = score(write(tmp_path / "q.jsonl", row), "--task", "multiview")
     assert done.exit_code == 0
     assert "reference" in done.stdout
-    assert "paper ranks" not in done.stdout
+    assert "ranking differs" not in done.stdout
 
 
 def test_the_output_is_not_overwritten(good, tmp_path):
     out = tmp_path / "out.jsonl"
     assert score(good, "--out", out).exit_code == 0
     done = score(good, "--out", out)
-    assert (done.exit_code, done.stderr) == (2, f"Error: {out} is there already; --overwrite replaces it\n")
+    assert (done.exit_code, done.stderr) == (2, f"Error: {out} already exists; --overwrite replaces it\n")
     assert score(good, "--out", out, "--overwrite").exit_code == 0
 
 

@@ -80,7 +80,7 @@ def test_check_of_a_good_declaration(circuit):
     assert "circuit: wires between the pins of chips" in output
     assert "pin     a whole number from 1 to 16" in output
     assert "earth   also written ground" in output
-    assert "cases: 2 of 2 earn what they are to earn" in output
+    assert "2/2 test cases passed" in output
     assert "audit: no exploit" in output
     found = json.loads(run("task", "check", circuit, "--no-audit", "--json").output)
     assert (found["ok"], found["failed_cases"], found["audit"]) == (True, [], None)
@@ -100,7 +100,7 @@ def test_check_of_wrong_cases(tmp_path):
     path = tmp_path / "wrong.yaml"
     path.write_text(CIRCUIT.replace("total: 4", "total: 5"))
     output = run("task", "check", path, "--no-audit", code=1).output
-    assert "cases: 1 of 2 earn what they are to earn" in output
+    assert "1/2 test cases passed" in output
     assert f"{path}:17: cases[0]: the total is 4 (format 1, exact 3), not 5" in output
     path = tmp_path / "without.yaml"
     path.write_text(CIRCUIT[: CIRCUIT.index("cases:")])

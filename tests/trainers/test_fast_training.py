@@ -125,7 +125,7 @@ def test_a_dry_run_sees_what_they_need(sft):
     stream = {"dataset_name": "recipes.tiny.world:stream", "dataset_arguments": {"drawn": False}, "fast_collator": True}
     found = {finding.what: finding for finding in check_run("sft", sft | stream)}
     assert all(finding.right for finding in found.values())
-    assert found["pictures"].text == "2 a row, of 32 x 32 pixels"
+    assert found["images"].text == "2 a row, of 32 x 32 pixels"
     for options, message in (({"image_min_pixels": 64 * 64}, "resized"), ({"fast_collator": False}, "Undrawn")):
         refused = [finding for finding in check_run("sft", sft | stream | options) if not finding.right]
         assert [finding.what for finding in refused] == ["processor"]

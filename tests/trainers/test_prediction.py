@@ -90,7 +90,7 @@ def stopped(start, tmp_path):
 
 def test_a_finished_file_is_not_replaced(start, rows, tmp_path):
     output = predict(str(start), str(rows), tmp_path / "out.jsonl", sampling=SHORT, limit=2)
-    with pytest.raises(ConfigError, match="is there already"):
+    with pytest.raises(ConfigError, match="already exists"):
         predict(str(start), str(rows), output, sampling=SHORT, limit=2)
     predict(str(start), str(rows), output, sampling=SHORT, limit=2, overwrite=True)
     assert [file.name for file in tmp_path.iterdir()] == ["out.jsonl"]

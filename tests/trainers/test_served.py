@@ -309,7 +309,7 @@ def test_an_interrupted_run_asks_for_what_is_left(data, tmp_path):
         rows = read(run(server, data, out))
         assert len(server.requests) - before == 2
         assert [row["id"] for row in rows] == [f"q{n}" for n in range(6)]
-        with pytest.raises(ConfigError, match="is there already"):
+        with pytest.raises(ConfigError, match="already exists"):
             run(server, data, out)
         assert read(run(server, data, out, overwrite=True)) == rows
 

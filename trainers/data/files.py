@@ -53,7 +53,7 @@ def refuse_existing(*paths: Path, overwrite: bool = False) -> None:
         if not path.absolute().parent.is_dir():
             raise ConfigError(f"{path}: there is no folder {path.parent}")
         if path.is_dir() or (path.exists() and not overwrite):
-            raise ConfigError(f"{path} is there already; name another file or pass --overwrite")
+            raise ConfigError(f"{path} already exists; name another file or pass --overwrite")
 
 
 def store_image(image: Image, folder: Path) -> str:

@@ -305,4 +305,4 @@ def _whole_lines(path: Path) -> list[dict[str, Any]]:
             return entries
     except ValueError:
         pass
-    raise ConfigError(f"{path} is there already and is no journal of such a run; name another output")
+    raise ConfigError(f"{path} already exists and is no journal of such a run; name another output")

@@ -100,7 +100,7 @@ def read_route_record(record: Mapping[str, Any]) -> Route:
         raise DataError("places: the width is not positive, or two places have one name")
     for one, other in town.streets:
         numbers = range(len(town.places))
-        apart = (0, 0)
+        apart: tuple[int, ...] = (0, 0)
         if one in numbers and other in numbers:
             apart = tuple(b - a for a, b in zip(town.at(one), town.at(other), strict=True))
         if apart not in HEADINGS.values():

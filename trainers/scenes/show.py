@@ -43,11 +43,10 @@ def read_sample(path: Path, index: int) -> dict[str, Any]:
     where, record = found
     if isinstance(record, DataError):
         raise record
-    readers: dict[str, Callable[[dict[str, Any]], Any]] = {
-        "multiview": read_multiview_record,
-        "route": read_route_record,
-    }
-    read = readers.get(str(record.get("task")), read_tvr_record)
+    task = record.get("task")
+    read: Callable[[Mapping[str, Any]], Any] = read_tvr_record
+    if task in ("multiview", "route"):
+        read = read_multiview_record if task == "multiview" else read_route_record
     try:
         read(record)
     except DataError as error:

@@ -125,7 +125,7 @@ def test_lines():
 
 def test_rows(found):
     assert expectation_row(found.expectation[0]) == ("nothing for sure", "any chance", "0.167", "0.833", "+2")
-    assert ("pairs of unlike texts paid the same", "10.0%") in group_rows(found.groups)
+    assert ("unlike texts with equal rewards", "10.0%") in group_rows(found.groups)
 
 
 def test_what_is_no_number_and_what_is_nothing_are_said_in_words(found):

@@ -99,7 +99,7 @@ def _plan_of(spec, known, sure):
 
 
 def _guess(record, number):
-    """Return the *number*-th guess at a record: of another object each time, and never what is there already."""
+    """Return the *number*-th guess at a record: of another object each time, and never what already exists."""
     return f"{record + 3 * number}.color.{'red' if record == 0 else 'blue'}"
 
 

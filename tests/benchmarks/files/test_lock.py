@@ -120,7 +120,7 @@ def test_a_folder_is_made_by_one_process_and_what_a_killed_one_left_is_gone(tmp_
             pass
         assert not out.exists()
     assert contents(tmp_path) == {"set/a": b"1"}
-    with pytest.raises(ConfigError, match="is there already"), whole_folder(out):
+    with pytest.raises(ConfigError, match="already exists"), whole_folder(out):
         pass
     with pytest.raises(ZeroDivisionError), whole_folder(tmp_path / "other") as partial:
         (partial / "a").write_text(str(1 / 0))

@@ -91,7 +91,7 @@ def test_rows_outside_the_overall_numbers_are_compared_and_not_counted(tmp_path)
     assert found.counted == 3
     assert found.changed == ([], [1, 2])
     numbers, _ = comparison(*runs, found)
-    assert numbers.items[0].title == "The same 3 rows; in percent"
+    assert numbers.items[0].title == "The same 3 rows; %"
     assert numbers.items[-1] == "Left out of the numbers, as of the benchmark's own overall ones: 1 rows."
 
 
@@ -249,8 +249,8 @@ def test_rewards_without_rows_cannot_be_compared(tmp_path):
 def test_advice(both):
     found = compare(*both)
     text = advice(found)
-    assert f"about {found.advice.paired:,} rows answered by both runs" in text
-    assert f"{found.advice.unpaired:,} for each run" in text
+    assert f"~{found.advice.paired:,} paired rows" in text
+    assert f"~{found.advice.unpaired:,} unpaired rows per run" in text
     assert "33.3 points" in text
     same = compare(both[0], both[0])
     assert advice(same).startswith("Both runs have equally many right rows")

@@ -140,7 +140,7 @@ def test_the_page_has_all_its_parts(document):
         "Accuracy by number of changes",
         "before → after",
         "McNemar's exact p",
-        "needs about",
+        "80% power",
         "Changed rows",
         "wrong → right",
         "right → wrong",
@@ -255,7 +255,7 @@ def test_the_other_forms_have_the_same_numbers(document):
 def test_sections_without_content_are_left_out(tmp_path):
     document = make_report([str(write_run(tmp_path, "one", AFTER))])
     titles = re.findall(r"<h2>(.*?)</h2>", write(document, "html"))
-    assert titles == ["Results", "By kind of row", "Faults", "All numbers"]
+    assert titles == ["Results", "Breakdown", "Faults", "All numbers"]
     assert document.title == "TVR: one"
 
 
@@ -289,4 +289,40 @@ def test_two_runs_on_different_rows_are_still_a_report(tmp_path):
     lines = (tmp_path / "other.jsonl").read_text().replace('"row-', '"line-').replace('"id": "', '"id": "other ')
     (tmp_path / "other.jsonl").write_text(lines)
     text = write(make_report([str(one), str(other)]), "markdown")
-    assert "These could not be compared: the two runs share no row" in text
+    assert "These could not be compared row by row: the two runs share no row" in text
+
+
+def test_a_comparison_of_two_summaries_that_cannot_be_made_says_so(tmp_path):
+    for name in ("one", "other"):
+        rows = write_rows(tmp_path / f"{name}.jsonl", [{"completion": "<answer>B</answer>", "target": "B"}])
+        summary = score_rewards([str(rows)], task="multiview").as_dict()
+        (tmp_path / f"{name}.json").write_text(json.dumps(summary))
+    text = write(make_report([str(tmp_path / "one.json"), str(tmp_path / "other.json")]), "markdown")
+    assert "## one → other" in text
+    assert "These could not be compared row by row: " in text
+    assert "give the file of star score --out instead" in text
+
+
+def test_a_part_of_weight_0_is_no_failure(tmp_path):
+    rows = write_rows(tmp_path / "rows.jsonl", [{"completion": "<answer>B</answer>", "target": "B"}])
+    (tmp_path / "one.json").write_text(json.dumps(score_rewards([str(rows)], task="multiview").as_dict()))
+    text = write(make_report([str(tmp_path / "one.json")]), "markdown")
+    assert "| format | weight 0 |" in text
+    assert "one: format" not in text
+
+
+def test_a_fault_of_rewards_is_shown_with_its_completion(tmp_path):
+    rows = [
+        {"completion": text, "target": "2.color.cyan"} for text in ("<think>a", "<think>b</think><answer>x</answer>")
+    ]
+    path = write_rows(tmp_path / "rows.jsonl", rows)
+    summary = tmp_path / "one.json"
+    summary.write_text(json.dumps(score_rewards([str(path)]).as_dict()))
+    page = Page(write(make_report([str(summary)]), "html")).text
+    for expected in (
+        "unclosed_think 1 rows Completion <think>a",
+        "Completion <think>b</think><answer>x</answer> Target",
+    ):
+        assert expected in page
+    path.rename(tmp_path / "elsewhere.jsonl")
+    assert "Completion" not in Page(write(make_report([str(summary)]), "html")).text

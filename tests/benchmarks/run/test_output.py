@@ -137,7 +137,7 @@ def test_a_killed_run_leaves_nothing_that_hinders_the_next(here):
 def test_output_is_never_overwritten_by_the_way(here):
     score_rewards(["in.jsonl"], out="out.jsonl")
     before = Path("out.jsonl").read_bytes()
-    with pytest.raises(ConfigError, match="out.jsonl is there already; --overwrite replaces it"):
+    with pytest.raises(ConfigError, match="out.jsonl already exists; --overwrite replaces it"):
         score_rewards(["in.jsonl"], out="out.jsonl", preset="paper")
     assert Path("out.jsonl").read_bytes() == before
     score_rewards(["in.jsonl"], out="out.jsonl", overwrite=True, preset="paper")

@@ -160,7 +160,7 @@ def tallies(tmp_path_factory):
 
 
 def summary_of(tally):
-    return tally.summary(resolve("tvr")[0].parts, Progress(), signature="s", compared=True)
+    return tally.summary(resolve("tvr")[1], Progress(), signature="s", compared=True)
 
 
 @given(st.data())
@@ -220,7 +220,7 @@ def test_scores_that_differ_in_the_last_bit_are_told_apart():
 
 def test_records_that_are_numbered_anew_in_the_middle_of_a_block():
     """What is known of records is forgotten now and then; a block may hold answers that were read before and after."""
-    from parsers.known import KnownRecords
+    from parsers.known import KnownRecords, pack
 
     task, spec = resolve("tvr")
     scorer = RewardScorer(task, spec)
@@ -231,10 +231,22 @@ def test_records_that_are_numbered_anew_in_the_middle_of_a_block():
     for name in ("7.shape.cube", "2.color.cyan", "1.color.red", "2.size.small"):
         old.read(name)
     column = block.columns["completion"]
-    column[1:3] = [([old.read("2.color.cyan")[0][0]], odd, old) for _, odd, _ in column[1:3]]
+    column[1:3] = [(pack(old.read("2.color.cyan")[0][:1]), odd, old) for _, odd, _ in column[1:3]]
     lines = [json.loads(line) for line in scorer(block).lines()]
     assert [line["answer"] for line in lines] == ["1.color.red, 2.size.small", *["2.color.cyan"] * 3]
     assert [line["total"] for line in lines] == score_batch(texts, ["2.color.cyan"] * 4).total.tolist()
+
+
+def test_records_are_numbered_anew_while_a_block_is_read(monkeypatch):
+    monkeypatch.setattr("benchmarks.run.reward_scorer._DIGESTED", 2)
+    monkeypatch.setattr("parsers.known.MOST_KNOWN", 5)
+    scorer = RewardScorer(*resolve("tvr"))
+    texts = [f"<think>a</think><answer>{index}.color.red, {index}.size.small</answer>" for index in range(40)]
+    read = scorer.digest(texts)
+    assert len({id(known) for _, _, known in read}) > 5
+    lines = [json.loads(line) for line in scorer(block_of(read, ["2.color.red, 2.size.small"] * 40)).lines()]
+    assert [line["answer"] for line in lines] == [f"{index}.color.red, {index}.size.small" for index in range(40)]
+    assert [line["total"] for line in lines] == score_batch(texts, ["2.color.red, 2.size.small"] * 40).total.tolist()
 
 
 def block_of(read, targets):

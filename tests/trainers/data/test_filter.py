@@ -202,9 +202,9 @@ def test_nothing_is_overwritten_unasked(tmp_path):
     refuse_existing(file)
     file.write_text("mine")
     refuse_existing(file, overwrite=True)
-    with pytest.raises(ConfigError, match=r"kept.jsonl is there already; name another file or pass --overwrite"):
+    with pytest.raises(ConfigError, match=r"kept.jsonl already exists; name another file or pass --overwrite"):
         refuse_existing(file)
-    with pytest.raises(ConfigError, match="is there already"):
+    with pytest.raises(ConfigError, match="already exists"):
         refuse_existing(tmp_path, overwrite=True)
     with pytest.raises(ConfigError, match="there is no folder"):
         refuse_existing(tmp_path / "no" / "kept.jsonl")

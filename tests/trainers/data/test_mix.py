@@ -143,5 +143,5 @@ def test_what_is_no_prepared_set_is_refused(sets, tmp_path):
         mix(sets, tmp_path / "out")
     assert not (tmp_path / "out").exists()
     (tmp_path / "out").mkdir()
-    with pytest.raises(ConfigError, match="is there already"):
+    with pytest.raises(ConfigError, match="already exists"):
         mix(sets, tmp_path / "out")

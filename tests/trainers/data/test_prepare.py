@@ -364,7 +364,7 @@ def test_wrong_settings_are_refused(mindcube, tmp_path):
     with pytest.raises(ConfigError, match="relation_weight"):
         PreparationSettings(name="mindcube", path=mindcube, relation_weight=2)
     (tmp_path / "out").mkdir()
-    with pytest.raises(ConfigError, match="is there already"):
+    with pytest.raises(ConfigError, match="already exists"):
         run(tmp_path, "mindcube", mindcube)
     with pytest.raises(ConfigError, match="there is no folder"):
         prepare(PreparationSettings(name="mindcube", path=mindcube), tmp_path / "no" / "out")

@@ -318,7 +318,7 @@ def test_a_journal_of_another_run_is_refused(tmp_path):
         Journal(tmp_path / "o.jsonl.journal", {})
     with serving(fine) as server:
         (tmp_path / "p.jsonl").write_text("mine", encoding="utf-8")
-        with pytest.raises(ConfigError, match=r"p.jsonl is there already"):
+        with pytest.raises(ConfigError, match=r"p.jsonl already exists"):
             teach(source, tmp_path / "p.jsonl", endpoint(server))
         assert server.requests == []
         teach(source, tmp_path / "p.jsonl", endpoint(server), overwrite=True)

@@ -250,3 +250,36 @@ def test_arms_with_a_result_are_not_trained_again(tmp_path, monkeypatch):
     )  # fmt: skip
     run_module.run_call(read_study(HERE / "cpu.yaml"), "two", given)
     assert asked == ["no_incorrect_penalty", "naive_binary", "ndiff"]
+
+
+def test_all_of_a_study_is_predicted_before_it_is_trained(tmp_path, monkeypatch, capsys):
+    known = {"p": 0.5, "spread": 0.3, "wrong": {"attribute": 0.5, "object": 0.3, "none": 0.2}}
+    told = {"arm": "start", "seed": 0, "commit": "c", "config_hash": "h", "knowledge": known, "complete": True}
+    seen = []
+
+    def run(self):
+        seen.append((list(self.waiting), (tmp_path / "predictions-cpu.json").exists()))
+        if "start" in self.waiting:
+            write_result(tmp_path, told)
+
+    monkeypatch.setattr(Call, "run", run)
+    monkeypatch.setattr(
+        "sys.argv", ["run", "all", "--study", str(HERE / "cpu.yaml"), "--out", str(tmp_path), "--tiny", "--most", "1"]
+    )
+    run_module.main()
+    assert [there for _, there in seen] == [False, True]
+    assert seen[0][0] == ["start"]
+    capsys.readouterr()
+
+
+def test_the_committed_scenes_are_those_that_arms_were_tested_on():
+    from itertools import islice
+
+    from benchmarks.tvr.codec import decode_scene
+    from recipes.evidence.held_out import SEED
+    from recipes.tiny.world import scenes
+
+    told = json.loads((HERE / "scenes.json").read_text(encoding="utf-8"))
+    some = list(islice(scenes(read_study(HERE / "study.yaml").world, SEED, held_out=True), 96))
+    assert told["true"][:96] == "".join(str(len(scene.changes)) for scene in some)
+    assert told["objects"][:96] == "".join(str(len(decode_scene(scene.initial))) for scene in some)

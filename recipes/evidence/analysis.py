@@ -1,0 +1,230 @@
+"""What the committed results of the study say: estimates, intervals, rank correlations. Nothing here needs torch."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import numpy as np
+from scipy.stats import rankdata
+
+from recipes.evidence.study import HERE, RESULTS
+from rewards import tvr_accuracy_reward
+from trainers.alarm import first_alarms
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    import numpy.typing as npt
+
+    Array = npt.NDArray[np.float64]
+
+DRAWS: Final = 2000  # of a bootstrap
+MEASURES: Final = ("tacc", "ndiff", "predictions")
+LATELY: Final = 5  # logged steps that are averaged at either end of a run
+
+
+class Estimate(NamedTuple):
+    """A mean with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+    @property
+    def sign(self) -> int:
+        """1 or -1 where the interval leaves zero out, else 0."""
+        return (self.low > 0) - (self.high < 0)
+
+
+class Correlation(NamedTuple):
+    """Spearman's rank correlation with 95 % intervals: arms as they are, and arms as a sample too."""
+
+    value: float
+    over_scenes: tuple[float, float]
+    over_arms: tuple[float, float]
+
+
+@dataclass(frozen=True, eq=False)
+class Results:
+    """The results of a study's runs of one seed.
+
+    Attributes:
+        runs: by the name of the arm.
+        true: how many changes each held-out scene has, in the order of the outcomes.
+        objects: how many objects each has.
+        predictions: what was said of arms before they were trained.
+    """
+
+    runs: Mapping[str, dict[str, Any]]
+    true: Array
+    objects: Array
+    predictions: Mapping[str, Any]
+
+    @cache  # noqa: B019  # read once a process
+    def outcomes(self, name: str) -> dict[str, Array]:
+        """Return what was measured of each held-out scene after training, by measure."""
+        each = self.runs[name]["final"]["each"]
+        correct, diff, named = (digits(each[key]) for key in ("correct", "diff", "predictions"))
+        return {"tacc": correct, "ndiff": diff / self.true, "predictions": named}
+
+    def mean(self, name: str, measure: str, some: npt.NDArray[np.bool_] | None = None) -> Estimate:
+        """Return an arm's mean over scenes, or over some of them."""
+        column = self.outcomes(name)[measure]
+        return estimate(column if some is None else column[some])
+
+    def difference(self, name: str, other: str, measure: str, some: npt.NDArray[np.bool_] | None = None) -> Estimate:
+        """Return by how much an arm exceeds another on the same scenes."""
+        column = self.outcomes(name)[measure] - self.outcomes(other)[measure]
+        return estimate(column if some is None else column[some])
+
+    def views(self, *names: str) -> npt.NDArray[np.bool_]:
+        """Return which held-out scenes are seen from given views; scene ``i`` is seen from view ``i mod 3``."""
+        order = ("center", "left", "right")
+        return np.isin(np.arange(len(self.true)) % len(order), [order.index(name) for name in names])
+
+    @property
+    def predicted(self) -> Mapping[str, dict[str, float]]:
+        """What was said of each arm."""
+        found: Mapping[str, dict[str, float]] = self.predictions["arms"]
+        return found
+
+
+def read_results(folder: Path = RESULTS / "study", seed: int = 0) -> Results:
+    """Return the committed results of the study and what was said before."""
+    runs = {}
+    for path in sorted(folder.glob(f"*-{seed}.json")):
+        found = json.loads(path.read_text(encoding="utf-8"))
+        runs[found["arm"]] = found
+    scenes = json.loads((HERE / "scenes.json").read_text(encoding="utf-8"))
+    predictions = json.loads((HERE / "predictions.json").read_text(encoding="utf-8"))
+    return Results(runs, digits(scenes["true"]), digits(scenes["objects"]), predictions)
+
+
+def digits(text: str) -> Array:
+    """Return numbers that are written as a digit each, up to 35.
+
+    >>> digits("01z").tolist()
+    [0.0, 1.0, 35.0]
+    """
+    return np.array([int(digit, 36) for digit in text], dtype=np.float64)
+
+
+def estimate(column: Array) -> Estimate:
+    """Return the mean of independent values with its 95 % interval."""
+    mean, error = float(column.mean()), float(column.std(ddof=1) / np.sqrt(len(column)))
+    return Estimate(mean, mean - 1.96 * error, mean + 1.96 * error)
+
+
+def spearman(one: Array, other: Array) -> Array:
+    """Return rank correlations of rows; NaN where all of a row are equal.
+
+    >>> spearman(np.array([[1.0, 2, 3]]), np.array([[3.0, 2, 1]])).tolist()
+    [-1.0]
+    """
+    first, second = (rankdata(values, axis=1) for values in (one, other))
+    first, second = (ranks - ranks.mean(axis=1, keepdims=True) for ranks in (first, second))
+    size = np.sqrt((first**2).sum(axis=1) * (second**2).sum(axis=1))
+    with np.errstate(invalid="ignore"):
+        found: Array = (first * second).sum(axis=1) / size
+    return found
+
+
+def correlation(results: Results, measure: str, arms: Sequence[str] | None = None) -> Correlation:
+    """Return how the order that was said agrees with the one that came about.
+
+    Args:
+        results: of the study.
+        measure: of `MEASURES`.
+        arms: which; all that were predicted if left out.
+    """
+    names = list(results.predicted if arms is None else arms)
+    said = np.array([[results.predicted[name][measure] for name in names]])
+    columns = np.stack([results.outcomes(name)[measure] for name in names], axis=1)
+    drawn = _weights(len(columns)) @ columns
+    by_scene = spearman(np.repeat(said, DRAWS, axis=0), drawn)
+    chosen = np.random.default_rng(1).integers(len(names), size=(DRAWS, len(names)))
+    both = spearman(said[0][chosen], np.take_along_axis(drawn, chosen, axis=1))
+    return Correlation(order(results, measure, names), _middle(by_scene), _middle(both))
+
+
+def order(results: Results, measure: str, arms: Sequence[str] | None = None) -> float:
+    """Return Spearman's rank correlation between what was said and what came about."""
+    names = list(results.predicted if arms is None else arms)
+    said = [results.predicted[name][measure] for name in names]
+    means = [results.mean(name, measure).value for name in names]
+    return float(spearman(np.array([said]), np.array([means]))[0])
+
+
+@cache
+def _weights(count: int) -> Array:
+    """Return how often each scene is drawn, as a share of all draws."""
+    return np.random.default_rng(0).multinomial(count, np.full(count, 1 / count), size=DRAWS) / count
+
+
+def _middle(values: Array) -> tuple[float, float]:
+    low, high = np.nanpercentile(values, [2.5, 97.5])
+    return float(low), float(high)
+
+
+def trained_ranks(results: Results, measure: str) -> dict[str, float]:
+    """Return ranks from 1 of what came about: of NDiff the least first, else the most."""
+    names = list(results.predicted)
+    means = np.array([results.mean(name, measure).value for name in names])
+    return dict(zip(names, rankdata(means if measure == "ndiff" else -means).tolist(), strict=True))
+
+
+def way_gone(results: Results, name: str, measure: str) -> float:
+    """Return which share of the way from the start to what was said training has gone; 1 is there."""
+    start, now = results.mean("start", measure).value, results.mean(name, measure).value
+    return (now - start) / (results.predicted[name][measure] - start)
+
+
+def logged(run: Mapping[str, Any], key: str, *, last: bool) -> float:
+    """Return the mean of what was logged at the beginning or at the end of a run."""
+    steps = run["curve"][-LATELY:] if last else run["curve"][:LATELY]
+    return float(np.mean([step[key] for step in steps]))
+
+
+def break_even(run: Mapping[str, Any]) -> float:
+    """Return how likely right a guess beyond the true number must be to be worth it under an arm's reward.
+
+    The chance comes from three answers to two changes: one right and one wrong, and those with a third guess that is
+    right, or wrong.
+    """
+    options = {"preset": run["config"]["preset"], **run["config"]["reward_overrides"]}
+    known, target = "2.color.cyan, 5.size.small", "2.color.cyan, 0.shape.cube"
+    answers = [known, f"{known}, 0.shape.cube", f"{known}, 7.shape.cube"]
+    texts = [f"<think> </think><answer>{answer}</answer>" for answer in answers]
+    without, right, wrong = tvr_accuracy_reward(texts, target=[target] * 3, **options)
+    gain, loss = right - without, without - wrong
+    return loss / (gain + loss) if gain + loss else float("nan")
+
+
+class AlarmRecord(NamedTuple):
+    """What the hacking alarm said of a run.
+
+    Attributes:
+        raised: the kinds, each with the step at which it was raised first.
+        fell: the first step at which held-out accuracy was under the start's by more than twice its standard error.
+    """
+
+    raised: dict[str, int]
+    fell: int | None
+
+    @property
+    def early(self) -> int | None:
+        """How many steps before the fall the first alarm was raised; negative: after it; None: no fall or no alarm."""
+        return None if self.fell is None or not self.raised else self.fell - min(self.raised.values())
+
+
+def alarm_record(run: Mapping[str, Any]) -> AlarmRecord:
+    """Return what the alarm would have said of a recorded run, and when its held-out accuracy fell."""
+    fell = None
+    if run["stage"] == "rl" and run["tests"] and run["tests"][0]["step"] == 0:
+        start = run["tests"][0]["tacc"]
+        fell = next((test["step"] for test in run["tests"] if test["tacc"] < start - 2 * test["tacc_se"]), None)
+    return AlarmRecord(first_alarms(run["curve"]), fell)

@@ -1,0 +1,85 @@
+"""docs/evidence.md and its figures are what the committed results say, and say what they must."""
+
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from recipes.evidence import claims, page
+from recipes.evidence.analysis import Estimate, estimate, read_results
+from recipes.evidence.predict import predicted
+from recipes.evidence.study import HERE, read_study
+from tests.docs.pages import HOME
+
+
+@pytest.fixture(scope="module")
+def written():
+    return page.pages()
+
+
+def test_the_page_and_its_figures_are_current(written):
+    for path, text in written.items():
+        assert path.read_text("utf-8") == text, "run: python -m recipes.evidence.page"
+
+
+def test_results_of_scenes_are_those_that_were_measured():
+    """Outcomes of scenes and what stands in the summaries come from one run."""
+    results = read_results()
+    for name, run in results.runs.items():
+        for measure in ("tacc", "ndiff", "predictions"):
+            assert results.mean(name, measure).value == pytest.approx(run["final"][measure], abs=1e-4)
+        for view, found in run["final"]["views"].items():
+            assert results.mean(name, "tacc", results.views(view)).value == pytest.approx(found["tacc"], abs=1e-4)
+        for count, found in run["final"]["objects"].items():
+            some = results.objects == int(count)
+            assert results.mean(name, "tacc", some).value == pytest.approx(found["tacc"], abs=1e-4)
+
+
+def test_predictions_are_of_the_start_that_arms_began_with():
+    results = read_results()
+    assert results.predictions["from"]["config_hash"] == results.runs["start"]["config_hash"]
+    assert results.predictions["from"]["knowledge"] == results.runs["start"]["knowledge"]
+    for name in results.predicted:
+        assert results.runs[name]["from"] == "start-0"
+
+
+def test_the_committed_predictions_follow_from_the_start_alone():
+    results = read_results()
+    study = read_study(HERE / "study.yaml")
+    for name, said in results.predicted.items():
+        assert predicted(study, name, results.runs["start"]["knowledge"]) == pytest.approx(said, abs=2e-4)
+
+
+def test_every_arm_is_on_the_page_as_run_or_not_run(written):
+    text = written[page.DOCS / "evidence.md"]
+    for name in read_study(HERE / "study.yaml").values["arms"]:
+        assert f"`{name}`" in text
+
+
+def test_intervals_hold_the_mean_as_often_as_they_say():
+    rng = np.random.default_rng(5)
+    held = [found.low < 0.3 < found.high for found in (estimate(rng.random(400) < 0.3) for _ in range(400))]
+    assert 0.92 < np.mean(held) < 0.98
+    assert (Estimate(1, 0.5, 1.5).sign, Estimate(-1, -2, -0.1).sign, Estimate(0, -1, 1).sign) == (1, -1, 0)
+
+
+def test_figures_are_readable_in_light_and_dark(written):
+    for path, text in written.items():
+        if path.suffix == ".svg":
+            assert "prefers-color-scheme:dark" in text
+            assert not re.search(r'(?:fill|stroke)[:=]"?#', text.partition("</style>")[2])
+
+
+def test_a_verdict_needs_more_than_what_seeds_make():
+    told = dict(claims._sentences(read_results()))
+    (verdict,) = [text for title, text in told.items() if title.startswith("W/o incorrect penalty")]
+    assert verdict.startswith("reproduced")
+    (verdict,) = [text for title, text in told.items() if title.startswith("W/o attribute")]
+    assert verdict.startswith("not reproduced")
+
+
+def test_the_page_needs_no_torch():
+    code = "import sys, recipes.evidence.page as page; page.pages(); assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=HOME)
