@@ -6,7 +6,7 @@ ROWS   ?= 1000000
 FLOORS := tests/parsers tests/rewards tests/star_cli tests/benchmarks tests/test_python.py
 PARALLEL := -n auto --maxprocesses 4 --dist worksteal
 
-.PHONY: demo demo-train evidence evidence-cpu test test-train test-faults test-kills test-floors soak conformance lint
+.PHONY: demo demo-train evidence evidence-cpu test test-train test-faults test-floors soak conformance lint
 .PHONY: format docs mutate clean
 
 demo: $(VENV)/.core
@@ -33,17 +33,12 @@ test: $(VENV)/.dev
 test-faults: $(VENV)/.dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.faults
 
-# training killed at random moments, in one process and sharded over two
-test-kills: $(VENV)/.train
-	$(BIN)/python -m tests.trainers.killed
-	$(BIN)/python -m tests.trainers.killed --sharded
-
 # every dependency in the lowest version that pyproject.toml allows
 test-floors: $(VENV)/.floors
 	$(VENV)-floors/bin/python -m pytest -q -m "not slow" $(FLOORS)
 
 # a million inputs for each task: `make soak ROWS=10000` for less
-soak: $(VENV)/.core
+soak: $(VENV)/.dev
 	$(BIN)/python -m tests.soak --rows $(ROWS)
 
 # the real packages, each in an environment of its own: `make conformance ONLY="verl trl"`

@@ -20,7 +20,7 @@ pytestmark = [
     ("name", "every"),
     [
         ("score to a file", 3), ("score to parts", 11), ("report", 3), ("data generate", 11), ("data cot, oracle", 5),
-        ("data cot, server", 7), ("data filter", 11), ("data export", 3), ("data mix", 17),
+        ("data cot, server", 7), ("data filter", 7), ("data export", 3), ("data mix", 17),
     ],
 )  # fmt: skip
 def test_a_call_that_fails_or_a_death_in_it_loses_nothing(name, every, monkeypatch):
