@@ -82,7 +82,8 @@ def _clean(text: str) -> str:
 
 
 def _block(text: str, at: int) -> str:
-    return (_ANSWER.findall(text) or [text])[at].strip()
+    found: list[str] = _ANSWER.findall(text) or [text]
+    return found[at].strip()
 
 
 def _target(solution: str) -> str:
