@@ -21,7 +21,7 @@ evidence: $(VENV)/.train
 	$(BIN)/python -m recipes.evidence.run all --out runs/evidence
 
 evidence-cpu: $(VENV)/.train
-	$(BIN)/python -m recipes.evidence.run all --study recipes/evidence/cpu.yaml --out runs/evidence-cpu --most 2
+	$(BIN)/python -m recipes.evidence.run all --study recipes/evidence/cpu.yaml --out runs/evidence-cpu --minutes 3.2
 
 test-train: $(VENV)/.train
 	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false $(BIN)/python -m pytest $(PARALLEL) tests/trainers

@@ -11,7 +11,7 @@ from benchmarks.zoo.compare import compare, earned_by_maps, entries, modules
 from star_cli.audit_zoo import HEADERS, zoo_cells
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
     from types import ModuleType
 
     from benchmarks.audit import AuditFinding
@@ -83,8 +83,8 @@ constant map is the same for every scene; the true one lies as it does in one sc
 _EACH = """\
 ## Each by itself
 
-Each exploit is shown with the smallest example found, in the tags of our own prompt where the reward's differ only in
-spelling: what it earns there, and what the exact answer earns.
+Each exploit is shown with the smallest example found (cognitive maps are left out, ⏎ is a line break): what it earns
+there, and what the exact answer earns. Where nothing is said, all rewards of the file have it.
 """
 
 
@@ -95,7 +95,7 @@ def render() -> str:
     every = list(entries(found))
     compared = [compare(entry, timed=False) for entry in every]
     parts = [_HEAD, *_tables(compared), _MAPS + "".join(_map_rows(every)), _EACH]
-    return "\n".join([*parts, *(_section(name, module, compared) for name, module in found.items())])
+    return "\n".join([*parts, *(_section(name, module, every, compared) for name, module in found.items())])
 
 
 def _tables(compared: Sequence[Compared]) -> Iterator[str]:
@@ -116,32 +116,36 @@ def _map_rows(every: Sequence[Entry]) -> Iterator[str]:
             yield f"| `{entry.name}` | {what} | {' | '.join(map(amount, earned))} |\n"
 
 
-def _section(name: str, module: ModuleType, compared: Sequence[Compared]) -> str:
+def _section(name: str, module: ModuleType, every: Sequence[Entry], compared: Sequence[Compared]) -> str:
     title, _, rest = (module.__doc__ or "").partition("\n")
-    about = re.sub(r"^(Source|Rule|Differences|Good for): ", r"**\1.** ", rest.strip(), flags=re.MULTILINE)
-    about = about.replace("``", "`")
+    heading = re.compile(r"^(Source|Rule|Differences|Good for): (.)", re.MULTILINE)
+    about = heading.sub(lambda found: f"**{found[1]}.** {_capital(found)}", rest.strip()).replace("``", "`")
     head, colon, tail = title.partition(": ")
     lines = [f"### {head}\n", f"`benchmarks/zoo/{name}.py`{colon and ': '}{tail}\n", f"{about}\n"]
-    shown: dict[str, tuple[list[str], AuditFinding]] = {}
-    for each in compared:
-        if each.name.startswith(f"{name}."):
-            for finding in each.audit.of("exploit"):
-                where, _ = shown.setdefault(finding.name, ([], finding))
-                where.append(f"{each.name.rpartition('.')[2]} ({each.task})")
-    if shown:
-        lines.append("**Exploits.**\n")
-        lines += _exploits(shown)
-    return "\n".join([*lines, ""])
+    mine = [(entry, each) for entry, each in zip(every, compared, strict=True) if each.name.startswith(f"{name}.")]
+    shown: dict[str, list[tuple[Entry, str, AuditFinding]]] = {}
+    for entry, each in mine:
+        for finding in each.audit.of("exploit"):
+            where = f"`{each.name.rpartition('.')[2]}` ({each.task})"
+            shown.setdefault(finding.name, []).append((entry, where, finding))
+    lines += ["**Exploits.**\n", *(_exploit(found, len(mine)) for found in shown.values())] if shown else []
+    return "\n".join([*lines, ""]) if shown else "\n".join(lines)
 
 
-def _exploits(shown: Mapping[str, tuple[list[str], AuditFinding]]) -> Iterator[str]:
-    for name, (where, finding) in shown.items():
-        example = finding.smallest
-        assert example is not None
-        text = shorten(example.completion.replace("\n", "⏎"), 160) or "(nothing)"
-        earned = f"{amount(example.paid)} of {amount(example.against)}" if example.worlds else ""
-        true = f", where {example.worlds[0].target} is true" if example.worlds else ""
-        yield f"- `{name}` {finding.says}: `{text}` earns {earned}{true}. In {', '.join(where)}."
+def _capital(found: re.Match[str]) -> str:
+    return found[2] if found[1] == "Source" else found[2].upper()
+
+
+def _exploit(found: Sequence[tuple[Entry, str, AuditFinding]], rewards: int) -> str:
+    """Return one exploit: its smallest example, and which of the rewards of a file have it."""
+    entry, _, finding = found[0]
+    example = finding.smallest
+    assert example is not None
+    written = example.completion if entry.cogmap else entry.write(example.completion)
+    text = shorten(written.replace("\n", "⏎"), 160) or "(nothing)"
+    earned = f"{amount(example.paid)} of {amount(example.against)}, where {example.worlds[0].target} is true"
+    where = "" if len(found) == rewards else f" In {', '.join(place for _, place, _ in found)}."
+    return f"- `{finding.name}` {finding.says}: `{text}` earns {earned}.{where}"
 
 
 if __name__ == "__main__":

@@ -20,8 +20,10 @@ def likeness(drawn: Any, true: Any) -> float:
     (cells, faces), (true_cells, true_faces) = ours, theirs
     pairs = [(one, other) for one in true_cells for other in true_cells if one != other]
     same = [
-        {*pair} <= cells.keys() and _direction(*map(cells.get, pair)) == _direction(*map(true_cells.get, pair))
-        for pair in pairs
+        one in cells
+        and other in cells
+        and _direction(cells[one], cells[other]) == _direction(true_cells[one], true_cells[other])
+        for one, other in pairs
     ]
     facing = [faces.get(name) == face for name, face in true_faces.items() if face]
     return 0.7 * sum(same) / max(1, len(same)) + 0.3 * sum(facing) / max(1, len(facing))

@@ -5,8 +5,9 @@ from __future__ import annotations
 from math import log10
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from benchmarks.audit.page import CHART_STYLE, ticks, variables
+from benchmarks.page import theme
 from benchmarks.plain_text import escape
+from benchmarks.report.svg import chart_style, tick_step, ticks
 from recipes.evidence.analysis import Results, trained_ranks
 
 if TYPE_CHECKING:
@@ -14,12 +15,12 @@ if TYPE_CHECKING:
 
 MAIN: Final = ("full", "paper", "no_incorrect_penalty", "naive_binary", "calibrated", "ndiff")
 ROW: Final = 21
-DASHES: Final = ("", "6 3", "2 3", "8 3 2 3", "4 4", "1 2")
 STYLE: Final = """
-svg.chart .way{stroke:var(--grid);stroke-width:5;stroke-linecap:round}
-svg.chart .error{stroke:var(--l0);stroke-width:1.5}
-svg.chart .said{fill:var(--paper);stroke:var(--l1);stroke-width:2}
-svg.chart .came{fill:var(--l0)}"""
+svg .soft { fill: var(--soft); font-size: 11px; }
+svg .way { stroke: var(--line); stroke-width: 5; stroke-linecap: round; }
+svg .span { stroke: var(--s0); stroke-width: 1.5; }
+svg .said { fill: var(--card); stroke: var(--s1); stroke-width: 2; }
+svg .came { fill: var(--s0); }"""
 
 
 class Panel(NamedTuple):
@@ -64,8 +65,8 @@ def drawn(width: float, height: float, label: str, parts: Sequence[str]) -> str:
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="chart" viewBox="0 0 {width:g} {height:g}" width="{width:g}" '
         f'height="{height:g}" role="img" aria-label="{escape(label)}">'
-        f"<style>{variables()}\n{CHART_STYLE}{STYLE}</style>"
-        f'<rect width="{width:g}" height="{height:g}" fill="var(--paper)"/>{"".join(parts)}</svg>\n'
+        f"<style>{theme()}{chart_style()}{STYLE}</style>"
+        f'<rect width="{width:g}" height="{height:g}" style="fill:var(--card)"/>{"".join(parts)}</svg>\n'
     )
 
 
@@ -109,7 +110,7 @@ def _said_and_came(
         came, said = results.mean(name, measure), results.predicted[name][measure]
         low, here, high, there = (panel.at_x(v) for v in (came.low, came.value, came.high, said))
         yield line("way", (here, there), (y, y))
-        yield line("error", (low, high), (y, y))
+        yield line("span", (low, high), (y, y))
         yield f'<circle class="said" cx="{there:.1f}" cy="{y:.1f}" r="4.5"/>'
         yield f'<circle class="came" cx="{here:.1f}" cy="{y:.1f}" r="4"><title>{came.value:.3f}</title></circle>'
 
@@ -128,7 +129,7 @@ def curves(results: Results) -> str:
         parts += _curve(results, measure, title, (left, top, left + 330, top + 165))
     for place, name in enumerate(MAIN):
         x, y = 50 + 250 * (place % 3), 500 + 20 * (place // 3)
-        parts.append(f'<line class="line" {_stroke(place)} x1="{x}" x2="{x + 26}" y1="{y}" y2="{y}"/>')
+        parts.append(f'<line class="line t{place}" x1="{x}" x2="{x + 26}" y1="{y}" y2="{y}"/>')
         parts.append(text(x + 33, y + 4, name.replace("_", " "), "name"))
     return drawn(790, 534, "Six rewards over training steps, on held-out scenes", parts)
 
@@ -141,17 +142,13 @@ def _curve(results: Results, measure: str, title: str, box: tuple[float, float, 
     panel = Panel(box, (0, last), (min(values) - spare, max(values) + spare))
     left, top, right, bottom = box
     yield text(left, top - 14, title, "title")
-    for value in ticks(*panel.y):
+    for value in ticks(*panel.y, tick_step(panel.y[1] - panel.y[0], 4)):
         at = panel.at_y(value)
         yield line("grid", (left, right), (at, at))
         yield text(left - 6, at + 4, f"{value:g}", anchor="end")
-    for value in ticks(*panel.x):
+    for value in ticks(*panel.x, tick_step(panel.x[1], 5)):
         yield text(panel.at_x(value), bottom + 16, f"{value:g}", anchor="middle")
     yield text((left + right) / 2, bottom + 33, "step", anchor="middle")
     for place, points in enumerate(lines.values()):
         path = " ".join(f"{panel.at_x(x):.1f},{panel.at_y(y):.1f}" for x, y in points)
-        yield f'<polyline class="line" {_stroke(place)} points="{path}"/>'
-
-
-def _stroke(place: int) -> str:
-    return f'style="stroke:var(--l{place})" stroke-dasharray="{DASHES[place]}"'
+        yield f'<polyline class="line t{place}" points="{path}"/>'

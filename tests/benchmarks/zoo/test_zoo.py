@@ -4,6 +4,7 @@ import ast
 import importlib.util
 import json
 import math
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -175,6 +176,7 @@ def test_the_command():
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(not version("math-verify").startswith("0.9."), reason="the page is of math-verify 0.9")
 def test_the_page_is_current():
     spec = importlib.util.spec_from_file_location("generate_zoo", ROOT / "docs" / "generate_zoo.py")
     generate_zoo = importlib.util.module_from_spec(spec)

@@ -215,7 +215,7 @@ def test_an_arm_ends_in_time_and_leaves_what_it_has(tmp_path, monkeypatch, capsy
 
 def call_of(tmp_path, steps, left):
     study = read_study(HERE / "study.yaml")
-    call = Call(study, tmp_path, 0, time.time() + left, together=True, most=9, options=[], waiting=[])
+    call = Call(study, tmp_path, 0, time.time() + left, together=True, most=9, gpus=1, options=[], waiting=[])
     call.running = dict.fromkeys(steps)
     call.work.mkdir(exist_ok=True)
     for name, step in steps.items():
@@ -243,13 +243,13 @@ def test_arms_with_a_result_are_not_trained_again(tmp_path, monkeypatch):
     asked = []
     monkeypatch.setattr(Call, "run", lambda self: asked.extend(self.waiting))
     write_result(tmp_path, {"arm": "full", "seed": 0, "complete": True})
-    write_result(tmp_path, {"arm": "ndiff", "seed": 0, "complete": False})
+    write_result(tmp_path, {"arm": "no_incorrect_penalty", "seed": 0, "complete": False})
     given = SimpleNamespace(
         only=None, out=tmp_path, seed=0, minutes=1, study=HERE / "cpu.yaml", start_seed=0, commit="c", tiny=True,
         start=None, most=1,
     )  # fmt: skip
     run_module.run_call(read_study(HERE / "cpu.yaml"), "two", given)
-    assert asked == ["no_incorrect_penalty", "naive_binary", "ndiff"]
+    assert asked == ["no_incorrect_penalty"]
 
 
 def test_all_of_a_study_is_predicted_before_it_is_trained(tmp_path, monkeypatch, capsys):
@@ -267,7 +267,7 @@ def test_all_of_a_study_is_predicted_before_it_is_trained(tmp_path, monkeypatch,
         "sys.argv", ["run", "all", "--study", str(HERE / "cpu.yaml"), "--out", str(tmp_path), "--tiny", "--most", "1"]
     )
     run_module.main()
-    assert [there for _, there in seen] == [False, True]
+    assert [there for _, there in seen] == [False, True, True]
     assert seen[0][0] == ["start"]
     capsys.readouterr()
 
