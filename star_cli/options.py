@@ -28,7 +28,7 @@ def name_value_pairs(ctx: click.Context, param: click.Parameter, values: Sequenc
     return dict(value.split("=", 1) for value in values)
 
 
-class InputPath(click.ParamType[str]):
+class InputPath(click.ParamType):  # type: ignore[type-arg]  # which takes a type from click 8.4 on
     """Files of rows: a name, ``-``, a folder, a pattern or an address, see `benchmarks.files.paths.find_files`."""
 
     name = "file"
