@@ -204,7 +204,7 @@ def run(*arguments):
     return result
 
 
-TAGS = {"html", "head", "meta", "title", "style", "body", "header", "h1", "h2", "h3", "p", "nav", "a", "main", "footer", "section", "div", "table", "thead", "tbody", "tr", "th", "td", "ul", "li", "svg", "rect", "text", "path", "g", "span", "details", "summary", "pre", "img", "circle", "line", "polyline", "code", "b"}  # fmt: skip
+TAGS = {"html", "head", "meta", "title", "style", "body", "header", "h1", "h2", "h3", "p", "nav", "a", "main", "footer", "section", "div", "table", "thead", "tbody", "tr", "th", "td", "ul", "li", "svg", "rect", "text", "path", "g", "span", "details", "summary", "pre", "img", "circle", "line", "polyline", "code", "b", "h4"}  # fmt: skip
 
 
 class Tags(HTMLParser):

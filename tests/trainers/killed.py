@@ -1,0 +1,152 @@
+"""``python -m tests.trainers.killed [--kills N] [--sharded]``: a run that is killed at random moments and goes on.
+
+A tiny model is trained to the end; then the same run is killed (SIGKILL, to all its processes) at a moment drawn evenly
+from the time between taking its lock and its end, and started again with ``resume_from_checkpoint: true``, over and over
+until it ends; then another one. The final weights of each must be those of the first, bit for bit.
+"""
+
+import argparse
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+from socket import socket
+
+import psutil
+import yaml
+
+ROOT = Path(__file__).parents[2]
+SETTINGS = {
+    "use_cpu": True, "bf16": False, "gradient_checkpointing": False, "disable_tqdm": True, "logging_steps": 1,
+    "learning_rate": 1e-3, "seed": 3, "per_device_train_batch_size": 2, "max_steps": 120, "save_steps": 10, "save_total_limit": 3,
+}  # fmt: skip
+
+
+def make_inputs(folder):
+    from recipes.tiny.model import Sizes, build
+    from recipes.tiny.world import World, dataset
+
+    build(
+        folder / "start", Sizes(width=32, layers=1, heads=2, feed_forward=2, vision_width=16, vision_layers=1), side=32
+    )
+    dataset(World(), ("center", "left", "right"), 1, 24).save_to_disk(folder / "rows")
+
+
+def launcher(folder, sharded):
+    """The command before ``-m star_cli``: this Python, or accelerate with the recipe's file, in two processes."""
+    if not sharded:
+        return [sys.executable]
+    values = yaml.safe_load((ROOT / "recipes/accelerate/fsdp2.yaml").read_text())
+    file = folder / "fsdp2.yaml"
+    file.write_text(yaml.safe_dump(values | {"num_processes": 2, "use_cpu": True}))
+    with socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    return [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(file), "--main_process_port", port]
+
+
+def start(folder, output, *, sharded):
+    file = folder / f"{output.name}.yaml"
+    more = {"bf16": True, "dtype": "bfloat16"} if sharded else {}
+    given = {
+        "model_name_or_path": str(folder / "start"),
+        "dataset_name": str(folder / "rows"),
+        "output_dir": str(output),
+    }
+    file.write_text(yaml.safe_dump(SETTINGS | more | given))
+    module = "tests.trainers.fsdp_on_cpu" if sharded else "star_cli"
+    return subprocess.Popen(
+        [*launcher(folder, sharded), "-m", module, "train", "--stage", "sft", "--config", str(file), "--resume_from_checkpoint", "true"],
+        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"},
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+
+
+def locked(process, output):
+    """Wait until the run holds the lock of its folder; return whether it still runs."""
+    while process.poll() is None:
+        try:
+            if (output / ".run.lock").read_text().startswith("process ") and _holds(process, output):
+                return True
+        except OSError:
+            pass
+        time.sleep(0.01)
+    return False
+
+
+def _holds(process, output):
+    """Whether the lock names a process of this run: the one before has left its file."""
+    number = int((output / ".run.lock").read_text().split()[1])
+    return number in {each.pid for each in family(process)}
+
+
+def family(process):
+    """A process and all that it has started, which may be in sessions of their own."""
+    try:
+        found = psutil.Process(process.pid)
+        return [found, *found.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
+
+
+def kill(process):
+    for each in family(process):
+        with suppress(psutil.NoSuchProcess):
+            each.send_signal(signal.SIGKILL)
+
+
+def weights(folder):
+    from safetensors.torch import load_file
+
+    (file,) = folder.glob("*model.safetensors")
+    return {name: (str(tensor.dtype), tensor.float().numpy().tobytes()) for name, tensor in load_file(file).items()}
+
+
+def main(arguments):
+    asked = argparse.ArgumentParser(prog="python -m tests.trainers.killed")
+    asked.add_argument("--kills", type=int, default=20)
+    asked.add_argument("--sharded", action="store_true")
+    asked.add_argument("--seed", type=int, default=0)
+    given = asked.parse_args(arguments)
+    rng, kills, runs, begun = random.Random(given.seed), 0, 0, time.monotonic()
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        make_inputs(folder)
+        with start(folder, folder / "whole", sharded=given.sharded) as whole:
+            assert locked(whole, folder / "whole"), whole.communicate()[0]
+            began = time.monotonic()
+            said = whole.communicate()[0]
+            lasts = time.monotonic() - began
+        assert whole.returncode == 0, said
+        expected = weights(folder / "whole")
+        sys.stdout.write(f"the whole run: {lasts:.1f} s with the lock, {len(expected)} tensors\n")
+        moments = []
+        while kills < given.kills:
+            output = folder / f"killed{runs}"
+            while True:
+                with start(folder, output, sharded=given.sharded) as run:
+                    if kills < given.kills and locked(run, output):
+                        moments.append(rng.uniform(0, lasts))
+                        try:
+                            run.wait(moments[-1])
+                        except subprocess.TimeoutExpired:
+                            kill(run)
+                            kills += 1
+                    said = run.communicate()[0]
+                if run.returncode == 0:
+                    break
+                assert run.returncode == -signal.SIGKILL, said
+            runs += 1
+            assert weights(output) == expected, f"run {runs}: other weights after kills at {moments}"
+            sys.stdout.write(f"run {runs}: the same weights; {kills} kills so far, {time.monotonic() - begun:.0f} s\n")
+            sys.stdout.flush()
+    sys.stdout.write(f"{kills} kills in {runs} runs: final weights equal\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
