@@ -6,7 +6,7 @@ ROWS   ?= 1000000
 FLOORS := tests/parsers tests/rewards tests/star_cli tests/benchmarks tests/test_python.py
 PARALLEL := -n auto --maxprocesses 4 --dist worksteal
 
-.PHONY: demo demo-train evidence evidence-cpu test test-train test-faults test-floors soak conformance lint
+.PHONY: demo demo-train evidence evidence-cpu test test-train test-faults test-kills test-floors soak conformance lint
 .PHONY: format docs mutate clean
 
 demo: $(VENV)/.core
@@ -32,6 +32,11 @@ test: $(VENV)/.dev
 # every call for a file fails once in every way, and the process dies in it: docs/reliability.md
 test-faults: $(VENV)/.dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.faults
+
+# training killed at 20 random moments, in one process and sharded over two
+test-kills: $(VENV)/.train
+	$(BIN)/python -m tests.trainers.killed
+	$(BIN)/python -m tests.trainers.killed --sharded
 
 # every dependency in the lowest version that pyproject.toml allows
 test-floors: $(VENV)/.floors

@@ -128,15 +128,20 @@ def main(arguments):
         moments = []
         while kills < given.kills:
             output = folder / f"killed{runs}"
+            fresh = True
             while True:
                 with start(folder, output, sharded=given.sharded) as run:
                     if kills < given.kills and locked(run, output):
+                        began = time.monotonic()
                         moments.append(rng.uniform(0, lasts))
                         try:
                             run.wait(moments[-1])
                         except subprocess.TimeoutExpired:
                             kill(run)
                             kills += 1
+                            fresh = False
+                        if fresh:  # it was faster than the one before
+                            lasts = min(lasts, time.monotonic() - began)
                     said = run.communicate()[0]
                 if run.returncode == 0:
                     break
