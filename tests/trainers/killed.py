@@ -70,19 +70,12 @@ def start(folder, output, *, sharded):
 def locked(process, output):
     """Wait until the run holds the lock of its folder; return whether it still runs."""
     while process.poll() is None:
-        try:
-            if (output / ".run.lock").read_text().startswith("process ") and _holds(process, output):
+        with suppress(OSError, IndexError, ValueError):  # it is just being written
+            number = int((output / ".run.lock").read_text().split()[1])
+            if number in {each.pid for each in family(process)}:  # the run before has left its file
                 return True
-        except OSError:
-            pass
         time.sleep(0.01)
     return False
-
-
-def _holds(process, output):
-    """Whether the lock names a process of this run: the one before has left its file."""
-    number = int((output / ".run.lock").read_text().split()[1])
-    return number in {each.pid for each in family(process)}
 
 
 def family(process):
