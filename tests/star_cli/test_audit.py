@@ -349,7 +349,7 @@ def test_the_plot_and_the_text_of_a_change_that_may_not_be_there_agree(tmp_path)
     found = _run(*FAST, "--html", tmp_path / "page.html")
     page = (tmp_path / "page.html").read_text("utf-8")
     (card,) = [each for each in page.split('<div class="card incentive">') if "existence, likely not there" in each]
-    assert "chance &gt; 0.143" in card
+    assert "P(present) &gt; 0.143" in card
     assert ">0.143</text>" in card
     assert "0.857" not in page
     assert "chance that it is there" in card

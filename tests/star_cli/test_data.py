@@ -103,7 +103,7 @@ def test_show_and_check_take_the_folder_and_show_refuses_what_is_no_image(tmp_pa
     assert (tmp_path / "sample.jpg").read_bytes().startswith(b"\xff\xd8")
     wrong = run("show", tmp_path / "set", "--out", tmp_path / "sample.text")
     assert wrong.exit_code == 1
-    assert wrong.stderr == f"Error: {tmp_path / 'sample.text'}: unknown file extension: .text\n"
+    assert wrong.stderr == f"Error: {tmp_path / 'sample.text'}: no kind of image that can be written: .text\n"
 
 
 def test_an_interrupted_run_says_how_to_go_on(tmp_path, monkeypatch):

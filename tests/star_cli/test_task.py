@@ -104,7 +104,7 @@ def test_check_of_wrong_cases(tmp_path):
     assert f"{path}:17: cases[0]: the total is 4 (format 1, exact 3), not 5" in output
     path = tmp_path / "without.yaml"
     path.write_text(CIRCUIT[: CIRCUIT.index("cases:")])
-    assert "cases: there are none" in run("task", "check", path, "--no-audit").output
+    assert "no test cases" in run("task", "check", path, "--no-audit").output
 
 
 def test_check_of_a_reward_that_can_be_gamed(tmp_path):

@@ -4,8 +4,8 @@ import sys
 import pytest
 
 from rewards import ConfigError, score_completion
-from rewards import functions as functions_module
 from rewards.errors import DataError
+from rewards.score_table import ScoreTable
 from trainers.config import StarArguments
 from trainers.reward_functions import OURS, WatchedReward, check_targets, reward_functions
 
@@ -246,8 +246,8 @@ def test_what_is_logged_of_a_mixed_batch_with_packed_targets():
 def test_completions_are_scored_once(monkeypatch):
     """Also where the data have views; the seconds that are logged are those of one scoring."""
     calls = []
-    inner = functions_module.score_rows
-    monkeypatch.setattr(functions_module, "score_rows", lambda *given, **more: calls.append(1) or inner(*given, **more))
+    inner = ScoreTable.batch
+    monkeypatch.setattr(ScoreTable, "batch", lambda *given, **more: calls.append(1) or inner(*given, **more))
     (function,) = reward_functions(StarArguments())
     logged = {}
     function([RIGHT, NEAR], target=["2.color.cyan"] * 2, view=["left", "right"], log_metric=logged.__setitem__)
