@@ -30,7 +30,6 @@ def _unequal(self, *arguments, **options):
     return written
 
 
-groups.foreach_all_gather, GRPOTrainer._generate_single_turn = _counted, _unequal
-
 if __name__ == "__main__":
+    groups.foreach_all_gather, GRPOTrainer._generate_single_turn = _counted, _unequal
     train("rl", sys.argv[1])
