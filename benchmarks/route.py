@@ -3,6 +3,7 @@
 A town is a grid of places with streets between neighbors, some of them closed. A problem has exactly one shortest way,
 so that there is one right answer: where several ways are as short, another goal is drawn.
 
+>>> import numpy as np
 >>> route = draw_route(np.random.default_rng(7))
 >>> route.start, route.heading, route.goal
 ('temple', 'north', 'opera')

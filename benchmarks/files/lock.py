@@ -50,8 +50,9 @@ def locked(path: Path, out: str) -> Iterator[None]:
             raise
         os.close(handle)
     try:
-        os.ftruncate(handle, 0)
-        os.write(handle, f"process {os.getpid()} on {os.uname().nodename}: {' '.join(sys.argv)}\n".encode())
+        with suppress(OSError):  # a full disk: the lock holds without a name
+            os.ftruncate(handle, 0)
+            os.write(handle, f"process {os.getpid()} on {os.uname().nodename}: {' '.join(sys.argv)}\n".encode())
         yield
     finally:
         with suppress(OSError):  # what stays is nobody's
