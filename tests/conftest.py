@@ -12,6 +12,8 @@ collect_ignore_glob = [
     "conformance/results.py",
     "trainers/every_checkpoint.py",
     "trainers/fsdp_on_cpu.py",
+    "trainers/killed.py",
+    "trainers/unequal_lengths.py",
 ]
 
 settings.register_profile("star", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])

@@ -4,7 +4,7 @@ import pytest
 
 from benchmarks.datasets import load
 from rewards.errors import DataError
-from tests.benchmarks.datasets.dataset_files import pixels, samples
+from tests.benchmarks.published.dataset_files import pixels, samples
 
 
 def test_mmsi_table():

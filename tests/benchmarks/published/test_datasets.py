@@ -4,7 +4,7 @@ import pytest
 
 from benchmarks.datasets import load
 from rewards.errors import ConfigError, DataError
-from tests.benchmarks.datasets.dataset_files import DATA
+from tests.benchmarks.published.dataset_files import DATA
 
 # What is wrong with a record costs no other record, where somebody listens
 
