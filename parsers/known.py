@@ -113,8 +113,11 @@ class KnownRecords:
     def look_up(self, answers: Sequence[str]) -> list[str]:
         """Return the packed codes of answers that are plain lists, (rows,), by one look-up for all their items.
 
-        Where an item is not known, `UNKNOWN` stands for it. No answer may hold the character NUL.
+        Where an item is not known, `UNKNOWN` stands for it, as for an answer that is longer than is read. No answer may
+        hold the character NUL.
         """
+        if max(map(len, answers), default=0) > MAX_ANSWER:
+            answers = [answer if len(answer) <= MAX_ANSWER else "" for answer in answers]
         items = f", {_END}, ".join(answers).split(", ")
         return "".join(map(self._packed.get, items, repeat(UNKNOWN))).split(_END)
 

@@ -232,3 +232,14 @@ def test_a_list_of_known_items_is_looked_up_whole():
     known = KnownRecords(TVR)
     known.read("2.color.cyan, 0.size.small")
     assert known.look_up(["0.size.small", "", "2.color.cyan, 0.size.small"]) == [pack([1]), UNKNOWN, pack([0, 1])]
+
+
+def test_an_answer_that_is_too_long_is_not_looked_up():
+    """Items that are known do not make it one that is read."""
+    known, item = KnownRecords(TVR), "2.color.cyan"
+    most = (MAX_ANSWER + 2) // len(f"{item}, ")
+    fits, too_long = (", ".join([item] * count) for count in (most, most + 1))
+    known.read(item)
+    assert known.look_up([fits, too_long, item]) == [pack([0] * most), UNKNOWN, pack([0])]
+    codes, invalid, fault = known.read_packed(too_long)
+    assert (codes, invalid, fault.code) == ("", 1, "too_long")
