@@ -32,7 +32,7 @@ HEADERS = (
 
 
 def show_zoo(*, scenes: int, timed: bool, as_json: bool, no_color: bool) -> None:
-    """Audit every reward of the zoo and print the table, a part for each task, or JSON."""
+    """Audit every reward of the zoo and print what they reward, or JSON."""
     found, absent = modules()
     for name, package in absent.items():
         echo(f"{name} is left out: {package} is not installed; pip install 'star-r1[zoo]'", err=True)
@@ -43,24 +43,38 @@ def show_zoo(*, scenes: int, timed: bool, as_json: bool, no_color: bool) -> None
         plain = {"rewards": [each.plain() for each in compared], "maps": maps, "absent": absent}
         echo(json.dumps(plain, indent=2, allow_nan=False))
         return
-    _print(compared, timed=timed, no_color=no_color)
+    print_compared(compared, timed=timed, no_color=no_color)
 
 
-def _print(compared: Iterable[Compared], *, timed: bool, no_color: bool) -> None:
+def print_compared(compared: Iterable[Compared], *, timed: bool, no_color: bool) -> None:
+    """Print a table for each task; where it is wider than the terminal, a list for each reward."""
     from rich import box
     from rich.table import Table
+    from rich.text import Text
 
     from star_cli.screen import Screen
 
     console, every = Screen(color=not no_color), list(compared)
+    headers = (*HEADERS, *(("ms",) if timed else ()))
     for task in dict.fromkeys(each.task for each in every):
         table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold cyan", title=task)
-        for header in (*HEADERS, *(("ms",) if timed else ())):
+        for header in headers:
             table.add_column(header, justify="left" if header in ("reward", "exploits", "checks") else "right")
-        for each in every:
-            if each.task == task:
-                table.add_row(*zoo_cells(each))
-        console.print(table)
+        rows = [zoo_cells(each) for each in every if each.task == task]
+        for cells in rows:
+            table.add_row(*cells)
+        whole = console.options.update(max_width=10_000)
+        if console.measure(table, options=whole).maximum <= console.width:
+            console.print(table)
+        else:
+            for name, *cells in rows:
+                grid = Table.grid(padding=(0, 2))
+                grid.add_column(style="dim", no_wrap=True)
+                for header, cell in zip(headers[1:], cells, strict=True):
+                    grid.add_row(header, cell)
+                console.print(Text.assemble((name, "bold"), f", task {task}"))
+                console.print(grid)
+                console.print()
         console.print()
 
 

@@ -28,6 +28,7 @@ from benchmarks.zoo import (
     vlm_r1,
 )
 from rewards.score import resolve
+from star_cli.audit_zoo import print_compared, zoo_cells
 from star_cli.main import star
 
 ROOT = Path(zoo.__file__).parents[2]
@@ -173,6 +174,18 @@ def test_the_command():
     refused = CliRunner().invoke(star, ["audit", "--zoo", "--all-presets"])
     assert refused.exit_code == 2
     assert "--zoo goes with" in refused.output
+
+
+def test_nothing_of_the_table_is_cut_off(monkeypatch, capsys):
+    some = [zoo.compare(ENTRIES[at], scenes=4) for at in (("vagen_mindcube.reward", "choice"), ("tvr/default", "tvr"))]
+    for columns in (80, 400):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        print_compared(some, timed=True, no_color=True)
+        shown = capsys.readouterr().out
+        assert "…" not in shown
+        assert all(cell in " ".join(shown.split()) for each in some for cell in zoo_cells(each))
+        assert shown.count("hedge below") == 2  # two lists, or two tables
+        assert max(map(len, shown.splitlines())) <= columns
 
 
 @pytest.mark.slow
