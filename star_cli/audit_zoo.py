@@ -67,10 +67,10 @@ def print_compared(compared: Iterable[Compared], *, timed: bool, no_color: bool)
         if console.measure(table, options=whole).maximum <= console.width:
             console.print(table)
         else:
-            for name, *cells in rows:
+            for name, *rest in rows:
                 grid = Table.grid(padding=(0, 2))
                 grid.add_column(style="dim", no_wrap=True)
-                for header, cell in zip(headers[1:], cells, strict=True):
+                for header, cell in zip(headers[1:], rest, strict=True):
                     grid.add_row(header, cell)
                 console.print(Text.assemble((name, "bold"), f", task {task}"))
                 console.print(grid)
