@@ -25,7 +25,7 @@
 
   const runs = await source.runs();
   const run = runs[0];
-  const state = { query: {}, items: [], total: 0, selected: null, keep: false, preset: null, asked: 0, shown: 0, loading: false };
+  const state = { query: {}, items: [], total: 0, selected: null, keep: false, preset: null, asked: 0, shown: 0, loading: null };
 
   // --- the address ---------------------------------------------------------------------------------------------------
 
@@ -97,18 +97,19 @@
     await select(keep ? state.selected : (state.items[0]?.group ?? null));
   }
 
-  async function more() {
-    if (state.loading || state.items.length >= state.total) return;
-    state.loading = true;
+  // One request at a time: who asks meanwhile waits for the same one.
+  function more() {
+    if (state.items.length >= state.total) return null;
+    state.loading ??= loadPage().finally(() => { state.loading = null; });
+    return state.loading;
+  }
+
+  async function loadPage() {
     const asked = state.asked;
-    try {
-      const found = await source.groups(state.query, state.items.length);
-      if (asked !== state.asked) return;
-      state.items.push(...found.items);
-      $("list").append(...found.items.map(itemNode));
-    } finally {
-      state.loading = false;
-    }
+    const found = await source.groups(state.query, state.items.length);
+    if (asked !== state.asked) return;
+    state.items.push(...found.items);
+    $("list").append(...found.items.map(itemNode));
   }
 
   function dotsNode(item) {

@@ -280,6 +280,19 @@ def test_many_groups_come_as_they_are_scrolled_to(page, tmp_path):
         assert titles(page) == ["row-2499"]
 
 
+def test_a_key_at_the_end_of_the_list_waits_for_what_is_being_loaded(page, tmp_path):
+    rows = [{"id": f"row-{at}", "completion": completion(ANSWERS[0]), "target": TARGETS[0]} for at in range(250)]
+    with served(write_rows(tmp_path / "rows.jsonl", rows)) as url:
+        visit(page, url)
+        page.evaluate(
+            "() => { const plain = fetch;"
+            " window.fetch = (...asked) => new Promise((go) => setTimeout(go, 700)).then(() => plain(...asked)); }"
+        )
+        page.locator("#list li").nth(99).click()  # scrolls to the end, so that more is being loaded
+        page.keyboard.press("j")
+        until(page, "document.querySelector('#main h2')?.textContent === 'row-100'")
+
+
 def test_rows_to_train_on(page, runs, tmp_path):
     chains = [
         {**row, "completion": completion(row["target"], think="Object 2: it was red.\nObject 3: the same.")}
