@@ -214,7 +214,7 @@ class RewardTally(msgspec.Struct):
 
 
 SCORE_NUMBERS = ("total", "unit", "correct", "default", "paper")
-"""What a score is besides its parts, see `rewards.batch_score.Score`; and its totals under the presets default and paper."""
+"""What a score is besides its parts; totals under the presets default and paper. See `rewards.batch_score.Score`."""
 
 
 def histogram(values: Floats, counts: Sequence[int]) -> list[tuple[float, int]]:
