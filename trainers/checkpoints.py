@@ -25,12 +25,13 @@ _NUMBERED: Final = re.compile(r"checkpoint-(\d+)")
 
 
 def is_complete(folder: Path) -> bool:
-    """Return whether a checkpoint was written to its end: trainers write its state last."""
-    state = folder / "trainer_state.json"
+    """Return whether a checkpoint was written to its end: trainers write its state last, and it may be cut."""
+    try:
+        json.loads((folder / "trainer_state.json").read_bytes())
+    except (OSError, ValueError):
+        return False
     return (
-        state.is_file()
-        and state.stat().st_size > 0
-        and any(next(folder.glob(f"**/{pattern}"), None) is not None for pattern in _WEIGHTS)
+        any(next(folder.glob(f"**/{pattern}"), None) is not None for pattern in _WEIGHTS)
         and any((folder / name).exists() for name in _OPTIMIZER)
     )
 
@@ -45,10 +46,16 @@ def checkpoint_to_resume(training: Any) -> Path | None:
     """Return where a run goes on: ``resume_from_checkpoint`` is a folder, or true for the last complete one.
 
     Raises:
-        ConfigError: the folder is not there or not complete.
+        ConfigError: the folder is not there or not complete; or a new run is to begin where an earlier one has left
+            checkpoints: once it is killed, nothing would tell them from its own.
     """
     wanted = training.resume_from_checkpoint
     if wanted in (None, False) or str(wanted).lower() in ("false", "none"):
+        if (there := last_complete(Path(training.output_dir))) is not None:
+            raise ConfigError(
+                f"{there} is of an earlier run: resume_from_checkpoint: true goes on from it; for a new run name "
+                "another output_dir, or remove its checkpoints"
+            )
         return None
     if str(wanted).lower() in ("true", "auto"):
         return last_complete(Path(training.output_dir))
@@ -121,6 +128,7 @@ class ExactResume:
             if self._step % (self.args.steps_per_generation * self.num_iterations):
                 kept["completions"] = self._buffered_inputs
         torch.save(kept, _kept_file(output_dir, self.args.process_index))
+        self.accelerator.wait_for_everyone()  # the first process writes the state, which says that all is there
 
     def _load_optimizer_and_scheduler(self: Any, checkpoint: Any) -> None:
         import torch

@@ -2,7 +2,8 @@
 
 A tiny model is trained to the end; then the same run is killed (SIGKILL, to all its processes) at a moment drawn evenly
 from the time between taking its lock and its end, and started again with ``resume_from_checkpoint: true``, over and over
-until it ends; then another one. The final weights of each must be those of the first, bit for bit.
+until it ends; then another one. The final weights of each must be those of the first, bit for bit; no lock, no half
+checkpoint and nothing hidden may be left.
 """
 
 import argparse
@@ -13,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 from socket import socket
@@ -20,7 +22,10 @@ from socket import socket
 import psutil
 import yaml
 
+from trainers.checkpoints import is_complete
+
 ROOT = Path(__file__).parents[2]
+PATIENCE = 900  # seconds after which a run hangs
 SETTINGS = {
     "use_cpu": True, "bf16": False, "gradient_checkpointing": False, "disable_tqdm": True, "logging_steps": 1,
     "learning_rate": 1e-3, "seed": 3, "per_device_train_batch_size": 2, "max_steps": 120, "save_steps": 10, "save_total_limit": 3,
@@ -100,50 +105,75 @@ def weights(folder):
     return {name: (str(tensor.dtype), tensor.float().numpy().tobytes()) for name, tensor in load_file(file).items()}
 
 
+def numbered(output):
+    return sorted(output.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]))
+
+
+def moment(output, began):
+    """Say what a run was doing when it was killed, by what lies in its folder and is newer than its beginning."""
+    halves = [each for each in numbered(output) if not is_complete(each) and newest(each) >= began]
+    if halves:
+        return "in a save" if halves[-1] == numbered(output)[-1] else "while an old checkpoint was removed"
+    if (output / "config.json").exists():
+        return "in the save of the model, or after it"
+    whole = [newest(each) for each in numbered(output) if is_complete(each)]
+    if not whole:
+        return "before the first checkpoint"
+    return "between two checkpoints" if max(whole) >= began else "before the next checkpoint after a resume"
+
+
+def newest(folder):
+    return max(path.stat().st_mtime for path in (folder, *folder.rglob("*")))
+
+
 def main(arguments):
     asked = argparse.ArgumentParser(prog="python -m tests.trainers.killed")
     asked.add_argument("--kills", type=int, default=20)
     asked.add_argument("--sharded", action="store_true")
     asked.add_argument("--seed", type=int, default=0)
     given = asked.parse_args(arguments)
-    rng, kills, runs, begun = random.Random(given.seed), 0, 0, time.monotonic()
+    rng, kills, runs, begun, moments = random.Random(given.seed), 0, 0, time.monotonic(), Counter()
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
         make_inputs(folder)
         with start(folder, folder / "whole", sharded=given.sharded) as whole:
             assert locked(whole, folder / "whole"), whole.communicate()[0]
             began = time.monotonic()
-            said = whole.communicate()[0]
+            said = whole.communicate(timeout=PATIENCE)[0]
             lasts = time.monotonic() - began
         assert whole.returncode == 0, said
-        expected = weights(folder / "whole")
+        expected, kept = weights(folder / "whole"), [path.name for path in numbered(folder / "whole")]
         sys.stdout.write(f"the whole run: {lasts:.1f} s with the lock, {len(expected)} tensors\n")
-        moments = []
         while kills < given.kills:
-            output = folder / f"killed{runs}"
-            fresh = True
+            output, fresh = folder / f"killed{runs}", True
             while True:
                 with start(folder, output, sharded=given.sharded) as run:
+                    began = time.time()
                     if kills < given.kills and locked(run, output):
-                        began = time.monotonic()
-                        moments.append(rng.uniform(0, lasts))
-                        try:
-                            run.wait(moments[-1])
-                        except subprocess.TimeoutExpired:
+                        taken, at = time.monotonic(), rng.uniform(0, lasts)
+                        with suppress(subprocess.TimeoutExpired):
+                            run.wait(at)
+                            if fresh:  # it was faster than the one before
+                                lasts = min(lasts, time.monotonic() - taken)
+                        if run.poll() is None:
                             kill(run)
-                            kills += 1
-                            fresh = False
-                        if fresh:  # it was faster than the one before
-                            lasts = min(lasts, time.monotonic() - began)
-                    said = run.communicate()[0]
+                    said = run.communicate(timeout=PATIENCE)[0]
                 if run.returncode == 0:
                     break
                 assert run.returncode == -signal.SIGKILL, said
+                kills, fresh = kills + 1, False
+                what = moment(output, began)
+                moments[what] += 1
+                sys.stdout.write(f"  kill {kills}: {at:.1f} s after the lock, {what}\n")
+                sys.stdout.flush()
             runs += 1
-            assert weights(output) == expected, f"run {runs}: other weights after kills at {moments}"
+            assert weights(output) == expected, f"run {runs}: other weights"
+            assert not [*output.glob(".*")], f"run {runs} left {[*output.glob('.*')]}"
+            assert [path.name for path in numbered(output)] == kept, f"run {runs} left {numbered(output)}"
+            assert all(map(is_complete, numbered(output))), f"run {runs} left half a checkpoint"
             sys.stdout.write(f"run {runs}: the same weights; {kills} kills so far, {time.monotonic() - begun:.0f} s\n")
             sys.stdout.flush()
-    sys.stdout.write(f"{kills} kills in {runs} runs: final weights equal\n")
+    sys.stdout.write(f"{kills} kills in {runs} runs: final weights equal; killed {dict(moments)}\n")
 
 
 if __name__ == "__main__":
