@@ -202,7 +202,8 @@ class Stop:
             self._heard, self._hear = os.pipe()
             os.set_blocking(self._hear, False)
             self._old_hear = signal.set_wakeup_fd(self._hear, warn_on_full_buffer=False)
-            os.register_at_fork(after_in_child=self._leave_to_parent)
+            if hasattr(os, "register_at_fork"):  # Windows has none
+                os.register_at_fork(after_in_child=self._leave_to_parent)
             threading.Thread(target=self._wait, args=(self._heard,), daemon=True).start()
         return self
 
