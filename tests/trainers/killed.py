@@ -114,12 +114,13 @@ def moment(output, began):
     halves = [each for each in numbered(output) if not is_complete(each) and newest(each) >= began]
     if halves:
         return "in a save" if halves[-1] == numbered(output)[-1] else "while an old checkpoint was removed"
-    if (output / "config.json").exists():
+    model = output / "config.json"
+    if model.exists() and model.stat().st_mtime >= began:
         return "in the save of the model, or after it"
     whole = [newest(each) for each in numbered(output) if is_complete(each)]
     if not whole:
         return "before the first checkpoint"
-    return "between two checkpoints" if max(whole) >= began else "before the next checkpoint after a resume"
+    return "between two checkpoints" if max(whole) >= began else "after a resume, before the next checkpoint"
 
 
 def newest(folder):
