@@ -25,21 +25,32 @@ _NUMBERED: Final = re.compile(r"checkpoint-(\d+)")
 
 
 def is_complete(folder: Path) -> bool:
-    """Return whether a checkpoint was written to its end: trainers write its state last, and it may be cut."""
+    """Return whether a checkpoint was written to its end, and nothing of it was removed since."""
+    return (
+        _has_state(folder)
+        and any(next(folder.glob(f"**/{pattern}"), None) is not None for pattern in _WEIGHTS)
+        and any((folder / name).exists() for name in _OPTIMIZER)
+    )
+
+
+def _has_state(folder: Path) -> bool:
+    """Return whether the state of a checkpoint, which trainers write last, is there and not cut."""
     try:
         json.loads((folder / "trainer_state.json").read_bytes())
     except (OSError, ValueError):
         return False
-    return (
-        any(next(folder.glob(f"**/{pattern}"), None) is not None for pattern in _WEIGHTS)
-        and any((folder / name).exists() for name in _OPTIMIZER)
-    )
+    return True
 
 
 def last_complete(output: Path) -> Path | None:
     """Return the newest complete checkpoint of a run, or None. Folders that a kill left half-written are skipped."""
     found = [(int(match[1]), path) for path in output.glob("checkpoint-*") if (match := _NUMBERED.fullmatch(path.name))]
     return next((path for _, path in sorted(found, reverse=True) if is_complete(path)), None)
+
+
+def goes_on_from_last(training: Any) -> bool:
+    """Return whether a run is to go on from its last complete checkpoint, if it has one."""
+    return str(training.resume_from_checkpoint).lower() in ("true", "auto")
 
 
 def checkpoint_to_resume(training: Any) -> Path | None:
@@ -57,7 +68,7 @@ def checkpoint_to_resume(training: Any) -> Path | None:
                 "another output_dir, or remove its checkpoints"
             )
         return None
-    if str(wanted).lower() in ("true", "auto"):
+    if goes_on_from_last(training):
         return last_complete(Path(training.output_dir))
     if not is_complete(Path(wanted)):
         raise ConfigError(f"resume_from_checkpoint: {wanted} is no complete checkpoint")
@@ -69,6 +80,15 @@ def remove_incomplete(output: Path, step: int) -> None:
     folder = output / f"checkpoint-{step}"
     if folder.is_dir() and not is_complete(folder):
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def remove_leftovers(output: Path) -> None:
+    """Remove what a killed run has left: checkpoints that were being written, and weights that were getting a name."""
+    for folder in output.glob("checkpoint-*"):
+        if _NUMBERED.fullmatch(folder.name) and not _has_state(folder):
+            shutil.rmtree(folder, ignore_errors=True)
+    for file in output.glob(".tmp??????"):  # as safetensors calls a file that is not yet whole
+        file.unlink(missing_ok=True)
 
 
 class ExactResume:

@@ -11,6 +11,7 @@ from trainers.checkpoints import (
     is_complete,
     last_complete,
     remove_incomplete,
+    remove_leftovers,
 )
 
 
@@ -108,6 +109,20 @@ def test_only_incomplete_folders_are_removed(tmp_path):
     remove_incomplete(tmp_path, 3)
     assert whole.exists()
     assert not broken.exists()
+
+
+def test_what_a_killed_run_has_left_is_removed(tmp_path):
+    """Checkpoints without an optimizer, of `save_only_model`, are no leftovers; nor is what is not called like one."""
+    checkpoint(tmp_path, 2, *WHOLE)
+    checkpoint(tmp_path, 4, "model.safetensors", "trainer_state.json")
+    checkpoint(tmp_path, 6, "model.safetensors", "optimizer.pt")
+    (checkpoint(tmp_path, 8, *WHOLE) / "trainer_state.json").write_text('{"global_step": 8, "log_h')
+    (tmp_path / "checkpoint-best").mkdir()
+    for name in (".tmpNKlPPu", ".tmp", "notes.tmp"):
+        (tmp_path / name).write_text("x")
+    remove_leftovers(tmp_path)
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {"checkpoint-2", "checkpoint-4", "checkpoint-best", ".tmp", "notes.tmp"}
 
 
 @pytest.mark.parametrize("missing", ["pytorch_model_fsdp_0/.metadata", "optimizer_0/.metadata", "trainer_state.json"])
