@@ -57,7 +57,7 @@ def launcher(folder, sharded):
 
 def start(folder, output, *, sharded):
     file = folder / f"{output.name}.yaml"
-    more = {"bf16": True, "dtype": "bfloat16"} if sharded else {}
+    more = {"bf16": True, "dtype": "bfloat16", "max_steps": 40, "save_steps": 4} if sharded else {}
     given = {
         "model_name_or_path": str(folder / "start"),
         "dataset_name": str(folder / "rows"),
