@@ -160,7 +160,7 @@ def refuse_input(out: StrPath, inputs: Iterable[StrPath | None], *, named: str =
     """
     for each in inputs:
         with suppress(OSError):  # one that is not there, or an address
-            if each is not None and (os.path.realpath(out) == os.path.realpath(each) or os.path.samefile(out, each)):
+            if each is not None and (os.path.realpath(out) == os.path.realpath(each) or Path(out).samefile(each)):
                 raise ConfigError(f"{out}: {named}")
 
 
