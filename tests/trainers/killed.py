@@ -1,8 +1,9 @@
-"""``python -m tests.trainers.killed [--kills N] [--sharded]``: a run that is killed at random moments and goes on.
+"""``python -m tests.trainers.killed [--kills N] [--sharded] [--saves]``: a run that is killed at random moments and goes on.
 
 A tiny model is trained to the end; then the same run is killed (SIGKILL, to all its processes) at a moment drawn evenly
 from the time between taking its lock and its end, and started again with ``resume_from_checkpoint: true``, over and over
-until it ends; then another one. The final weights of each must be those of the first, bit for bit; no lock, no half
+until it ends; then another one. The save of a checkpoint is short: ``--saves`` waits for one after that moment, and
+kills in it. The final weights of each must be those of the first, bit for bit; no lock, no half
 checkpoint and nothing hidden may be left.
 """
 
@@ -26,6 +27,7 @@ from trainers.checkpoints import is_complete
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 900  # seconds after which a run hangs
+SAVE = 0.05  # seconds that the save of a checkpoint of so small a model takes, about
 SETTINGS = {
     "use_cpu": True, "bf16": False, "gradient_checkpointing": False, "disable_tqdm": True, "logging_steps": 1,
     "learning_rate": 1e-3, "seed": 3, "per_device_train_batch_size": 2, "max_steps": 120, "save_steps": 10, "save_total_limit": 3,
@@ -83,6 +85,17 @@ def locked(process, output):
     return False
 
 
+def in_save(process, output):
+    """Wait until a checkpoint is being written, and a part of that time; return whether the run still runs."""
+    known = {each.name for each in numbered(output)}  # also what an earlier kill has left
+    while process.poll() is None:
+        if any(each.name not in known for each in numbered(output)):
+            time.sleep(random.uniform(0, SAVE))
+            return True
+        time.sleep(0.001)
+    return False
+
+
 def family(process):
     """A process and all that it has started, which may be in sessions of their own."""
     try:
@@ -131,6 +144,7 @@ def main(arguments):
     asked = argparse.ArgumentParser(prog="python -m tests.trainers.killed")
     asked.add_argument("--kills", type=int, default=20)
     asked.add_argument("--sharded", action="store_true")
+    asked.add_argument("--saves", action="store_true")
     asked.add_argument("--seed", type=int, default=0)
     given = asked.parse_args(arguments)
     rng, kills, runs, begun, moments = random.Random(given.seed), 0, 0, time.monotonic(), Counter()
@@ -151,12 +165,12 @@ def main(arguments):
                 with start(folder, output, sharded=given.sharded) as run:
                     began = time.time()
                     if kills < given.kills and locked(run, output):
-                        taken, at = time.monotonic(), rng.uniform(0, lasts)
+                        taken, at = time.monotonic(), rng.uniform(0, lasts / 2 if given.saves else lasts)
                         with suppress(subprocess.TimeoutExpired):
                             run.wait(at)
                             if fresh:  # it was faster than the one before
                                 lasts = min(lasts, time.monotonic() - taken)
-                        if run.poll() is None:
+                        if run.poll() is None and (not given.saves or in_save(run, output)):
                             kill(run)
                     said = run.communicate(timeout=PATIENCE)[0]
                 if run.returncode == 0:
