@@ -142,7 +142,7 @@ def show(file: Path, index: int, out: Path | None) -> None:
 @click.argument("file", type=click.Path(path_type=Path), metavar="FILE")
 @_TASK
 def check(file: Path, task: str | None) -> None:
-    """Name every line of FILE (a data.jsonl, training rows, or a folder of both) that breaks a rule, and the rule.
+    """Validate a data set: FILE is a data.jsonl, training rows, or a folder of both.
 
     Scenes must follow the rules of TRANCE; for multi-view questions, the images must show what they should and the
     answer must be right; a route must be the only shortest way. Training rows need a prompt, images that are there, and

@@ -308,7 +308,7 @@ def _said(row: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def rewards(runs: Sequence[Run]) -> Section:
-    """What completions earned: totals and parts, and how often each value occurs."""
+    """What completions scored: totals and parts, and how often each value occurs."""
     items: list[Item] = []
     for run in runs:
         if run.rewards is not None:

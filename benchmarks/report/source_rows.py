@@ -108,12 +108,12 @@ def _select(chunk: Chunk, lines: Collection[int]) -> Chunk:
 
 
 def prompt_passages(reading: SourceRow) -> list[Passage]:
-    """Return what the model was asked, and the true answer."""
+    """Return what the model was asked, and the target."""
     values = reading.values
     prompt = values.get("prompt") if values.get("prompt") is not None else values.get("question")
     passages = [] if prompt is None else [Passage("Prompt", _clipped(_text(prompt)))]
     target = values.get("target")
-    return passages if target is None else [*passages, Passage("True answer", _clipped(_target(target)))]
+    return passages if target is None else [*passages, Passage("Target", _clipped(_target(target)))]
 
 
 def completion_passage(reading: SourceRow, name: str) -> Passage:
