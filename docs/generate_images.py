@@ -81,7 +81,7 @@ def report(folder: Path) -> None:
 
 def audit(folder: Path) -> None:
     """What ``star audit`` says of the paper's formula read literally."""
-    star("audit", "--preset", "paper", "--html", "audit.html", folder=folder)
+    star("audit", "--preset", "paper", "--no-search", "--no-cost", "--html", "audit.html", folder=folder)
     with opened(folder / "audit.html", width=1180, height=860) as page:
         save(page, "audit.png")
 

@@ -88,7 +88,7 @@ def find_learned(
         candidate, gain = evolve(audited, start, search, exact=exact)
         if gain >= -TOLERANCE:
             hits.append((gain, known_case(scene, honest(scene), candidate)))
-    said = ("learned", "a search that knows the scene")
+    said = ("learned", "an evolutionary search that knows the scene and maximizes the reward")
     found = [exploit(audited, said, hits, scenes=len(scenes), exact=exact)] if hits else []
     for p in accuracies:
         found += _incentive(audited, scenes, p, search)
