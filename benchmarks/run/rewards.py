@@ -131,6 +131,12 @@ def score_rewards(
     summary = tally.summary(spec, total.progress, signature=signed, compared=compared)
     if summary is None:
         return None
-    read = {"files": list(files), "mapping": dict(mapping), "targets": targets, "on": on, "limit": limit}
+    read = {
+        "files": list(files),
+        "mapping": dict(mapping),
+        "targets": targets and str(targets),
+        "on": on,
+        "limit": limit,
+    }
     scored = {"task": str(task), "preset": preset, "mode": mode, "think_prefilled": think_prefilled}
     return replace(summary, source={**read, **scored, "overrides": dict(overrides or {})})
