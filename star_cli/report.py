@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from star_cli.console import echo
+from star_cli.options import complete_file
 
 if TYPE_CHECKING:
     from benchmarks.report.make import Format
@@ -36,8 +37,10 @@ Examples:
 
 
 @click.command(help=_HELP, short_help="Make a report of results.")
-@click.argument("inputs", nargs=-1, required=True, metavar="[NAME=]INPUT...")
-@click.option("-o", "--output", metavar="FILE", help="File to write.  [default: standard output]")
+@click.argument("inputs", nargs=-1, required=True, metavar="[NAME=]INPUT...", shell_complete=complete_file)
+@click.option(
+    "-o", "--output", metavar="FILE", shell_complete=complete_file, help="File to write.  [default: standard output]"
+)
 @click.option(
     "--format",
     "form",

@@ -1,4 +1,4 @@
-"""``star score``: what a file of predictions earns."""
+"""``star score``: what a file of predictions scores."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def score(
     """Score predictions in FILES: JSON Lines, JSON, CSV, TSV, XLSX, Parquet or Arrow, also compressed; folders and
     patterns of these; hf:// and other addresses; or - for standard input.
 
-    Columns are recognised by their usual names, and so are the files of TRL, verl, ms-swift, inspect_ai, lm-eval,
+    Columns are recognized by their usual names, and so are the files of TRL, verl, ms-swift, inspect_ai, lm-eval,
     lmms-eval, VLMEvalKit and OpenAI's batches. A row that cannot be scored is reported as file:line and counted; the
     exit code is then 1.
     """  # noqa: D205  click takes the first paragraph whole
