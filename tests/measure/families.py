@@ -106,6 +106,10 @@ QUESTION_FAMILIES = {
         "meters", "1 in ", "½", "1 ½ ", "10³", "×10³", "two ", "two or ", "two m ", "twenty ", "image 1 ", "image ", "images 1, ", "images 1 and ", "米", "1米",
         "1\u3000", "\u200b", "^\\circ",
     ),
+    "correspondences": (
+        "view 1 ", "the cube in view 1 and ", "image 1 is the ", "the same ", "both views ", "object 1 ", "a, ", ":", "(", "|", "| a ",
+        "view 1: a. view 2: the same a. ", "In image 1, ", " ", "\n", "images 1, ", "not ", "-> ", "initial: ", "no change ", "so, ", "'s ",
+    ),
 }
 # fmt: on
 """Kind of text -> what is repeated in it: the parsers of questions."""
