@@ -161,8 +161,8 @@ def _over_predicting(steps: Sequence[Logs]) -> str | None:
 def _exceeds_ever_more(steps: Sequence[Logs], task: str) -> bool:
     """Return whether more is named than is true, and the excess has risen since it was least.
 
-    What is named is held against what is true of the same prompts, which takes most of the noise away: prompts with more
-    changes have more of them named. What noise is left is told by how much the excess differs from step to step.
+    What is named is held against what is true of the same prompts, which takes most of the noise away: where more is
+    true, more is named. What noise is left is told by how much the excess differs from step to step.
     """
     named, true = (values(steps, f"{task}/{name}") for name in ("predictions", "true_predictions"))
     if len(named) != len(true) or len(named) < 2 * LATEST:

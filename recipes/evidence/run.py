@@ -1,7 +1,7 @@
 """Run a study: arms side by side on one GPU or several, each a process of its own, within a number of minutes.
 
 python -m recipes.evidence.run CALL --out FOLDER [--study FILE] [--minutes 9] [--seed 0] [--commit ID] [--only ARM,ARM]
-python -m recipes.evidence.run all --out FOLDER            every call of the study but those apart; what is predicted, first
+python -m recipes.evidence.run all --out FOLDER            every call but those apart; what is predicted, first
 python -m recipes.evidence.run predict --out FOLDER        what the arms will do, from the start's knowledge alone
 
 An arm whose result is in FOLDER is not trained again. ``--start`` names the folder of packed models where it is not
