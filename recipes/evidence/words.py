@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from recipes.evidence.analysis import MEASURES, alarm_record, correlation, digits, read_results
 from recipes.evidence.claims import code, decimals, interval, percent, points, seeds, table
 from recipes.evidence.study import HERE, RESULTS
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from recipes.evidence.analysis import Results
 
 BATCH: Final = "_batch"
 TITLES: Final = {"tacc": "TAcc", "ndiff": "NDiff", "predictions": "changes named"}
+SAID: Final = {"audit": "155891a", "table": "57e76cd"}  # the commits of both predictions
 AT_FIRST: Final = ("full", "no_incorrect_penalty")  # what a trial had trained before predictions were written
 
 
@@ -22,6 +25,7 @@ def read_words() -> tuple[Results, Results]:
     """Return the results of arms with GRPO's own advantage, and of those with the batch's spread; names are the same."""
     scenes = json.loads((HERE / "scenes-cpu.json").read_text(encoding="utf-8"))
     predictions = json.loads((HERE / "predictions-cpu.json").read_text(encoding="utf-8"))
+    said = json.loads((HERE / "table-cpu.json").read_text(encoding="utf-8"))
     runs = read_results(RESULTS / "cpu").runs
     plain = {name: run for name, run in runs.items() if not name.endswith(BATCH)}
     batch = {name.removesuffix(BATCH): run for name, run in runs.items() if name.endswith(BATCH)}
@@ -30,70 +34,95 @@ def read_words() -> tuple[Results, Results]:
         runs=plain,
         true=digits(scenes["true"]),
         objects=digits(scenes["objects"]),
-        predictions=_of(predictions, plain),
+        predictions=_of(predictions, plain, said["group"]),
     )
-    return group, replace(group, runs=batch | {"start": runs["start"]}, predictions=_of(predictions, batch))
+    return group, replace(
+        group, runs=batch | {"start": runs["start"]}, predictions=_of(predictions, batch, said["batch"])
+    )
 
 
-def _of(predictions: dict[str, object], runs: dict[str, object]) -> dict[str, object]:
+def _of(predictions: dict[str, Any], runs: Collection[str], table: dict[str, Any]) -> dict[str, Any]:
     """Return what was said of those arms that have been trained."""
-    arms = predictions["arms"]
-    assert isinstance(arms, dict)
-    return predictions | {"arms": {name: said for name, said in arms.items() if name in runs}}
+    return predictions | {
+        "arms": {name: said for name, said in predictions["arms"].items() if name in runs},
+        "table": table,
+    }
 
 
 def in_words() -> str:
     """Return the section."""
     group, batch = read_words()
-    start = group.runs["start"]
     known = group.predictions["from"]["knowledge"]
-    rows = []
-    for name, said in group.predicted.items():
-        cells = [code(name)]
-        for measure in MEASURES:
-            show = percent if measure == "tacc" else decimals
-            cells.append(show(said[measure]))
-            cells += [
-                show(results.mean(name, measure).value) if name in results.predicted else "–"
-                for results in (group, batch)
-            ]
-        rows.append(cells)
-    came = [percent(group.mean("start", "tacc").value)]
-    came += [decimals(group.mean("start", measure).value) for measure in ("ndiff", "predictions")]
-    rows.append(["the start", *(cell for value in came for cell in ("–", value, value))])
-    head = ["reward", *(f"{TITLES[measure]}{', %' if measure == 'tacc' else ''}: said" for measure in MEASURES)]
-    head = [head[0], *(cell for title in head[1:] for cell in (title, "group", "batch"))]
-    ranked = [
-        [TITLES[measure]]
-        + [
-            f"{found.value:.2f} {interval(found.over_arms)}" if results.predicted else "–"
-            for results in (group, batch)
-            for found in ([correlation(results, measure)] if results.predicted else [])
-        ]
-        for measure in MEASURES
-    ]
-    ranks = table(["rank correlation", "each group's spread (GRPO)", "the batch's"][: len(ranked[0])], ranked)
     return f"""\
 ## On two CPU cores
 
 `make evidence-cpu` tells scenes in words, two objects and one or two changes, so that a small language model learns to compare
 them in a minute; then it trains the paper's reward and the one without the incorrect penalty, each with two advantages. What
-is recorded is that and the other nine rewards (`{_command("eleven")}`), {group.runs["full"]["steps"]} steps each:
-seed {start["seed"]}, {len(group.true)} held-out scenes with {group.true.mean():.2f} true changes, {_seconds(group)}. *One seed.*
+is recorded is that and the other rewards (`{_command("eleven")}`, and `eleven_batch`), {group.runs["full"]["steps"]} steps
+each: {len(group.true)} held-out scenes with {group.true.mean():.2f} true changes, {_seconds(group)}. *One seed.*
 
-Two advantages, since the first runs showed that it matters: GRPO divides the advantage by the spread of each *group* of
+Two advantages, since first trials showed that it matters: GRPO divides the advantage by the spread of each *group* of
 completions of a prompt; `scale_rewards: batch` divides by that of the whole *batch*, so that a gain of 5 weighs five times a
 loss of 1, as the reward says. Rewards and all else are the same.
 
-The start's first guesses are right with chance {known["p"]:.2f} (spread {known["spread"]:.2f}). Said, from that alone and
-before any arm recorded here was trained (`recipes/evidence/predictions-cpu.json`, commit `{start["commit"]}` of the start;
-trials of {" and ".join(map(code, AT_FIRST))} came before, and changed nothing of it):
+Two predictions, both from the start alone, before an arm recorded here was trained (trials of {" and ".join(map(code, AT_FIRST))}
+came before). Its first guesses are right with chance {known["p"]:.2f}, spread {known["spread"]:.2f}. *Audit*: what maximises
+the expected reward (`predictions-cpu.json`, commit `{SAID["audit"]}`). *Table*: what GRPO's own steps make of a table of
+decisions with the start's knowledge, which does not know how many changes there are and is trained with either advantage
+(`recipes/evidence/tabular.py`, `table-cpu.json`, commit `{SAID["table"]}`).
 
-{table(head, rows)}
+With GRPO's own advantage, said by the audit, said by the table → trained:
 
-{ranks}
+{_arms(group)}
+
+With the batch's spread:
+
+{_arms(batch)}
+
+Spearman's rank correlation with what came about, with 95 % intervals over arms and scenes, and the mean distance of the TAcc
+that was said, in points:
+
+{_agreement(group, batch)}
 
 {_what_it_shows(group, batch)}"""
+
+
+def _arms(results: Results) -> str:
+    rows = []
+    for name in results.predicted:
+        cells = [code(name)]
+        for measure in MEASURES:
+            show = percent if measure == "tacc" else decimals
+            said = [show(each.predicted[name][measure]) for each in (results, by_table(results))]
+            cells.append(f"{', '.join(said)} → {show(results.mean(name, measure).value)}")
+        rows.append(cells)
+    start = [results.mean("start", measure).value for measure in MEASURES]
+    rows.append(["the start", f"– → {percent(start[0])}", *(f"– → {decimals(value)}" for value in start[1:])])
+    return table(["reward", "TAcc, %", "NDiff", "changes named"], rows)
+
+
+def by_table(results: Results) -> Results:
+    """Return the same results with what the table said in place of what the audit said."""
+    said = results.predictions["table"]
+    return replace(
+        results, predictions=results.predictions | {"arms": {name: said[name] for name in results.predicted}}
+    )
+
+
+def distance(results: Results) -> float:
+    """Return the mean distance of the TAcc that was said from the one that came about."""
+    off = [abs(said["tacc"] - results.mean(name, "tacc").value) for name, said in results.predicted.items()]
+    return sum(off) / len(off)
+
+
+def _agreement(group: Results, batch: Results) -> str:
+    all_four = (group, by_table(group), batch, by_table(batch))
+    rows = []
+    for measure in MEASURES:
+        found = [correlation(results, measure) for results in all_four]
+        rows.append([TITLES[measure], *(f"{each.value:.2f} {interval(each.over_arms)}" for each in found)])
+    rows.append(["distance of TAcc", *(f"{100 * distance(results):.1f}" for results in all_four)])
+    return table(["", "GRPO: audit", "GRPO: table", "batch: audit", "batch: table"], rows)
 
 
 def _command(call: str) -> str:
