@@ -169,7 +169,10 @@ def _sentences(results: Results) -> list[tuple[str, str]]:
         ),
         (
             "R_ref adds up to 17.5 points; ten times less data is enough:",
-            "not tested: no arm of this study trains on questions or varies the number of samples.",
+            (
+                "not tested: no model of this study trains on questions, and none varies the number of samples. Which references "
+                "either R_ref teaches, apart from answers, is shown by [a table](#questions-which-references-are-learned)."
+            ),
         ),
     ]
 

@@ -55,6 +55,7 @@ def pages() -> dict[Path, str]:
         guesses(results),
         alarm(results),
         words.in_words(),
+        words.questions(),
         not_run(results),
         provenance(results),
     ]
@@ -531,7 +532,10 @@ def not_run(results: Results) -> str:
         ],
         [
             "R_ans, R_ans + raw R_ref, R_ans + the default R_ref on generated questions",
-            "no arm yet; `star train --stage rl recipes/multiview-7b/rl-answers.yaml` is the setting at 7B",
+            (
+                "no model yet, only [a table](#questions-which-references-are-learned); `star train --stage rl "
+                "recipes/multiview-7b/rl-answers.yaml` is the setting at 7B"
+            ),
         ],
         ["images removed or swapped", "no arm yet"],
         [

@@ -125,6 +125,35 @@ def _agreement(group: Results, batch: Results) -> str:
     return table(["", "GRPO: audit", "GRPO: table", "batch: audit", "batch: table"], rows)
 
 
+def questions() -> str:
+    """Return which references are learned under which reward, in a table of decisions."""
+    told = json.loads((HERE / "table-questions.json").read_text(encoding="utf-8"))
+    seeds_of: dict[tuple[str, float], list[dict[str, float]]] = {}
+    for run in told["runs"]:
+        seeds_of.setdefault((run["reward"], run["sure"]), []).append(run)
+    rows = []
+    for (name, sure), runs in seeds_of.items():
+        spans = [(min(run[key] for run in runs), max(run[key] for run in runs)) for key in ("own", "other", "both")]
+        rows.append([name, f"{sure:.2f}", *(f"{100 * low:.0f} to {100 * high:.0f}" for low, high in spans)])
+    blind = {name: [run["both"] for run in seeds_of[name, 0.55]] for name in ("plain sum", "default")}
+    learned = min(blind["plain sum"]) > 0.5 > max(blind["default"])
+    return f"""\
+## Questions: which references are learned
+
+No model was trained on questions here. What is small enough for a CPU is a table of decisions again, without perception: two
+views with two objects of their own each, of which the policy believes a view, right with the chance given, and decides for each view
+whether to name it there; its answer is right half of the time whatever it names. GRPO for {told["config"]["steps"]} steps under R_ans alone, the
+plain sum R_ans + R_ref (preset `paper`), and the default; {len(blind["default"])} seeds, lowest to highest
+(`{told["command"]}`):
+
+{table(["reward", "belief is right", "named in its view, %", "in the other, %", "in both, %"], rows)}
+
+Where it hardly knows which object is where, {"the plain sum teaches it the blind references, the same names in every view, and the default does not" if learned else "neither reward teaches the blind references alone"}:
+{100 * min(blind["plain sum"]):.0f} to {100 * max(blind["plain sum"]):.0f} % of the objects are named in both views, against
+{100 * min(blind["default"]):.0f} to {100 * max(blind["default"]):.0f} %. Where it does know, both teach it to name what it believes. R_ans alone
+teaches nothing of references. Whether better references make better answers, which is the paper's claim, this cannot say."""
+
+
 def _command(call: str) -> str:
     return f"python -m recipes.evidence.run {call} --study recipes/evidence/cpu.yaml --out runs/evidence-cpu"
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from recipes.evidence import tabular_questions as questions
 from recipes.evidence.tabular import KINDS, NAMED, draw, outcomes, train
 
 KNOWN = {"p": 0.5, "spread": 0.5, "wrong": {"attribute": 0.2, "object": 0.4, "none": 0.4}}
@@ -46,3 +47,23 @@ def test_the_spread_of_groups_raises_the_break_even():
     }
     assert named["full", "group"] + 0.3 < named["full", "batch"] < named["none", "batch"]
     assert min(named["none", "group"], named["none", "batch"]) > 2.5
+
+
+def test_what_references_score():
+    """Bits are (view, name): door and plant stand in view 1, clock and bench in view 2."""
+    true = questions.DECISIONS.index((0, 0)), questions.DECISIONS.index((0, 1)), questions.DECISIONS.index((1, 2))
+    honest = [at in true or at == questions.DECISIONS.index((1, 3)) for at in range(8)]
+    place = int("".join(str(int(bit)) for bit in honest), 2)
+    alone, plain, default = (questions.rewards(name) for name in questions.REWARDS)
+    assert (alone.right[place], alone.wrong[place]) == (1, 0)
+    assert plain.right[place] == pytest.approx(2)
+    assert plain.wrong[place] == pytest.approx(1)
+    assert default.right.argmax() == place
+    assert default.right[255] == pytest.approx(default.right[0])  # the same in both views is worth nothing
+    assert plain.right[255] > plain.right[0]
+
+
+def test_who_is_not_sure_learns_blind_references_from_the_plain_sum_alone():
+    both = {name: questions.train(questions.rewards(name), 0.55, 7)["both"] for name in ("plain sum", "default")}
+    assert both["plain sum"] > 0.6
+    assert both["default"] < 0.3
