@@ -375,8 +375,9 @@ Greedy completions of {results.runs["full"]["tests"][0]["scenes"]:,} held-out sc
   TAcc falls by {points(literal, -1)} points from the start.
 - `full`, the same tiers matched one to one: changes named rise by {over.value:.2f} {interval((over.low, over.high))} and stay
   under the true number. Over-prediction, as the break-even of 1/6 predicts, is *not seen* after
-  {results.runs["full"]["steps"]} steps of sequence credit. A trial with finer credit saw it; the longer and faster arms that
-  would show it here have [not been run](#not-run).
+  {results.runs["full"]["steps"]} steps of sequence credit. A trial with finer credit saw it, and [in words](#on-two-cpu-cores) it lasts where the
+  advantage is not divided by each group's spread; the longer and faster arms that may show it here have
+  [not been run](#not-run).
 - `calibrated` against `full`: TAcc {points(quarter["tacc"])} points, NDiff {quarter["ndiff"].value:+.3f}
   {interval((quarter["ndiff"].low, quarter["ndiff"].high), 3)}. `ndiff` against `full`: NDiff {100 * beyond:+.0f} %, TAcc
   {points(level)} points. In TAcc both are within what seeds make. One seed decides no default: the docs go on recommending `default` for what the paper did, and

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from recipes.evidence.analysis import Results
 
 BATCH: Final = "_batch"
+ENOUGH: Final = 6  # arms for a rank correlation
 TITLES: Final = {"tacc": "TAcc", "ndiff": "NDiff", "predictions": "changes named"}
 SAID: Final = {"audit": "155891a", "table": "57e76cd"}  # the commits of both predictions
 AT_FIRST: Final = ("full", "no_incorrect_penalty")  # what a trial had trained before predictions were written
@@ -58,8 +59,8 @@ def in_words() -> str:
 
 `make evidence-cpu` tells scenes in words, two objects and one or two changes, so that a small language model learns to compare
 them in a minute; then it trains the paper's reward and the one without the incorrect penalty, each with two advantages. What
-is recorded is that and the other rewards (`{_command("eleven")}`, and `eleven_batch`), {group.runs["full"]["steps"]} steps
-each: {len(group.true)} held-out scenes with {group.true.mean():.2f} true changes, {_seconds(group)}. *One seed.*
+is recorded, {group.runs["full"]["steps"]} steps each: {len(group.true)} held-out scenes with {group.true.mean():.2f} true changes, {_seconds(group)} (`recipes/evidence/results/cpu`, seed {group.runs["full"]["seed"]}, commit `{group.runs["full"]["commit"]}`;
+configuration, its hash and the command stand in each file). *One seed.*
 
 Two advantages, since first trials showed that it matters: GRPO divides the advantage by the spread of each *group* of
 completions of a prompt; `scale_rewards: batch` divides by that of the whole *batch*, so that a gain of 5 weighs five times a
@@ -79,8 +80,8 @@ With the batch's spread:
 
 {_arms(batch)}
 
-Spearman's rank correlation with what came about, with 95 % intervals over arms and scenes, and the mean distance of the TAcc
-that was said, in points:
+Spearman's rank correlation with what came about, with 95 % intervals over arms and scenes, where there are {ENOUGH} arms or
+more; and the mean distance of the TAcc that was said, in points. {_missing(group, batch)}
 
 {_agreement(group, batch)}
 
@@ -116,13 +117,19 @@ def distance(results: Results) -> float:
 
 
 def _agreement(group: Results, batch: Results) -> str:
-    all_four = (group, by_table(group), batch, by_table(batch))
+    columns = {
+        f"{title}: {by}": found
+        for title, results in (("GRPO", group), ("batch", batch))
+        for by, found in (("audit", results), ("table", by_table(results)))
+    }
     rows = []
     for measure in MEASURES:
-        found = [correlation(results, measure) for results in all_four]
-        rows.append([TITLES[measure], *(f"{each.value:.2f} {interval(each.over_arms)}" for each in found)])
-    rows.append(["distance of TAcc", *(f"{100 * distance(results):.1f}" for results in all_four)])
-    return table(["", "GRPO: audit", "GRPO: table", "batch: audit", "batch: table"], rows)
+        rows.append([f"rank correlation, {TITLES[measure]}"])
+        for results in columns.values():
+            found = correlation(results, measure) if len(results.predicted) >= ENOUGH else None
+            rows[-1].append("–" if found is None else f"{found.value:.2f} {interval(found.over_arms)}")
+    rows.append(["distance of TAcc", *(f"{100 * distance(results):.1f}" for results in columns.values())])
+    return table(["", *columns], rows)
 
 
 def questions() -> str:
@@ -154,8 +161,14 @@ Where it hardly knows which object is where, {"the plain sum teaches it the blin
 teaches nothing of references. Whether better references make better answers, which is the paper's claim, this cannot say."""
 
 
-def _command(call: str) -> str:
-    return f"python -m recipes.evidence.run {call} --study recipes/evidence/cpu.yaml --out runs/evidence-cpu"
+def _missing(group: Results, batch: Results) -> str:
+    every = json.loads((HERE / "predictions-cpu.json").read_text(encoding="utf-8"))["arms"]
+    left = [name for name in every if name not in group.predicted]
+    left += [f"{name}{BATCH}" for name in every if name not in batch.predicted]
+    if not left:
+        return ""
+    run = "python -m recipes.evidence.run eleven --study recipes/evidence/cpu.yaml --out runs/evidence-cpu"
+    return f"Said and not trained yet: {', '.join(map(code, left))} (`{run}`, then `eleven_batch`)."
 
 
 def _seconds(results: Results) -> str:
@@ -166,48 +179,68 @@ def _seconds(results: Results) -> str:
 def _what_it_shows(group: Results, batch: Results) -> str:
     lines = []
     for results, title in ((group, "GRPO's own advantage"), (batch, "the batch's spread")):
-        if not {"full", "no_incorrect_penalty"} <= set(results.predicted):
-            continue
-        full, true = results.mean("full", "predictions"), results.true.mean()
-        named = results.mean("no_incorrect_penalty", "predictions").value
-        none = {other: results.difference("no_incorrect_penalty", other, "tacc") for other in ("start", "full")}
-        falls = none["start"].high < 0 and abs(none["start"].value) > seeds()
-        most = max(results.runs["full"]["tests"], key=lambda test: test["predictions"])
-        over = (
-            "shows"
-            if full.low > true
-            else "does *not* last"
-            if most["predictions"] > most["true"]
-            else "does *not* show"
-        )
-        loss = results.difference("full", "start", "tacc")
-        lines.append(
-            f"- *With {title}.* The collapse without the incorrect penalty {'shows' if falls else 'does *not* show'}: "
-            f"{named:.2f} changes are named where {true:.2f} are true, TAcc {points(none['start'])} points against the start, "
-            f"{points(none['full'])} against `full`. Over-prediction under the paper's reward {over}: {full.value:.2f} named at "
-            f"the end, {most['predictions']:.2f} at most on the way (step {most['step']}), TAcc {points(loss)} points against the "
-            "start."
-        )
-    ones = group.true == 1
-    spoken = ", ".join(
-        f"{results.mean('full', 'predictions', ones).value:.2f} ({title})"
-        for results, title in ((group, "group"), (batch, "batch"))
-        if "full" in results.predicted
+        if "no_incorrect_penalty" in results.predicted:
+            lines.append(_collapse(results, title))
+    lines += [_over_prediction(group, batch), _break_even(group, batch), _alarm(group, batch)]
+    return "\n".join(lines)
+
+
+def _collapse(results: Results, title: str) -> str:
+    none = {other: results.difference("no_incorrect_penalty", other, "tacc") for other in ("start", "full")}
+    falls = all(each.high < 0 and abs(each.value) > seeds() for each in none.values())
+    ones = [percent(results.mean(name, "tacc", results.true == 1).value) for name in ("start", "no_incorrect_penalty")]
+    return (
+        f"- *The collapse without the incorrect penalty {'shows' if falls else 'does not show'}, with {title}:* TAcc "
+        f"{points(none['start'])} points against the start, {points(none['full'])} against `full`; "
+        f"{results.mean('no_incorrect_penalty', 'predictions').value:.2f} changes are named where {results.true.mean():.2f} are "
+        f"true. Of scenes with one true change it has {ones[1]} % right, the start {ones[0]} %."
     )
-    lines.append(
-        "- *Why the break-even of 1/6 does not decide under GRPO.* A further guess gains 5 where it is right and costs 1 where it "
-        "is wrong. But of a prompt with one true change, all completions lose or keep that 1, and divided by the spread of such a "
-        "group it weighs as much as a 5 elsewhere: what counts is nearer to how *often* a guess is right than to what it is "
-        f"worth. With one true change `full` names {spoken}."
+
+
+def _over_prediction(group: Results, batch: Results) -> str:
+    true = group.true.mean()
+    most = max(group.runs["full"]["tests"], key=lambda test: test["predictions"])
+    lasts = [results.mean("full", "predictions").low > true for results in (group, batch)]
+    words = {
+        (False, True): "passes with GRPO's own advantage and lasts with the batch's spread",
+        (True, True): "shows with either advantage",
+        (True, False): "shows with GRPO's own advantage alone",
+        (False, False): "does not last with either advantage",
+    }
+    earned = [results.runs["full"]["final"]["reward"] for results in (group, batch)]
+    apart = replace(group, runs=group.runs | {"other": batch.runs["full"]}).difference("other", "full", "tacc")
+    return (
+        f"- *Over-prediction under the paper's reward (`full`) {words[lasts[0], lasts[1]]}.* With GRPO's own, "
+        f"{most['predictions']:.2f} changes are named after {most['step']} steps and "
+        f"{group.mean('full', 'predictions').value:.2f} at the end, where {true:.2f} are true; with the batch's, "
+        f"{batch.mean('full', 'predictions').value:.2f}. That earns more of the reward ({earned[1]:.2f} against {earned[0]:.2f}, "
+        f"greedy) and has fewer scenes right: TAcc {points(apart)} points; the start has {percent(group.mean('start', 'tacc').value)} %."
     )
+
+
+def _break_even(group: Results, batch: Results) -> str:
+    ones = [results.mean("full", "predictions", results.true == 1).value for results in (group, batch)]
+    return (
+        "- *Why the break-even of 1/6 does not decide under GRPO.* A further guess gains 5 where it is right and costs 1 where "
+        "it is wrong. But where it is wrong, all completions of the prompt lose or keep that 1, and divided by the spread of "
+        "such a group it weighs as much as a 5 elsewhere. Where groups vary in nothing else, what counts is how *often* a guess "
+        "is right: the break-even is 1/2, whatever the reward gives. Groups become more equal as a policy gets surer, which is "
+        "why it names more at first and fewer later. Divided by the batch's spread, 5 stays 5: with one true change `full` names "
+        f"{ones[1]:.2f}, under GRPO's own {ones[0]:.2f}."
+    )
+
+
+def _alarm(group: Results, batch: Results) -> str:
     records = [alarm_record(run) for results in (group, batch) for name, run in results.runs.items() if name != "start"]
     fell = [record for record in records if record.fell is not None]
     ahead = [record.early for record in fell if record.early is not None]
     early = sum(steps > 0 for steps in ahead)
     false = sum(bool(record.raised) and record.fell is None for record in records)
-    lines.append(
-        f"- *The alarm on these {len(records)} runs,* which it was not made on: TAcc falls under the start's in {len(fell)}; it is "
-        f"raised in {len(ahead)} of them, before the fall in {early}; and in {false} that do not fall. Tests on the way are "
-        f"{group.runs['full']['tests'][1]['step']} steps apart, of {group.runs['full']['tests'][0]['scenes']} scenes."
+    tests = group.runs["full"]["tests"]
+    told = f", {-max(ahead)} to {-min(ahead)} steps after it in the others" if early < len(ahead) else ""
+    return (
+        f"- *The alarm on these {len(records)} runs,* which it was not chosen with: TAcc is under the start's in {len(fell)}, mostly "
+        f"at the first test already (tests are {tests[1]['step']} steps apart, of {tests[0]['scenes']} scenes). It is raised in "
+        f"{len(ahead)} of them: before the fall in {early}{told}. It is raised in {false} that do not fall. It waits for six "
+        f"logged steps, {6 * group.runs['full']['config']['logging_steps']} here, which runs as fast as these do not leave it."
     )
-    return "\n".join(lines)

@@ -114,12 +114,13 @@ def test_recorded_runs_of_stage_1_have_no_alarm(path):
 
 @pytest.mark.parametrize("path", recorded("rl"), ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_recorded_runs_of_stage_2(path):
-    """The alarm is raised where held-out accuracy falls under the start's, before it does, and else not."""
-    run = recorded("rl")[path]
-    record = alarm_record(run)
-    assert bool(record.raised) == (record.fell is not None)
-    if record.raised:
-        assert record.early > 0
+    """The alarm is raised where held-out accuracy falls under the start's, on a GPU before it does, and else not."""
+    record = alarm_record(recorded("rl")[path])
+    if path.parent == STUDY:
+        assert bool(record.raised) == (record.fell is not None)
+        assert record.early is None or record.early > 0
+    else:  # in words all is over in ten steps: there may be none in time, but none is false
+        assert record.fell is not None or not record.raised
 
 
 def test_an_alarm_of_a_recorded_run_needs_what_it_is_raised_for():
