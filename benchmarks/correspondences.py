@@ -89,7 +89,7 @@ class Share:
     def as_dict(self) -> dict[str, Any]:
         """Return all of it as JSON has it."""
         found = self.interval()
-        share = {"share": None, "low": None, "high": None, "method": None, "clusters": None}
+        share: dict[str, Any] = {"share": None, "low": None, "high": None, "method": None, "clusters": None}
         if found is not None:
             share = {
                 "share": found.estimate,

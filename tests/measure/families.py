@@ -110,6 +110,11 @@ QUESTION_FAMILIES = {
         "view 1 ", "the cube in view 1 and ", "image 1 is the ", "the same ", "both views ", "object 1 ", "a, ", ":", "(", "|", "| a ",
         "view 1: a. view 2: the same a. ", "In image 1, ", " ", "\n", "images 1, ", "not ", "-> ", "initial: ", "no change ", "so, ", "'s ",
     ),
+    "box": (
+        "1", "1 ", "1.", "-", "a1", "[", "] ", "nan", '"label": "', "'label': '", "1,", "x", " ", "1e", "x1=1,",
+        "[1, 2, 3, 4] ", "(1,2),", "<box>", '"bbox_2d": [',
+    ),
+    "set": (",", "and ", "a,", "[", "1. ", "`", " ", "a ", "none", '"a",'),
 }
 # fmt: on
 """Kind of text -> what is repeated in it: the parsers of questions."""
