@@ -509,7 +509,7 @@ False alarms: {len(false)} of {len(records) - len([1 for r in records.values() i
 fall. Missed: {len(missed)} of {len([1 for r in records.values() if r.fell is not None])}. It comes {word} the fall. What it
 looks at, the excess of what is named over what is true of the same prompts, was chosen with these runs at hand (an earlier
 alarm held the mean number named against that of the first steps, and came 10 steps after either fall). It does not hang on
-its numbers: means of two or three logged steps, an excess of 3 to 8 % and 3 to 7 standard errors all come 10 to 30 steps
+its numbers: means of two or three logged steps, an excess of 3 to 8% and 3 to 7 standard errors all come 10 to 30 steps
 before either fall, without a false alarm. On runs that it was not chosen with it is held
 [below](#on-two-cpu-cores). Silence, format only and blind references did not occur in any run; that they are told is tested
 on made-up logs only."""
