@@ -291,7 +291,7 @@ def test_bad_records_and_images_are_named_and_cost_nothing_else(mindcube, tmp_pa
     assert any(e.startswith(f"{path}:2: image: ") and e.endswith("nowhere.png is not there") for e in errors[2:])
     assert any(e.startswith(f"{path}:3: image: ") and "no image that can be read" in e for e in errors[2:])
     assert card["left_out"] | {"image_in_sft": 0} == {"bad_record": 2, "bad_image_or_label": 3, "image_in_sft": 0}
-    assert any(e == f"{path}:6: gold: view 1: '!?' is no name of an object" for e in errors[2:])
+    assert any(e == f"{path}:6: labels: view 1: '!?' is no name of an object" for e in errors[2:])
     assert len(sft) + len(rl) == 155 - card["left_out"].get("image_in_sft", 0)
 
 
@@ -326,7 +326,7 @@ def test_copying_names_pays_in_spar_so_relations_must_count(spar7m, tmp_path):
     weighted = card["blind_reference_reward_weighted"]["rl"]["copying"]
     assert weighted < card["blind_reference_reward"]["rl"]["copying"]
     assert f"R_ref {7 / 12:.2f} by names alone, more than 0.5 (by default 0)" in card["warnings"][0]
-    assert "train under that preset with relation_weight 0.5, under which it earns" in card["warnings"][0]
+    assert "train under that preset with relation_weight 0.5, under which it scores" in card["warnings"][0]
 
 
 def test_without_relation_labels_names_alone_are_refused(mindcube, tmp_path):
