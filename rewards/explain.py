@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from parsers.references import References
     from parsers.types import Completion, Fault
     from rewards.answers import AnswerScore
+    from rewards.batch_score import Score
     from rewards.references import InformednessScore, ReferenceScore
-    from rewards.score import Score
     from rewards.tasks import Task
     from rewards.tiered import Record
 

@@ -123,6 +123,10 @@ def audit(
     own = {name: options.pop(name) for name in _AuditOptions._fields if name != "given"}
     settings = _AuditOptions(given=reward_settings(**options), **own)
     form = "json" if as_json and form == "text" else form
+    if html is not None:
+        from benchmarks.files.write import refuse_input
+
+        refuse_input(html, [predictions, settings.given["targets"]])
     if zoo:
         if settings.reward or predictions or against or predict or all_presets or curves or html or fail_on:
             raise click.UsageError("--zoo goes with --scenes, --no-cost, --json and --no-color alone")

@@ -309,7 +309,7 @@ def filter_rows(
     if pass_rate is not None and right_references is not None:
         raise click.UsageError("--right-references is about chains, --pass-rate about prompts: filter twice")
     aside = dropped or out.with_suffix(f".dropped{out.suffix}")
-    refuse_existing(out, aside, *([right_references] if right_references else []), overwrite=overwrite)
+    refuse_existing(out, aside, *filter(None, [right_references]), source=file, overwrite=overwrite)
     with counted(hidden=as_json) as (on_progress, _):
         if pass_rate is None:
             tally = filter_chains(
@@ -361,7 +361,7 @@ def export(
     from trainers.data.export import export as export_rows
     from trainers.data.files import refuse_existing
 
-    refuse_existing(out, overwrite=overwrite)
+    refuse_existing(out, source=source, overwrite=overwrite)
     with counted(hidden=as_json) as (on_progress, print_line):
         errors = ErrorLines(print_line)
         done = export_rows(

@@ -250,8 +250,8 @@ def _record(task: Task, record: Record | None) -> str | None:
 
 
 def _question(explanation: QuestionExplanation) -> dict[str, Any]:
+    from rewards.batch_score import answer_text
     from rewards.references import InformednessScore
-    from rewards.score import answer_text
 
     completion, references = explanation.completion, explanation.references
     think = completion.think or ""

@@ -81,7 +81,7 @@ def report(
     seed: int,
 ) -> None:
     """Make a report, see `_HELP`."""
-    from benchmarks.files.write import write_whole
+    from benchmarks.files.write import refuse_input, write_whole
     from benchmarks.report.make import SUFFIXES, make_report, write
     from rewards.errors import ConfigError
 
@@ -89,6 +89,8 @@ def report(
     chosen = form or SUFFIXES.get(suffix, None if output is not None else "markdown")
     if chosen is None:
         raise ConfigError(f"{output}: say what to write, --format html|markdown|latex|json")
+    if output is not None:
+        refuse_input(output, [name for each in inputs for name in (each, each.partition("=")[2])])
     document = make_report(
         inputs, comparing=comparing, blind_gap=blind_gap, paper=paper, title=title, resamples=resamples, seed=seed
     )

@@ -138,8 +138,11 @@ def _reward(files: Sequence[str], *, mapping: dict[str, str], group: str | None,
 def _evaluate(files: Sequence[str], *, report_data: str | None, **options: Any) -> Report:
     """Evaluate on a benchmark; write the data for reports where they are asked for."""
     from benchmarks import evaluate
-    from benchmarks.files.write import write_whole
+    from benchmarks.files.write import refuse_input, write_whole
 
+    if report_data is not None:
+        refuse_input(report_data, [*files, options["targets"]])
+        refuse_input(report_data, [options["out"]], named="two outputs have this name")
     report = evaluate(files, **options)
     if report_data is not None:
         write_whole(report_data, json.dumps(report.as_dict(with_rows=True)) + "\n")

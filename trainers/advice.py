@@ -202,6 +202,8 @@ class Stop:
             self._heard, self._hear = os.pipe()
             os.set_blocking(self._hear, False)
             self._old_hear = signal.set_wakeup_fd(self._hear, warn_on_full_buffer=False)
+            if hasattr(os, "register_at_fork"):  # Windows has none
+                os.register_at_fork(after_in_child=self._leave_to_parent)
             threading.Thread(target=self._wait, args=(self._heard,), daemon=True).start()
         return self
 
@@ -212,6 +214,12 @@ class Stop:
             if number and not self._ended.wait(PATIENCE):
                 self._on_late()
         os.close(heard)
+
+    def _leave_to_parent(self) -> None:
+        """In a forked child: SIGTERM ends it as it would have, and is no news to the run."""
+        if self._old is not None:
+            signal.signal(signal.SIGTERM, self._old)
+            signal.set_wakeup_fd(self._old_hear)
 
     def _ask(self, *_: object) -> None:
         self.asked = True
@@ -236,3 +244,4 @@ class Stop:
             signal.signal(signal.SIGTERM, self._old)
             signal.set_wakeup_fd(self._old_hear)
             os.close(self._hear)
+            self._old = None

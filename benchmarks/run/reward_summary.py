@@ -47,7 +47,7 @@ class Summary:
         errors: rows that could not be scored.
         total: mean total.
         parts: mean of each part.
-        unit: mean of `rewards.score.Score.unit`.
+        unit: mean of `rewards.batch_score.Score.unit`.
         accuracy: share of rows that are correct.
         parse_rate: share of rows without a fault.
         prefilled: rows whose opening ``<think>`` was taken as written by the chat template.
@@ -216,8 +216,7 @@ class RewardTally(msgspec.Struct):
 
 
 SCORE_NUMBERS = ("total", "unit", "correct", "default", "paper")
-"""What a score is besides its parts: as in `rewards.score.Score`, and its totals under the presets default and paper.
-"""
+"""What a score is besides its parts; totals under the presets default and paper. See `rewards.batch_score.Score`."""
 
 
 def histogram(values: Floats, counts: Sequence[int]) -> list[tuple[float, int]]:

@@ -11,7 +11,8 @@ from benchmarks.files.write import write_whole
 from benchmarks.report.content import Document, Grid, Image, Line, Lines, Section
 from benchmarks.report.html import html
 from recipes.tiny.study import gain, history
-from rewards.score import answer_text, score_completion
+from rewards.batch_score import answer_text
+from rewards.score import score_completion
 from trainers.rows import load_rows
 
 if TYPE_CHECKING:

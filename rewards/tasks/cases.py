@@ -10,7 +10,7 @@ from rewards.errors import ConfigError, DataError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from rewards.score import Score
+    from rewards.batch_score import Score
     from rewards.tasks import Task
 
 GIVEN = ("references", "relations", "options", "preset", "mode", "think_prefilled")

@@ -93,10 +93,20 @@ def test_a_wrong_row_is_an_error(change, message):
             score(row)
 
 
-@pytest.mark.parametrize("unit", ["(", " A ", "A.", ":", "B:"])
-def test_a_megabyte_is_read(unit):
+@pytest.mark.parametrize(
+    ("unit", "owners", "guessed", "kit"),
+    [
+        ("(", "C", True, None),
+        (" A ", "A", False, "A"),
+        ("A.", "A", False, "A"),
+        (":", "B", True, None),
+        ("B:", "B", False, "B"),
+    ],
+)
+def test_a_megabyte_is_read(unit, owners, guessed, kit):
     row = {"id": 1, "answer": "A", "options": FOUR, "response": unit * (10**6 // len(unit))}
-    scoring.score_official(row)
+    found = scoring.score_official(row)
+    assert (found["official_extracted"], found["guessed"], found["vlmevalkit_extracted"]) == (owners, guessed, kit)
 
 
 def test_a_report_of_numbers_below_zero(tmp_path):

@@ -155,3 +155,23 @@ def test_a_step_that_ends_after_sigterm_is_no_news(monkeypatch):
         assert stop.agreed()
         assert not told.wait(0.5)
     assert signal.set_wakeup_fd(-1) == -1
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_sigterm_to_a_forked_child_ends_it_and_is_no_news(monkeypatch):
+    """A pool that a reward function has forked is ended by SIGTERM; the run is not to stop, or to wait for it."""
+    monkeypatch.setattr("trainers.advice.PATIENCE", 0.05)
+    told, (ready, say) = Event(), os.pipe()
+    with Stop(told.set) as stop:
+        child = os.fork()
+        if child == 0:
+            os.write(say, b"1")
+            while True:
+                signal.pause()
+        os.read(ready, 1)
+        os.kill(child, signal.SIGTERM)
+        assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGTERM
+        assert not told.wait(0.2)
+        assert not stop.asked
+    os.close(ready)
+    os.close(say)

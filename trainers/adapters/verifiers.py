@@ -27,9 +27,10 @@ from collections.abc import Callable, Coroutine, Iterator
 from itertools import count
 from typing import Any, Literal
 
+from rewards.batch_score import Score
 from rewards.errors import ConfigError
 from rewards.messages import completion_text
-from rewards.score import Score, resolve
+from rewards.score import resolve
 from trainers.adapters.score_row import COLUMNS, score_row
 
 Hook = Callable[[Any, Any], Coroutine[Any, Any, Any]]

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-    from rewards.score import Score
+    from rewards.batch_score import Score
 
     Row = dict[str, Any]
     OnProgress = Callable[[int, int | None], None]  # takes the number done and, where it is known, the total
