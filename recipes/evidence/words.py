@@ -213,7 +213,7 @@ def _over_prediction(group: Results, batch: Results) -> str:
         f"- *Over-prediction under the paper's reward (`full`) {words[lasts[0], lasts[1]]}.* With GRPO's own, "
         f"{most['predictions']:.2f} changes are named after {most['step']} steps and "
         f"{group.mean('full', 'predictions').value:.2f} at the end, where {true:.2f} are true; with the batch's, "
-        f"{batch.mean('full', 'predictions').value:.2f}. That earns more of the reward ({earned[1]:.2f} against {earned[0]:.2f}, "
+        f"{batch.mean('full', 'predictions').value:.2f}. That scores more of the reward ({earned[1]:.2f} against {earned[0]:.2f}, "
         f"greedy) and has fewer scenes right: TAcc {points(apart)} points; the start has {percent(group.mean('start', 'tacc').value)}%."
     )
 
