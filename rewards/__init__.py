@@ -59,7 +59,7 @@ __all__ = [
 def __getattr__(name: str) -> TieredSpec:
     if name != "TVR":
         raise AttributeError(f"module 'rewards' has no attribute {name!r}")
-    from rewards.tasks import load_task  # noqa: PLC0415  `import rewards` should not pay for reading YAML
+    from rewards.tasks import load_task  # noqa: PLC0415  `import rewards` should not wait for reading YAML
 
     spec = load_task("tvr").spec
     assert isinstance(spec, TieredSpec)

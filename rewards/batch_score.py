@@ -84,7 +84,7 @@ class BatchScore:
 
     Attributes:
         total, parts, correct, answers, faults: as in `Score`.
-        best: what the exact answer earns, its format aside.
+        best: what the exact answer scores, its format aside.
         prefilled: whether the opening ``<think>`` was taken as written by the chat template.
         n_pred: predictions that were scored; of questions, whether an answer was given.
         well_formed: whether the tags are right, whatever the format weighs.
@@ -107,7 +107,7 @@ class BatchScore:
 
     @property
     def unit(self) -> NDArray[np.float64]:
-        """What is earned of `best`, within [0, 1]; where nothing can be earned, whether the answer is right."""
+        """What is scored of `best`, within [0, 1]; where nothing can be scored, whether the answer is right."""
         kept: dict[str, NDArray[np.float64]] = vars(
             self
         )  # a `cached_property` of Python 3.11 has a lock: forks copy it

@@ -500,7 +500,7 @@ def wrong_targets(
 
     >>> from rewards.tasks import load_task
     >>> wrong_targets(load_task("multiview"), ["B", "E"], options=[["left", "right"]] * 2)
-    {1: "the true answer 'E' cannot be used: there is no option E (options: A, B)"}
+    {1: "the target 'E' cannot be used: there is no option E (options: A, B)"}
     """
     given = {"references": references, "relations": relations, "options": options}
     spec = task.spec if spec is None else spec

@@ -1,4 +1,4 @@
-"""Few scores, looked up: what a completion of a list task earns depends on how many of its records matched how well.
+"""Few scores, looked up: what a completion of a list task scores depends on how many of its records matched how well.
 
 `rewards.tiered` stays the reference: the first row of each kind is scored by it, and its score is kept under whether
 the tags are right, whether the answer is exactly the target, the numbers of predictions and of true records, and the

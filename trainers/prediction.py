@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from benchmarks.files.lock import locked
-from benchmarks.files.write import remove_partials, write_whole
+from benchmarks.files.write import refuse_input, remove_partials, write_whole
 from rewards.errors import ConfigError, DataError
 from trainers.asking import ask, prediction_row, sample_name
 from trainers.attention import attend_at_once
@@ -134,6 +134,7 @@ def predict(
         raise ConfigError(f"backend {backend!r} is not one of {', '.join(BACKENDS)}")
     drawn = sampling or Sampling()
     target = Path(output)
+    refuse_input(target, [data])
     asked = ask(
         data,
         benchmark=benchmark,

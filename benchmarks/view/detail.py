@@ -1,4 +1,4 @@
-"""One group as the page shows it: what was asked, what is true, and of each completion its text with what it earned.
+"""One group as the page shows it: what was asked, what is true, and of each completion its text with what it scored.
 
 All of it is plain data; nothing is markup.
 """

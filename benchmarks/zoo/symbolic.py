@@ -33,7 +33,7 @@ def parse(text: str, **options: Any) -> list[Any]:
 
 
 def equal(gold: list[Any], answer: list[Any]) -> bool:
-    """Return whether two values are the same; which is the gold one matters to math-verify."""
+    """Return whether two values are the same; which of them is the target matters to math-verify."""
     return bool(math_verify.verify(gold, answer, timeout_seconds=5 if _main_thread() else None))
 
 

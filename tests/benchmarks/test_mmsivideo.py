@@ -61,7 +61,7 @@ def test_a_megabyte_is_read(unit, owners, lmms, kit):
 
 
 def test_a_wrong_target_is_an_error():
-    with pytest.raises(DataError, match="the true answer 'A. left' is no letter A-F"):
+    with pytest.raises(DataError, match="the target 'A. left' is no letter A-F"):
         scoring.score_official({"response": "B", "ground_truth": "A. left"})
 
 

@@ -83,7 +83,7 @@ def test_chance_adjusted_accuracy_is_its_formula(answers):
     ("change", "message"),
     [
         ({"options": ["left"]}, "expected the texts of two options or more"),
-        ({"answer": "E"}, "the true answer 'E' is no letter A-D"),
+        ({"answer": "E"}, "the target 'E' is no letter A-D"),
     ],
 )
 def test_a_wrong_row_is_an_error(change, message):

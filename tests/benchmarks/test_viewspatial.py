@@ -43,7 +43,7 @@ def test_quirks_of_the_letter_search(text, official, kit):
 
 
 def test_a_wrong_target_is_an_error():
-    with pytest.raises(DataError, match="the true answer 'left' is no letter A-D"):
+    with pytest.raises(DataError, match="the target 'left' is no letter A-D"):
         scoring.score_official({"response": "B", "answer": "left"})
 
 

@@ -100,8 +100,8 @@ def test_revsi_strips_first():
             {"question_type": "object_count"},
             r"question type 'object_count' is not one of VSI-Bench's 10 \(did you mean",
         ),
-        ({"question_type": "object_counting", "ground_truth": "few"}, "the true answer 'few' is no number above zero"),
-        ({"question_type": "object_counting", "ground_truth": "0"}, "the true answer '0' is no number above zero"),
+        ({"question_type": "object_counting", "ground_truth": "few"}, "the target 'few' is no number above zero"),
+        ({"question_type": "object_counting", "ground_truth": "0"}, "the target '0' is no number above zero"),
     ],
 )
 @pytest.mark.parametrize("score", [scoring.score_official, scoring.score_strict])
@@ -294,7 +294,7 @@ def test_revsi_as_its_owners_publish_it(tmp_path):
         ({"question_type": "x"}, r"test\.jsonl:1: question type 'x' is not one of VSI-Bench's 10"),
         ({"options": None}, r"test\.jsonl:1: key 'options': expected the options of a choice, found None"),
         ({"ground_truth": "C"}, r"test\.jsonl:1: key 'ground_truth': expected a letter A-B"),
-        ({"ground_truth": "x", "question_type": "object_counting"}, r"test\.jsonl:1: the true answer 'x' is no number"),
+        ({"ground_truth": "x", "question_type": "object_counting"}, r"test\.jsonl:1: the target 'x' is no number"),
         ({"scene_name": None}, r"test\.jsonl:1: key 'scene_name' is null"),
         ({}, "video 'arkitscenes/41069025.mp4' is not in .* unpack the videos of the data set there"),
     ],

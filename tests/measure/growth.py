@@ -18,6 +18,7 @@ import numpy as np
 from parsers import records
 from parsers.choice import parse_choice, parse_yes_no
 from parsers.completion import parse_completion
+from parsers.correspondences import find_correspondences
 from parsers.formats import TVR
 from parsers.number import parse_number
 from parsers.record_grammar import forget
@@ -95,6 +96,7 @@ QUESTIONS: dict[str, tuple[Callable[[str], object], str]] = {
     "references": (parse_references, "View 1 [a, b]"),
     "choice": (read_choice, "(B) yes"),
     "number": (parse_number, " 1 m"),
+    "correspondences": (find_correspondences, " The cube of view 1 is in view 2."),
     "box": (partial(parse_box, coordinates="pixels", layout="xyxy"), " [1, 2, 3, 4]"),
     "set": (parse_set, ", a"),
 }

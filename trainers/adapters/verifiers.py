@@ -114,7 +114,7 @@ def __getattr__(name: str) -> Any:
         settings: dict[str, Any] = {}  # noqa: RUF012  pydantic copies it
 
     class StarTask(vf.Task[StarData, vf.State, StarTaskConfig]):  # type: ignore[misc]
-        """Its reward, and that its target earns all of it."""
+        """Its reward, and that its target scores all of it."""
 
         @vf.reward  # type: ignore[untyped-decorator]
         async def star(self, trace: vf.Trace) -> float:
