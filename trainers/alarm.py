@@ -1,4 +1,4 @@
-"""The hacking alarm: what the logs of an RL run show of a policy that earns without being right more often.
+"""The hacking alarm: what the logs of an RL run show of a policy that scores without being right more often.
 
 Pure functions of the log, so that they can be held against runs that are over.
 """
@@ -44,7 +44,7 @@ def alarms(history: Sequence[Logs]) -> dict[str, str]:
 
     ``over-prediction``: more is named than is true, and that rises, or fewer are right. ``silence``: less and less is
     named, under half of what is true. ``format only``: the form is right, the reward rises and nothing is right.
-    ``blind references``: the references earn more, and answers are not right more often. ``hacking``: the reward rises
+    ``blind references``: the references score more, and answers are not right more often. ``hacking``: the reward rises
     while the accuracy falls, whatever the way. "Rises" and "falls" mean by more than twice the standard error between
     the first and the last logged steps; the excess of what is named over what is true rises where it is by more than
     `DOUBT` standard errors above the least that it has been.
@@ -153,8 +153,8 @@ def _over_predicting(steps: Sequence[Logs]) -> str | None:
     fell = f", and the share of right answers fell by {-accuracy[0]:.3f}" if _falls(accuracy) else ", and ever more"
     return (
         f"completions name {named:.2f} changes where {true:.2f} are true{fell}: over-prediction; where a false change "
-        "costs less than a right one earns, naming more than is seen is worth it; preset: calibrated makes a guess pay "
-        "only above one half"
+        "costs less than a right one scores, naming more than is seen is worth it; preset: calibrated makes a guess "
+        "profitable only above one half"
     )
 
 
@@ -210,7 +210,7 @@ def _blind_references(steps: Sequence[Logs]) -> str | None:
     if not _rises(reference) or _rises(accuracy):
         return None
     return (
-        f"references earn {reference[0]:.2f} more and answers are not right more often: blind references; naming "
+        f"references score {reference[0]:.2f} more and answers are not right more often: blind references; naming "
         "objects that were not looked for may be worth it: reference_rule: informedness (the default) is worth nothing "
         "to who does not look"
     )
@@ -225,6 +225,6 @@ def _hacking(steps: Sequence[Logs]) -> str | None:
         return None
     return (
         f"the reward rose by {reward[0]:.2f} while the share of right answers fell by {-accuracy[0]:.3f}: the policy "
-        "earns without being right; read its completions (output_dir/completions, `star score`), and try preset: "
+        "scores without being right; read its completions (output_dir/completions, `star score`), and try preset: "
         "calibrated or a penalty that is higher"
     )

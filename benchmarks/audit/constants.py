@@ -1,6 +1,6 @@
-"""What answers that do not look earn where nothing is charged for a wrong one: the same box, point, set or word always.
+"""What answers that do not look score where a wrong one costs nothing: always the same box, point, set or word.
 
-No penalty makes up for what such an answer earns, so it is shown beside what the exact answer earns.
+No penalty makes up for what such an answer scores, so it is shown beside what the exact answer scores.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ class ConstantAnswer(NamedTuple):
         name: ``"whole image"``, ``"center"``, ``"mean"`` (of the true ones), ``"all names"``, ``"empty set"``, ``"most
             frequent name"``, ``"most frequent"`` or ``"empty"``.
         answer: as it is written.
-        mean: what it earns on average over the scenes.
-        exact: what the exact answer earns.
+        mean: what it scores on average over the scenes.
+        exact: what the exact answer scores.
     """
 
     name: str
@@ -45,7 +45,7 @@ class ConstantAnswer(NamedTuple):
 
 
 def constant_answers(audited: AuditedReward, scenes: Sequence[Scene]) -> tuple[ConstantAnswer, ...]:
-    """Return what constant answers earn on scenes of a task of boxes, points, sets or words; nothing of other tasks."""
+    """Return what constant answers score on scenes of a task of boxes, points, sets or words; of others nothing."""
     spec = scenes[0].task.spec
     if not isinstance(spec, QuestionSpec) or spec.kind not in ("box", "point", "set", "text"):
         return ()

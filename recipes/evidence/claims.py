@@ -70,7 +70,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def seeds() -> float:
-    """Return the difference in accuracy that seeds alone make between two runs, at most, in 95 % of cases.
+    """Return the difference in accuracy that seeds alone make between two runs, at most, in 95% of cases.
 
     >>> round(seeds(), 3)
     0.036
@@ -100,7 +100,7 @@ def claims(results: Results) -> str:
     return f"""\
 ## The paper's claims
 
-In brackets: the difference from `full`, ours with its paired 95 % interval over scenes. What seeds alone make is not in it:
+In brackets: the difference from `full`, ours with its paired 95% interval over scenes. What seeds alone make is not in it:
 equal runs of a [trial](training.md#credit-by-spans) differed so much that two arms of one seed each have to differ by
 {100 * seeds():.1f} points before seeds are an unlikely reason. That is the bar for *reproduced* below.
 
@@ -133,8 +133,8 @@ def _sentences(results: Results) -> list[tuple[str, str]]:
         (
             "Accuracy falls with the number of objects:",
             (
-                f"{'reproduced' if falls else 'not reproduced'}. Paper: {FEW} % with 1 to 3 objects, {MANY} % with 9 or 10; "
-                f"ours: {percent(by_objects[0].value)} % with 2, {percent(by_objects[1].value)} % with 4 (`full`)."
+                f"{'reproduced' if falls else 'not reproduced'}. Paper: {FEW}% with 1 to 3 objects, {MANY}% with 9 or 10; "
+                f"ours: {percent(by_objects[0].value)}% with 2, {percent(by_objects[1].value)}% with 4 (`full`)."
             ),
         ),
         (
@@ -142,7 +142,7 @@ def _sentences(results: Results) -> list[tuple[str, str]]:
             (
                 f"half of it is seen. Paper, center and other views: SFT {SFT[0]} and {SFT[1]}, RL {RL[0]} and {RL[1]}. Ours, "
                 f"demonstrations from the center only: {percent(ours[0])} and {percent(ours[1])}. RL on the center only was "
-                "not run, and RL from random weights earns nothing, so that the comparison is not testable with these runs."
+                "not run, and RL from random weights scores nothing, so that the comparison is not testable with these runs."
             ),
         ),
         (
@@ -160,7 +160,7 @@ def _sentences(results: Results) -> list[tuple[str, str]]:
             ),
         ),
         (
-            "Completions name correspondences across views (81 % OOD, 67 % ID):",
+            "Completions name correspondences across views (81% OOD, 67% ID):",
             (
                 "not testable at this scale. The reasoning lists attributes, as demonstrated, and has no words for "
                 f"correspondences: `star correspondences` finds one in {sum(map(bool, spoken))} of the {len(spoken)} recorded "

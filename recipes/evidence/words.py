@@ -80,7 +80,7 @@ With the batch's spread:
 
 {_arms(batch)}
 
-Spearman's rank correlation with what came about, with 95 % intervals over arms and scenes, where there are {ENOUGH} arms or
+Spearman's rank correlation with what came about, with 95% intervals over arms and scenes, where there are {ENOUGH} arms or
 more; and the mean distance of the TAcc that was said, in points. {_missing(group, batch)}
 
 {_agreement(group, batch)}
@@ -156,8 +156,8 @@ plain sum R_ans + R_ref (preset `paper`), and the default; {len(blind["default"]
 {table(["reward", "belief is right", "named in its view, %", "in the other, %", "in both, %"], rows)}
 
 Where it hardly knows which object is where, {"the plain sum teaches it the blind references, the same names in every view, and the default does not" if learned else "neither reward teaches the blind references alone"}:
-{100 * min(blind["plain sum"]):.0f} to {100 * max(blind["plain sum"]):.0f} % of the objects are named in both views, against
-{100 * min(blind["default"]):.0f} to {100 * max(blind["default"]):.0f} %. Where it does know, both teach it to name what it believes. R_ans alone
+{100 * min(blind["plain sum"]):.0f} to {100 * max(blind["plain sum"]):.0f}% of the objects are named in both views, against
+{100 * min(blind["default"]):.0f} to {100 * max(blind["default"]):.0f}%. Where it does know, both teach it to name what it believes. R_ans alone
 teaches nothing of references. Whether better references make better answers, which is the paper's claim, this cannot say."""
 
 
@@ -193,7 +193,7 @@ def _collapse(results: Results, title: str) -> str:
         f"- *The collapse without the incorrect penalty {'shows' if falls else 'does not show'}, with {title}:* TAcc "
         f"{points(none['start'])} points against the start, {points(none['full'])} against `full`; "
         f"{results.mean('no_incorrect_penalty', 'predictions').value:.2f} changes are named where {results.true.mean():.2f} are "
-        f"true. Of scenes with one true change it has {ones[1]} % right, the start {ones[0]} %."
+        f"true. Of scenes with one true change it has {ones[1]}% right, the start {ones[0]}%."
     )
 
 
@@ -214,7 +214,7 @@ def _over_prediction(group: Results, batch: Results) -> str:
         f"{most['predictions']:.2f} changes are named after {most['step']} steps and "
         f"{group.mean('full', 'predictions').value:.2f} at the end, where {true:.2f} are true; with the batch's, "
         f"{batch.mean('full', 'predictions').value:.2f}. That earns more of the reward ({earned[1]:.2f} against {earned[0]:.2f}, "
-        f"greedy) and has fewer scenes right: TAcc {points(apart)} points; the start has {percent(group.mean('start', 'tacc').value)} %."
+        f"greedy) and has fewer scenes right: TAcc {points(apart)} points; the start has {percent(group.mean('start', 'tacc').value)}%."
     )
 
 

@@ -37,6 +37,8 @@ from tests.measure.families import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from parsers.choice import Choice
+
 LIMIT = 1.2
 COMPLETION_SIZES = (10_000, 100_000, 1_000_000, 9_999_900)
 ANSWER_SIZES = (10_000, 20_000, 40_000, records.MAX_ANSWER)
@@ -85,10 +87,9 @@ def read_anew(text: str) -> None:
     records._parse(text, TVR)
 
 
-def read_choice(text: str) -> None:
+def read_choice(text: str) -> tuple[Choice, Choice]:
     """Read a choice, by its letter or an option's text, and as yes or no."""
-    parse_choice(text, options=OPTIONS)
-    parse_yes_no(text)
+    return parse_choice(text, options=OPTIONS), parse_yes_no(text)
 
 
 QUESTIONS: dict[str, tuple[Callable[[str], object], str]] = {
