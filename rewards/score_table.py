@@ -244,6 +244,9 @@ class ScoreTable:
         self._keys: dict[tuple[int, ...], tuple[dict[Any, int], list[int]]] = {at: ({}, []) for at in positions}
         self._levels = [self._keys[level.positions][1] for level in spec.levels]
         self._cells = self._keys[_cell(spec)][1] if spec.has_cells else None
+        # Where the last tier lies within the cell, predictions of one cell agree at that tier too.
+        within = set(spec.levels[-1].positions) <= set(_cell(spec))
+        self._further_rivals = None if within else self._cells
         self._literal = spec.matching == "literal"
         self._independent = self._literal and not spec.has_cells
         self._numbered = 0  # records that have numbers
@@ -427,10 +430,12 @@ class ScoreTable:
 
     def _match(self, predicted: list[int], target: Target) -> tuple[tuple[int, ...], bool]:
         """Return the matches of each tier, as `rewards.tiered.count_row`, and whether both are the same set."""
-        number, objects = len(predicted), self._levels[-1]
+        number, objects, rivals = len(predicted), self._levels[-1], self._further_rivals
         # Predictions that agree nowhere do not compete for a true record: each takes its best tier.
-        if not self._independent and number > 1 and len({objects[code] for code in predicted}) < number:
-            return self._match_together(predicted, target)
+        if not self._independent and number > 1:
+            together = len({objects[code] for code in predicted}) < number
+            if together or (rivals is not None and len({rivals[code] for code in predicted}) < number):
+                return self._match_together(predicted, target)
         best, found = target.best, [0] * (len(self._levels) + 1)
         for code in predicted:
             level = best.get(code)
