@@ -73,7 +73,11 @@ def test_rows_that_conflict_and_repeat():
         rows.append((f"<think>b</think><answer>{', '.join(said)}</answer>", ", ".join(true)))
     check(rows, [preset_spec(TVR, preset) for preset in PRESETS])
     # Here two predictions of one cell agree at no tier, and compete all the same.
-    for tiers in ({TVR.fields: 2.0}, {TVR.fields: 2.0, ("value",): 1.0}, {TVR.fields: 2.0, ("attribute", "value"): 1.0}):
+    for tiers in (
+        {TVR.fields: 2.0},
+        {TVR.fields: 2.0, ("value",): 1.0},
+        {TVR.fields: 2.0, ("attribute", "value"): 1.0},
+    ):
         check(rows, [TieredSpec(fields=TVR.fields, tiers=tiers)])
 
 

@@ -44,8 +44,8 @@ def load(tmp_path, text):
 
 
 NAMES = [
-    *("box", "choice", "flowchart", "mindcube", "mmsi", "multiview", "number", "point", "route", "scene_graph", "set"),
-    *("spar_choice", "spar_number", "text", "trance", "tvr"),
+    *("box", "choice", "cogmap", "flowchart", "mindcube", "mmsi", "multiview", "number", "point", "route"),
+    *("scene_graph", "set", "spar_choice", "spar_number", "text", "trajectory", "trance", "tvr"),
 ]
 
 
