@@ -63,8 +63,15 @@ def _turn(thing: Thing, quarters: int) -> Thing:
 
 
 def without_views(true: CognitiveMap) -> CognitiveMap:
-    """Return the objects of a map as the simple layout asks for them: up is where the first view looks."""
-    return CognitiveMap(turned(true, next(iter(true.views), None)).objects, {})
+    """Return the objects of a map as the simple layout asks for them: up is where the first view looks.
+
+    >>> print(without_views(CognitiveMap({"sofa": Thing(2, 5), "lamp": Thing(7, 5, 1)}, {"view 1": Thing(0, 5, 1)})))
+    sofa [5, 5]; lamp [5, 0] ↑
+    """
+    objects = turned(true, next(iter(true.views), None)).objects
+    # Turned about the corner of the grid, and moved back onto it.
+    left, top = (min([0.0, *(thing[axis] for thing in objects.values())]) for axis in (0, 1))
+    return CognitiveMap({name: Thing(x - left, y - top, facing) for name, (x, y, facing) in objects.items()}, {})
 
 
 def map_fault(drawn: CognitiveMap, true: CognitiveMap) -> Fault | None:

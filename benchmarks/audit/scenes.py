@@ -280,7 +280,7 @@ def _read_question(task: Task, target: str, references: Any, options: Any) -> Sc
     if kind in _SIZES:
         answers = _regions(task.spec, np.random.default_rng(0))
     elif kind == "map":
-        answers = _maps(task.spec, np.random.default_rng(0), true_map(target, task.spec))
+        *answers, target = _maps(task.spec, np.random.default_rng(0), true_map(target, task.spec))
     else:
         answers = tuple(ascii_uppercase[: len(texts)]) or _ANSWERS[kind]
         if kind == "set":  # what is within the true set adds nothing to it, so it tells nothing

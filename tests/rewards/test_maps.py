@@ -256,5 +256,8 @@ def test_the_audit_shows_what_maps_earn_that_do_not_look(layout):
     assert [found[name].mean for name in ("the prompt's example", "empty map", "empty")] == [0, 0, 0]
     assert found["mirror image"].mean < 0.3
     same = [text_of(ROOM)] * 3
+    scene = read_scenes(task, same)[0]
+    earned = [answer(record[0], text_of(ROOM), layout=layout).total for record in scene.universe]
+    assert earned.count(1.0) == 1  # what else could be named is wrong
     always = {each.name: each.mean for each in constant_answers(reward, read_scenes(task, same))}
     assert always["most frequent places"] == 1.0  # a data set in which nothing has to be looked at
