@@ -23,7 +23,7 @@ from parsers.region import Region, parse_box, parse_point
 from parsers.types import Fault
 from parsers.word_set import parse_set
 from rewards.errors import ConfigError, DataError
-from rewards.maps import map_fault, score_map, without_views
+from rewards.maps import MapScore, map_fault, score_map, without_views
 from rewards.regions import iou, nearness, shaped
 from rewards.spec import Kind, QuestionSpec
 from rewards.targets import plain_value
@@ -230,13 +230,22 @@ def score_cognitive_map(answer_text: str | None, target: object, spec: QuestionS
     >>> score_cognitive_map('{"sofa": {"position": [0, 5]}, "lamp": {"position": [3, 5]}}', room, spec)
     AnswerScore(value=0.3333333333333333, correct=False, answer='sofa [0, 5]; lamp [3, 5]', fault=None)
     """
+    drawn, score = compare_maps(answer_text, target, spec)
+    if not isinstance(score, MapScore):
+        return _failed(score)
+    return AnswerScore(score.value, not score.wrong, str(drawn))
+
+
+def compare_maps(
+    answer_text: str | None, target: object, spec: QuestionSpec
+) -> tuple[CognitiveMap | None, MapScore | Fault | None]:
+    """Return the map of an answer, and how it compares with the true one or why it does not."""
     true = true_map(target, spec)
     found = parse_map(answer_text or "", layout=map_layout(spec), grid=spec.grid or 0, facings=spec.facings)
     fault = found.fault if found.value is None else map_fault(found.value, true)
     if found.value is None or fault is not None:
-        return _failed(fault)
-    score = score_map(found.value, true, spec.incorrect_penalty)
-    return AnswerScore(score.value, not score.wrong, str(found.value))
+        return None, fault
+    return found.value, score_map(found.value, true, spec.incorrect_penalty)
 
 
 def true_map(target: object, spec: QuestionSpec) -> CognitiveMap:

@@ -231,6 +231,11 @@ def test_every_way_of_scoring_agrees(tmp_path):
     assert [json.loads(line)["total"] for line in out.read_text().splitlines()] == batch.total.tolist()
     done = CliRunner().invoke(star, ["explain", str(path), "--task", "cogmap", "--id", "0"])
     assert "sofa [2, 5]; lamp [7, 5] ↓" in done.output, done.output
+    assert "wrong or missing" not in done.output
+    done = CliRunner().invoke(star, ["explain", str(path), "--task", "cogmap", "--id", "1"])
+    assert "wrong or missing: lamp from sofa" in done.output, done.output
+    done = CliRunner().invoke(star, ["explain", str(path), "--task", "cogmap", "--id", "1", "--json"])
+    assert json.loads(done.output)["answer"]["wrong"][0] == "lamp from sofa"
 
 
 @pytest.mark.parametrize("layout", ["complex", "simple"])
