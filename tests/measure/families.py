@@ -106,6 +106,11 @@ QUESTION_FAMILIES = {
         "meters", "1 in ", "½", "1 ½ ", "10³", "×10³", "two ", "two or ", "two m ", "twenty ", "image 1 ", "image ", "images 1, ", "images 1 and ", "米", "1米",
         "1\u3000", "\u200b", "^\\circ",
     ),
+    "box": (
+        "1", "1 ", "1.", "-", "a1", "[", "] ", "nan", '"label": "', "'label': '", "1,", "x", " ", "1e", "x1=1,",
+        "[1, 2, 3, 4] ", "(1,2),", "<box>", '"bbox_2d": [',
+    ),
+    "set": (",", "and ", "a,", "[", "1. ", "`", " ", "a ", "none", '"a",'),
 }
 # fmt: on
 """Kind of text -> what is repeated in it: the parsers of questions."""

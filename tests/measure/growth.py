@@ -10,6 +10,7 @@ import gc
 import math
 import sys
 import time
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -21,6 +22,8 @@ from parsers.formats import TVR
 from parsers.number import parse_number
 from parsers.record_grammar import forget
 from parsers.references import parse_references
+from parsers.region import parse_box
+from parsers.word_set import parse_set
 from tests.measure.families import (
     ANSWER_FAMILIES,
     COMPLETION_FAMILIES,
@@ -91,6 +94,8 @@ QUESTIONS: dict[str, tuple[Callable[[str], object], str]] = {
     "references": (parse_references, "View 1 [a, b]"),
     "choice": (read_choice, "(B) yes"),
     "number": (parse_number, " 1 m"),
+    "box": (partial(parse_box, coordinates="pixels", layout="xyxy"), " [1, 2, 3, 4]"),
+    "set": (parse_set, ", a"),
 }
 """Kind of text -> what reads it, and what stands at its end: something to be found there."""
 

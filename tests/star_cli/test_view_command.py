@@ -126,7 +126,7 @@ def test_nothing_of_it_is_loaded_by_other_commands():
     subprocess.run([sys.executable, "-c", code], env=os.environ | {"PYTHONPATH": str(HOME)}, check=True)
 
 
-@pytest.mark.parametrize("package", ["PIL", "jinja2", "uvicorn"])
+@pytest.mark.parametrize("package", ["PIL", "uvicorn"])
 def test_packages_that_are_not_there_are_named(folder, monkeypatch, package):
     monkeypatch.setitem(sys.modules, package, None)
     monkeypatch.setitem(sys.modules, f"{package}.Image", None)
