@@ -13,7 +13,6 @@ is broken anywhere is none. Names are compared without case and with single blan
 from __future__ import annotations
 
 import json
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from parsers.choice import unreadable
@@ -29,7 +28,6 @@ FACINGS = ("up", "right", "down", "left")
 """The words for facings, clockwise from the top of the grid."""
 
 _ARROWS = "↑→↓←"
-_CACHED_LENGTH = 2048  # longer texts are parsed anew each time, which bounds the cache's memory
 
 
 class Thing(NamedTuple):
@@ -102,10 +100,6 @@ def parse_map(text: str, *, layout: MapLayout, grid: int, facings: tuple[str, ..
     fault = unreadable(text)
     if fault is not None:
         return MapReading(None, fault)
-    return (_cached if len(text) <= _CACHED_LENGTH else _read)(text, layout, grid, facings)
-
-
-def _read(text: str, layout: MapLayout, grid: int, facings: tuple[str, ...]) -> MapReading:
     start = text.find("{")
     if start < 0:
         return MapReading(None, Fault("no_map", "there is no object of JSON", 0))
@@ -120,9 +114,6 @@ def _read(text: str, layout: MapLayout, grid: int, facings: tuple[str, ...]) -> 
         return MapReading(None, Fault("not_json", f"this is no JSON: {error.msg}", min(error.pos, len(text))))
     except (ValueError, RecursionError):  # numbers of thousands of digits; brackets in brackets
         return MapReading(None, Fault("not_json", "this is no JSON that can be read", start))
-
-
-_cached = lru_cache(maxsize=1024)(_read)
 
 
 def _place(text: str, start: int, wrong: _Wrong) -> int:

@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parsers import cognitive_map
 from parsers.cognitive_map import CognitiveMap, Thing, fold_name, map_json, parse_map
 from parsers.records import MAX_ANSWER
 from tests.counting import LIMIT, exponent
@@ -154,4 +153,4 @@ FAMILIES = {"brackets": "[", "braces": "{", "entries": f"{SOFA}, ", "names": '"a
 @pytest.mark.parametrize("wrap", ["{}", '{{"objects": [{}', '{{"objects": [{} 1]}}', '{{"{}": 1}}'])
 def test_work_is_linear(family, wrap):
     texts = [wrap.format(repeated(FAMILIES[family], size)) for size in (4_000, 16_000, 60_000)]
-    assert exponent(lambda text: cognitive_map._read(text, "complex", 10, cognitive_map.FACINGS), texts) < LIMIT
+    assert exponent(complex_map, texts) < LIMIT
