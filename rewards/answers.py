@@ -308,8 +308,7 @@ def _read_region(text: str, spec: QuestionSpec) -> Region:
     assert spec.coordinates is not None
     if spec.kind == "point":
         return parse_point(text, coordinates=spec.coordinates)
-    assert spec.layout is not None
-    return parse_box(text, coordinates=spec.coordinates, layout=spec.layout)
+    return parse_box(text, coordinates=spec.coordinates, layout="xywh" if spec.layout == "xywh" else "xyxy")
 
 
 def _region_text(target: object, expected: str = "a list of numbers") -> str:

@@ -70,7 +70,8 @@ def without_views(true: CognitiveMap) -> CognitiveMap:
     """
     objects = turned(true, next(iter(true.views), None)).objects
     # Turned about the corner of the grid, and moved back onto it.
-    left, top = (min([0.0, *(thing[axis] for thing in objects.values())]) for axis in (0, 1))
+    left = min([0.0, *(thing.x for thing in objects.values())])
+    top = min([0.0, *(thing.y for thing in objects.values())])
     return CognitiveMap({name: Thing(x - left, y - top, facing) for name, (x, y, facing) in objects.items()}, {})
 
 

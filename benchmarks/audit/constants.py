@@ -159,6 +159,6 @@ def _read(text: str, spec: QuestionSpec) -> Numbers:
     coordinates = spec.coordinates or "unit"
     read = parse_point(text, coordinates=coordinates)
     if spec.kind == "box":
-        read = parse_box(text, coordinates=coordinates, layout=spec.layout or "xyxy")
+        read = parse_box(text, coordinates=coordinates, layout="xywh" if spec.layout == "xywh" else "xyxy")
     assert read.value is not None  # targets are read before
     return read.value

@@ -280,7 +280,8 @@ def _read_question(task: Task, target: str, references: Any, options: Any) -> Sc
     if kind in _SIZES:
         answers = _regions(task.spec, np.random.default_rng(0))
     elif kind == "map":
-        *answers, target = _maps(task.spec, np.random.default_rng(0), true_map(target, task.spec))
+        maps = _maps(task.spec, np.random.default_rng(0), true_map(target, task.spec))
+        answers, target = maps[:-1], maps[-1]
     else:
         answers = tuple(ascii_uppercase[: len(texts)]) or _ANSWERS[kind]
         if kind == "set":  # what is within the true set adds nothing to it, so it tells nothing

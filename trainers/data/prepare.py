@@ -210,7 +210,7 @@ def _usable(settings: PreparationSettings, tests: TestSets, run: Run) -> Iterato
     def bad_record(error: DataError) -> None:
         run.drop("bad_record", error)
 
-    mapped: set[tuple[Path, ...]] = set()
+    mapped: set[tuple[Path | bytes, ...]] = set()
     for number, sample in enumerate(settings.samples(bad_record), start=1):
         if number % 1000 == 0:
             run.on_progress(number, None)
