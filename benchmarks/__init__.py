@@ -19,7 +19,7 @@ _HOMES = {"Report": "benchmarks.run.evaluation_report", "evaluate": "benchmarks.
 
 
 def __getattr__(name: str) -> Any:
-    """Load what is asked for: `benchmarks.files` should not pay for the benchmarks."""
+    """Load what is asked for: `benchmarks.files` should not wait for the benchmarks."""
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

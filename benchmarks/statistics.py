@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 Method = Literal["percentile", "bca"]
 Z_95: Final = 1.959963984540054
-"""The normal distribution's 97.5 % point."""
+"""The normal distribution's 97.5% point."""
 _CHUNK: Final = 4_000_000  # numbers held at once while resampling
 
 
@@ -52,7 +52,7 @@ class Interval(NamedTuple):
 
 
 class Estimate(NamedTuple):
-    """A value and its 95 % interval; the ends are None where one cluster is all there is."""
+    """A value and its 95% interval; the ends are None where one cluster is all there is."""
 
     value: float
     low: float | None

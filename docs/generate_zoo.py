@@ -46,20 +46,20 @@ numerical(["<think>b</think><answer>3.2 m</answer>"], solution=["<answer>3.0</an
 
 ## Side by side
 
-All figures are shares of what the exact answer earns (*exact*), on the same 24 drawn scenes of a task, in the tags and
+All figures are shares of what the exact answer scores (*exact*), on the same 24 drawn scenes of a task, in the tags and
 the spelling that each reward's own prompt asks for.
 
 | column | what |
 | --- | --- |
 | wrong | a wrong answer in the right form |
-| blind | the most that a policy earns which sees nothing, and which policy that is |
+| blind | the most that a policy scores which sees nothing, and which policy that is |
 | prompt | the prompt copied as reasoning and answer |
 | two named | both of two equally likely candidates named, in the better way to write that (in brackets: one of them) |
 | all named | everything that can be answered, in the order of the question |
-| guess from | the chance from which a guess earns more than silence |
-| hedge below | the chance up to which several guesses earn more than one |
+| guess from | the chance from which a guess scores more than silence |
+| hedge below | the chance up to which several guesses score more than one |
 | p = .3 .6 .9 | how many guesses a policy names that maximizes the reward, if it knows that much |
-| exploits | answers that are not exact and earn at least what the exact one does, or see nothing and earn more |
+| exploits | answers that are not exact and score at least what the exact one does, or see nothing and score more |
 | checks | properties that a reward should have and that it lacks |
 
 Of records, a policy is unsure of the value of each change, or of which change it is (*record*).
@@ -72,7 +72,7 @@ _TITLES = {
     "number": "Numbers",
 }
 _MAPS = """\
-## What a cognitive map earns
+## What a cognitive map scores
 
 Two of these rewards ask for a cognitive map. Absolute rewards, beside a right answer and beside a wrong one. The
 constant map is the same for every scene; the true one lies as it does in one scene of four.
@@ -83,8 +83,8 @@ constant map is the same for every scene; the true one lies as it does in one sc
 _EACH = """\
 ## Each by itself
 
-Each exploit is shown with the smallest example found (cognitive maps are left out, ⏎ is a line break): what it earns
-there, and what the exact answer earns. Where nothing is said, all rewards of the file have it.
+Each exploit is shown with the smallest example found (cognitive maps are left out, ⏎ is a line break): what it scores
+there, and what the exact answer scores. Where nothing is said, all rewards of the file have it.
 """
 
 
@@ -145,7 +145,7 @@ def _exploit(found: Sequence[tuple[Entry, str, AuditFinding]], rewards: int) -> 
     text = shorten(written.replace("\n", "⏎"), 160) or "(nothing)"
     earned = f"{amount(example.paid)} of {amount(example.against)}, where {example.worlds[0].target} is true"
     where = "" if len(found) == rewards else f" In {', '.join(place for _, place, _ in found)}."
-    return f"- `{finding.name}` {finding.says}: `{text}` earns {earned}.{where}"
+    return f"- `{finding.name}` {finding.says}: `{text}` scores {earned}.{where}"
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Writes invented inputs for a report: two runs on the same scenes with pictures, and a training run's completions.
+"""Writes invented inputs for a report: two runs on the same scenes with images, and a training run's completions.
 
     python examples/report_inputs.py /tmp/report
     cd /tmp/report
@@ -7,7 +7,7 @@
     star score after.jsonl --task trance --json > rewards.json
     star report before.json after.json rewards.json training=completions/ -o report.html
 
-Nothing in them was measured: scenes, pictures and answers come from a random generator, and so does the improvement.
+Nothing in them was measured: scenes, images and answers come from a random generator, and so does the improvement.
 """
 
 import json
@@ -28,7 +28,7 @@ VALUES = {
 RADII = {"small": 7, "medium": 11, "large": 16}
 VIEWS = ("center", "left", "right")
 PROMPT = (
-    "The first picture shows {n} objects, listed by index: {objects}. The second picture shows the scene after some "
+    "The first image shows {n} objects, listed by index: {objects}. The second image shows the scene after some "
     "changes, seen from the {view}. Write each change as index.attribute.value, first <think>...</think>, then "
     "<answer>...</answer>."
 )

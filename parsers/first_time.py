@@ -1,6 +1,6 @@
 """What happens once in a process, by one thread at a time, and never amid a fork.
 
-The first text of a kind imports modules that ``import rewards`` should not pay for, and builds grammars. A fork copies
+The first text of a kind imports modules that ``import rewards`` should not wait for, and builds grammars. A fork copies
 a process with the thread that forks alone: a lock that another thread held then, of an import or of ours, would stay
 locked in the child for ever. So whoever imports or builds for the first time holds `FIRST_TIME`, and a fork waits for
 it. No module takes it while it is being imported itself: two threads could then wait for each other.

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
 VIEWER = "camera"
-"""The normalised name of whoever looks at the view; it stands in triplets but is no reference object."""
+"""The normalized name of whoever looks at the view; it stands in triplets but is no reference object."""
 
 _VIEWERS = frozenset({"viewer", "observer", "me", "myself", "i", "you", "us", "viewpoint"})
 
@@ -80,8 +80,8 @@ def normalise_name(name: str) -> str:
 def true_name(name: str, truth: Collection[str]) -> str:
     """Return the true name that a written name stands for; the name itself where there is none, or no single one.
 
-    A noun stands for the same noun with modifiers, and the other way round, unless the truth tells the two apart. All
-    names are normalised.
+    A noun stands for the same noun with modifiers, and the other way round, unless the ground truth tells the two
+    apart. All names are normalized.
 
     >>> true_name("sofa", {"gray sofa", "lamp"}), true_name("red ball", {"ball"})
     ('gray sofa', 'ball')
@@ -176,7 +176,7 @@ Cell = tuple[str, str, str]
 def cells(relation: Relation) -> tuple[tuple[Cell, str], ...]:
     """Return (cell, what holds there) for each part of a relation, the same for ``[a, b, left]`` and ``[b, a, right]``.
 
-    Two relations contradict each other where they say different things of one cell. The parts must be normalised.
+    Two relations contradict each other where they say different things of one cell. The parts must be normalized.
 
     >>> from parsers.types import Relation
     >>> cells(Relation("sofa", "ball", "front-left"))
@@ -204,7 +204,7 @@ class References:
 
     Attributes:
         relations: the triplets of each view that is written, in the order written, repeats included; names and
-            relations are normalised. Under None, those that stand in no view.
+            relations are normalized. Under None, those that stand in no view.
         invalid: one fault for each bracket that is no triplet: ``part_count``, ``empty_part``, ``placeholder`` (the
             words of the prompt), ``unclosed`` (one for a run of these).
         notes: what is odd but kept: ``outside_view``, ``self_relation``, ``contradiction``.
@@ -303,7 +303,7 @@ class Mention(NamedTuple):
 
     Attributes:
         view: the view in whose section it stands, or None.
-        triplet: normalised, as `parse_references` returns it; or the fault of a bracket that is none.
+        triplet: normalized, as `parse_references` returns it; or the fault of a bracket that is none.
         start: of the bracket.
         end: where it ends.
         parts: (start, end) of object 1, object 2 and the relation as written, quotes aside; empty for a fault.

@@ -4,7 +4,7 @@ Nothing is guessed: neither the unit of the numbers nor what they are of a box. 
 without brackets, also in pairs (``(10, 20), (30, 40)``), also under the keys that models write: ``{"bbox_2d": [10, 20,
 30, 40], "label": "cup"}`` (Qwen-VL, also in a list of one and in a fence), ``bbox``, ``box``, ``point_2d``, ``point``,
 or ``x1``, ``y1``, ``x2``, ``y2`` (``x``, ``y``, ``width``, ``height``) one by one. Words may stand before and behind.
-Any further number makes it no single region, so that naming several earns nothing.
+Any further number makes it no single region, so that naming several scores nothing.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rewards.batch_score import BatchScore, Score
 from rewards.errors import ConfigError, DataError
 from rewards.functions import (
     TaskReward,
@@ -20,7 +21,7 @@ from rewards.functions import (
     tvr_reward,
 )
 from rewards.messages import completion_text, strip_special_tokens
-from rewards.score import BatchScore, Score, score_batch, score_completion
+from rewards.score import score_batch, score_completion
 from rewards.score_columns import score_columns
 from rewards.spec import TieredSpec
 from rewards.targets import unpack_gold
@@ -58,7 +59,7 @@ __all__ = [
 def __getattr__(name: str) -> TieredSpec:
     if name != "TVR":
         raise AttributeError(f"module 'rewards' has no attribute {name!r}")
-    from rewards.tasks import load_task  # noqa: PLC0415  `import rewards` should not pay for reading YAML
+    from rewards.tasks import load_task  # noqa: PLC0415  `import rewards` should not wait for reading YAML
 
     spec = load_task("tvr").spec
     assert isinstance(spec, TieredSpec)

@@ -44,9 +44,9 @@ class AnswerScore(NamedTuple):
 
     Attributes:
         value: in [0, 1]; of maps in [-penalty, 1].
-        correct: whether the answer is right; a number is if it is within 5 %, the strictest threshold, a box or a point
+        correct: whether the answer is right; a number is if it is within 5%, the strictest threshold, a box or a point
             if it is worth one half under the linear shape, a map if nothing that is compared is wrong or missing.
-        answer: what was read: a letter, ``"yes"`` or ``"no"``, a float in the target's unit, the normalised text, a box
+        answer: what was read: a letter, ``"yes"`` or ``"no"``, a float in the target's unit, the normalized text, a box
             ``(x1, y1, x2, y2)``, a point ``(x, y)`` or a map in one line; None where nothing could be read.
         fault: why nothing could be read, or None.
     """
@@ -91,7 +91,7 @@ def mra(prediction: ArrayLike, truth: ArrayLike) -> float | NDArray[np.float64]:
 
 
 def infer_kind(target: object, *, options: Mapping[str, str] | Sequence[str] | None = None) -> Kind:
-    """Return what kind of answer a true answer is; with options it is a choice.
+    """Return what kind of answer a target asks for; with options it is a choice.
 
     Raises:
         DataError: if it is neither text nor a number nor a bool.
@@ -123,7 +123,7 @@ def score_answer(
 
     Args:
         answer_text: the answer without its tags, at most 64,000 characters; None where there is none.
-        target: the true answer: a letter (``"B"``, ``"B. left"``) or an option's text; yes, no or a bool; a number, or
+        target: a letter (``"B"``, ``"B. left"``) or an option's text; yes, no or a bool; a number, or
             its text (its unit is heeded where both have one); or any text, which must be matched exactly but for case,
             white space and the punctuation around it.
         options: the options of a choice, by letter or in order.
@@ -290,9 +290,7 @@ def _score_set(text: str, target: object, known: Mapping[str, str], partial: Par
     target = plain_value(target)
     listed = isinstance(target, Sequence | AbstractSet) and all(isinstance(each, str) for each in target)
     if not isinstance(target, str) and not listed:
-        raise DataError(
-            f"the true answer {target!r:.60} is a {type(target).__name__}, expected a list of names or text"
-        )
+        raise DataError(f"the target {target!r:.60} is a {type(target).__name__}, expected a list of names or text")
     gold = target if isinstance(target, str) else json.dumps(list(cast("Iterable[str]", target)))
     right, found = parse_set(gold), parse_set(text)
     if right.items is None:
@@ -320,7 +318,7 @@ def _region_text(target: object, expected: str = "a list of numbers") -> str:
             return json.dumps(target)
         except TypeError:
             pass
-    raise DataError(f"the true answer {target!r:.60} is a {type(target).__name__}, expected {expected} or text")
+    raise DataError(f"the target {target!r:.60} is a {type(target).__name__}, expected {expected} or text")
 
 
 def read_options(options: Any) -> dict[str, str] | None:
@@ -365,11 +363,9 @@ def _gold_text(target: object) -> str:
     if isinstance(target, str | Real):
         text = str(target)
         if "{" in text and text.strip()[:1] == "{" and _is_object(text):
-            raise DataError(
-                f"the true answer {text[:60]!r} is an object of JSON, whose answer stands under no 'target'"
-            )
+            raise DataError(f"the target {text[:60]!r} is an object of JSON, whose answer stands under no 'target'")
         return text
-    raise DataError(f"the true answer {target!r} is a {type(target).__name__}, expected text, a number or a bool")
+    raise DataError(f"the target {target!r} is a {type(target).__name__}, expected text, a number or a bool")
 
 
 def _is_object(text: str) -> bool:
@@ -381,7 +377,7 @@ def _is_object(text: str) -> bool:
 
 def _bad_gold(gold: str, fault: Fault | None) -> DataError:
     assert fault is not None  # as always where nothing could be read
-    return DataError(f"the true answer {gold[:60]!r} cannot be used: {fault.message}")
+    return DataError(f"the target {gold[:60]!r} cannot be used: {fault.message}")
 
 
 def _failed(fault: Fault | None) -> AnswerScore:

@@ -41,7 +41,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
     " (did you mean 'paper'?)"
     """
     with FIRST_TIME:
-        from difflib import get_close_matches  # noqa: PLC0415  `import rewards` should not pay for it
+        from difflib import get_close_matches  # noqa: PLC0415  `import rewards` should not wait for it
 
     known = list(known)
     close = get_close_matches(str(name), known, n=1)

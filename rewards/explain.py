@@ -1,6 +1,6 @@
-"""Why a completion earns what it earns, each part down to its lines.
+"""Why a completion scores what it scores, each part down to its lines.
 
-Of list tasks: every prediction with its match, its tier and what it earns (`explain_completion`). Of questions: the
+Of list tasks: every prediction with its match, its tier and what it scores (`explain_completion`). Of questions: the
 answer, and each view's objects, named, true and missing (`explain_question`).
 """
 
@@ -35,21 +35,21 @@ if TYPE_CHECKING:
     from parsers.references import References
     from parsers.types import Completion, Fault
     from rewards.answers import AnswerScore
+    from rewards.batch_score import Score
     from rewards.references import InformednessScore, ReferenceScore
-    from rewards.score import Score
     from rewards.tasks import Task
     from rewards.tiered import Record
 
 
 class Prediction(NamedTuple):
-    """One piece of an answer and what it was paid, before `Explanation.divisor`.
+    """One piece of an answer and what it was rewarded, before `Explanation.divisor`.
 
     Attributes:
         record: the predicted record, or None where the piece is no valid one.
         fault: of a piece that is no valid record.
         matched: the true record that it was matched with, or None.
         tier: the tier that the match reaches, by its part name (``"attribute"``), or None.
-        paid_as: the part in which it earns, or None; another one than *tier* where a preset drops a tier.
+        paid_as: the part in which it scores, or None; another one than *tier* where a preset drops a tier.
         earned: >= 0.
         charged: <= 0; negative for an incorrect prediction.
         superseded: whether a later prediction for the same cell counts in its place.
@@ -91,10 +91,10 @@ class Explanation:
 
     @property
     def parts(self) -> dict[str, float]:
-        """The parts of the score, added up from the lines; what no line earns or is charged is the score's own.
+        """The parts of the score, added up from the lines; what no line scores or is charged is the score's own.
 
-        That is the format point, the charge for the number of predictions and, with ``rule="binary"``, the pay for the
-        right set.
+        That is the format point, the charge for the number of predictions and, with ``rule="binary"``, the reward of
+        the right set.
         """
         sums = {
             part: fsum(each.earned for each in self.predictions if each.paid_as == part) for part in self.spec.parts
@@ -118,7 +118,7 @@ def explain_completion(
     """Take the score of one completion of a list task apart; the arguments are those of `rewards.score_completion`.
 
     Raises:
-        DataError: for gold that is wrong.
+        DataError: for a wrong target.
         ConfigError: for an unknown task, preset or option, and for a task of questions.
 
     >>> explanation = explain_completion("<think>b</think><answer>2.color.red, 0.shape.cube</answer>", "2.color.cyan")
@@ -170,14 +170,14 @@ def explain_parsed(parsed: ParsedBatch, true: Sequence[Record], spec: TieredSpec
 
 
 def _earning(spec: TieredSpec, predicted: Sequence[Record], true: Sequence[Record]) -> list[int]:
-    """Return the places of the predictions that can earn. `eligible` looks at cells; the last field holds the place."""
+    """Return the places of the predictions that can score. `eligible` looks at cells; the last field is the place."""
     return [int(record[-1]) for record in eligible(spec, [(*r[:-1], at) for at, r in enumerate(predicted)], true)]
 
 
 def _match(
     spec: TieredSpec, predicted: Sequence[Record], true: Sequence[Record], earning: Sequence[int]
 ) -> Iterator[tuple[int, int, int]]:
-    """Yield the matches that are paid, as (place among the predicted, place among the true, level of the table)."""
+    """Yield the matches that are rewarded, as (place among the predicted, place among the true, level of the table)."""
     kept = [predicted[at] for at in earning]
     found = (_match_by_tier if spec.nested else match_by_assignment)(spec, kept, true)
     return ((earning[at], place, level) for at, place, level in found)
@@ -232,8 +232,8 @@ class View(NamedTuple):
     Attributes:
         number: of the view.
         written: whether the reasoning has a section for it.
-        named: objects that its triplets name, normalised and in the words of the truth; repeats count once, and whoever
-            looks is none.
+        named: objects that its triplets name, normalized and in the words of the ground truth; repeats count once, and
+            whoever looks is none.
         true: the true ones.
         f1: under ``reference_rule="f1"`` what the view is worth, 2 |named ∩ true| / (|named| + |true|).
         relations_f1: likewise over relations; None where there are no true relations.

@@ -31,18 +31,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from parsers.first_time import FIRST_TIME
+from rewards.batch_score import BatchScore, add_up, answer_text
 from rewards.columns import GIVEN_COLUMNS, check_names, column_of, in_order, is_column, row_tasks, targets_of
 from rewards.errors import ConfigError, DataError
-from rewards.score import (
-    BatchScore,
-    add_up,
-    answer_text,
-    check_batch,
-    check_reading,
-    parse_completions,
-    resolve,
-    score_rows,
-)
+from rewards.score import check_batch, check_reading, parse_completions, resolve, score_rows
 from rewards.score_table import is_tabular, score_table
 from rewards.spec import QuestionSpec, TieredSpec
 from rewards.targets import Rows, unpack_rows
@@ -67,7 +59,7 @@ class TaskReward:
     Attributes:
         task: a task's name, or the path of its YAML file.
         preset: a named change of its reward, see `rewards.spec.PRESETS`.
-        pays: the parts that are paid, all of them by default.
+        pays: the parts that are rewarded, all of them by default.
         overrides: fields of `TieredSpec` or `QuestionSpec` to change on top of the preset.
         mode: see `parsers.completion.parse_completion`.
         think_prefilled: likewise.
@@ -91,7 +83,7 @@ class TaskReward:
         check_reading(self.mode, self.think_prefilled)
         unknown = [part for part in self.pays or () if part not in task.parts]
         if unknown or (self.pays is not None and not self.pays):
-            wrong = f"has no part {unknown[0]!r}" if unknown else "is to pay for nothing"
+            wrong = f"has no part {unknown[0]!r}" if unknown else "is to reward nothing"
             raise ConfigError(f"task {task.name!r} {wrong}; its parts are {', '.join(task.parts)}")
 
     @property
@@ -324,7 +316,7 @@ def multiview_reward(
 
     Args:
         completions: strings or messages, (rows,).
-        target: (rows,) true answers; or None, and a column under another name.
+        target: (rows,) targets; or None, and a column under another name.
         preset: a named change of the reward, see `rewards.spec.PRESETS`.
         mode: ``"strict"`` or ``"lenient"``, see `parsers.completion.parse_completion`.
         think_prefilled: whether the chat template wrote ``<think>``: ``True``, ``False`` or ``"auto"``; likewise.

@@ -64,7 +64,7 @@ class InformednessScore(NamedTuple):
 def score_informedness(
     parsed: References, truth: Any, *, relations: Any = None, relation_weight: float = 0.0
 ) -> InformednessScore | None:
-    """Score the references that a reasoning names, such that whoever does not look earns nothing on average.
+    """Score the references that a reasoning names, such that whoever does not look scores nothing on average.
 
     Let V be the labelled views, T_x those in which x is true, W_x those in which it is written. Of each name x that is
     true in some views and not in others:
@@ -77,11 +77,11 @@ def score_informedness(
 
     - What is written alike in every view, or nowhere, scores exactly 0: both shares are equal.
     - If what is written does not depend on what is true, each view has the same chance of being written in, and J_x is
-      0 on average; it is not clipped, since a guess that can only win earns something.
+      0 on average; it is not clipped, since a guess that can only win scores something.
     - The true sets score 1, and each name more in a view where it is true adds 1 / |T_x| to its J.
     - A name that is true nowhere dilutes the mean where it is said to tell views apart, so that naming whatever may be
       there is not free. What dilutes gains and losses alike leaves a guess worth 0.
-    - A name that is true in every view tells none apart: it neither earns nor costs; nor does whoever looks
+    - A name that is true in every view tells none apart: it neither scores nor costs; nor does whoever looks
       (``camera``, ``me``).
 
     Relations are scored likewise, over the views that have any: a fact is a part of a relation (``front-left`` is
@@ -195,10 +195,10 @@ def score_references(
         F1(N, T) = 2 |N ∩ T| / (|N| + |T|),   F1(∅, ∅) = 1
 
     Repeats count once. A true view that is not written scores 0, or 1 if its true set is empty: that is matched by
-    naming nothing, written or not. Whoever looks (``camera``, ``me``) is no reference unless the truth names it.
+    naming nothing, written or not. Whoever looks (``camera``, ``me``) is no reference unless the ground truth names it.
     Relations are compared part by part (``front-left`` is ``front`` and ``left``), and ``[a, b, left]`` is
-    ``[b, a, right]``. What contradicts another relation of the view is wrong, so that saying both never pays. Where no
-    view has true relations, the names alone count.
+    ``[b, a, right]``. What contradicts another relation of the view is wrong, so that saying both is never profitable.
+    Where no view has true relations, the names alone count.
 
     Args:
         parsed: from `parsers.references.parse_references`.
@@ -242,7 +242,7 @@ def _relation_f1(parsed: References, view: int, truth: frozenset[Fact], known: f
     return 2 * len(consistent_facts(parsed, view, known) & truth) / (len(facts) + len(truth))
 
 
-# --- what is written, in the words of the truth ----------------------------------------------------------------------
+# --- what is written, in the words of the labels ----------------------------------------------------------------------
 
 
 def _true_forms(names: Collection[str], known: frozenset[str]) -> frozenset[str]:
@@ -253,7 +253,7 @@ _true_name = lru_cache(maxsize=8192)(true_name)  # the completions of a group sh
 
 
 def named(parsed: References, view: int, labels: Labels) -> frozenset[str]:
-    """Return the objects that a view names, in the words of the truth; whoever looks is none but where it is true."""
+    """Return the objects that a view names, in the words of the labels; whoever looks is none but where it is true."""
     forms = _true_forms(parsed.names(view), labels.known)
     return forms - {VIEWER} if VIEWER in forms and VIEWER not in labels.names[view] else forms
 

@@ -8,10 +8,10 @@ with θ in {.50, .55, ..., .95}. Either way ``correct`` asks for one half of box
 and of a set for all of it.
 
 A region that hedges gains nothing: between two boxes of one size that touch, the box around both has an IoU of 1/2 with
-each, as much as naming the likelier one earns at an even chance and less at any other; under thresholds it is worth .1.
-The middle of two points that are D apart is worth 1 − D / (2 reach), and naming the likelier one at least that. Naming
-all of a vocabulary U is worth |T| / |U|; one name more beside a right ones of n pays if it is right with a chance above
-a / (n + a + 1), which is less than one half.
+each, as much as naming the likelier one scores at an even chance and less at any other; under thresholds it is worth
+.1. The middle of two points that are D apart is worth 1 − D / (2 reach), and naming the likelier one at least that.
+Naming all of a vocabulary U is worth |T| / |U|; one name more beside a right ones of n is profitable if it is right
+with a chance above a / (n + a + 1), which is less than one half.
 """
 
 from __future__ import annotations

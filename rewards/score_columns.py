@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rewards.batch_score import answer_text
 from rewards.columns import GIVEN_COLUMNS, target_name
 from rewards.errors import ConfigError, DataError
-from rewards.score import answer_text, check_reading, is_null, resolve, score_batch, spoken, wrong_targets
+from rewards.score import check_reading, is_null, resolve, score_batch, spoken, wrong_targets
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from parsers.completion import Mode, Prefilled
-    from rewards.score import BatchScore
+    from rewards.batch_score import BatchScore
     from rewards.tasks import Task
 
 
@@ -46,8 +47,9 @@ def score_columns(
 
     Returns:
         Numbers as arrays of float64, (rows,): ``total``, ``unit``, ``correct``, ``parsed`` (no fault) and ``prefilled``
-        as 1 or 0, and the parts; see `rewards.score.Score`. Texts as lists, (rows,), empty for none: ``answer_text``
-        (what was read), ``fault`` (its code) and ``error``: why a row cannot be scored, whose numbers are then NaN.
+        as 1 or 0, and the parts; see `rewards.batch_score.Score`. Texts as lists, (rows,), empty for none:
+        ``answer_text`` (what was read), ``fault`` (its code) and ``error``: why a row cannot be scored, whose numbers
+        are then NaN.
 
     Raises:
         ConfigError: for a column that is not there or would be replaced, and wrong settings; never for a single row.

@@ -1,4 +1,4 @@
-"""Few scores, looked up: what a completion of a list task earns depends on how many of its records matched how well.
+"""Few scores, looked up: what a completion of a list task scores depends on how many of its records matched how well.
 
 `rewards.tiered` stays the reference: the first row of each kind is scored by it, and its score is kept under whether
 the tags are right, whether the answer is exactly the target, the numbers of predictions and of true records, and the
@@ -18,9 +18,10 @@ import numpy as np
 from parsers.completion import find_sections, match_usual, usual_answers
 from parsers.first_time import FIRST_TIME
 from parsers.known import FIRST_CHARACTER, UNKNOWN, known_records, pack
+from rewards.batch_score import BatchScore, add_up
 from rewards.errors import DataError
 from rewards.messages import Rejoined, strip_special_tokens
-from rewards.score import BatchScore, add_up, spoken
+from rewards.score import spoken
 from rewards.spec import QuestionSpec
 from rewards.targets import equal, read_target
 from rewards.tiered import Counts, NumberedRecords, count_numbered, count_row, maximum, reward_parts
@@ -245,8 +246,7 @@ class ScoreTable:
         self._levels = [self._keys[level.positions][1] for level in spec.levels]
         self._cells = self._keys[_cell(spec)][1] if spec.has_cells else None
         # Where the last tier lies within the cell, predictions of one cell agree at that tier too.
-        within = set(spec.levels[-1].positions) <= set(_cell(spec))
-        self._further_rivals = None if within else self._cells
+        self._further_rivals = None if set(spec.levels[-1].positions) <= {*_cell(spec)} else self._cells
         self._literal = spec.matching == "literal"
         self._independent = self._literal and not spec.has_cells
         self._numbered = 0  # records that have numbers

@@ -43,8 +43,8 @@ class Span(NamedTuple):
         start: character of the completion's text (`rewards.completion_text`) at which it begins.
         end: where it ends; *start* itself where an item is missing between two separators.
         kind: ``"record"``, ``"answer"`` (of a question), ``"reference"`` (a name in a triplet) or ``"relation"``.
-        value: the record; what was read as the answer; (view, name), or (view, triplet) in the words of the truth. None
-            where nothing could be read.
+        value: the record; what was read as the answer; (view, name), or (view, triplet) in the words of the ground
+            truth. None where nothing could be read.
         tier: the part in which a record is rewarded (``"exact"``, ``"attribute"``, ...), or why it is in none:
             ``"incorrect"``; ``"excess"``, it agrees with a true record that another one was matched with;
             ``"misplaced"``, where order counts, it agrees with one that is missing, but not at this place;
@@ -114,7 +114,7 @@ def score_spans(
 
     which is how R_ref is made (`rewards.references.score_informedness`): a name that is true in every view or in none
     has the share 0. Relations, where they are scored, likewise, at the third part of their triplet. With
-    ``reference_rule="f1"`` a right name has w · 2 / (|named| + |true|) / |V|, a wrong one 0; what a view earns for
+    ``reference_rule="f1"`` a right name has w · 2 / (|named| + |true|) / |V|, a wrong one 0; what a view scores for
     having nothing to name is in ``rest``. What is missing belongs to no name.
 
     Raises:

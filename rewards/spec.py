@@ -44,8 +44,9 @@ class Level(NamedTuple):
 
     Attributes:
         positions: places in a record of the fields that agree.
-        paid_as: the level of the table whose tier pays for it: this one, or the best paid one within it; None if none.
-        value: what it earns.
+        paid_as: the level of the table whose tier rewards it: this one, or the best rewarded one within it; None if
+            none.
+        value: what it scores.
         correct: whether it is not an incorrect prediction.
     """
 
@@ -59,12 +60,12 @@ class Level(NamedTuple):
 class TieredSpec:
     """A reward for a list of records, declared.
 
-    A predicted record earns the value of the best tier whose fields agree with a true record; predictions that are not
+    A predicted record scores the value of the best tier whose fields agree with a true record; predictions that are not
     good enough and records that are missing are charged (STAR-R1, R_acc = R_pos + R_pun).
 
     Attributes:
         fields: the record's fields, e.g. ``("index", "attribute", "value")``.
-        tiers: fields that must agree -> value earned, >= 0. One tier holds all fields: the exact match.
+        tiers: fields that must agree -> their reward, >= 0. One tier holds all fields: the exact match.
         incorrect_penalty: charge for each incorrect prediction, >= 0.
         underprediction_penalty: charge for each prediction fewer than there are true records, >= 0.
         matching: ``"one_to_one"``: each true record is matched at most once, for the largest total value; ties are
@@ -75,17 +76,17 @@ class TieredSpec:
             `rewards.tiered.align`.
         incorrect: a prediction below this tier is incorrect: ``"not_exact"``, ``"not_<part>"``, or ``"no_tier"``.
         conflicts: ``"last"``: of several predictions for one cell (all fields but the last), only the last ones, as
-            many as the cell has true records and at least one, can earn; earlier ones are incorrect. ``"each"``: all.
+            many as the cell has true records and at least one, can score; earlier ones are incorrect. ``"each"``: all.
             Records of one field have no cells, and where order counts it tells records apart: ``"aligned"`` takes
             ``"each"`` alone.
         scale: ``"n_gt"`` divides every part by the number of true records (at least 1).
-        table: all tiers, paid or not, the best first; by default the keys of *tiers*. A preset that drops a tier keeps
-            it here, so that parts and tie-breaks stay those of the full table.
-        miss_table: which table ``"no_tier"`` looks at: ``"reduced"``, the paid tiers, or ``"full"``, *table*.
+        table: all tiers, rewarded or not, the best first; by default the keys of *tiers*. A preset that drops a tier
+            keeps it here, so that parts and tie-breaks stay those of the full table.
+        miss_table: which table ``"no_tier"`` looks at: ``"reduced"``, the rewarded tiers, or ``"full"``, *table*.
         count: what under-prediction charges: ``"shortfall"``, max(0, n_gt - n_pred), or ``"difference"``,
             abs(n_pred - n_gt).
         also_underprediction: with ``count="difference"``, charge the shortfall on top.
-        rule: ``"binary"`` pays 1 in part ``exact`` for the right set, and nothing else.
+        rule: ``"binary"`` gives 1 in part ``exact`` for the right set, and nothing else.
         multiset: with ``rule="binary"``, repeats count. Where order counts they always do.
         consistency_weight: charge where the last values that the reasoning states contradict the answer, see
             `rewards.consistency`, >= 0; it makes a part ``consistency``. 0: there is no such part.
@@ -140,7 +141,7 @@ class TieredSpec:
             if key not in self.table:
                 raise ConfigError(f"tier {key} is not in the table {self.table}")
             if not 0 <= value <= _MOST:
-                raise ConfigError(f"tier {key} pays {value}; a tier pays a number from 0 to {_MOST:g}")
+                raise ConfigError(f"tier {key} has the reward {value}; a tier's is a number from 0 to {_MOST:g}")
         for name in ("incorrect_penalty", "underprediction_penalty", "consistency_weight"):
             value = getattr(self, name)
             if not isinstance(value, int | float | Real) or not 0 <= value <= _MOST:
@@ -170,11 +171,11 @@ class TieredSpec:
         return Level(tuple(map(self.fields.index, key)), paid_as, value, correct)
 
     def paid_as(self, level: int) -> int | None:
-        """Return the level whose tier a match at *level* is paid as: itself or the best paid one within it."""
+        """Return the level whose tier a match at *level* is rewarded as: itself or the best rewarded one within it."""
         return self.levels[level].paid_as
 
     def value(self, level: int) -> float:
-        """Return what a match at *level* of the table earns."""
+        """Return what a match at *level* of the table scores."""
         return self.levels[level].value
 
     def counts_as_correct(self, level: int) -> bool:
@@ -257,7 +258,8 @@ PRESETS: Mapping[str, Callable[[TieredSpec], TieredSpec]] = {
     "naive_binary": lambda spec: spec.change(rule="binary"),
 }
 """Named changes of a spec. ``paper`` is the literal reading of the printed formula; ``calibrated`` is in step with
-NDiff (a guess beyond the true number pays only above one half); the others are the paper's ablations (its Table 3)."""
+NDiff (a guess beyond the true number is profitable only above one half); the others are the paper's ablations (its
+Table 3)."""
 
 
 _WEIGHTS = ("answer_weight", "reference_weight", "format_weight", "consistency_weight")
@@ -287,7 +289,7 @@ class QuestionSpec:
         w(R_ans) = reference_weight · (s + (1 − s) · R_ans),    s = wrong_reference_share
 
     By default w is .5 where the answer is right and half of that where it is wrong. R_ref lies in [-1, 1], so a right
-    answer earns 1 − .5 = .5 at least and a wrong one .25 at most: no references lift a wrong answer to a right one.
+    answer scores 1 − .5 = .5 at least and a wrong one .25 at most: no references lift a wrong answer to a right one.
     That holds for all weights with reference_weight · (1 + s) < answer_weight.
 
     Attributes:

@@ -47,10 +47,10 @@ def read_target(value: Any, record_format: RecordFormat) -> tuple[Record, ...]:
 
 
 def read_targets(targets: Sequence[Any], record_format: RecordFormat) -> list[tuple[Record, ...]]:
-    """Read the gold of each row.
+    """Read the target of each row.
 
     Raises:
-        DataError: for the first row whose gold is wrong.
+        DataError: for the first row whose target is wrong.
     """
     gold, errors = try_targets(targets, record_format)
     for row, message in errors.items():
@@ -59,7 +59,7 @@ def read_targets(targets: Sequence[Any], record_format: RecordFormat) -> list[tu
 
 
 def try_targets(targets: Sequence[Any], record_format: RecordFormat) -> tuple[list[tuple[Record, ...]], dict[int, str]]:
-    """Read the gold of each row: that of the good rows, and what is wrong with the others."""
+    """Read the target of each row: that of the good rows, and what is wrong with the others."""
     gold: list[tuple[Record, ...]] = []
     errors: dict[int, str] = {}
     last = read = None
@@ -183,7 +183,7 @@ def _explain(found: Record, at: int, record_format: RecordFormat) -> Record:
 
 
 def pack_gold(gold: Mapping[str, Any]) -> str:
-    """Return gold as one string: the target itself where there is nothing else, otherwise a JSON object.
+    """Return a target as one string: the target itself where there is nothing else, otherwise a JSON object.
 
     Args:
         gold: ``target`` and, of questions, some of ``options``, ``references``, ``relations``.
@@ -225,9 +225,9 @@ def unpack_gold(target: Any) -> dict[str, Any]:
     try:
         gold = json.loads(target)
     except (ValueError, RecursionError) as error:
-        raise DataError(f"the packed gold is no JSON ({error}): {target[:60]!r}") from error
+        raise DataError(f"the packed target is no JSON ({error}): {target[:60]!r}") from error
     if not isinstance(gold, dict) or gold.get("target") is None:
-        raise DataError(f"the packed gold has no target: {target[:60]!r}")
+        raise DataError(f"the packed target holds no 'target': {target[:60]!r}")
     return gold
 
 

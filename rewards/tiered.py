@@ -6,7 +6,7 @@
 
 1. *Items.* An item of the answer that is no valid record is an incorrect prediction, up to n_gt of them
    (`count_unparseable`).
-2. *Conflicts.* Of several predictions for one cell, only the last ones can earn (`eligible`).
+2. *Conflicts.* Of several predictions for one cell, only the last ones can score (`eligible`).
 3. *Matching.* Records are compared tier by tier. Where the tiers are a chain (exact implies index and attribute, which
    implies index), the best one-to-one matching needs no assignment problem: at each tier the largest number of matches
    is Σ_key min(#predicted, #true), all these maxima are reached by one matching, and counting the best tier first gives
@@ -185,7 +185,7 @@ def reward_parts(spec: TieredSpec, counts: Counts) -> dict[str, Floats]:
 
 @lru_cache(maxsize=256)
 def _payment(levels: tuple[Level, ...]) -> tuple[Array, Floats, Array]:
-    """Return at which tier a match of each tier is paid, (tiers, tiers); what each pays, and whether it is correct."""
+    """Return at which tier a match of each is rewarded, (tiers, tiers); the reward of each; whether it is correct."""
     paid_as = np.array([[level.paid_as == at for at in range(len(levels))] for level in levels], dtype=np.int64)
     value = np.array([level.value if level.paid_as == at else 0.0 for at, level in enumerate(levels)])
     return paid_as, value, np.array([level.correct for level in levels], dtype=np.int64)
@@ -203,7 +203,7 @@ def maximum(spec: TieredSpec, n_gt: NDArray[np.int64]) -> Floats:
 
 
 def eligible(spec: TieredSpec, predicted: Sequence[Record], true: Sequence[Record]) -> Sequence[Record]:
-    """Return the predictions that can earn under the conflict rule, in their order.
+    """Return the predictions that can score under the conflict rule, in their order.
 
     Of several predictions for one cell (all fields but the last) these are the last ones: as many as the cell has true
     records, and at least one.
@@ -341,7 +341,7 @@ def _run_starts(keys: Array) -> Array:
 
 def _count_sorted(spec: TieredSpec, records: SortedRecords) -> Array:
     """Count all rows at once, (rows, tiers of the table)."""
-    # Which records are predictions that can earn: first in the order written, then in the sorted order.
+    # Which records are predictions that can score: first in the order written, then in the sorted order.
     counted = np.zeros(len(records.place), dtype=np.bool_)
     counted[: len(records.cells[0])] = _last_of_cell(*records.cells) if spec.has_cells else True
     counted = counted[records.place]
@@ -365,7 +365,7 @@ def _same_sorted(spec: TieredSpec, records: SortedRecords) -> NDArray[np.bool_]:
 
 
 def _last_of_cell(predicted: Array, true: Array) -> NDArray[np.bool_]:
-    """Return which predictions can earn: `eligible`, for all rows at once."""
+    """Return which predictions can score: `eligible`, for all rows at once."""
     # Sort by cell; a stable sort leaves those of one cell in the order written.
     order = np.argsort(predicted, kind="stable")
     starts = _run_starts(predicted[order])
@@ -375,7 +375,7 @@ def _last_of_cell(predicted: Array, true: Array) -> NDArray[np.bool_]:
         # How many true records each named cell has: the stretch of the sorted true cells that equals it.
         keys, true = predicted[order[starts]], np.sort(true)
         n_true = np.searchsorted(true, keys, "right") - np.searchsorted(true, keys)
-        # Places counted from the end of each run; the last max(n_true, 1) of it can earn.
+        # Places counted from the end of each run; the last max(n_true, 1) of it can score.
         from_end = np.repeat(starts + size, size) - 1 - np.arange(len(order))
         keep[order] = from_end < np.repeat(np.maximum(n_true, 1), size)
     return keep

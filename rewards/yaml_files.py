@@ -94,7 +94,7 @@ def read_yaml(path: Path) -> YamlFile:
     Raises:
         ConfigError: if it is not one YAML document, a key of a mapping is no word, or a key stands twice.
     """
-    import yaml  # noqa: PLC0415  `import rewards` should not pay for it
+    import yaml  # noqa: PLC0415  `import rewards` should not wait for it
     from yaml.constructor import SafeConstructor  # noqa: PLC0415
 
     try:

@@ -1,4 +1,4 @@
-"""``star audit``: what a reward pays for."""
+"""``star audit``: what a reward is given for."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from star_cli.console import echo
-from star_cli.options import InputPath, reward_options, reward_settings
+from star_cli.options import InputPath, complete_file, reward_options, reward_settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +29,7 @@ def _numbers(ctx: click.Context, param: click.Parameter, value: str) -> tuple[in
 
 
 @click.command(short_help="Audit a reward for reward hacking.")
-@click.argument("reward", required=False, metavar="[REWARD]")
+@click.argument("reward", required=False, metavar="[REWARD]", shell_complete=complete_file)
 @reward_options
 @click.option("--without-format", is_flag=True, help="Leave out the format point; audit R_acc alone.")
 @click.option("--target-column", metavar="NAME", help="The keyword under which REWARD takes the target.")
@@ -71,7 +71,7 @@ def _numbers(ctx: click.Context, param: click.Parameter, value: str) -> tuple[in
 @click.option(
     "--zoo",
     is_flag=True,
-    help="Set published rewards side by side instead: exploits, what policies earn, break-even chances, behavior.",
+    help="Set published rewards side by side instead: exploits, what policies score, break-even chances, behavior.",
 )
 @click.option("--no-search", is_flag=True, help="Leave out the learned policy.")
 @click.option("--no-cost", is_flag=True, help="Leave out timings, so that the output is reproducible.")
@@ -123,6 +123,10 @@ def audit(
     own = {name: options.pop(name) for name in _AuditOptions._fields if name != "given"}
     settings = _AuditOptions(given=reward_settings(**options), **own)
     form = "json" if as_json and form == "text" else form
+    if html is not None:
+        from benchmarks.files.write import refuse_input
+
+        refuse_input(html, [predictions, settings.given["targets"]])
     if zoo:
         if settings.reward or predictions or against or predict or all_presets or curves or html or fail_on:
             raise click.UsageError("--zoo goes with --scenes, --no-cost, --json and --no-color alone")
@@ -290,10 +294,10 @@ def _distinct(task: str, columns: dict[str, list[Any]], places: Sequence[str], p
 
 
 def _read(path: str, given: dict[str, Any], audited: AuditedReward) -> tuple[tuple[Scene, ...], Groups]:
-    """Return the scenes of a file of predictions, each once, and what its groups are paid.
+    """Return the scenes of a file of predictions, each once, and the rewards of its groups.
 
     Raises:
-        DataError: if no row can be read, or gold is wrong.
+        DataError: if no row can be read, or a target is wrong.
     """
     from benchmarks.audit import group_totals
     from benchmarks.audit.groups import contradicting_share

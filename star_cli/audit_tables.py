@@ -126,7 +126,7 @@ def markdown_table(audits: Sequence[Audit]) -> str:
 
 
 def _pair(finding: AuditFinding) -> str:
-    """Return what is earned, and what a better answer earns: the means of a policy that guesses, else the example's."""
+    """Return what is scored, and what a better answer earns: the means of a policy that guesses, else the example's."""
     if finding.means is not None:
         return " / ".join(map(amount, finding.means))
     example = finding.smallest

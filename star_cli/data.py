@@ -13,12 +13,18 @@ import click
 from star_cli.console import ErrorLines, counted, echo, step_bar
 from star_cli.data_cot import cot
 from star_cli.data_mix import mix
+from star_cli.options import complete_task
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from trainers.data.filter import Tally
 
+_TASK = click.option(
+    "--task",
+    shell_complete=complete_task,
+    help="Task of rows without a column `task`: tvr, trance, multiview or route.",
+)
 TEST_SETS = {"mindcube": "mindcube", "sparbench": "sparbench", "spar7m": "sparbench"}
 """Data set -> the benchmark that it must not leak into, unless --test names another."""
 
@@ -134,9 +140,9 @@ def show(file: Path, index: int, out: Path | None) -> None:
 
 @data.command(short_help="Validate a dataset.")
 @click.argument("file", type=click.Path(path_type=Path), metavar="FILE")
-@click.option("--task", help="Task of rows without a column `task`: tvr, trance, multiview or route.")
+@_TASK
 def check(file: Path, task: str | None) -> None:
-    """Name every line of FILE (a data.jsonl, training rows, or a folder of both) that breaks a rule, and the rule.
+    """Validate a data set: FILE is a data.jsonl, training rows, or a folder of both.
 
     Scenes must follow the rules of TRANCE; for multi-view questions, the images must show what they should and the
     answer must be right; a route must be the only shortest way. Training rows need a prompt, images that are there, and
@@ -180,7 +186,7 @@ def check(file: Path, task: str | None) -> None:
     "--relation-weight",
     type=click.FloatRange(0, 1),
     metavar="W",
-    help="Share of R_ref that relations decide.  [default: depends on what names alone would earn]",
+    help="Share of R_ref that relations decide.  [default: depends on what names alone would score]",
 )
 @click.option("--image-root", type=click.Path(path_type=Path), help="Folder of the images.  [default: near PATH]")
 @click.option(
@@ -260,7 +266,7 @@ def _share(_ctx: click.Context, _param: click.Parameter, value: str | None) -> t
 @click.option(
     "--dropped", type=click.Path(path_type=Path), help="File for the others, with reasons.  [default: beside OUT]"
 )
-@click.option("--task", help="Task of rows without a column `task`: tvr, trance, multiview or route.")
+@_TASK
 @click.option("--min-reference-score", type=click.FloatRange(0, 1), metavar="X", help="Minimum R_ref of a chain.")
 @click.option(
     "--relation-weight",
@@ -310,7 +316,7 @@ def filter_rows(
     if pass_rate is not None and right_references is not None:
         raise click.UsageError("--right-references is about chains, --pass-rate about prompts: filter twice")
     aside = dropped or out.with_suffix(f".dropped{out.suffix}")
-    refuse_existing(out, aside, *([right_references] if right_references else []), overwrite=overwrite)
+    refuse_existing(out, aside, *filter(None, [right_references]), source=file, overwrite=overwrite)
     with counted(hidden=as_json) as (on_progress, _):
         if pass_rate is None:
             tally = filter_chains(
@@ -348,7 +354,7 @@ def _print_tally(tally: Tally, out: Path, aside: Path, what: str, rules: Mapping
 @click.option("--to", required=True, type=click.Choice(["trl", "verl", "openrlhf", "swift", "easyr1"]))
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="JSON Lines, or .parquet.")
 @click.option("--stage", type=click.Choice(["sft", "rl"]), help="[default: sft if the rows have a completion]")
-@click.option("--task", help="Task of rows without a column `task`: tvr, trance, multiview or route.")
+@_TASK
 @click.option("--overwrite", is_flag=True, help="Replace OUT if it exists.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 def export(
@@ -362,7 +368,7 @@ def export(
     from trainers.data.export import export as export_rows
     from trainers.data.files import refuse_existing
 
-    refuse_existing(out, overwrite=overwrite)
+    refuse_existing(out, source=source, overwrite=overwrite)
     with counted(hidden=as_json) as (on_progress, print_line):
         errors = ErrorLines(print_line)
         done = export_rows(

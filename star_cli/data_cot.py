@@ -90,7 +90,7 @@ def _truth(
 
     write = write_labels if seed is None else partial(write_oracle_chains, seed=seed)
     with locked(out, str(out)):
-        refuse_existing(out, overwrite=overwrite)
+        refuse_existing(out, source=source, overwrite=overwrite)
         remove_partials(out)
         return write(source, out, on_error=lambda error: on_error(str(error)), on_progress=on_progress)
 

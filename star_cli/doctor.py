@@ -311,11 +311,11 @@ _PREFILLS: dict[str, tuple[Literal["ok", "note", "wrong"], str, str]] = {
     "open": (
         "ok",
         "opens <think> itself, so completions come without it",
-        "think_prefilled='auto', the default here, pays them the format point; other format rewards may not",
+        "think_prefilled='auto', the default here, gives them the format point; other format rewards may not",
     ),
     "closed": (
         "wrong",
-        "writes <think> and </think> itself, so there is no reasoning and no completion earns the format point",
+        "writes <think> and </think> itself, so there is no reasoning and no completion scores the format point",
         "turn thinking on in the template, or use another one",
     ),
     "none": ("ok", "does not open <think>: the prompt must ask for it", ""),

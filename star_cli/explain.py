@@ -1,4 +1,4 @@
-"""``star explain``: why one completion earns what it earns."""
+"""``star explain``: why one completion scores what it scores."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ Examples:
 
 
 class Case(NamedTuple):
-    """A completion to explain and the gold that it is scored against.
+    """A completion to explain and the target that it is scored against.
 
     Attributes:
         place: where it comes from, for people.
@@ -82,7 +82,7 @@ class Explained(NamedTuple):
 @click.argument("file", required=False, type=InputPath())
 @click.option("--id", "row_id", metavar="ID", help="The row with this id, or at this place: FILE:LINE, as printed.")
 @click.option("--line", type=click.IntRange(1), metavar="N", help="The row on this line.")
-@click.option("--target", help="The true answer, for a completion on standard input: '2.color.cyan'.")
+@click.option("--target", help="The target, for a completion on standard input: '2.color.cyan'.")
 @click.option("--references", metavar="JSON", help="With --target, of questions: the true names of each view.")
 @reward_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -132,7 +132,7 @@ def _from_file(
     targets: str | None,
     on: Literal["id", "prompt"],
 ) -> Case:
-    """Take the completion and its gold from a row of a file."""
+    """Take the completion and its target from a row of a file."""
     if file is None:
         raise click.UsageError("give a FILE, or a completion on standard input with --target '2.color.cyan'")
     if (row_id is None) == (line is None):
@@ -250,8 +250,8 @@ def _record(task: Task, record: Record | None) -> str | None:
 
 
 def _question(explanation: QuestionExplanation) -> dict[str, Any]:
+    from rewards.batch_score import answer_text
     from rewards.references import InformednessScore
-    from rewards.score import answer_text
 
     completion, references = explanation.completion, explanation.references
     think = completion.think or ""

@@ -8,10 +8,10 @@ from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
+from rewards.batch_score import answer_text
 from rewards.explain import Explanation
 from rewards.messages import completion_text
 from rewards.references import InformednessScore
-from rewards.score import answer_text
 from star_cli.console import line_and_column, point_at, visible
 from star_cli.explain import item_text
 from star_cli.screen import Screen

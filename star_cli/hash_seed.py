@@ -29,7 +29,7 @@ _SEEDS = (1, 2, 3)
 
 
 def check_hash_seed(source: RewardSource, audited: AuditedReward, asked: Probes) -> list[AuditFinding]:
-    """Return a finding if the reward pays otherwise under another hash seed: ranks would disagree.
+    """Return a finding if the reward is another one under another hash seed: ranks would disagree.
 
     Raises:
         ConfigError: if a process fails.
@@ -44,7 +44,7 @@ def check_hash_seed(source: RewardSource, audited: AuditedReward, asked: Probes)
 def totals_under(
     source: RewardSource, texts: Sequence[str], given: Mapping[str, Sequence[Any]], seed: int
 ) -> NDArray[np.float64]:
-    """Return what a reward pays in a process of its own under one hash seed, (rows,).
+    """Return what a reward gives in a process of its own under one hash seed, (rows,).
 
     Raises:
         ConfigError: if the process fails.
@@ -68,7 +68,7 @@ def totals_under(
 
 
 def answer_request() -> None:
-    """Read a request from standard input and print what the reward pays."""
+    """Read a request from standard input and print what the reward gives."""
     request = json.load(sys.stdin)
     audited = load_reward(RewardSource(**request["source"]))
     totals = score_rows(audited, request["texts"], request["columns"])

@@ -25,6 +25,7 @@ PACKAGES = ("parsers", "rewards", "benchmarks", "trainers", "star_cli")
 
 COMMANDS = {
     "audit": "star_cli.audit",
+    "correspondences": "star_cli.correspondences",
     "data": "star_cli.data",
     "doctor": "star_cli.doctor",
     "explain": "star_cli.explain",

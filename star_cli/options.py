@@ -17,6 +17,8 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from click.shell_completion import CompletionItem
+
     from trainers.data.chat_client import Endpoint, RetryPolicy
 
 
@@ -44,12 +46,23 @@ class InputPath(click.ParamType):  # type: ignore[type-arg]  # which takes a typ
             self.fail(str(error), param, ctx)
         return value
 
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Let the shell complete names of files."""
+        return complete_file(ctx, param, incomplete)
 
-def _complete_task(_ctx: click.Context, _param: click.Parameter, start: str) -> list[str]:
-    """Return the tasks whose names begin so, for the completion of shells."""
+
+def complete_file(_ctx: click.Context, _param: click.Parameter, start: str) -> list[CompletionItem]:
+    """Return what lets a shell complete names of files; for options and arguments that no type tells it of."""
+    from click.shell_completion import CompletionItem
+
+    return [CompletionItem(start, type="file")]
+
+
+def complete_task(ctx: click.Context, param: click.Parameter, start: str) -> list[str] | list[CompletionItem]:
+    """Return the tasks whose names begin so, for the completion of shells; where none does, files."""
     from rewards.tasks.load import task_names
 
-    return [name for name in task_names() if name.startswith(start)]
+    return [name for name in task_names() if name.startswith(start)] or complete_file(ctx, param, start)
 
 
 def _complete_preset(_ctx: click.Context, _param: click.Parameter, start: str) -> list[str]:
@@ -58,7 +71,8 @@ def _complete_preset(_ctx: click.Context, _param: click.Parameter, start: str) -
     return [name for name in PRESETS if name.startswith(start)]
 
 
-def _complete_benchmark(_ctx: click.Context, _param: click.Parameter, start: str) -> list[str]:
+def complete_benchmark(_ctx: click.Context, _param: click.Parameter, start: str) -> list[str]:
+    """Return the benchmarks whose names begin so."""
     from benchmarks.registry import BENCHMARKS
 
     return [name for name in BENCHMARKS if name.startswith(start)]
@@ -132,7 +146,7 @@ def setting_options(*, several_tasks: bool = False) -> Callable[..., Any]:
     task = click.option(
         "--task",
         show_default=True,
-        shell_complete=_complete_task,
+        shell_complete=complete_task,
         **(several if several_tasks else {"default": "tvr", "help": _TASK}),
     )
     return lambda command: _decorated(command, (task, *_SETTING_OPTIONS))
@@ -173,7 +187,7 @@ _ONLY_REWARDS = ("task", "preset", "matching", "conflicts", "weights", "mode", "
 _BENCHMARK_OPTIONS = (
     click.option(
         "--benchmark",
-        shell_complete=_complete_benchmark,
+        shell_complete=complete_benchmark,
         metavar="NAME",
         help="Evaluate on a benchmark instead: tvr, mindcube, mindcube-cogmap, sparbench, mmsi, vsibench, revsi, "
         "blink, mmsivideo, sitebench, viewspatial.",

@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from star_cli.console import echo, step_bar
-from star_cli.options import json_fields, server_options, take_server, warn_of_open_key
+from star_cli.options import (
+    complete_benchmark,
+    complete_file,
+    json_fields,
+    server_options,
+    take_server,
+    warn_of_open_key,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -21,13 +28,22 @@ _SERVER = ("base_url", "key_env", "concurrency", "rate", "tries", "timeout", "bo
 
 @click.command(short_help="Generate completions with a model, for star score.")
 @click.option(
-    "--model", required=True, help="A model's folder or hub name, a LoRA adapter's folder, or openai:NAME on a server."
+    "--model",
+    required=True,
+    shell_complete=complete_file,
+    help="A model's folder or hub name, a LoRA adapter's folder, or openai:NAME on a server.",
 )
-@click.option("--data", required=True, help="Rows: .jsonl, .parquet, a folder, or a data set on the hub.")
+@click.option(
+    "--data",
+    required=True,
+    shell_complete=complete_file,
+    help="Rows: .jsonl, .parquet, a folder, or a data set on the hub.",
+)
 @click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="JSON Lines file to write.")
 @click.option(
     "--benchmark",
     metavar="NAME",
+    shell_complete=complete_benchmark,
     help="--data holds a benchmark as its owners publish it: tvr, mindcube, sparbench, mmsi, vsibench, revsi, blink, "
     "mmsivideo, sitebench, viewspatial.",
 )

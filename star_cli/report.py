@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from star_cli.console import echo
+from star_cli.options import complete_file
 
 if TYPE_CHECKING:
     from benchmarks.report.make import Format
@@ -36,8 +37,10 @@ Examples:
 
 
 @click.command(help=_HELP, short_help="Make a report of results.")
-@click.argument("inputs", nargs=-1, required=True, metavar="[NAME=]INPUT...")
-@click.option("-o", "--output", metavar="FILE", help="File to write.  [default: standard output]")
+@click.argument("inputs", nargs=-1, required=True, metavar="[NAME=]INPUT...", shell_complete=complete_file)
+@click.option(
+    "-o", "--output", metavar="FILE", shell_complete=complete_file, help="File to write.  [default: standard output]"
+)
 @click.option(
     "--format",
     "form",
@@ -78,7 +81,7 @@ def report(
     seed: int,
 ) -> None:
     """Make a report, see `_HELP`."""
-    from benchmarks.files.write import write_whole
+    from benchmarks.files.write import refuse_input, write_whole
     from benchmarks.report.make import SUFFIXES, make_report, write
     from rewards.errors import ConfigError
 
@@ -86,6 +89,8 @@ def report(
     chosen = form or SUFFIXES.get(suffix, None if output is not None else "markdown")
     if chosen is None:
         raise ConfigError(f"{output}: say what to write, --format html|markdown|latex|json")
+    if output is not None:
+        refuse_input(output, [name for each in inputs for name in (each, each.partition("=")[2])])
     document = make_report(
         inputs, comparing=comparing, blind_gap=blind_gap, paper=paper, title=title, resamples=resamples, seed=seed
     )

@@ -29,8 +29,8 @@ class RewardSource:
         task: whose answers it grades.
         preset, overrides, mode: of ours.
         think_prefilled: whether the chat template already wrote ``<think>``; then completions come without it.
-        with_format: whether the format point is paid, of ours.
-        target_column: the name under which the user's function takes the gold; None finds it in its signature.
+        with_format: whether the format point is rewarded, of ours.
+        target_column: the name under which the user's function takes the target; None finds it in its signature.
         messages: whether the user's function takes completions as lists of messages.
     """
 
@@ -89,7 +89,7 @@ def load_reward(source: RewardSource) -> AuditedReward:
     if accepts is not None and target not in accepts:
         raise ConfigError(
             f"{source.reference} takes no column {target!r}; it takes {', '.join(accepts) or 'none'}; "
-            "name the one of the gold with --target-column"
+            "name the one of the target with --target-column"
         )
     return AuditedReward(function, source.name, target, source.messages, accepts, prefilled=prefilled)
 

@@ -1,4 +1,4 @@
-"""``star score``: what a file of predictions earns."""
+"""``star score``: what a file of predictions scores."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def score(
     """Score predictions in FILES: JSON Lines, JSON, CSV, TSV, XLSX, Parquet or Arrow, also compressed; folders and
     patterns of these; hf:// and other addresses; or - for standard input.
 
-    Columns are recognised by their usual names, and so are the files of TRL, verl, ms-swift, inspect_ai, lm-eval,
+    Columns are recognized by their usual names, and so are the files of TRL, verl, ms-swift, inspect_ai, lm-eval,
     lmms-eval, VLMEvalKit and OpenAI's batches. A row that cannot be scored is reported as file:line and counted; the
     exit code is then 1.
     """  # noqa: D205  click takes the first paragraph whole
@@ -138,8 +138,11 @@ def _reward(files: Sequence[str], *, mapping: dict[str, str], group: str | None,
 def _evaluate(files: Sequence[str], *, report_data: str | None, **options: Any) -> Report:
     """Evaluate on a benchmark; write the data for reports where they are asked for."""
     from benchmarks import evaluate
-    from benchmarks.files.write import write_whole
+    from benchmarks.files.write import refuse_input, write_whole
 
+    if report_data is not None:
+        refuse_input(report_data, [*files, options["targets"]])
+        refuse_input(report_data, [options["out"]], named="two outputs have this name")
     report = evaluate(files, **options)
     if report_data is not None:
         write_whole(report_data, json.dumps(report.as_dict(with_rows=True)) + "\n")

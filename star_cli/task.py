@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from star_cli.console import echo
+from star_cli.options import complete_file, complete_task
 
 if TYPE_CHECKING:
     from benchmarks.audit import Audit
@@ -40,10 +41,10 @@ def list_tasks(*, as_json: bool) -> None:
 
 
 @task.command("show")
-@click.argument("name")
+@click.argument("name", shell_complete=complete_task)
 @_JSON
 def show_task(name: str, *, as_json: bool) -> None:
-    """Show what answers of a task look like and what they earn. NAME is a task, or the path of its YAML file."""
+    """Show what answers of a task look like and what they score. NAME is a task, or the path of its YAML file."""
     from rewards.tasks import load_task
     from rewards.tasks.readable import as_dict
 
@@ -52,7 +53,7 @@ def show_task(name: str, *, as_json: bool) -> None:
 
 
 @task.command("data")
-@click.argument("name")
+@click.argument("name", shell_complete=complete_task)
 @click.option("--count", type=click.IntRange(min=1), default=100, show_default=True, help="Number of problems.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the data set.")
 @click.option(
@@ -70,14 +71,14 @@ def draw_data(name: str, *, count: int, seed: int, samples: int) -> None:
 
 
 @task.command("check")
-@click.argument("file")
+@click.argument("file", shell_complete=complete_file)
 @click.option("--no-audit", is_flag=True, help="Leave out the audit, which takes a few seconds.")
 @_JSON
 def check_task(file: str, *, no_audit: bool, as_json: bool) -> None:
     """Check a declaration: read it, run its cases, audit its reward, and print its grammar.
 
     FILE is the path of a YAML file, or the name of a task of the package. The exit code is 1 if the file cannot be
-    read, a case does not earn what it is to earn, or the audit finds an exploit.
+    read, a case does not get its expected reward, or the audit finds an exploit.
     """
     from rewards.errors import ConfigError
     from rewards.tasks import load_task

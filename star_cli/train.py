@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
 from contextlib import contextmanager
@@ -65,7 +66,8 @@ def train(stage: Any, config: str | None, *, dry_run: bool, quiet: bool, argumen
         except TrainingFailed as error:
             raise click.ClickException(str(error)) from error
         except KeyboardInterrupt:
-            say("interrupted; --resume_from_checkpoint true goes on from the last complete checkpoint")
+            if os.environ.get("RANK", "0") == "0":  # of several processes the first one speaks
+                say("interrupted; --resume_from_checkpoint true goes on from the last complete checkpoint")
             sys.exit(130)
     if trained.first:
         echo(_end(trained), err=True)

@@ -89,12 +89,16 @@ def view(
     **options: Any,
 ) -> None:
     """Show completions; `_HELP` is what users read."""
+    from benchmarks.files.paths import find_files
+    from benchmarks.files.write import refuse_input
     from benchmarks.view.app import View, check_packages, serve
     from benchmarks.view.images import Images
     from benchmarks.view.index import Scoring
     from benchmarks.view.listing import Partners
 
     check_packages()
+    if out is not None:
+        refuse_input(out, [*find_files([*files, *against, *filter(None, [targets])]), *images])
     asked = ctx.get_parameter_source("task") is click.core.ParameterSource.COMMANDLINE
     task = options.pop("task")
     scoring = Scoring(task if asked else None, **reward_settings(**options))

@@ -1,16 +1,21 @@
-"""``python -m tests.soak [--rows N] [--minutes M] [--seed S]``: fuzz inputs through every task, and what held for each.
+"""``python -m tests.soak [--rows N] [--minutes M] [--seed S] [--kept FILE]``: fuzz inputs through every task.
 
 Inputs are a task's own cases, cut, doubled and mended at random, its tags in any order, and bytes. None may raise, and
 of each: the total is the sum of the parts, exactly; the parts are the task's; all numbers are finite; the normalized
 reward is in [0, 1] and 1 for no wrong answer; no total exceeds what the exact answer earns; and of every thousandth
 input: alone it scores as it did in its batch.
+
+Each batch is drawn from its own seed and number, so that a soak goes on where an earlier one stopped: ``--kept`` names
+the file that holds how many inputs of each task have been through.
 """
 
 import argparse
+import json
 import random
 import sys
 import time
 from itertools import islice
+from pathlib import Path
 
 import numpy as np
 
@@ -73,12 +78,16 @@ def check(task, rows, batch):
     assert len(batch.faults) == len(rows)
 
 
-def soak(task, count, seconds, seed):
-    """Score so many inputs of a task, or as many as fit the time; return how many, and how many were right."""
-    drawn = inputs(task, random.Random(f"{seed}/{task}"))
+def soak(task, count, seconds, seed, first=0):
+    """Score so many inputs of a task, or as many as fit the time; return how many, and how many were right.
+
+    Args:
+        first: number of the first input: batches before it have been through.
+    """
     done = right = 0
     until = time.monotonic() + seconds
     while done < count and time.monotonic() < until:
+        drawn = inputs(task, random.Random(f"{seed}/{task}/{(first + done) // ROWS}"))
         rows = list(islice(drawn, min(ROWS, count - done)))
         texts, targets = [row[0] for row in rows], [row[1] for row in rows]
         names = {name for row in rows for name in row[2]}
@@ -100,15 +109,25 @@ def main(arguments):
     asked.add_argument("--rows", type=int, default=1_000_000, help="of each task")
     asked.add_argument("--minutes", type=float, default=600.0, help="for all of them")
     asked.add_argument("--seed", default="0")
+    asked.add_argument("--kept", type=Path, help="JSON: inputs of each task that have been through; it is written anew")
     given = asked.parse_args(arguments)
-    names, total, begun = task_names(), 0, time.monotonic()
-    for name in names:
+    names = task_names()
+    kept = json.loads(given.kept.read_text()) if given.kept and given.kept.exists() else {}
+    kept = {name: kept.get(name, 0) // ROWS * ROWS for name in names}  # whole batches, so that none is counted twice
+    before, begun, until = sum(kept.values()), time.monotonic(), time.monotonic() + given.minutes * 60
+    for left, name in zip(range(len(names), 0, -1), names, strict=True):
         started = time.monotonic()
-        done, right = soak(name, given.rows, given.minutes * 60 / len(names), given.seed)
-        total += done
-        sys.stdout.write(f"{name}: {done:,} inputs, {right:,} right, {time.monotonic() - started:.0f} s\n")
-        sys.stdout.flush()
-    sys.stdout.write(f"{total:,} inputs of {len(names)} tasks held, {time.monotonic() - begun:.0f} s\n")
+        if kept[name] < given.rows:
+            done, right = soak(name, given.rows - kept[name], (until - started) / left, given.seed, kept[name])
+            kept[name] += done
+            sys.stdout.write(f"{name}: {done:,} inputs, {right:,} right, {time.monotonic() - started:.0f} s\n")
+            sys.stdout.flush()
+        if given.kept:
+            given.kept.write_text(json.dumps(kept))
+    total = sum(kept.values())
+    sys.stdout.write(
+        f"{total:,} inputs of {len(names)} tasks held, {total - before:,} of them now, {time.monotonic() - begun:.0f} s\n"
+    )
 
 
 if __name__ == "__main__":

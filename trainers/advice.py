@@ -50,7 +50,7 @@ class Lengths(NamedTuple):
 
     Attributes:
         most: ``max_completion_length``, tokens.
-        answers: tokens of the longest of the true answers that were looked at, with its tags.
+        answers: tokens of the longest of the targets that were looked at, with its tags.
     """
 
     most: int
@@ -83,7 +83,7 @@ def advice(history: Sequence[Logs], lengths: Lengths | None = None) -> dict[str,
         )
     if all_of(recent, "frac_reward_zero_std", lambda share: share > 0.8):
         found["equal groups"] = (
-            "in four of five groups all completions earn the same: little is learnt; "
+            "in four of five groups all completions score the same: little is learned; "
             "choose harder or easier prompts, more generations a prompt, or a higher temperature"
         )
     if all_of(recent, CLIPPED, lambda share: share > 0.1):
@@ -95,9 +95,9 @@ def _saturated(part: str, steps: Sequence[Logs]) -> str:
     means = values(steps, f"rewards/{part}/mean")
     mean = float(means[-1]) if means.size else math.nan
     same = f"{part} is {mean:g} for every completion of the last {STILL} logged steps: it teaches nothing"
-    if mean <= 0 or mean < means.max(initial=-math.inf) - 1e-6:  # its floor: nobody earns it, or nobody does any more
+    if mean <= 0 or mean < means.max(initial=-math.inf) - 1e-6:  # its floor: nobody gets it, or nobody does any more
         return (
-            f"{same} until some completion earns more; read the completions and the faults; demonstrations of the "
+            f"{same} until some completion scores more; read the completions and the faults; demonstrations of the "
             "format (stage 1), easier prompts or a higher temperature bring the first ones"
         )
     return f"{same} more; lower its weight, or leave it out of reward_funcs"
@@ -106,12 +106,12 @@ def _saturated(part: str, steps: Sequence[Logs]) -> str:
 def _clipped(shares: npt.NDArray[np.float64], lengths: Lengths | None) -> str:
     text = f"{shares.mean():.0%} of the completions are cut off at max_completion_length"
     if lengths is None:
-        return f"{text}, and earn nothing for their answers; raise it, or mask_truncated_completions: true"
+        return f"{text}, and score nothing for their answers; raise it, or mask_truncated_completions: true"
     text += f", {lengths.most} tokens"
     if lengths.answers >= lengths.most:
-        return f"{text}; the true answers alone have up to {lengths.answers}: raise it"
+        return f"{text}; the targets alone have up to {lengths.answers}: raise it"
     return (
-        f"{text}, where the true answers have at most {lengths.answers}: raise it if the reasoning needs more, "
+        f"{text}, where the targets have at most {lengths.answers}: raise it if the reasoning needs more, "
         "or teach shorter reasoning; mask_truncated_completions: true leaves them out of the loss"
     )
 
@@ -202,6 +202,8 @@ class Stop:
             self._heard, self._hear = os.pipe()
             os.set_blocking(self._hear, False)
             self._old_hear = signal.set_wakeup_fd(self._hear, warn_on_full_buffer=False)
+            if hasattr(os, "register_at_fork"):  # Windows has none
+                os.register_at_fork(after_in_child=self._leave_to_parent)
             threading.Thread(target=self._wait, args=(self._heard,), daemon=True).start()
         return self
 
@@ -212,6 +214,12 @@ class Stop:
             if number and not self._ended.wait(PATIENCE):
                 self._on_late()
         os.close(heard)
+
+    def _leave_to_parent(self) -> None:
+        """In a forked child: SIGTERM ends it as it would have, and is no news to the run."""
+        if self._old is not None:
+            signal.signal(signal.SIGTERM, self._old)
+            signal.set_wakeup_fd(self._old_hear)
 
     def _ask(self, *_: object) -> None:
         self.asked = True
@@ -236,3 +244,4 @@ class Stop:
             signal.signal(signal.SIGTERM, self._old)
             signal.set_wakeup_fd(self._old_hear)
             os.close(self._hear)
+            self._old = None

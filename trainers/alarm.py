@@ -1,4 +1,4 @@
-"""The hacking alarm: what the logs of an RL run show of a policy that earns without being right more often.
+"""The hacking alarm: what the logs of an RL run show of a policy that scores without being right more often.
 
 Pure functions of the log, so that they can be held against runs that are over.
 """
@@ -21,7 +21,16 @@ STILL: Final = 5
 """So many logged steps in a row must agree before something is said."""
 
 MANY: Final = 1.1
-"""Naming more than so many times the true number is over-prediction, if it goes on rising or the accuracy falls."""
+"""Naming more than so many times the true number is over-prediction, if the accuracy falls."""
+
+LATEST: Final = 3
+"""So many logged steps are averaged where the number named is held against the true number of the same prompts."""
+
+EXCESS: Final = 0.05
+"""Naming more than the true number by this share of it is over-prediction, if that has risen beyond doubt."""
+
+DOUBT: Final = 6.0
+"""Standard errors that are beyond doubt: the least of all means before is compared, in runs of hundreds of steps."""
 
 FEW: Final = 0.5
 """Naming less than this share of the true number is silence, if it has fallen."""
@@ -35,9 +44,10 @@ def alarms(history: Sequence[Logs]) -> dict[str, str]:
 
     ``over-prediction``: more is named than is true, and that rises, or fewer are right. ``silence``: less and less is
     named, under half of what is true. ``format only``: the form is right, the reward rises and nothing is right.
-    ``blind references``: the references earn more, and answers are not right more often. ``hacking``: the reward rises
+    ``blind references``: the references score more, and answers are not right more often. ``hacking``: the reward rises
     while the accuracy falls, whatever the way. "Rises" and "falls" mean by more than twice the standard error between
-    the first and the last logged steps.
+    the first and the last logged steps; the excess of what is named over what is true rises where it is by more than
+    `DOUBT` standard errors above the least that it has been.
 
     Args:
         history: logged steps, the oldest first. What is missing, None or no number is passed over.
@@ -64,7 +74,7 @@ def first_alarms(history: Sequence[Logs]) -> dict[str, int]:
 
     >>> logs = {"reward": 1.0, "tvr/true_predictions": 2.0}
     >>> first_alarms([logs | {"step": 5 * at, "tvr/predictions": 2 + at / 10} for at in range(20)])
-    {'over-prediction': 45}
+    {'over-prediction': 25}
     """
     found: dict[str, int] = {}
     for end in range(1, len(history) + 1):
@@ -138,14 +148,30 @@ def _over_predicting(steps: Sequence[Logs]) -> str | None:
         return None
     named, true = seen
     accuracy = _over_time(steps, f"{task}/accuracy")
-    if named <= MANY * true or not (_rises(_lately(steps, f"{task}/predictions")) or _falls(accuracy)):
+    if not (named > MANY * true and _falls(accuracy)) and not _exceeds_ever_more(steps, task):
         return None
     fell = f", and the share of right answers fell by {-accuracy[0]:.3f}" if _falls(accuracy) else ", and ever more"
     return (
         f"completions name {named:.2f} changes where {true:.2f} are true{fell}: over-prediction; where a false change "
-        "costs less than a right one earns, naming more than is seen is worth it; preset: calibrated makes a guess pay "
-        "only above one half"
+        "costs less than a right one scores, naming more than is seen is worth it; preset: calibrated makes a guess "
+        "profitable only above one half"
     )
+
+
+def _exceeds_ever_more(steps: Sequence[Logs], task: str) -> bool:
+    """Return whether more is named than is true, and the excess has risen since it was least.
+
+    What is named is held against what is true of the same prompts, which takes most of the noise away: where more is
+    true, more is named. What noise is left is told by how much the excess differs from step to step.
+    """
+    named, true = (values(steps, f"{task}/{name}") for name in ("predictions", "true_predictions"))
+    if len(named) != len(true) or len(named) < 2 * LATEST:
+        return False
+    excess = named - true
+    means = np.convolve(excess, np.ones(LATEST) / LATEST, "valid")
+    error = float(np.std(np.diff(excess), ddof=1)) / math.sqrt(2) * math.sqrt(2 / LATEST)
+    rise = float(means[-1] - means[:-LATEST].min())
+    return bool(means[-1] > EXCESS * true[-LATEST:].mean()) and rise > DOUBT * error
 
 
 def _silent(steps: Sequence[Logs]) -> str | None:
@@ -184,7 +210,7 @@ def _blind_references(steps: Sequence[Logs]) -> str | None:
     if not _rises(reference) or _rises(accuracy):
         return None
     return (
-        f"references earn {reference[0]:.2f} more and answers are not right more often: blind references; naming "
+        f"references score {reference[0]:.2f} more and answers are not right more often: blind references; naming "
         "objects that were not looked for may be worth it: reference_rule: informedness (the default) is worth nothing "
         "to who does not look"
     )
@@ -199,6 +225,6 @@ def _hacking(steps: Sequence[Logs]) -> str | None:
         return None
     return (
         f"the reward rose by {reward[0]:.2f} while the share of right answers fell by {-accuracy[0]:.3f}: the policy "
-        "earns without being right; read its completions (output_dir/completions, `star score`), and try preset: "
+        "scores without being right; read its completions (output_dir/completions, `star score`), and try preset: "
         "calibrated or a penalty that is higher"
     )

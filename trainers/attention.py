@@ -1,7 +1,7 @@
-"""Attention within each picture, all pictures of one size at once.
+"""Attention within each image, all images of one size at once.
 
-Vision towers that cut their tokens into pictures (Qwen's) attend in a Python loop over them where there is no flash
-attention: twelve times slower on a GPU for a few hundred small pictures. transformers hands the borders of the pictures
+Vision towers that cut their tokens into images (Qwen's) attend in a Python loop over them where there is no flash
+attention: twelve times slower on a GPU for a few hundred small images. transformers hands the borders of the images
 to implementations whose name has "flash" in it, so that is what this one is called.
 """
 
@@ -24,16 +24,16 @@ def attend_by_picture(
     max_length_q: Any = None,
     **options: Any,
 ) -> tuple[Any, None]:
-    """Attend within each picture; the same numbers as transformers' loop over ``sdpa``.
+    """Attend within each image; the same numbers as transformers' loop over ``sdpa``.
 
     Args:
         module: the attention layer.
-        query: (1, heads, tokens of all pictures, size).
+        query: (1, heads, tokens of all images, size).
         key: likewise.
         value: likewise.
-        attention_mask: none for pictures.
-        cu_seq_lens_q: where pictures begin and end; none where there is but one.
-        max_length_q: tokens of the largest picture.
+        attention_mask: none for images.
+        cu_seq_lens_q: where images begin and end; none where there is but one.
+        max_length_q: tokens of the largest image.
         options: of ``sdpa``.
 
     Returns:
@@ -48,7 +48,7 @@ def attend_by_picture(
         out, _ = sdpa_attention_forward(module, query, key, value, attention_mask, **options)
         return out, None
     parts = (query, key, value)
-    if int(max_length_q) * (len(cu_seq_lens_q) - 1) == query.shape[2]:  # all pictures are of one size
+    if int(max_length_q) * (len(cu_seq_lens_q) - 1) == query.shape[2]:  # all images are of one size
         stacked = (part[0].unflatten(1, (-1, int(max_length_q))).transpose(0, 1) for part in parts)
         out, _ = sdpa_attention_forward(module, *stacked, attention_mask, **options)
         return out.flatten(0, 1).unsqueeze(0), None
@@ -59,7 +59,7 @@ def attend_by_picture(
 
 
 def attend_at_once(model: Any) -> int:
-    """Let the layers of a model that loop over pictures take all pictures of one size at once.
+    """Let the layers of a model that loop over images take all images of one size at once.
 
     Only layers that attend by ``sdpa`` are changed; what is saved is not.
 

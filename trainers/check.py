@@ -122,7 +122,7 @@ def _batches(training: Any) -> Finding:
 
 
 def _lengths(settings: Settings, data: Any) -> Finding:
-    """Hold the true answers' lengths against the greatest length of completions."""
+    """Hold the targets' lengths against the greatest length of completions."""
     most = int(settings.training.max_completion_length)
     try:
         lengths = sorted(answer_lengths(data, load_processor(str(settings.model.model_name_or_path))))
@@ -130,14 +130,14 @@ def _lengths(settings: Settings, data: Any) -> Finding:
         return _bad("lengths", str(error))
     if not lengths:
         return _good("lengths", f"completions of at most {most} tokens")
-    said = f"of {len(lengths)} true answers or demonstrations the median has {lengths[len(lengths) // 2]}, the longest"
+    said = f"of {len(lengths)} targets or demonstrations the median has {lengths[len(lengths) // 2]}, the longest"
     text = f"completions of at most {most} tokens; {said} {lengths[-1]}"
     right = lengths[-1] < most
     return Finding("lengths", right, text if right else f"{text}: raise max_completion_length")
 
 
 def _rewards(settings: Settings, rows: list[Any], data: Any) -> Finding:
-    """Pay the gold of some rows, and an empty completion; read the targets of all."""
+    """Score the targets of some rows as answers, and an empty completion; read the targets of all."""
     try:
         functions = reward_functions(settings.star)
         if settings.star.rollout_func:
@@ -162,8 +162,8 @@ def _rewards(settings: Settings, rows: list[Any], data: Any) -> Finding:
         return _bad("reward", f"{type(error).__name__}: {error}")
     names = ", ".join(each.__name__ for each in functions)
     right = paid[0] > paid[1]
-    text = f"{names}: {paid[0]:g} for the gold answer and {paid[1]:g} for an empty one, over {len(rows)} rows"
-    return Finding("reward", right, text if right else f"{text}; the gold must earn more")
+    text = f"{names}: {paid[0]:g} for the target as an answer and {paid[1]:g} for an empty one, over {len(rows)} rows"
+    return Finding("reward", right, text if right else f"{text}; the target must score more")
 
 
 def _paid(functions: list[Any], weights: Sequence[float], texts: list[str], columns: dict[str, list[Any]]) -> float:

@@ -25,14 +25,21 @@ _NUMBERED: Final = re.compile(r"checkpoint-(\d+)")
 
 
 def is_complete(folder: Path) -> bool:
-    """Return whether a checkpoint was written to its end: trainers write its state last."""
-    state = folder / "trainer_state.json"
+    """Return whether a checkpoint was written to its end, and nothing of it was removed since."""
     return (
-        state.is_file()
-        and state.stat().st_size > 0
+        _has_state(folder)
         and any(next(folder.glob(f"**/{pattern}"), None) is not None for pattern in _WEIGHTS)
         and any((folder / name).exists() for name in _OPTIMIZER)
     )
+
+
+def _has_state(folder: Path) -> bool:
+    """Return whether the state of a checkpoint, which trainers write last, is there and not cut."""
+    try:
+        json.loads((folder / "trainer_state.json").read_bytes())
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def last_complete(output: Path) -> Path | None:
@@ -41,16 +48,27 @@ def last_complete(output: Path) -> Path | None:
     return next((path for _, path in sorted(found, reverse=True) if is_complete(path)), None)
 
 
+def goes_on_from_last(training: Any) -> bool:
+    """Return whether a run is to go on from its last complete checkpoint, if it has one."""
+    return str(training.resume_from_checkpoint).lower() in ("true", "auto")
+
+
 def checkpoint_to_resume(training: Any) -> Path | None:
     """Return where a run goes on: ``resume_from_checkpoint`` is a folder, or true for the last complete one.
 
     Raises:
-        ConfigError: the folder is not there or not complete.
+        ConfigError: the folder is not there or not complete; or a new run is to begin where an earlier one has left
+            checkpoints: once it is killed, nothing would tell them from its own.
     """
     wanted = training.resume_from_checkpoint
     if wanted in (None, False) or str(wanted).lower() in ("false", "none"):
+        if (there := last_complete(Path(training.output_dir))) is not None:
+            raise ConfigError(
+                f"{there} is of an earlier run: resume_from_checkpoint: true goes on from it; for a new run name "
+                "another output_dir, or remove its checkpoints"
+            )
         return None
-    if str(wanted).lower() in ("true", "auto"):
+    if goes_on_from_last(training):
         return last_complete(Path(training.output_dir))
     if not is_complete(Path(wanted)):
         raise ConfigError(f"resume_from_checkpoint: {wanted} is no complete checkpoint")
@@ -62,6 +80,15 @@ def remove_incomplete(output: Path, step: int) -> None:
     folder = output / f"checkpoint-{step}"
     if folder.is_dir() and not is_complete(folder):
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def remove_leftovers(output: Path) -> None:
+    """Remove what a killed run has left: checkpoints that were being written, and weights that were getting a name."""
+    for folder in output.glob("checkpoint-*"):
+        if _NUMBERED.fullmatch(folder.name) and not _has_state(folder):
+            shutil.rmtree(folder, ignore_errors=True)
+    for file in output.glob(".tmp??????"):  # as safetensors calls a file that is not yet whole
+        file.unlink(missing_ok=True)
 
 
 class ExactResume:
@@ -121,6 +148,7 @@ class ExactResume:
             if self._step % (self.args.steps_per_generation * self.num_iterations):
                 kept["completions"] = self._buffered_inputs
         torch.save(kept, _kept_file(output_dir, self.args.process_index))
+        self.accelerator.wait_for_everyone()  # the first process writes the state, which says that all is there
 
     def _load_optimizer_and_scheduler(self: Any, checkpoint: Any) -> None:
         import torch

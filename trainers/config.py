@@ -64,7 +64,7 @@ class StarArguments:
         default=None,
         metadata={
             "help": "Reward functions: names of ours (tvr_reward, format_reward, ...), module.function, or "
-            "file.py:function. Default: all that the task pays, as one function."
+            "file.py:function. Default: all that the task rewards, as one function."
         },
     )
     mode: str = field(

@@ -29,7 +29,7 @@ _WHOLE: Final = {"task_reward": None, "tvr_reward": "tvr", "multiview_reward": "
 def check_credit(star: StarArguments, training: Any) -> None:
     """Raise a ConfigError unless the advantages of a run can be spread over tokens.
 
-    The reward must be one function of ours that adds up from spans, and its groups must be normalised as one.
+    The reward must be one function of ours that adds up from spans, and its groups must be normalized as one.
     """
     names = star.reward_funcs or ["task_reward"]
     if len(names) != 1 or names[0] not in _WHOLE:

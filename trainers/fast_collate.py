@@ -1,8 +1,8 @@
 """Batches whose pixel values are made on the training device: ``fast_collator: true``.
 
-The text of a batch is the work of the model's own processor and of TRL's own collator. Pictures go around both: bytes
+The text of a batch is the work of the model's own processor and of TRL's own collator. Images go around both: bytes
 are cut into patches as they are, and become pixel values where the model is, by a table of the 256 values that the
-processor itself gives a byte. Pictures that nobody has drawn yet are drawn there too. The result is that of the
+processor itself gives a byte. Images that nobody has drawn yet are drawn there too. The result is that of the
 processor, bit by bit.
 """
 
@@ -24,19 +24,19 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-SOLIDS: Final = "solids"  # of a batch whose pictures are still to be drawn
+SOLIDS: Final = "solids"  # of a batch whose images are still to be drawn
 BYTES: Final = 256
 SLOTS: Final = 4  # objects of a drawn scene are filled up to a multiple: a compiled ray caster wants equal shapes
 
 
 class Undrawn:
-    """A picture of a scene that is drawn on the training device, in one batch with others.
+    """An image of a scene that is drawn on the training device, in one batch with others.
 
     It may stand among the ``images`` of a row where a configuration says ``fast_collator: true``.
 
     Args:
         picture: what is to be drawn.
-        side: of the square picture, pixels.
+        side: of the square image, pixels.
         samples: rays along each side of a pixel.
     """
 
@@ -51,13 +51,13 @@ class Undrawn:
 
 
 class Patches:
-    """How a Qwen image processor turns pictures into pixel values, for whole batches.
+    """How a Qwen image processor turns images into pixel values, for whole batches.
 
     Args:
         images: the image processor.
 
     Raises:
-        ConfigError: it is none that cuts pictures into patches as Qwen2-VL's does.
+        ConfigError: it is none that cuts images into patches as Qwen2-VL's does.
     """
 
     def __init__(self, images: Any) -> None:
@@ -95,7 +95,7 @@ class Patches:
         return torch.arange(3).repeat_interleave(self.frames * self.patch**2)[None]
 
     def grid(self, height: int, width: int) -> tuple[int, int, int]:
-        """Return the patches of a picture in time, down and across.
+        """Return the patches of an image in time, down and across.
 
         Raises:
             ConfigError: the processor would resize it.
@@ -104,25 +104,25 @@ class Patches:
         down, across = height // self.patch, width // self.patch
         if height % factor or width % factor or self.images.get_number_of_image_patches(height, width) != down * across:
             raise ConfigError(
-                f"fast_collator: a picture of {width} x {height} pixels would be resized: sides must be multiples of "
+                f"fast_collator: an image of {width} x {height} pixels would be resized: sides must be multiples of "
                 f"{factor}, and the size within image_min_pixels and image_max_pixels; resize the files beforehand, or "
                 "leave fast_collator out"
             )
         return 1, down, across
 
     def rows(self, pictures: Any) -> Any:
-        """Return the bytes of pictures of one size, patch by patch.
+        """Return the bytes of images of one size, patch by patch.
 
         Args:
-            pictures: ``(pictures, height, width, 3)`` uint8.
+            pictures: ``(images, height, width, 3)`` uint8.
 
         Returns:
-            ``(pictures * patches, 3 * frames * patch * patch)`` uint8, in the order of Qwen2-VL's processor.
+            ``(images * patches, 3 * frames * patch * patch)`` uint8, in the order of Qwen2-VL's processor.
         """
         count, height, width, _ = pictures.shape
         patch, merge = self.patch, self.merge
         cut = pictures.reshape(count, height // patch // merge, merge, patch, width // patch // merge, merge, patch, 3)
-        # picture, block down, block across, patch down, patch across, channel, pixel down, pixel across
+        # image, block down, block across, patch down, patch across, channel, pixel down, pixel across
         cut = cut.permute(0, 1, 4, 2, 5, 7, 3, 6)
         cut = cut.unsqueeze(6).expand(*cut.shape[:6], self.frames, patch, patch)
         return cut.reshape(count * (height // patch) * (width // patch), 3 * self.frames * patch * patch)
@@ -133,7 +133,7 @@ class Patches:
         return self.table.to(rows.device).flatten()[channels * BYTES + rows]
 
     def packed(self, pictures: Sequence[Any]) -> dict[str, Any]:
-        """Return pictures as tensors of the CPU, for `finished`: bytes by patches, or scenes to draw.
+        """Return images as tensors of the CPU, for `finished`: bytes by patches, or scenes to draw.
 
         Raises:
             ConfigError: some are drawn and some not, or those not drawn differ in size.
@@ -147,8 +147,8 @@ class Patches:
                 return {"pixel_values": self.rows(torch.from_numpy(np.stack(arrays)))}
             return {"pixel_values": torch.cat([self.rows(torch.tensor(array)[None]) for array in arrays])}
         if len(undrawn) < len(pictures) or len({(each.side, each.samples) for each in undrawn}) > 1:
-            raise ConfigError("fast_collator: a batch is of drawn pictures, or of undrawn ones of one size")
-        # completions of one prompt share its pictures, which are drawn once
+            raise ConfigError("fast_collator: a batch is of drawn images, or of undrawn ones of one size")
+        # completions of one prompt share its images, which are drawn once
         once = {id(each): each for each in undrawn}
         numbers = {name: number for number, name in enumerate(once)}
         solids = solids_of_pictures([each.picture for each in once.values()], slots=SLOTS)
@@ -185,14 +185,14 @@ def _pixels(picture: Any) -> npt.NDArray[np.uint8]:
     array = np.asarray(picture)
     if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3:
         raise ConfigError(
-            f"fast_collator: a picture is {array.dtype} {array.shape}; it must be a PIL image, or bytes of (height, "
+            f"fast_collator: an image is {array.dtype} {array.shape}; it must be a PIL image, or bytes of (height, "
             "width, 3)"
         )
     return array
 
 
 class _Sizes:
-    """Stands in for an image processor where only the sizes of pictures matter: what text needs to know of them."""
+    """Stands in for an image processor where only the sizes of images matter: what text needs to know of them."""
 
     def __init__(self, patches: Patches) -> None:
         self.patches = patches
@@ -208,11 +208,11 @@ class _Sizes:
 
 
 def fast_processor(processor: Any, finish: Callable[[Patches, dict[str, Any]], dict[str, Any]]) -> Any:
-    """Return a processor that takes pictures by `Patches`; all else is its own work, done once for equal rows.
+    """Return a processor that takes images by `Patches`; all else is its own work, done once for equal rows.
 
     Args:
         processor: a Qwen2.5-VL processor.
-        finish: what is done with packed pictures.
+        finish: what is done with packed images.
 
     Raises:
         ConfigError: as `Patches`.
@@ -228,7 +228,7 @@ def fast_processor(processor: Any, finish: Callable[[Patches, dict[str, Any]], d
             texts = [text] if isinstance(text, str) else text
             rows = images if isinstance(images[0], list | tuple) else [images]
             if len(rows) != len(texts):
-                raise ConfigError(f"fast_collator: pictures of {len(rows)} rows for {len(texts)} texts")
+                raise ConfigError(f"fast_collator: images of {len(rows)} rows for {len(texts)} texts")
             sizes = [tuple(picture_size(picture) for picture in row) for row in rows]
             numbers: dict[Any, int] = {}
             which = [numbers.setdefault(row, len(numbers)) for row in zip(texts, sizes, strict=True)]
@@ -263,7 +263,7 @@ def fast_processor(processor: Any, finish: Callable[[Patches, dict[str, Any]], d
 
 
 def _frozen(value: Any) -> Any:
-    """Return messages as something to look up; pictures do not show in what a template writes."""
+    """Return messages as something to look up; images do not show in what a template writes."""
     if isinstance(value, dict):
         return dict, tuple((key, _frozen(each)) for key, each in value.items())
     if isinstance(value, list | tuple):
@@ -279,7 +279,7 @@ def _thawed(value: Any) -> Any:
 
 
 def picture_size(picture: Any) -> tuple[int, int]:
-    """Return height and width of a picture, drawn or not."""
+    """Return height and width of an image, drawn or not."""
     if isinstance(picture, Undrawn):
         return picture.side, picture.side
     if hasattr(picture, "convert"):
@@ -289,7 +289,7 @@ def picture_size(picture: Any) -> tuple[int, int]:
 
 
 class FastCollator:
-    """TRL's collator of pictures and text, with pixel values left to the training device.
+    """TRL's collator of images and text, with pixel values left to the training device.
 
     Args:
         stock: TRL's own, with a fast processor.
@@ -311,10 +311,10 @@ class FastCollator:
 
 
 def collate_fast(trainer: Any) -> None:
-    """Let a TRL trainer of pictures and text make its pixel values on the training device.
+    """Let a TRL trainer of images and text make its pixel values on the training device.
 
     Raises:
-        ConfigError: as `Patches`; or the trainer's rows have no pictures.
+        ConfigError: as `Patches`; or the trainer's rows have no images.
     """
     from trl import GRPOTrainer
 

@@ -1,4 +1,4 @@
-"""Which completions of a group are learnt from: all, those of groups that differ, or the most varied of each."""
+"""Which completions of a group are learned from: all, those of groups that differ, or the most varied of each."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def keep_varied(trainer: Any, output: dict[str, Any], keep: int) -> dict[str, An
     """Return the batch with those *keep* completions of each group whose rewards have the greatest variance.
 
     These are the highest and the lowest, for one number of each (PODS, arXiv 2504.13818, theorem 1). Their advantages
-    are taken among them, by the run's ``scale_rewards``. More are drawn than are learnt from: drawing is cheap beside
+    are taken among them, by the run's ``scale_rewards``. More are drawn than are learned from: drawing is cheap beside
     the passes of the loss, for which alone the memory must do.
 
     Args:

@@ -1,7 +1,7 @@
-"""Where tokens and patches are, found for a whole batch where transformers loops over rows and pictures.
+"""Where tokens and patches are, found for a whole batch where transformers loops over rows and images.
 
 Qwen2.5-VL finds the rotary positions of its tokens in a Python loop over rows, and the places and windows of patches in
-one over pictures; on a GPU each turn waits for the device. Both take longer than a small model's own work.
+one over images; on a GPU each turn waits for the device. Both take longer than a small model's own work.
 """
 
 from __future__ import annotations
@@ -64,21 +64,21 @@ def _rope_index(  # noqa: PLR0917  as it is called by transformers
 
 
 def rope_positions(kinds: Any, grids: Any, mask: Any, *, merge: int) -> tuple[Any, Any] | None:
-    """Return the multimodal rotary positions of rows of text and pictures.
+    """Return the multimodal rotary positions of rows of text and images.
 
-    Text moves all three positions on by one a token. The tokens of a picture stand at (time, row, column) from where
+    Text moves all three positions on by one a token. The tokens of an image stand at (time, row, column) from where
     the text is, and the text goes on behind the larger side: Qwen2-VL, section 2.1
     (https://arxiv.org/abs/2409.12191).
 
     Args:
-        kinds: ``(rows, tokens)`` 0 for text, 1 for tokens of pictures.
-        grids: ``(pictures, 3)`` patches in time, down and across, in the order of the rows.
+        kinds: ``(rows, tokens)`` 0 for text, 1 for tokens of images.
+        grids: ``(images, 3)`` patches in time, down and across, in the order of the rows.
         mask: ``(rows, tokens)`` 0 at padding, which stands before and behind a row, not within; or None.
         merge: patches along each side of a token.
 
     Returns:
         ``(3, rows, tokens)`` positions, 0 at padding; ``(rows, 1)`` by how much the next position differs from the
-        number of tokens. None where the pictures are no single frames or the tokens are not theirs.
+        number of tokens. None where the images are no single frames or the tokens are not theirs.
     """
     import torch
     from torch.nn.functional import pad
@@ -87,10 +87,10 @@ def rope_positions(kinds: Any, grids: Any, mask: Any, *, merge: int) -> tuple[An
     seen = (kinds == 1) & real
     begins, ends = seen & ~pad(seen, (1, -1)), seen & ~pad(seen, (-1, 1))
     down, across = grids[:, 1] // merge, grids[:, 2] // merge
-    # the picture that a token is of, or that was last before it
+    # the image that a token is of, or that was last before it
     picture = (begins.flatten().cumsum(0).view_as(kinds) - 1).clamp(0, len(grids) - 1)
     counted = torch.zeros_like(down).scatter_add_(0, picture.flatten(), seen.flatten().to(down.dtype))
-    # the only wait for the device: every picture has its own run of tokens, and is one frame
+    # the only wait for the device: every image has its own run of tokens, and is one frame
     if not bool(((counted == down * across) & (grids[:, 0] == 1)).all()):
         return None
     steps = torch.where(seen, ends * torch.maximum(down, across)[picture], real.long())
@@ -103,7 +103,7 @@ def rope_positions(kinds: Any, grids: Any, mask: Any, *, merge: int) -> tuple[An
 
 
 def _with_places(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Add to a vision tower's arguments what it would compute from the sizes of the pictures."""
+    """Add to a vision tower's arguments what it would compute from the sizes of the images."""
     grid = kwargs["grid_thw"] if "grid_thw" in kwargs else args[1]
     sizes = tuple(map(tuple, grid.tolist()))
     config = module.config
@@ -113,7 +113,7 @@ def _with_places(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
 
 @lru_cache(maxsize=64)
 def _places(sizes: tuple[Any, ...], device: Any, merge: int, window: int, patch: int) -> dict[str, Any]:
-    """Return where the patches of pictures are, by transformers' own functions, once for each list of sizes."""
+    """Return where the patches of images are, by transformers' own functions, once for each list of sizes."""
     import torch
     from transformers import vision_utils
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from benchmarks.files.lock import locked
-from benchmarks.files.write import remove_partials, write_whole
+from benchmarks.files.write import refuse_input, remove_partials, write_whole
 from rewards.errors import ConfigError, DataError
 from trainers.asking import ask, prediction_row, sample_name
 from trainers.attention import attend_at_once
@@ -134,6 +134,7 @@ def predict(
         raise ConfigError(f"backend {backend!r} is not one of {', '.join(BACKENDS)}")
     drawn = sampling or Sampling()
     target = Path(output)
+    refuse_input(target, [data])
     asked = ask(
         data,
         benchmark=benchmark,
@@ -174,21 +175,45 @@ def predict(
                 on_error=on_error,
                 on_progress=on_progress,
             )
-            return target
-        named = revision_of(model, revision)
-        told |= {"model_files": [named, times_of(model)]}
-        part, done = _begin(target, told, overwrite=overwrite)
-        total = len(asked) * drawn.samples
-        if done < total:
-            fast = _uses_vllm(backend)
-            most = max(map(asked.count_of, range(len(asked)))) if fast else 0
-            loading = Loading(model, revision, dtype, min_pixels, max_pixels, most)
-            local = (_vllm if fast else _transformers)(loading, drawn)
-            made_with = {"model": str(model), "revision": named, **shown, **local.made_with}
-            _write(part, done, asked, drawn=drawn, local=local, made_with=made_with, on_progress=on_progress)
-        part.replace(target)
-        _settings_file(target).unlink(missing_ok=True)
+        else:
+            _predict_here(
+                asked,
+                target,
+                drawn,
+                Loading(model, revision, dtype, min_pixels, max_pixels),
+                backend=backend,
+                settings=told,
+                made_with=shown,
+                overwrite=overwrite,
+                on_progress=on_progress,
+            )
     return target
+
+
+def _predict_here(
+    asked: Asked,
+    output: Path,
+    sampling: Sampling,
+    loading: Loading,
+    *,
+    backend: str,
+    settings: Mapping[str, Any],
+    made_with: Mapping[str, Any],
+    overwrite: bool,
+    on_progress: Callable[[int, int], None] | None,
+) -> None:
+    """Write a completion for each prompt with a model that is loaded here; see `trainers.served.predict_served`."""
+    named = revision_of(loading.model, loading.revision)
+    begun_with = {**settings, "model_files": [named, times_of(loading.model)]}
+    part, done = _begin(output, begun_with, overwrite=overwrite)
+    if done < len(asked) * sampling.samples:
+        fast = _uses_vllm(backend)
+        most = max(map(asked.count_of, range(len(asked)))) if fast else 0
+        local = (_vllm if fast else _transformers)(loading._replace(images=most), sampling)
+        told = {"model": str(loading.model), "revision": named, **made_with, **local.made_with}
+        _write(part, done, asked, drawn=sampling, local=local, made_with=told, on_progress=on_progress)
+    part.replace(output)
+    _settings_file(output).unlink(missing_ok=True)
 
 
 def _write(
@@ -232,7 +257,7 @@ class Loading(NamedTuple):
     dtype: str
     min_pixels: int | None
     max_pixels: int | None
-    images: int
+    images: int = 0
 
 
 class Local(NamedTuple):

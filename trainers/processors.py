@@ -1,7 +1,7 @@
 """Loading processors where torchvision is not installed.
 
 Qwen's processors always want a video processor, which exists for torchvision only (transformers 5.x), so that their
-automatic loading fails without it although pictures need none. For pictures alone a subclass without that argument
+automatic loading fails without it although images need none. For images alone a subclass without that argument
 serves; what it saves gets the video section of its source back, so that others can load it.
 """
 
@@ -48,12 +48,12 @@ def load_processor(
     min_pixels: int | None = None,
     max_pixels: int | None = None,
 ) -> Any:
-    """Load a model's processor; where torchvision is missing, one for pictures alone.
+    """Load a model's processor; where torchvision is missing, one for images alone.
 
     Args:
         name: a folder, or a name on the hub.
         revision: of a model on the hub.
-        min_pixels: smaller pictures are enlarged, keeping their form.
+        min_pixels: smaller images are enlarged, keeping their form.
         max_pixels: larger ones are reduced: it bounds the number of image tokens.
 
     Raises:
@@ -108,11 +108,11 @@ def _has_video(name: str) -> bool:
 
 
 def _bound(images: Any, min_pixels: int | None, max_pixels: int | None) -> None:
-    """Set the bounds of picture sizes: of processors that count pixels."""
+    """Set the bounds of image sizes: of processors that count pixels."""
     size = dict(images.size) if images.size is not None else {}
     if not {"shortest_edge", "longest_edge"} <= set(size):
         raise ConfigError(
-            f"image_min_pixels and image_max_pixels mean nothing to {type(images).__name__}, whose pictures have a "
+            f"image_min_pixels and image_max_pixels mean nothing to {type(images).__name__}, whose images have a "
             "fixed size"
         )
     # of this kind of processor the "edges" are numbers of pixels

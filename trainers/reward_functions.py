@@ -45,7 +45,7 @@ class WatchedReward:
         name: what trainers log it as.
         ours: whether it is of this package: it says which completions are right, and knows wrong targets.
         first: whether it is the first of its run, which fills the tables of completions and logs accuracies.
-        task: the list task that it pays for, whose true number of records is logged.
+        task: the list task that it rewards, whose true number of records is logged.
     """
 
     function: Callable[..., Any]

@@ -398,7 +398,7 @@ class FastRollout:
 
 
 def _equal(one: Any, other: Any) -> bool:
-    """Tell whether two prompts are the same, pictures and all."""
+    """Tell whether two prompts are the same, images and all."""
     if one is other:
         return True
     if isinstance(one, dict) and isinstance(other, dict):

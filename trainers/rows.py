@@ -1,4 +1,4 @@
-"""Rows to train on and to predict: read, checked, and their pictures opened when they are needed."""
+"""Rows to train on and to predict: read, checked, and their images opened when they are needed."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def load_rows(
 ) -> Any:
     """Return a data set whose rows are as TRL wants them.
 
-    Prompts become messages, gold becomes text, and pictures are opened when a row is asked for. A data set that comes
+    Prompts become messages, targets become text, and images are opened when a row is asked for. A data set that comes
     from a function and has no length (a stream) is handed on as it is.
 
     Args:
@@ -55,7 +55,7 @@ def load_rows(
 
     Raises:
         ConfigError: there are no such data.
-        DataError: the data lack a column, or a row has pictures where others have none.
+        DataError: the data lack a column, or a row has images where others have none.
     """
     found, source = _open(name, split, kwargs or {})
     if not hasattr(found, "__len__"):
@@ -104,7 +104,7 @@ def place_of_row(data: Any, row: int) -> str:
 
 
 def answer_lengths(data: Any, processor: Any, rows: int = 256) -> list[int]:
-    """Return the tokens of the true answers of the first rows, with their tags; of demonstrations all that they say."""
+    """Return the tokens of the targets of the first rows, with their tags; of demonstrations all that they say."""
     if not hasattr(data, "__len__"):
         return []
     plain = data.with_format(None).select(range(min(rows, len(data))))
@@ -232,7 +232,7 @@ def _opener(path: Path) -> Any:
 
 
 def _from_lines(path: Path) -> Any:
-    """Read JSON Lines; gold that is not text becomes JSON, because Arrow would change structures."""
+    """Read JSON Lines; targets that are not text become JSON, because Arrow would change structures."""
     from datasets import Dataset
 
     records = []
@@ -257,7 +257,7 @@ def _from_lines(path: Path) -> Any:
 
 
 def _undecoded(found: Any, images: str) -> Any:
-    """Leave pictures as they lie in the file, so that an error can name the row."""
+    """Leave images as they lie in the file, so that an error can name the row."""
     from datasets import Image, List
 
     feature = found.features[images]
@@ -269,7 +269,7 @@ def _undecoded(found: Any, images: str) -> Any:
 
 
 def _refuse_mixed(found: Any, images: str, source: str) -> None:
-    """Refuse rows without pictures among rows with some: GRPO fails on such a batch (TRL 1.16)."""
+    """Refuse rows without images among rows with some: GRPO fails on such a batch (TRL 1.16)."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -281,6 +281,6 @@ def _refuse_mixed(found: Any, images: str, source: str) -> None:
     if any(lengths) and not all(lengths):
         row = lengths.index(0)
         raise DataError(
-            f"{source}: row {row} has no picture, while others have; a run takes rows of one kind: "
-            "train on the rows without pictures in a run of their own"
+            f"{source}: row {row} has no image, while others have; a run takes rows of one kind: "
+            "train on the rows without images in a run of their own"
         )

@@ -91,24 +91,13 @@ def predict_served(
         return make
 
     def keep(number: int, answer: Answer) -> None:
-        question, made = under_way.pop(number), {**fixed, "revision": answer.model}
-        names = ("prompt_tokens", "completion_tokens", "reasoning_tokens")
-        usage = {name: value for name in names if (value := getattr(answer, name)) is not None}
-        rows = []
-        for sample, reply in enumerate(answer.replies):
-            name = sample_name(question, sample, sampling.samples)
-            refusal = (reply.refusal or reply.finish_reason) if reply.refused else None
-            told = {"finish_reason": reply.finish_reason, "usage": {} if sample else usage or None}
-            told |= {"refusal": refusal, "error": None}
-            rows.append(prediction_row(question, name, reply.text, made) | told)
+        rows = _answered(under_way.pop(number), answer, sampling.samples, {**fixed, "revision": answer.model})
         journal.add(str(number), {"rows": rows})
 
     def on_done(number: int, failure: Exception | None) -> None:
         question = under_way.pop(number, None)
         if isinstance(failure, RefusedError) and question is not None:
-            names = [sample_name(question, sample, sampling.samples) for sample in range(sampling.samples)]
-            told = {"finish_reason": None, "usage": None, "refusal": None, "error": str(failure)}
-            journal.add(str(number), {"rows": [prediction_row(question, name, None, fixed) | told for name in names]})
+            journal.add(str(number), {"rows": _refused(question, str(failure), sampling.samples, fixed)})
         elif failure is not None:
             failures[number] = str(failure)
             if on_error is not None:
@@ -133,6 +122,26 @@ def predict_served(
         for number in range(len(asked)):
             file.writelines(map(json_line, journal.found[str(number)]["rows"]))
     journal_path.unlink()
+
+
+def _answered(question: Question, answer: Answer, samples: int, made_with: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the rows of a prompt that was answered."""
+    names = ("prompt_tokens", "completion_tokens", "reasoning_tokens")
+    usage = {name: value for name in names if (value := getattr(answer, name)) is not None}
+    rows = []
+    for sample, reply in enumerate(answer.replies):
+        refusal = (reply.refusal or reply.finish_reason) if reply.refused else None
+        told = {"finish_reason": reply.finish_reason, "usage": {} if sample else usage or None}
+        told |= {"refusal": refusal, "error": None}
+        rows.append(prediction_row(question, sample_name(question, sample, samples), reply.text, made_with) | told)
+    return rows
+
+
+def _refused(question: Question, why: str, samples: int, made_with: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the rows of a prompt whose request the server refused."""
+    names = [sample_name(question, sample, samples) for sample in range(samples)]
+    told = {"finish_reason": None, "usage": None, "refusal": None, "error": why}
+    return [prediction_row(question, name, None, made_with) | told for name in names]
 
 
 def _fixed(endpoint: Endpoint, made_with: Mapping[str, Any], max_pixels: int | None) -> dict[str, Any]:

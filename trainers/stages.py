@@ -15,8 +15,10 @@ from trainers.checkpoints import (
     ExactResume,
     check_can_save,
     checkpoint_to_resume,
+    goes_on_from_last,
     last_complete,
     remove_incomplete,
+    remove_leftovers,
     save_model,
 )
 from trainers.config import read_config
@@ -82,6 +84,8 @@ def train(
         return _train(settings, output, on_progress, on_advice)
     output.mkdir(parents=True, exist_ok=True)
     with locked(output / "run", str(output)):
+        if goes_on_from_last(settings.training):
+            remove_leftovers(output)
         return _train(settings, output, on_progress, on_advice)
 
 

@@ -1,7 +1,7 @@
-"""What does a reward pay for? Attack policies, checks and exact expectations, for any reward function.
+"""What is a reward given for? Attack policies, checks and exact expectations, for any reward function.
 
-An *exploit* earns at least what a better answer earns, such as the exact one on the same scene. An *incentive* is a
-policy that earns more under uncertainty than the honest best guess. A *check* is a property that a reward should have.
+An *exploit* scores at least what a better answer scores, such as the exact one on the same scene. An *incentive* is a
+policy that scores more under uncertainty than the honest best guess. A *check* is a property that a reward should have.
 """
 
 from benchmarks.audit.differential import Differential, compare_rewards

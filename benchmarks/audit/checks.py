@@ -1,4 +1,4 @@
-"""Properties that a reward should have whatever it pays for: order, more right, more wrong, and the same again."""
+"""Properties that a reward should have whatever it is given for: order, more right, more wrong, and the same again."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from benchmarks.audit.scenes import Scene
     from rewards.tiered import Record
 
-_ALONE = 32  # rows that are also paid one by one
+_ALONE = 32  # rows that are also scored one by one
 
 
 class Probes(NamedTuple):
@@ -46,7 +46,7 @@ def probes(scenes: Sequence[Scene], policies: Sequence[Policy]) -> Probes:
 
 
 class _Pair(NamedTuple):
-    """Two candidates of which the first should be paid as much as the second, or at most as much."""
+    """Two candidates of which the first should be rewarded as much as the second, or at most as much."""
 
     scene: Scene
     candidate: Candidate
@@ -56,7 +56,7 @@ class _Pair(NamedTuple):
 def _wrong_in_all(scene: Scene) -> tuple[Record, ...]:
     """Return a record that shares no field with a true one, in a tuple; of small vocabularies there may be none.
 
-    One that shares a field may rightly earn part of the credit, or be in the cell of a true one.
+    One that shares a field may rightly score part of the credit, or be in the cell of a true one.
     """
     wrong = unlike(scene)
     shared = any(a == b for true in scene.target for a, b in zip(true, wrong, strict=True))
@@ -140,10 +140,10 @@ PROSE_ITEMS = 7
 
 
 def check_cliff(audited: AuditedReward, scenes: Sequence[Scene]) -> list[AuditFinding]:
-    """Return a finding if an answer earns less for being nearer to the format: there is a cliff to fall from.
+    """Return a finding if an answer scores less for being nearer to the format: there is a cliff to fall from.
 
-    Beside items that cannot be read, adding a right record never earns less; and a wrong record in place of one of them
-    costs at most what it costs beside the right answer.
+    Beside items that cannot be read, adding a right record never scores less; and a wrong record in place of one of
+    them costs at most what it costs beside the right answer.
     """
     if scenes[0].task.record_format is None:
         return []
@@ -161,7 +161,7 @@ def check_cliff(audited: AuditedReward, scenes: Sequence[Scene]) -> list[AuditFi
     costs = score([each.items for each in exact]) - score([(*e.items, *w) for e, w in zip(exact, wrong, strict=True)])
     costly = np.array(list(map(bool, wrong))) & (unread - score(beside) > np.maximum(costs, 0.0) + TOLERANCE)
     for answers, broken, says in (
-        (right, unread > score(right) + TOLERANCE, "adding what is right to items that cannot be read earns less"),
+        (right, unread > score(right) + TOLERANCE, "adding what is right to items that cannot be read scores less"),
         (beside, costly, "a wrong record in place of an item that cannot be read costs more than a wrong record does"),
     ):
         if broken.any():
@@ -206,7 +206,7 @@ LENGTHS = tuple(1000 * 2**step for step in range(7))
 
 
 def check_length(audited: AuditedReward, scenes: Sequence[Scene]) -> list[AuditFinding]:
-    """Return a finding if from some length of the reasoning on a right answer earns less than an empty one.
+    """Return a finding if from some length of the reasoning on a right answer scores less than an empty one.
 
     The length is found to within a twentieth, on the scene where it is shortest.
     """
@@ -217,7 +217,7 @@ def check_length(audited: AuditedReward, scenes: Sequence[Scene]) -> list[AuditF
     silence = [replace(honest(scene), items=(), named=((),) * len(scene.references)) for scene in scenes]
     nothing = score_candidates(audited, silence, scenes)
     if not (totals(0) >= nothing - TOLERANCE).all():
-        return []  # it earns less at any length: `find_exploits` has it
+        return []  # it scores less at any length: `find_exploits` has it
     length = next((each for each in LENGTHS if (totals(each) < nothing - TOLERANCE).any()), None)
     if length is None:
         return []
@@ -243,9 +243,9 @@ BATCHED = ("batch_order", "batch_alone")
 
 
 def check_repeatable(audited: AuditedReward, asked: Probes) -> list[AuditFinding]:
-    """Return findings of a reward that does not pay the same again: at once, in another order, one by one.
+    """Return findings of a reward that does not give the same again: at once, in another order, one by one.
 
-    Of one that does not pay the same at once, the others are not findings of their own.
+    Of one that does not give the same at once, the others are not findings of their own.
     """
     first = score_texts(audited, asked.texts, asked.scenes)
     found = []
@@ -269,7 +269,7 @@ def check_repeatable(audited: AuditedReward, asked: Probes) -> list[AuditFinding
 def compare(
     name: str, says: str, asked: Probes, first: NDArray[np.float64], second: NDArray[np.float64]
 ) -> list[AuditFinding]:
-    """Return a finding if the same rows were not paid the same; numbers that are missing both times are the same."""
+    """Return a finding if the same rows got other rewards; numbers that are missing both times are the same."""
     differ = ~((np.abs(first - second) <= TOLERANCE) | (np.isnan(first) & np.isnan(second)))
     if not differ.any():
         return []

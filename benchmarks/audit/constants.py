@@ -1,6 +1,6 @@
-"""What answers that do not look earn where no record is charged: the same box, point, set, word or map always.
+"""What answers that do not look score where no record is charged: the same box, point, set, word or map always.
 
-No penalty makes up for what such a box or word earns, so it is shown beside what the exact answer earns. Of maps, the
+No penalty makes up for what such a box or word scores, so it is shown beside what the exact answer scores. Of maps, the
 names are those of the scene, as its prompt has them, and only the places are the same.
 """
 
@@ -40,8 +40,8 @@ class ConstantAnswer(NamedTuple):
             frequent name"``, ``"most frequent"`` or ``"empty"``; of maps ``"most frequent places"``, ``"one spot"``,
             ``"the prompt's example"``, ``"empty map"``, ``"mirror image"`` (of the true one) and ``"empty"``.
         answer: as it is written; of maps in one line, as it is in the first scene.
-        mean: what it earns on average over the scenes.
-        exact: what the exact answer earns.
+        mean: what it scores on average over the scenes.
+        exact: what the exact answer scores.
     """
 
     name: str
@@ -51,7 +51,7 @@ class ConstantAnswer(NamedTuple):
 
 
 def constant_answers(audited: AuditedReward, scenes: Sequence[Scene]) -> tuple[ConstantAnswer, ...]:
-    """Return what constant answers earn on scenes of a task of places, sets, words or maps; nothing of other tasks."""
+    """Return what constant answers score on scenes of a task of places, sets, words or maps; nothing of other tasks."""
     spec = scenes[0].task.spec
     if not isinstance(spec, QuestionSpec) or spec.kind not in ("box", "point", "set", "text", "map"):
         return ()

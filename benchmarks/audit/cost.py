@@ -104,7 +104,7 @@ def measure(audited: AuditedReward, asked: Probes, *, clock: Clock = time.perf_c
         audited: the reward.
         asked: ordinary completions.
         clock: returns seconds.
-        single: how many completions are paid in a call of their own.
+        single: how many completions are scored in a call of their own.
     """
     start = clock()
     score_texts(audited, asked.texts, asked.scenes)
@@ -158,5 +158,5 @@ def cost_findings(cost: Cost, scene: Scene) -> list[AuditFinding]:
         f"{max(worst.seconds):.2f} s for {worst.longest:,} characters"
     )
     shown = families(scene)[worst.family](60)
-    example = Example(shown, shown, ())  # how long it takes, not what it pays
+    example = Example(shown, shown, ())  # how long it takes, not what it gives
     return [AuditFinding("check", "growth", says, share=len(slow) / len(cost.growth), smallest=example)]

@@ -161,7 +161,7 @@ def compare_rewards(
 
 
 def accepts(audited: AuditedReward, cases: Sequence[Counterexample]) -> NDArray[np.bool_]:
-    """Return in which cases the candidate earns at least what the exact answer earns, and that more than a wrong one.
+    """Return in which cases the candidate scores at least what the exact answer scores, and that more than a wrong one.
 
     A reward that gives the exact answer no more than a wrong one cannot read it: then it accepts nothing.
     """

@@ -1,10 +1,10 @@
-"""Exact expectations of tiered rewards: what guessing, hedging and silence earn, from the chance of being right.
+"""Exact expectations of tiered rewards: what guessing, hedging and silence score, from the chance of being right.
 
 The model: a scene has true records that share no field with each other. For each of them a policy holds candidates, of
-which at most one is the truth, each with its chance; the rest of the chance is on a record that it does not think of.
+which at most one is true, each with its chance; the rest of the chance is on a record that it does not think of.
 A wrong candidate still reaches one tier (or none): that is what the policy knows for sure, e.g. the object. It names so
-many candidates of each, the likeliest last, and is paid R_acc. Nothing is sampled: of one record there are as many
-outcomes as candidates, and R_acc is affine in the numbers of matches.
+many candidates of each, the likeliest last, and is rewarded with R_acc. Nothing is sampled: of one record there are as
+many outcomes as candidates, and R_acc is affine in the numbers of matches.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ MOST_GUESSES = 4
 
 
 class GuessPlan(NamedTuple):
-    """How many candidates of each true record a policy names, and what that pays in expectation."""
+    """How many candidates of each true record a policy names, and its expected reward."""
 
     named: tuple[int, ...]
     expected: float
@@ -116,8 +116,9 @@ class GuessPlans(NamedTuple):
 
     Attributes:
         named: for each plan, how many candidates of each true record it names.
-        expected: what it pays, (plans, chances).
-        best: the place of the plan that pays most, of equals the one with the fewest predictions, (chances,).
+        expected: its expected reward, (plans, chances).
+        best: the place of the plan of the highest expected reward, of equals the one with the fewest predictions,
+            (chances,).
     """
 
     named: tuple[tuple[int, ...], ...]
@@ -149,7 +150,7 @@ def compare_plans(spec: TieredSpec, n_gt: int, ps: Sequence[float], *, sure: str
 
 
 def best_plan(spec: TieredSpec, n_gt: int, p: float, *, sure: str | None = None) -> GuessPlan:
-    """Return the plan that pays most; of equals, the one with the fewest predictions.
+    """Return the plan of the highest expected reward; of equals, the one with the fewest predictions.
 
     >>> from rewards import TVR
     >>> best_plan(TVR, 2, 0.9).named, best_plan(TVR, 2, 0.5).named
@@ -161,12 +162,12 @@ def best_plan(spec: TieredSpec, n_gt: int, p: float, *, sure: str | None = None)
 
 
 def guess_pays_from(spec: TieredSpec, *, beyond: bool, sure: str | None = None) -> float | None:
-    """Return the chance of being right from which one guess more pays; None where it never does.
+    """Return the chance of being right from which one guess more is profitable; None where it never does.
 
     Args:
         spec: the reward.
         beyond: whether there are already as many predictions as true records, one of them a miss (so that the guess
-            can still match); otherwise one record has no prediction yet, and below the chance silence pays.
+            can still match); otherwise one record has no prediction yet, and below the chance silence is better.
         sure: the tier that the guess reaches if it is wrong.
 
     >>> from rewards import TVR
@@ -188,8 +189,8 @@ class Hedge(NamedTuple):
     """Naming both of two candidates for one record instead of the likelier.
 
     Attributes:
-        gain: what it pays more where both are as likely.
-        pays_below: the chance of the likelier, in [1/2, 1], below which it pays; 1/2 where it never does.
+        gain: how much more reward it gets where both are as likely.
+        pays_below: the chance of the likelier, in [1/2, 1], below which it is profitable; 1/2 where it never does.
     """
 
     gain: float
@@ -197,7 +198,7 @@ class Hedge(NamedTuple):
 
 
 def hedge(spec: TieredSpec, *, sure: str | None = None) -> Hedge:
-    """Return what hedging between two candidates pays; the gain is linear in the chance of the likelier.
+    """Return the reward of hedging between two candidates; the gain is linear in the chance of the likelier.
 
     >>> from rewards import TVR
     >>> hedge(TVR).gain, round(hedge(TVR).pays_below, 3)
@@ -225,16 +226,18 @@ MOST = 4
 
 
 class GuessAnalysis(NamedTuple):
-    """What guessing pays where a wrong guess still reaches one tier.
+    """What guessing is rewarded where a wrong guess still reaches one tier.
 
     Attributes:
         sure: that tier, by its part; None where it reaches none.
-        within: the chance from which a guess pays while there are fewer predictions than true records; below it
-            silence pays. None where it never pays.
+        within: the chance from which a guess is profitable while there are fewer predictions than true records; below
+            it silence is better. None where a guess never is.
         beyond: likewise, with as many predictions as true records already, one of them a miss.
         hedge: naming both of two candidates.
-        best: the number of predictions that pays most, of the fewest such, for `N_GT` records and each of `CHANCES`.
-        expected: for 0, 1, ..., `MOST` predictions, spread as pays most, the expected reward at each of `CHANCES`.
+        best: the number of predictions of the highest reward, of the fewest such, for `N_GT` records and each of
+            `CHANCES`.
+        expected: for 0, 1, ..., `MOST` predictions, spread for the highest reward, the expected reward at each of
+            `CHANCES`.
     """
 
     sure: str | None

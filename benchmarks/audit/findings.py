@@ -34,13 +34,13 @@ Kind = Literal["exploit", "incentive", "check"]
 
 
 class World(NamedTuple):
-    """One way that things may be, and what is paid there.
+    """One way that things may be, and the rewards there.
 
     Attributes:
-        target: the true answer; of questions with the true references.
+        target: the target; of questions with the true references.
         chance: that it is so.
-        paid: to the policy.
-        against: paid to the exact answer, or, under uncertainty, to the honest best guess.
+        paid: the policy's reward.
+        against: the reward of the exact answer, or, under uncertainty, of the honest best guess.
     """
 
     target: str
@@ -56,7 +56,7 @@ class Example:
     Attributes:
         completion: what the policy writes.
         honest: what it is compared with: the exact answer, or the honest best guess.
-        worlds: one where the scene is known; under uncertainty, all that may be; none where it is not about payment.
+        worlds: one where the scene is known; under uncertainty, all that may be; none where it is not about a reward.
     """
 
     completion: str
@@ -65,12 +65,12 @@ class Example:
 
     @property
     def paid(self) -> float:
-        """What the policy is paid, in expectation."""
+        """The policy's expected reward."""
         return sum(world.chance * world.paid for world in self.worlds)
 
     @property
     def against(self) -> float:
-        """What the exact answer, or the honest best guess, is paid, in expectation."""
+        """What the exact answer, or the honest best guess, is rewarded, in expectation."""
         return sum(world.chance * world.against for world in self.worlds)
 
 
@@ -79,9 +79,9 @@ class AuditFinding:
     """One thing that an audit found.
 
     Attributes:
-        kind: ``"exploit"``: an answer that earns at least what a better one does, see `find_exploits`;
-            ``"incentive"``: a policy that is paid more under uncertainty than the honest best guess; ``"check"``: the
-            reward lacks a property that it should have.
+        kind: ``"exploit"``: an answer that scores at least what a better one does, see `find_exploits`;
+            ``"incentive"``: a policy that is rewarded more under uncertainty than the honest best guess; ``"check"``:
+            the reward lacks a property that it should have.
         name: of the policy or the check.
         says: one line for people.
         share: of the scenes on which it shows, in [0, 1].
@@ -90,9 +90,10 @@ class AuditFinding:
         about: of an incentive, what the policy is unsure of and how: ``"value, two candidates"``.
         size: of an incentive, the mean gain at the p where it is largest.
         at: that p, the chance that the guess is right.
-        pays_between: of an incentive, the chances p between which it pays; an end inside the range is a break-even.
-        means: of a policy that sees nothing, what it earns on average over the scenes and over all that it may write,
-            and what the policy earns that it is compared with; the example is of one scene.
+        pays_between: of an incentive, the chances p between which it is profitable; an end inside the range is a
+            break-even.
+        means: of a policy that sees nothing, what it scores on average over the scenes and over all that it may write,
+            and what the policy scores that it is compared with; the example is of one scene.
     """
 
     kind: Kind
@@ -109,7 +110,7 @@ class AuditFinding:
 
     @property
     def pays_while(self) -> str:
-        """Where an incentive pays, in words, with its break-even chance; empty for other findings."""
+        """Where an incentive is profitable, in words, with its break-even chance; empty for other findings."""
         if self.pays_between is None:
             return ""
         low, high = self.pays_between
@@ -120,7 +121,7 @@ class AuditFinding:
         return f"when P(correct) < {high:.3g}"
 
 
-_AT_ONCE = 24  # smaller cases that are paid in one call
+_AT_ONCE = 24  # smaller cases that are scored in one call
 
 
 class Counterexample(NamedTuple):
@@ -130,7 +131,7 @@ class Counterexample(NamedTuple):
         worlds: the scenes that may be.
         chances: of each, adding up to 1.
         honest: the exact answer, or the honest best guess.
-        candidate: what is paid too much.
+        candidate: what is rewarded too much.
     """
 
     worlds: tuple[Scene, ...]
@@ -147,7 +148,7 @@ def known_case(scene: Scene, honest: Candidate, candidate: Candidate) -> Counter
 def expected_totals(
     audited: AuditedReward, candidates: Sequence[Candidate], worlds: Sequence[Scene], chances: Sequence[float]
 ) -> NDArray[np.float64]:
-    """Return what each candidate is paid in expectation, (candidates,)."""
+    """Return each candidate's expected reward, (candidates,)."""
     rows = [candidate for candidate in candidates for _ in worlds]
     paid = score_candidates(audited, rows, [*worlds] * len(candidates)).reshape(len(candidates), len(worlds))
     expected: NDArray[np.float64] = paid @ np.asarray(chances)
@@ -155,7 +156,7 @@ def expected_totals(
 
 
 def gains(audited: AuditedReward, cases: Sequence[Counterexample]) -> NDArray[np.float64]:
-    """Return how much more each candidate is paid than the honest one, in expectation, (cases,)."""
+    """Return how much more each candidate is rewarded than the honest one, in expectation, (cases,)."""
     candidates = [candidate for each in cases for candidate in (each.candidate, each.honest) for _ in each.worlds]
     scenes = [scene for each in cases for _ in range(2) for scene in each.worlds]
     paid = iter(score_candidates(audited, candidates, scenes).tolist())
@@ -171,7 +172,7 @@ def is_exploit(
     cases: Sequence[Counterexample],
     exact: Callable[[Candidate, Scene], bool] = is_exact,
 ) -> list[bool]:
-    """Return which cases show an exploit: the candidate is not exact and is paid at least what the exact one is."""
+    """Return which cases show an exploit: the candidate is not exact and scores at least what the exact one does."""
     paid = gains(audited, cases) >= -TOLERANCE
     return [
         bool(enough) and not exact(each.candidate, each.worlds[0]) for enough, each in zip(paid, cases, strict=True)
@@ -179,7 +180,7 @@ def is_exploit(
 
 
 def is_incentive(audited: AuditedReward, cases: Sequence[Counterexample]) -> list[bool]:
-    """Return which cases show an incentive: the candidate is paid more."""
+    """Return which cases show an incentive: the candidate is rewarded more."""
     return [bool(gain > TOLERANCE) for gain in gains(audited, cases)]
 
 

@@ -1,4 +1,4 @@
-"""What real predictions make of a reward: groups in which all are paid the same teach nothing."""
+"""What real predictions make of a reward: groups in which all are rewarded the same teach nothing."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class Groups(NamedTuple):
         rows: predictions.
         groups: prompts with at least two predictions.
         size: predictions for each of those, on average.
-        zero_variance: groups in which all are paid the same: their advantages are zero.
-        all_best: groups in which all are paid the most that anything is paid in the file; part of the above.
+        zero_variance: groups in which all are rewarded the same: their advantages are zero.
+        all_best: groups in which all have the highest reward of the file; part of the above.
         all_worst: likewise the least.
-        ties: of all pairs of unlike texts in a group, those that are paid the same.
+        ties: of all pairs of unlike texts in a group, those that are rewarded the same.
         distinct: different totals in a group, on average.
         totals: how often each total occurs in the file, the least first.
         contradicting: share of the predictions whose answer contradicts the last values that the reasoning states, see
@@ -63,7 +63,7 @@ def group_totals(totals: Sequence[float], prompts: Sequence[Hashable], texts: Se
     """Count ties and groups without variance.
 
     Args:
-        totals: what each prediction is paid, (rows,).
+        totals: each prediction's reward, (rows,).
         prompts: what tells the groups apart, e.g. the id, (rows,).
         texts: the completions, (rows,).
 
@@ -94,7 +94,7 @@ def group_totals(totals: Sequence[float], prompts: Sequence[Hashable], texts: Se
 
 
 def _ties(groups: Sequence[Sequence[tuple[float, str]]]) -> tuple[int, int]:
-    """Return how many pairs of unlike texts are paid the same, and how many there are."""
+    """Return how many pairs of unlike texts are rewarded the same, and how many there are."""
     tied = unlike = 0
     for group in groups:
         texts = Counter(text for _, text in group)

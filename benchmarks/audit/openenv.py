@@ -5,11 +5,11 @@ do-nothing episode writes nothing. Of RFC 008's 44 checks those are measured tha
 
     runtime.reward_well_formed     every reward is a finite number
     semantic.verifier_determinism  the same completion is rewarded the same, in any batch and under any hash seed
-    semantic.oracle_max            the oracle earns the most that anything earns
+    semantic.oracle_max            the oracle scores the most that anything scores
     semantic.floor_gap             oracle maximum - measured floor, the reward of the do-nothing episode, is positive
-    statistical.adversarial_floor  a panel of policies that do not solve the task earns no more than the measured floor;
-                                   what guessing earns, which is right by chance, stands beside it
-    statistical.gameability_gap    on each scene, the exact answer earns more than everything that is not exact
+    statistical.adversarial_floor  a panel of policies that do not solve the task scores no more than the measured
+                                   floor; what guessing scores, which is right by chance, stands beside it
+    statistical.gameability_gap    on each scene, the exact answer scores more than everything that is not exact
 
 The report names no manifest, severity policy or sandbox, since there is none: its ``results`` are `CheckResult` objects
 for an operator's report to embed. Statistical checks are of the hub's lane.
@@ -67,14 +67,14 @@ def openenv_report(found: Audit, audited: AuditedReward, scenes: Sequence[Scene]
             bool((gaps >= -TOLERANCE).all()),
             {"oracle_reward": oracle, "highest_reward": float(np.maximum(exact, best_other).mean())},
             f"the exact answer is beaten on {(gaps < -TOLERANCE).mean():.0%} of the scenes",
-            "Nothing may earn more than the exact answer; star audit lists what does.",
+            "Nothing may score more than the exact answer; star audit lists what does.",
         ),
         _result(
             "semantic.floor_gap",
             oracle - floor > TOLERANCE,
             {"oracle_reward": oracle, "measured_floor": floor, "gap": oracle - floor},
-            f"the empty completion earns {floor:.4g} of the oracle's {oracle:.4g}",
-            "The empty completion must earn less than the exact answer.",
+            f"the empty completion scores {floor:.4g} of the oracle's {oracle:.4g}",
+            "The empty completion must score less than the exact answer.",
         ),
         _result(
             "statistical.adversarial_floor",
@@ -86,14 +86,14 @@ def openenv_report(found: Audit, audited: AuditedReward, scenes: Sequence[Scene]
                 "panel": panel,
                 "guessing": blind,
             },
-            f"{worst} earns {panel[worst]:.4g}, the empty completion {floor:.4g}",
-            "Nothing that does not solve the task may earn more than the empty completion, not even for its format.",
+            f"{worst} scores {panel[worst]:.4g}, the empty completion {floor:.4g}",
+            "Nothing that does not solve the task may score more than the empty completion, not even for its format.",
         ),
         _result(
             "statistical.gameability_gap",
             bool((gaps > TOLERANCE).all()),
             {"gap": float(gaps.mean()), "smallest_gap": float(gaps.min()), "exploits": len(found.of("exploit"))},
-            f"on {(gaps <= TOLERANCE).mean():.0%} of the scenes something else earns as much as the exact answer",
+            f"on {(gaps <= TOLERANCE).mean():.0%} of the scenes something else scores as much as the exact answer",
             "Close the exploits that star audit lists.",
         ),
     ]
@@ -111,7 +111,7 @@ def openenv_report(found: Audit, audited: AuditedReward, scenes: Sequence[Scene]
 def _panel(
     audited: AuditedReward, scenes: Sequence[Scene], majority: tuple[Any, ...]
 ) -> tuple[dict[str, float], dict[str, float], NDArray[np.float64]]:
-    """Return what policies earn on average, those of the panel and those that guess; and the most of others, (scenes,).
+    """Return what policies score on average, those of the panel and those that guess; the most of others, (scenes,).
 
     The others are all that is not exact.
     """

@@ -59,7 +59,7 @@ def _count(number: int, word: str) -> str:
 
 
 def amount(value: float) -> str:
-    """Return what is paid, in four digits.
+    """Return a reward, in four digits.
 
     >>> amount(2.75), amount(float("nan")), amount(-1e-17)
     ('2.75', 'none', '0')
@@ -132,7 +132,7 @@ EXPECTATION_HEADERS = (
 )
 
 
-CONSTANT_HEADERS = ("the same answer always", "", "earns", "exact")
+CONSTANT_HEADERS = ("the same answer always", "", "scores", "exact")
 """Of the table of `constant_row`."""
 
 
@@ -144,7 +144,7 @@ def constant_row(each: ConstantAnswer) -> tuple[str, ...]:
 def _constants(constants: Sequence[ConstantAnswer]) -> Section:
     if not constants:
         return Section("Answers that do not look", ())
-    text = "What the same answer to every question earns, without a look at the image, beside the exact answer."
+    text = "What the same answer to every question scores, without a look at the image, beside the exact answer."
     text += " Maps have the names of each scene; a mirror image is that of the true one."
     return Section("Answers that do not look", (text, Grid("", CONSTANT_HEADERS, tuple(map(constant_row, constants)))))
 

@@ -374,8 +374,8 @@ class Policy(NamedTuple):
         about_uncertainty: whether it is about the uncertainty itself; then each in which it gains is a finding.
         role: what it is compared with beside the exact answer. ``"part"``: always right on a part and silent on the
             rest; ``"right"``: its answer is right, whatever its references; ``"wrong"``: right references, but no right
-            answer, which should earn less than any right answer; ``"blind"``: it does not see which view is which, nor
-            the answer, and should earn less than what is always right on a part.
+            answer, which should score less than any right answer; ``"blind"``: it does not see which view is which, nor
+            the answer, and should score less than what is always right on a part.
     """
 
     name: str

@@ -146,11 +146,11 @@ class AuditedReward:
     Attributes:
         reward: called as *convention* says; also ``async``.
         name: what reports call it.
-        target_column: the name under which it takes the gold.
+        target_column: the name under which it takes the target.
         messages: whether it takes each completion as a list of messages rather than as text.
         accepts: the columns that it takes; None where it takes any.
         prefilled: whether the chat template writes ``<think>``, so that what policies write comes without it.
-        alone: whether each completion is paid in a call of its own.
+        alone: whether each completion is scored in a call of its own.
         convention: see `call_convention`.
     """
 
@@ -167,7 +167,7 @@ class AuditedReward:
 def score_rows(
     audited: AuditedReward, completions: Sequence[str], given: Mapping[str, Sequence[Any]]
 ) -> NDArray[np.float64]:
-    """Return what the reward pays, (rows,); NaN where it gives no finite number.
+    """Return what the reward gives, (rows,); NaN where it gives no finite number.
 
     If a batch raises, its rows are asked for one by one, and those that raise are NaN.
 
@@ -194,7 +194,7 @@ def _one_by_one(
 
 
 def score_texts(audited: AuditedReward, completions: Sequence[str], scenes: Sequence[Scene]) -> NDArray[np.float64]:
-    """Return what the reward pays for completions on scenes, (rows,); see `score_rows`."""
+    """Return what the reward gives completions on scenes, (rows,); see `score_rows`."""
     if not completions:
         return np.empty(0)
     texts = [text.removeprefix("<think>") for text in completions] if audited.prefilled else completions
@@ -204,7 +204,7 @@ def score_texts(audited: AuditedReward, completions: Sequence[str], scenes: Sequ
 def score_candidates(
     audited: AuditedReward, candidates: Sequence[Candidate], scenes: Sequence[Scene]
 ) -> NDArray[np.float64]:
-    """Return what the reward pays for each candidate on its scene, (rows,); see `score_texts`."""
+    """Return what the reward gives each candidate on its scene, (rows,); see `score_texts`."""
     texts = list(map(write, candidates, scenes))
     return score_texts(audited, texts, scenes)
 

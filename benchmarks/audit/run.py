@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 _UNSURE = 6  # scenes on which policies are unsure
 _SEARCHED = 4  # scenes that the learned policy searches
-_PROBED = 8  # scenes whose completions are paid again
+_PROBED = 8  # scenes whose completions are scored again
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +51,9 @@ class Audit:
         policies: how many tried.
         findings: exploits, then incentives, then checks.
         cost: times, or None where they were not taken.
-        expectation: of a tiered reward, what guessing pays; otherwise empty.
+        expectation: of a tiered reward, what guessing is rewarded; otherwise empty.
         groups: of real predictions, ties and groups without variance.
-        constants: of places, sets, words and maps, what the same answer to every question earns; otherwise empty.
+        constants: of places, sets, words and maps, what the same answer to every question scores; otherwise empty.
     """
 
     name: str
@@ -84,8 +84,8 @@ def audit(
 ) -> Audit:
     """Audit a reward on scenes.
 
-    A reward that looks at other rows of the batch fails a check, and everything else is paid one by one, so that the
-    findings are the reward's and not the batch's. Of one that does not pay the same twice there are neither incentives
+    A reward that looks at other rows of the batch fails a check, and everything else is scored one by one, so that the
+    findings are the reward's and not the batch's. Of one that does not give the same twice there are neither incentives
     nor further checks, since an expectation cannot be told from noise.
 
     Args:

@@ -82,7 +82,7 @@ def spell(task: Task, item: Record | str) -> str:
 
 
 def target_text(scene: Scene) -> str:
-    """Return the gold as a dataset column holds it: ``"2.color.cyan, 0.shape.cube"``, ``"B"``."""
+    """Return the target as a dataset column holds it: ``"2.color.cyan, 0.shape.cube"``, ``"B"``."""
     return ", ".join(spell(scene.task, record) for record in scene.target)
 
 
@@ -243,12 +243,12 @@ def read_scenes(
 
     Args:
         task: the task of all rows.
-        targets: gold, (rows,).
+        targets: (rows,).
         references: of questions, the true names per view, or None, (rows,).
         options: of questions, texts of the options, or None, (rows,).
 
     Raises:
-        DataError: for gold that is wrong; its ``row`` says where.
+        DataError: for a wrong target; its ``row`` says where.
     """
     names = references or [None] * len(targets)
     texts = options or [None] * len(targets)

@@ -50,7 +50,7 @@ class Search:
 
     Attributes:
         rounds: generations.
-        brood: candidates that are paid in each.
+        brood: candidates that are scored in each.
         keep: of them, the best that have offspring.
         seed: of the search.
     """
@@ -70,7 +70,7 @@ def find_learned(
     accuracies: Sequence[float] = (0.9, 0.6, 0.3),
     search: Search = SEARCH,
 ) -> list[AuditFinding]:
-    """Search each scene for answers that are paid too much; no policy tells the search what to try.
+    """Search each scene for answers that are rewarded too much; no policy tells the search what to try.
 
     Args:
         audited: the reward.
@@ -88,7 +88,7 @@ def find_learned(
         candidate, gain = evolve(audited, start, search, exact=exact)
         if gain >= -TOLERANCE:
             hits.append((gain, known_case(scene, honest(scene), candidate)))
-    said = ("learned", "a search that knows the scene")
+    said = ("learned", "an evolutionary search that knows the scene and maximizes the reward")
     found = [exploit(audited, said, hits, scenes=len(scenes), exact=exact)] if hits else []
     for p in accuracies:
         found += _incentive(audited, scenes, p, search)
@@ -96,7 +96,7 @@ def find_learned(
 
 
 def _incentive(audited: AuditedReward, scenes: Sequence[Scene], p: float, search: Search) -> list[AuditFinding]:
-    """Return the finding of a search that knows each true record with chance p, if it is paid more than honesty."""
+    """Return the finding of a search that knows each true record with chance p, if it is rewarded more than honesty."""
     gained = []
     for at, scene in enumerate(scenes):
         guess = believe(scene, p, np.random.default_rng([search.seed, at]))
@@ -189,7 +189,7 @@ def evolve(
     search: Search,
     exact: Callable[[Candidate, Scene], bool] | None = None,
 ) -> tuple[Candidate, float]:
-    """Return the candidate that the search ends with, and how much more it is paid than the honest one.
+    """Return the candidate that the search ends with, and how much more it is rewarded than the honest one.
 
     Args:
         audited: the reward.

@@ -47,8 +47,8 @@ class Uncertainty:
 
     Attributes:
         about: what the policy does not know, e.g. ``"value"``.
-        model: ``"two candidates"``: the truth is the guess, or else the other one that the policy thinks of; ``"one
-            guess"``: the truth is the guess, or else something that it does not think of; ``"likely there"`` and
+        model: ``"two candidates"``: what is true is the guess, or else the other one that the policy thinks of; ``"one
+            guess"``: what is true is the guess, or else something that it does not think of; ``"likely there"`` and
             ``"likely not there"``: there is one change more, or not.
         belief: what the policy sees.
         worlds: the scene if its best guess is right, with chance p, and if it is not.

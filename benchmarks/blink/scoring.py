@@ -101,7 +101,7 @@ def score_official(row: Mapping[str, Any]) -> dict[str, Any]:
         or 1.
 
     Raises:
-        DataError: a column is missing, or the true answer is not known.
+        DataError: a column is missing, or the target is not known.
     """
     text, truth = text_column(row, "response"), true_letter(text_column(row, "answer"))
     options = bare_options(row.get("options"))
@@ -118,7 +118,7 @@ def score_official(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def true_letter(answer: str) -> str:
-    """Return the letter of a true answer.
+    """Return the letter of a target.
 
     Raises:
         DataError: there is none; the answers of the split ``test`` are not published.
@@ -126,7 +126,7 @@ def true_letter(answer: str) -> str:
     found = _TARGET.fullmatch(answer.strip())
     if found is None:
         why = "the answers of the split test are not published" if answer == "hidden" else "it is no letter A-E"
-        raise DataError(f"the true answer {answer!r} cannot be used: {why}")
+        raise DataError(f"the target {answer!r} cannot be used: {why}")
     return found[1]
 
 
@@ -167,7 +167,7 @@ def score_strict(row: Mapping[str, Any]) -> dict[str, Any]:
         The columns of `benchmarks.strict.score_section`.
 
     Raises:
-        DataError: a column is missing, or the true answer is not known.
+        DataError: a column is missing, or the target is not known.
     """
     response, truth = text_column(row, "response"), true_letter(text_column(row, "answer"))
     return score_completion(response, truth, kind="choice", options=bare_options(row.get("options")))

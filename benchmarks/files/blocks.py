@@ -307,7 +307,7 @@ def _join(keys: Sequence[Any], targets: TargetFile, faults: dict[int, str]) -> d
         partner = None if key is None or key is MISSING else targets.rows.get(join_key(key))
         if partner is None:
             named = f"without {targets.on}" if key is None or key is MISSING else f"for {targets.on} {shorten(key)}"
-            faults[row] = f"there is no gold {named} in {targets.path}"
+            faults[row] = f"there is no target {named} in {targets.path}"
         rows.append((None,) * len(targets.roles) if partner is None else partner.values)
     return {role: [values[at] for values in rows] for at, role in enumerate(targets.roles)}
 

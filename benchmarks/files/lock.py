@@ -14,6 +14,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+_held: set[int] = set()  # handles of this process
+
+
+def _leave_to_parent() -> None:
+    """In a forked child: the lock is its parent's, and must not outlive it in a worker that nobody has ended."""
+    while _held:
+        os.close(_held.pop())
+
+
+if hasattr(os, "register_at_fork"):  # Windows has none
+    os.register_at_fork(after_in_child=_leave_to_parent)
+
+
 @contextmanager
 def locked(path: Path, out: str) -> Iterator[None]:
     """Hold the lock of a file or folder, which is a file beside it: ``.NAME.lock``.
@@ -39,7 +52,7 @@ def locked(path: Path, out: str) -> Iterator[None]:
             raise ConfigError(f"{out}: there is no folder {target.parent}") from None
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if lock.exists() and lock.stat().st_ino == os.fstat(handle).st_ino:
+            if _is_at(lock, handle):
                 break  # otherwise the one before has just removed it, and somebody else may hold a new one
         except BlockingIOError:
             holder = os.read(handle, 4096).decode(errors="replace").strip() or "another process"
@@ -49,12 +62,22 @@ def locked(path: Path, out: str) -> Iterator[None]:
             os.close(handle)
             raise
         os.close(handle)
+    _held.add(handle)
     try:
         with suppress(OSError):  # a full disk: the lock holds without a name
             os.ftruncate(handle, 0)
             os.write(handle, f"process {os.getpid()} on {os.uname().nodename}: {' '.join(sys.argv)}\n".encode())
         yield
     finally:
-        with suppress(OSError):  # what stays is nobody's
-            lock.unlink(missing_ok=True)
-        os.close(handle)
+        if handle in _held:  # not in a forked child
+            with suppress(OSError):  # what stays is nobody's
+                lock.unlink(missing_ok=True)
+            _held.remove(handle)
+            os.close(handle)
+
+
+def _is_at(path: Path, handle: int) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(handle))
+    except FileNotFoundError:
+        return False

@@ -119,7 +119,7 @@ def _add(rows: dict[str, TargetRow], chunk: Chunk, columns: Columns, on: On, rol
         new = TargetRow(tuple(None if value is MISSING else value for value in values), place)
         old = rows.setdefault(join_key(key), new)
         if old.values != new.values:
-            raise DataError(f"{place}: {on} {shorten(key)} has another gold than at {old.place}; a key must be unique")
+            raise DataError(f"{place}: {on} {shorten(key)} has another target than at {old.place}; keys are unique")
 
 
 def shorten(key: Any) -> str:

@@ -21,7 +21,7 @@ _OF_DISKS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS}
 """What writing to an open file may raise; such an error names no file."""
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from contextlib import AbstractContextManager
 
     StrPath = str | os.PathLike[str]
@@ -150,6 +150,18 @@ def cut_off(path: Path, size: int) -> None:
     """Shorten a file to its first *size* bytes."""
     with path.open("r+b") as file:
         file.truncate(size)
+
+
+def refuse_input(out: StrPath, inputs: Iterable[StrPath | None], *, named: str = "the output is also an input") -> None:
+    """See that a file that is about to be written is none of those that are read, by whatever name.
+
+    Raises:
+        ConfigError: it is one; *named* says what that means.
+    """
+    for each in inputs:
+        with suppress(OSError):  # one that is not there, or an address
+            if each is not None and (os.path.realpath(out) == os.path.realpath(each) or Path(out).samefile(each)):
+                raise ConfigError(f"{out}: {named}")
 
 
 def remove_partials(path: StrPath) -> None:

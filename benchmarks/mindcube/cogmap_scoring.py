@@ -140,7 +140,7 @@ def _average(rows: Sequence[Mapping[str, Any]], name: str) -> float:
 
 
 def _rotations(rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
-    """Count the best rotations; ``none`` for maps that share no relation with the truth in any."""
+    """Count the best rotations; ``none`` for maps that share no relation with the ground truth in any."""
     return dict(Counter(row["best_rotation"] or "none" for row in rows))
 
 

@@ -1,7 +1,7 @@
 """Which objects each view of a MindCube item refers to, and how they stand there: from its map, or its annotation.
 
 These labels are this project's own: the paper does not say how it made its own. They are derived from the map
-and not from the official reasoning chains, some of which name the neighbour of the object that is seen.
+and not from the official reasoning chains, some of which name the neighbor of the object that is seen.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ Relations = tuple[tuple[Relation, ...], ...]
 
 _AHEAD = {"up": (0, -1), "down": (0, 1), "left": (-1, 0), "right": (1, 0)}
 _SIDES = ("front", "left", "back", "right")
-_BEYOND = {"front": 3, "left": 4, "back": 1, "right": 2}  # places in [centre, front, left, back, right]
+_BEYOND = {"front": 3, "left": 4, "back": 1, "right": 2}  # places in [center, front, left, back, right]
 
 
 def from_map(cogmap: dict[str, Any]) -> References | None:
     """Return for each view of a map the names of the objects in its field of view, or None for no such map.
 
     A view sees what lies ahead of it, at most twice as far to the side as ahead. On MindCube's schematic
-    grids that is exactly what its images show: of *among* the centre and the object beyond it, of *around*
+    grids that is exactly what its images show: of *among* the center and the object beyond it, of *around*
     the whole row, of *rotation* the one object in front. A view that looks into the page sees what lies at
     most one cell away.
     """
@@ -98,7 +98,7 @@ def from_meta(setting: str, meta: Any, images: Sequence[str]) -> References | No
     """Return the references of each image by the raw file's ``meta_info``, or None where it does not tell.
 
     *rotation*: image k shows the k-th name. *among*: an image named after its side (``front_039.jpg``) shows
-    the centre and the object beyond; four images of other names are front, left, back, right. *around*: every
+    the center and the object beyond; four images of other names are front, left, back, right. *around*: every
     image shows the whole row.
 
     >>> from_meta("rotation", ["window", "door"], ["a.jpg", "b.jpg"])

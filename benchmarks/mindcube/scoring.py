@@ -149,7 +149,7 @@ def score_official(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def target_letter(truth: Any) -> Any:
-    """Return the letter of a true answer in tags, as lmms-eval logs it; anything else as it is.
+    """Return the letter of a target in tags, as lmms-eval logs it; anything else as it is.
 
     >>> target_letter("<answer>A. Yes</answer>"), target_letter("B"), target_letter("")
     ('A', 'B', '')
@@ -209,7 +209,7 @@ def score_strict(row: Mapping[str, Any]) -> dict[str, Any]:
         The columns of `benchmarks.strict.score_section`.
 
     Raises:
-        DataError: a column is missing, or the true answer is no letter.
+        DataError: a column is missing, or the target is no letter.
     """
     response, truth = text_column(row, "response"), target_letter(text_column(row, "gt_answer"))
     return score_completion(response, truth, kind="choice", options=row.get("options"))
@@ -222,7 +222,7 @@ def cells(stats: Stats) -> Iterator[Cell]:
     """Yield accuracy and the share of unparsed rows, overall (without translation, as upstream) and by setting.
 
     Args:
-        stats: ``correct``, ``parsed``, ``setting`` and ``has_gold``: MindCube skips rows without a true answer.
+        stats: ``correct``, ``parsed``, ``setting`` and ``has_gold``: MindCube skips rows without a target.
     """
     counts = stats["has_gold"]
     measures = {"accuracy": Measure(stats["correct"], counts), "unparsed": Measure(~stats["parsed"], counts)}

@@ -192,7 +192,7 @@ def score_strict(row: Mapping[str, Any]) -> dict[str, Any]:
         The columns of `benchmarks.strict.score_section`.
 
     Raises:
-        DataError: a column is missing, or the true answer is no letter.
+        DataError: a column is missing, or the target is no letter.
     """
     response, truth = text_column(row, "response"), text_column(row, "answer")
     return score_completion(response, truth, kind="choice", options=row.get("options"))

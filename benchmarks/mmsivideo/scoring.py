@@ -130,11 +130,11 @@ def score_official(row: Mapping[str, Any]) -> dict[str, Any]:
         or 1.
 
     Raises:
-        DataError: a column is missing, or the true answer is no letter A-F.
+        DataError: a column is missing, or the target is no letter A-F.
     """
     text, truth = text_column(row, "response"), text_column(row, "ground_truth").strip()
     if len(truth) != 1 or truth not in _LETTERS:
-        raise DataError(f"the true answer {truth!r} is no letter A-F")
+        raise DataError(f"the target {truth!r} is no letter A-F")
     read = {"official": extract_own(text), "lmms": extract_lmms(text), "vlmevalkit": match_option(text)}
     return {
         name: value
@@ -204,7 +204,7 @@ def score_strict(row: Mapping[str, Any]) -> dict[str, Any]:
         The columns of `benchmarks.strict.score_section`.
 
     Raises:
-        DataError: a column is missing, or the true answer is no letter.
+        DataError: a column is missing, or the target is no letter.
     """
     response, truth = text_column(row, "response"), text_column(row, "ground_truth")
     return score_completion(response, truth, kind="choice", options=bare_options(row.get("options")))

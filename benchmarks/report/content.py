@@ -118,10 +118,18 @@ class Lines(NamedTuple):
 
 
 class Passage(NamedTuple):
-    """A piece of text that a model read or wrote, with what it is."""
+    """Text that a model read or wrote, with what it is.
+
+    Attributes:
+        label: above it.
+        text: all of it.
+        pieces: the same text, each part of it with ``"right"``, ``"partial"``, ``"wrong"`` or ``"neutral"`` where it is
+            marked, ``"caret"`` where a fault is at its first character, else ``""``; none where nothing is marked.
+    """
 
     label: str
     text: str
+    pieces: tuple[tuple[str, str], ...] = ()
 
 
 class Example(NamedTuple):

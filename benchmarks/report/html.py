@@ -42,7 +42,7 @@ def _anchor(section: Section) -> str:
 
 
 def _runs(section: Section) -> list[tuple[str | None, list[Any]]]:
-    """Return the items of a section, neighbours that are shown together in one list with what they are shown as."""
+    """Return the items of a section, neighbors that are shown together in one list with what they are shown as."""
     return [(kind, list(items)) for kind, items in groupby(section.items, _together)]
 
 

@@ -17,7 +17,7 @@ from benchmarks.report.looking import looking
 from benchmarks.report.markdown import markdown
 from benchmarks.report.paper import paper_section
 from benchmarks.report.runs import read_run, row_scores_missing
-from benchmarks.report.sections import all_metrics, by_group, faults, protocols, results, rewards, training
+from benchmarks.report.sections import all_metrics, by_group, completions, faults, protocols, results, rewards, training
 from benchmarks.run.signature import installed_version
 from rewards.errors import ConfigError, DataError
 
@@ -87,7 +87,7 @@ def make_report(
         rewards(runs),
         training(runs),
     ]
-    sections += [faults(runs), protocols(runs), all_metrics(runs)]
+    sections += [faults(runs), completions(runs), protocols(runs), all_metrics(runs)]
     return _document(title or _title(runs), runs, sections)
 
 

@@ -1,4 +1,4 @@
-"""The inputs of a report: each is recognised by what it holds, with the scores of its rows or its training steps."""
+"""The inputs of a report: each is recognized by what it holds, with the scores of its rows or its training steps."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import Path, PurePath
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -24,7 +24,7 @@ from benchmarks.report.content import (
     Passage,
     Section,
 )
-from benchmarks.report.source_rows import passages_at
+from benchmarks.report.instructive import instructive
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -46,7 +46,6 @@ _TVR_BARS: Final = {
     "Accuracy by number of changes": tuple((f"step_{k}", f"{k} change{'s' * (k > 1)}") for k in range(1, 9)),
 }
 _MOST_EXAMPLES: Final = 3  # of a fault
-_MOST_FAULTS: Final = 12  # of rewards that are shown with a completion
 
 
 def number(metric: str, found: Found | None) -> Number:
@@ -211,7 +210,7 @@ def faults(runs: Sequence[Run]) -> Section:
     """What was wrong with the form of completions, how often, with examples."""
     items: list[Item] = []
     for run in runs:
-        for code_rows, examples in (_evaluation_faults(run), _reward_faults(run)):
+        for code_rows, examples in (_evaluation_faults(run), (_reward_faults(run), [])):
             if code_rows:
                 items.append(Grid(f"{run.name}: faults", ("fault", "first in", "rows", "%"), tuple(code_rows), words=2))
                 items += examples
@@ -246,11 +245,11 @@ def _place(place: str) -> str:
     return PurePath(place).name
 
 
-def _reward_faults(run: Run) -> tuple[list[tuple[Cell, ...]], list[Example]]:
+def _reward_faults(run: Run) -> list[tuple[Cell, ...]]:
     if run.rewards is None:
-        return [], []
+        return []
     total = run.rewards["rows"]
-    rows: list[tuple[Cell, ...]] = [
+    return [
         (
             each["code"],
             f"{_place(each['example'])}: {each['message']}",
@@ -259,11 +258,11 @@ def _reward_faults(run: Run) -> tuple[list[tuple[Cell, ...]], list[Example]]:
         )
         for each in run.rewards["faults"]
     ]
-    beside = Path(run.path).parent
-    read = [(each, passages_at(each["example"], beside)) for each in run.rewards["faults"][:_MOST_FAULTS]]
-    return rows, [
-        Example(each["code"], f"{each['rows']:,} rows", None, passages=passages) for each, passages in read if passages
-    ]
+
+
+def completions(runs: Sequence[Run]) -> Section:
+    """Completions of each kind, to be read."""
+    return Section("Completions to read", tuple(item for run in runs if run.rewards for item in instructive(run)))
 
 
 def protocols(runs: Sequence[Run]) -> Section:
@@ -309,7 +308,7 @@ def _said(row: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def rewards(runs: Sequence[Run]) -> Section:
-    """What completions earned: totals and parts, and how often each value occurs."""
+    """What completions scored: totals and parts, and how often each value occurs."""
     items: list[Item] = []
     for run in runs:
         if run.rewards is not None:

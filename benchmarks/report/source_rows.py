@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from benchmarks.benchmark import COLUMNS
 from benchmarks.files.blocks import read_block
 from benchmarks.files.columns import find_columns
-from benchmarks.files.predictions import find_rows
 from benchmarks.files.sources import BadRow, read_chunks
 from benchmarks.files.targets import read_target_file
 from benchmarks.registry import find_benchmark
@@ -109,12 +108,12 @@ def _select(chunk: Chunk, lines: Collection[int]) -> Chunk:
 
 
 def prompt_passages(reading: SourceRow) -> list[Passage]:
-    """Return what the model was asked, and the true answer."""
+    """Return what the model was asked, and the target."""
     values = reading.values
     prompt = values.get("prompt") if values.get("prompt") is not None else values.get("question")
     passages = [] if prompt is None else [Passage("Prompt", _clipped(_text(prompt)))]
     target = values.get("target")
-    return passages if target is None else [*passages, Passage("True answer", _clipped(_target(target)))]
+    return passages if target is None else [*passages, Passage("Target", _clipped(_target(target)))]
 
 
 def completion_passage(reading: SourceRow, name: str) -> Passage:
@@ -122,27 +121,6 @@ def completion_passage(reading: SourceRow, name: str) -> Passage:
     completion = reading.values.get("completion")
     text = "" if completion is None else _text(completion)
     return Passage(f"Completion, {name}", _clipped(text) or "(empty)")
-
-
-def passages_at(place: str, beside: Path) -> tuple[Passage, ...]:
-    """Return the completion and the target of a row by its place, ``file:line``; nothing where it is not at hand.
-
-    Args:
-        place: as a summary of rewards names it.
-        beside: where files are looked for that are not where they were.
-    """
-    file, _, line = place.rpartition(":")
-    at = next((each for each in (Path(file), beside / file, beside / Path(file).name) if each.is_file()), None)
-    if at is None:
-        return ()
-    try:
-        (row, *_) = find_rows(str(at), row_id=f"{at}:{line}")
-    except (ConfigError, DataError):  # columns were named by --map, or the file is another one by now
-        return ()
-    found = {"Completion": row.values["completion"], "Target": row.values.get("target")}
-    return tuple(
-        Passage(label, _clipped(_text(value)) or "(empty)") for label, value in found.items() if value is not None
-    )
 
 
 def _text(value: Any) -> str:

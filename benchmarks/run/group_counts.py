@@ -49,11 +49,11 @@ class GroupCounts:
         rows: rows in them.
         smallest: rows of the smallest group of any size; 0 where there is none.
         largest: rows of the largest group.
-        zero_variance: groups whose rows all have the same reward: their advantages are 0, and nothing is learnt from.
+        zero_variance: groups whose rows all have the same reward: their advantages are 0, and nothing is learned from.
         mixed: groups with a right and a wrong row.
-        outranked: groups in which some wrong row is paid as much as some right one, or more.
+        outranked: groups in which some wrong row is rewarded as much as some right one, or more.
         rows_ranked_differently: rows whose place in their group is another under ``default`` than under ``paper``. The
-            place is the number of rows that are paid more, and half of the other rows that are paid the same.
+            place is the number of rows that are rewarded more, and half of the other rows that are rewarded the same.
         groups_ranked_differently: groups that have such a row.
         clusters: scenes, or else groups of any size, single rows included.
         total_residual: Σ over clusters of (Σ over rows of (total − mean))².
@@ -189,7 +189,7 @@ def _moved(records: NDArray[np.void], starts: NDArray[np.int64], size: NDArray[n
 
 
 def _places(paid: NDArray[np.float64], starts: NDArray[np.int64], size: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return the place of each row in its group, from 0; rows that are paid the same share one. Rows stand by group."""
+    """Return the place of each row in its group, from 0; rows of equal reward share one. Rows stand by group."""
     group = np.repeat(np.arange(len(starts)), size)
     order = np.lexsort((-paid, group))
     group, ordered = group[order], paid[order]

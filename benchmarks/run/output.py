@@ -18,7 +18,7 @@ from benchmarks.extras import need
 from benchmarks.files.lock import locked
 from benchmarks.files.paths import is_address
 from benchmarks.files.sources import is_stream
-from benchmarks.files.write import path_beside, remove_partials, whole_file, write_whole
+from benchmarks.files.write import path_beside, refuse_input, remove_partials, whole_file, write_whole
 from benchmarks.run.parts import Part
 from rewards.errors import ConfigError, DataError
 
@@ -97,8 +97,7 @@ def output_file(out: str, run: Mapping[str, Any], schema: Schema, *, overwrite: 
         _import_parquet(path)
     if not path.parent.is_dir():
         raise ConfigError(f"{out}: there is no folder {path.parent}")
-    if any(path.resolve() == Path(each).resolve() for each in run["inputs"]):
-        raise ConfigError(f"{out}: the output is also an input")
+    refuse_input(path, run["inputs"])
     with locked(path, out):
         if path.exists() and not overwrite:
             raise ConfigError(f"{out} already exists; --overwrite replaces it")

@@ -74,7 +74,7 @@ class PartResult(msgspec.Struct):
         rows: rows read, bad ones included.
         errors: ``file:line: what is wrong`` of the bad ones.
         scored: rows that were scored.
-        dialect: the system whose file it was recognised as.
+        dialect: the system whose file it was recognized as.
         tally: of these; None where no row could be read.
         size: of the output rows, in bytes.
         sha256: of the output rows; empty where none are kept.

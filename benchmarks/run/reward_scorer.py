@@ -18,16 +18,9 @@ from benchmarks.run.group_counts import Runs
 from benchmarks.run.reward_summary import RewardTally
 from benchmarks.run.score_files import Scored
 from parsers.known import FIRST_CHARACTER, known_records, pack
+from rewards.batch_score import answer_text
 from rewards.errors import ConfigError, DataError
-from rewards.score import (
-    ParsedBatch,
-    answer_text,
-    parse_answers,
-    parse_completions,
-    score_for_specs,
-    score_questions,
-    wrong_targets,
-)
+from rewards.score import ParsedBatch, parse_answers, parse_completions, score_for_specs, score_questions, wrong_targets
 from rewards.score_table import Answers, is_tabular, read_packed, score_table
 from rewards.spec import QuestionSpec, preset_spec
 from rewards.targets import try_targets, unpack_value
@@ -43,7 +36,7 @@ if TYPE_CHECKING:
     from parsers.completion import Mode, Prefilled
     from parsers.known import KnownRecords
     from parsers.types import Fault, Records
-    from rewards.score import BatchScore
+    from rewards.batch_score import BatchScore
     from rewards.score_table import Oddity, ScoreTable
     from rewards.spec import TieredSpec
     from rewards.tasks import Task

@@ -1,4 +1,4 @@
-"""What a file of predictions earned: the table that ``star score`` prints, added up within bounded memory."""
+"""What a file of predictions scored: the table that ``star score`` prints, added up within bounded memory."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Summary:
         errors: rows that could not be scored.
         total: mean total.
         parts: mean of each part.
-        unit: mean of `rewards.score.Score.unit`.
+        unit: mean of `rewards.batch_score.Score.unit`.
         accuracy: share of rows that are correct.
         parse_rate: share of rows without a fault.
         prefilled: rows whose opening ``<think>`` was taken as written by the chat template.
@@ -57,11 +57,12 @@ class Summary:
         scenes: number of scenes, by which the intervals are clustered; None where no column tells them, and groups are
             the clusters.
         compared: whether ``default`` and ``paper`` were compared in *groups*.
-        dialects: the systems that wrote the files, as far as they were recognised.
+        dialects: the systems that wrote the files, as far as they were recognized.
         histograms: of the total and of each part, pairs of a value and the number of rows that have it.
         unweighted: parts that count nothing under these settings, whose mean of 0 says nothing.
         signature: the settings that the numbers depend on.
         made_with: how the predictions were made, as they say themselves, see `benchmarks.run.made_with`.
+        source: the files, and how they were read and scored: what finds the same rows again.
         ended: how many completions were ``cut off`` at the token limit, and how many ``refused``, where rows say so.
     """
 
@@ -84,6 +85,7 @@ class Summary:
     signature: str
     made_with: Mapping[str, str] = field(default_factory=dict)
     ended: Mapping[str, int] = field(default_factory=dict)
+    source: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     def figures(self) -> dict[str, float]:
         """Return the numbers that a threshold can be set for, by name."""
@@ -214,8 +216,7 @@ class RewardTally(msgspec.Struct):
 
 
 SCORE_NUMBERS = ("total", "unit", "correct", "default", "paper")
-"""What a score is besides its parts: as in `rewards.score.Score`, and its totals under the presets default and paper.
-"""
+"""What a score is besides its parts; totals under the presets default and paper. See `rewards.batch_score.Score`."""
 
 
 def histogram(values: Floats, counts: Sequence[int]) -> list[tuple[float, int]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -128,4 +128,15 @@ def score_rewards(
     )
     tally: RewardTally = total.tally
     compared = not isinstance(spec, QuestionSpec)
-    return tally.summary(spec, total.progress, signature=signed, compared=compared)
+    summary = tally.summary(spec, total.progress, signature=signed, compared=compared)
+    if summary is None:
+        return None
+    read = {
+        "files": list(files),
+        "mapping": dict(mapping),
+        "targets": targets and str(targets),
+        "on": on,
+        "limit": limit,
+    }
+    scored = {"task": str(task), "preset": preset, "mode": mode, "think_prefilled": think_prefilled}
+    return replace(summary, source={**read, **scored, "overrides": dict(overrides or {})})

@@ -98,7 +98,7 @@ class Progress(NamedTuple):
         rows: rows read so far, bad ones included.
         errors: bad ones among them.
         share: share of the input that has been read, in [0, 1]; None where its size is unknown.
-        dialects: names of the systems whose files were recognised.
+        dialects: names of the systems whose files were recognized.
     """
 
     rows: int = 0
@@ -165,7 +165,7 @@ class Piece(NamedTuple):
         tally: of these; None where no row could be read.
         lines: the output rows as lines of JSON; empty where none were asked for.
         read: share of the file that has been read, see `benchmarks.files.sources.Chunk.read`.
-        dialect: the system whose file it was recognised as.
+        dialect: the system whose file it was recognized as.
     """
 
     rows: int

@@ -5,7 +5,7 @@ Sources: wenqi-wang20/SITE-Bench 36295bb ``eval_scripts/sitebench/utils.py``; Ev
 ``vlmeval/dataset/sitebench.py``, see `benchmarks.vlmevalkit`.
 
 Chance-adjusted accuracy: of N questions with n_i options of which X_i in {0, 1} are right,
-CAA = (Σ X_i - Σ 1/n_i) / (N - Σ 1/n_i); 0 is what guessing earns, 1 is all right.
+CAA = (Σ X_i - Σ 1/n_i) / (N - Σ 1/n_i); 0 is what guessing scores, 1 is all right.
 
 Known quirks, kept on purpose: letters count as ``(A)`` anywhere; else alone between spaces; else before a full stop;
 else beside a colon; so the article of "A chair is left, B." is A. Of several the one counts that stands last *between
@@ -100,7 +100,7 @@ def score_official(row: Mapping[str, Any]) -> dict[str, Any]:
         ``vlmevalkit_extracted`` (a letter or None) and ``vlmevalkit_score``.
 
     Raises:
-        DataError: a column is missing, or the true answer is not the letter of an option.
+        DataError: a column is missing, or the target is not the letter of an option.
     """
     text, (truth, letters) = text_column(row, "response"), _asked(row)
     read, kit = choose(text, letters), match_option(text)
@@ -121,7 +121,7 @@ def _asked(row: Mapping[str, Any]) -> tuple[str, str]:
         raise DataError(f"options: {row.get('options')!r:.60}, expected the texts of two options or more")
     letters = ascii_uppercase[: len(options)]
     if len(truth) != 1 or truth not in letters:
-        raise DataError(f"the true answer {truth!r} is no letter A-{letters[-1]}")
+        raise DataError(f"the target {truth!r} is no letter A-{letters[-1]}")
     return truth, letters
 
 
@@ -173,7 +173,7 @@ def score_strict(row: Mapping[str, Any]) -> dict[str, Any]:
         The columns of `benchmarks.strict.score_section`.
 
     Raises:
-        DataError: a column is missing, or the true answer is not the letter of an option.
+        DataError: a column is missing, or the target is not the letter of an option.
     """
     truth, _ = _asked(row)
     response = text_column(row, "response")

@@ -55,7 +55,7 @@ class Mark(NamedTuple):
     """One mark: ``box`` holds x, y of a point or left, top, right, bottom of a box, in thousandths."""
 
     kind: Literal["point", "bbox"]
-    colour: str
+    color: str
     box: tuple[float, ...]
     image: int
     label: str | None = None
@@ -166,20 +166,20 @@ def marked_names(question: str) -> dict[str, str]:
     {'red': 'office chair', 'blue': 'towel'}
     """
     names: dict[str, str] = {}
-    for words, colour in _NAME.findall(question):
+    for words, color in _NAME.findall(question):
         kept: list[str] = []
         for word in reversed(words.split()):
             if word.lower() in _NOT_A_NAME:
                 break
             kept.insert(0, word)
-        if kept and colour not in names:
-            names[colour] = " ".join(kept)
+        if kept and color not in names:
+            names[color] = " ".join(kept)
     return names
 
 
 def references(marks: Iterable[Mark], names: Mapping[str, str], n_images: int) -> tuple[frozenset[str], ...] | None:
     """Return for each image the names of the objects that are marked in it; None where no name is known."""
-    named = [(mark.image, names[mark.colour]) for mark in marks if mark.label is None and mark.colour in names]
+    named = [(mark.image, names[mark.color]) for mark in marks if mark.label is None and mark.color in names]
     if not named:
         return None
     return tuple(frozenset(name for image, name in named if image == place) for place in range(n_images))
@@ -218,9 +218,9 @@ def draw(image: Path, marks: Sequence[Mark]) -> bytes:
 def _draw_shape(pen: Any, mark: Mark, size: tuple[int, int]) -> None:
     left, top, right, bottom = _frame(mark, size)
     if mark.kind == "point":
-        pen.ellipse([left, top, right, bottom], fill=mark.colour)
+        pen.ellipse([left, top, right, bottom], fill=mark.color)
     else:
-        pen.rectangle([left, top, right, bottom], outline=mark.colour, width=RADIUS)
+        pen.rectangle([left, top, right, bottom], outline=mark.color, width=RADIUS)
 
 
 def _frame(mark: Mark, size: tuple[int, int]) -> tuple[int, int, int, int]:

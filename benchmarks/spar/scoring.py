@@ -168,7 +168,7 @@ def match_number(prediction: str, answer: str, *, last: bool) -> float:
 
 
 def relative_accuracy(value: float, truth: float) -> float:
-    """Return the mean relative accuracy of a number; 0 where the truth is not finite (a move may be ``nan``).
+    """Return the mean relative accuracy of a number; 0 where the ground truth is not finite (a move may be ``nan``).
 
     >>> relative_accuracy(1.1, 1.0), relative_accuracy(1.0, float("inf"))
     (0.9, 0.0)
@@ -240,10 +240,10 @@ def score_strict(row: Mapping[str, Any]) -> dict[str, Any]:
 
     Returns:
         The columns of `benchmarks.strict.score_section`. ``score`` of a number is its MRA; a number or camera
-        moves are ``correct`` where every value is within 5 % of the truth.
+        moves are ``correct`` where every value is within 5% of the ground truth.
 
     Raises:
-        DataError: a column is missing, there is no such task, or the true answer is not of its kind.
+        DataError: a column is missing, there is no such task, or the target is not of its kind.
     """
     task, prediction, truth = column(row, "task"), text_column(row, "prediction"), text_column(row, "answer")
     metric_of(task)
@@ -294,13 +294,13 @@ def parse_moves(text: str) -> Moves:
 def score_moves(text: str, truth: str) -> AnswerScore:
     """Score camera moves by the axes that are touched.
 
-    An axis that the truth moves scores the MRA of the model's value, divided by the *true* one. An axis that
+    An axis that the ground truth moves scores the MRA of the model's value, divided by the *true* one. An axis that
     only the model moves scores 0: no error is relative to nothing. An axis that neither moves does not count,
-    so leaving axes alone earns nothing. The score is the mean over the axes that count; 1 where there is
+    so leaving axes alone scores nothing. The score is the mean over the axes that count; 1 where there is
     none.
 
     Raises:
-        DataError: the truth cannot be read.
+        DataError: the ground truth cannot be read.
 
     >>> score_moves("move_right:0.4", "move_right:0.4,rotate_left:30").value
     0.5
@@ -309,7 +309,7 @@ def score_moves(text: str, truth: str) -> AnswerScore:
     """
     said, true = parse_moves(text), parse_moves(truth)
     if true.axes is None:
-        raise DataError(f"the true answer {truth!r} cannot be used: {true.fault.message if true.fault else ''}")
+        raise DataError(f"the target {truth!r} cannot be used: {true.fault.message if true.fault else ''}")
     if said.axes is None:
         return AnswerScore(0.0, correct=False, answer=None, fault=said.fault)
     pairs = [(value, right) for value, right in zip(said.axes, true.axes, strict=True) if value or right]
@@ -325,7 +325,7 @@ def cells(stats: Stats, *, middle_has_view_change: bool) -> Iterator[Cell]:
     """Yield scores overall, by level and by task.
 
     Overall and levels are means over tasks of their mean scores. ``accuracy`` is the share of right rows: of numbers
-    and camera moves those within 5 %. ``unparsed`` is the share of rows in which nothing could be read.
+    and camera moves those within 5%. ``unparsed`` is the share of rows in which nothing could be read.
 
     Args:
         stats: ``score``, ``correct``, ``task`` and, where the protocol knows it, ``parsed``.

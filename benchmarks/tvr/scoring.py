@@ -181,7 +181,7 @@ def measures(stats: RowStats) -> dict[str, Measure]:
 def groups(stats: RowStats) -> dict[str, Bools]:
     """Return the groups of rows that tables and figures show, those without rows left out.
 
-    ``all``; ``ID`` (the final view is the centre's, as in training) and ``OOD`` (left or right); each view by
+    ``all``; ``ID`` (the final view is the center's, as in training) and ``OOD`` (left or right); each view by
     its name; ``step_{k}`` by the number of true steps; ``visible_1-3`` ... by objects visible at first.
     """
     views = sorted(set(stats.view.tolist()) - {""})

@@ -41,7 +41,7 @@ MOVE_STEPS: Final = (1, 2)
 N_OBJECTS: Final = 10
 GRID_UNIT: Final = 0.15  # Blender units to one grid unit
 WORLD: Final = 40  # |x|, |y| <= WORLD is inside the world
-VISIBLE: Final = 20  # |x|, |y| <= VISIBLE is inside the picture
+VISIBLE: Final = 20  # |x|, |y| <= VISIBLE is inside the image
 MOVE: Final = 10  # grid units to one step of a move, along each axis that moves
 MIN_GAP: Final = 1
 RADII: Final = (6, 4, 2)  # of SIZES, in that order
@@ -135,7 +135,7 @@ def edit(state: State, rows: Ints, objects: Ints, pairs: Ints) -> None:
 
 
 def overlaps(state: State, objects: npt.ArrayLike) -> Bools:
-    """Whether one object of each scene stands too near to another: centre distance < r1 + r2 + gap.
+    """Whether one object of each scene stands too near to another: center distance < r1 + r2 + gap.
 
     Args:
         state: scenes of shape ``(...)``.
@@ -175,7 +175,7 @@ def move_type(before: Ints, after: Ints) -> str | None:
 def move_options(before: Ints, value: str) -> list[tuple[str, int]]:
     """Return the (direction, steps) accepted as answer for a move from a place, the move's own included.
 
-    A move out of the picture cannot be told from others: all that end invisible in the world are accepted.
+    A move out of the image cannot be told from others: all that end invisible in the world are accepted.
 
     >>> move_options(np.array([-14, 0]), "front.1")
     [('front', 1), ('front', 2), ('front-right', 1), ('front-right', 2), ('front-left', 1), ('front-left', 2)]

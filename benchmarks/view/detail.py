@@ -1,4 +1,4 @@
-"""One group as the page shows it: what was asked, what is true, and of each completion its text with what it earned.
+"""One group as the page shows it: what was asked, what is true, and of each completion its text with what it scored.
 
 All of it is plain data; nothing is markup.
 """
@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks.view.index import score_again, target_text
 from benchmarks.view.pieces import LONGEST, Explained, text_data
+from rewards.batch_score import answer_text
 from rewards.errors import ConfigError, DataError
 from rewards.explain import Explanation
-from rewards.score import answer_text, resolve
+from rewards.score import resolve
 from rewards.spec import PRESETS, QUESTION_PRESETS, QuestionSpec
 from rewards.targets import unpack_rows
 from rewards.tasks import load_task

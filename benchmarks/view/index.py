@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 SHOWN_ERRORS: Final = 50
 """Rows that could not be read or scored of which it is said why; the others are counted."""
 _TITLE: Final = 90  # characters of a title or a target in the list
+_DTYPES: Final = {"total": np.float64, "correct": np.bool_, "partial": np.bool_, "fault": np.int16}
 _SCORED: Final = ("completion", "target")
 _LABELS: Final = ("references", "relations", "options")
 
@@ -73,6 +74,7 @@ class Groups:
         prompt: a number that groups of one prompt share, at all steps and in all runs; 0 where nothing tells.
         view: of `Run.views`; -1 where there is none.
         task: of `Run.tasks`.
+        true: records of the target; -1 where a target is none of records.
         titles, targets: a few words each.
     """
 
@@ -89,6 +91,7 @@ class Groups:
     prompt: NDArray[np.uint64]
     view: Ints
     task: Ints
+    true: Ints
     titles: Sequence[str]
     targets: Sequence[str]
 
@@ -121,6 +124,8 @@ class Run:
         correct: whether it is right.
         fault: its first fault, of *codes*; -1 where it has none.
         codes: fault codes.
+        named: records that it names; of a question, 1 for an answer and else 0.
+        partial: whether some part besides the format's is rewarded.
         views, tasks: names that rows have in these columns.
         groups: the rows by prompt and step.
         told_by: by what prompts are told apart: a role of `benchmarks.view.reading.KNOWN`, or ``""``.
@@ -138,6 +143,8 @@ class Run:
     correct: Bools
     fault: NDArray[np.int16]
     codes: Sequence[str]
+    named: Ints
+    partial: Bools
     views: Sequence[str]
     tasks: Sequence[str]
     groups: Groups
@@ -219,14 +226,20 @@ class Row(NamedTuple):
 
 
 def open_run(
-    name: str, files: Files, scoring: Scoring, *, on_progress: Callable[[int, float | None], None] | None = None
+    name: str,
+    files: Files,
+    scoring: Scoring,
+    *,
+    most: int | None = None,
+    on_progress: Callable[[int, float | None], None] | None = None,
 ) -> Run:
-    """Read and score all rows of some files.
+    """Read and score the rows of some files.
 
     Args:
         name: for people.
         files: the rows.
         scoring: how completions are scored.
+        most: rows to read, about: the block with the last of them is read whole; None for all.
         on_progress: called with the rows read so far and the share of the current file.
 
     Raises:
@@ -238,6 +251,8 @@ def open_run(
         building.add(piece, block, scored=piece.file not in files.without_completions)
         if on_progress is not None:
             on_progress(building.count, chunk.read)
+        if most is not None and building.count >= most:
+            break
     if not building.count:
         why = f": {building.errors[0]}" if building.errors else ""
         raise DataError(f"{', '.join(files.names[:3])}: there are no rows that can be shown{why}")
@@ -253,7 +268,7 @@ class _Building:
         self.pieces: list[Piece] = []
         self.errors: list[str] = []
         self.columns: dict[str, list[NDArray[Any]]] = {
-            name: [] for name in ("piece", "at", "total", "correct", "fault", "group")
+            name: [] for name in ("piece", "at", "total", "correct", "fault", "named", "partial", "group")
         }
         self.names: dict[str, dict[str, int]] = {"code": {}, "view": {}, "task": {}}
         self.known: dict[int, int] = {}  # number of a group's key -> group
@@ -269,15 +284,15 @@ class _Building:
         columns = {
             "piece": [len(self.pieces)] * len(kept),
             "at": kept,
-            "total": [nan if score is None else score[0] for score in found],
-            "correct": [score is not None and score[1] for score in found],
-            "fault": [-1 if score is None else self._number("code", score[2]) for score in found],
+            "total": [nan if score is None else score.total for score in found],
+            "correct": [score is not None and score.correct for score in found],
+            "fault": [-1 if score is None else self._number("code", score.fault) for score in found],
+            "named": [0 if score is None else score.named for score in found],
+            "partial": [score is not None and score.partial for score in found],
             "group": self._groups(block, kept, tasks),
         }
-        for name, dtype in (("piece", np.int32), ("at", np.int32), ("group", np.int32), ("fault", np.int16)):
-            self.columns[name].append(np.array(columns[name], dtype=dtype))
-        self.columns["total"].append(np.array(columns["total"], dtype=np.float64))
-        self.columns["correct"].append(np.array(columns["correct"], dtype=np.bool_))
+        for name, values in columns.items():
+            self.columns[name].append(np.array(values, dtype=_DTYPES.get(name, np.int32)))
         self.pieces.append(piece)
         self.count += len(kept)
 
@@ -307,8 +322,8 @@ class _Building:
                     self.known[number] = group
                 view = self._number("view", None if views[at] is None else str(views[at])[:_TITLE])
                 facts = (as_step(steps[at]), prompts[at] or 0, view, self._number("task", tasks[at]))
-                target = target_text(block.columns["target"][at], tasks[at])
-                self.of_groups.append((*facts, shorten(_title(block, at)), shorten(target)))
+                target, true = _read_target(block.columns["target"][at], tasks[at])
+                self.of_groups.append((*facts, true, shorten(_title(block, at)), shorten(target)))
             found.append(group)
         return found
 
@@ -342,7 +357,7 @@ def _counted(
     squares = np.add.reduceat(np.square(values - np.repeat(mean, size)), first)
     best_wrong = np.maximum.reduceat(np.where(right, -np.inf, values), first)
     worst_right = np.minimum.reduceat(np.where(right, values, np.inf), first)
-    step, prompt, view, task, titles, targets = zip(*facts, strict=True)
+    step, prompt, view, task, true, titles, targets = zip(*facts, strict=True)
     low, high = np.minimum.reduceat(values, first), np.maximum.reduceat(values, first)
     return Groups(
         rows=order,
@@ -359,6 +374,7 @@ def _counted(
         prompt=np.array(prompt, dtype=np.uint64),
         view=np.array(view, dtype=np.int32),
         task=np.array(task, dtype=np.int32),
+        true=np.array(true, dtype=np.int32),
         titles=titles,
         targets=targets,
     )
@@ -366,8 +382,23 @@ def _counted(
 
 # --- scoring ----------------------------------------------------------------------------------------------------------
 
-Scored = tuple[float, bool, "str | None"]
-"""What stays of a score: the total, whether it is correct, the code of the fault."""
+
+class Scored(NamedTuple):
+    """What stays of a score; see `Run`.
+
+    Attributes:
+        total: the reward.
+        correct: whether it is right.
+        fault: the code of the first, or None.
+        named: records that are named.
+        partial: whether some part besides the format's is rewarded.
+    """
+
+    total: float
+    correct: bool
+    fault: str | None
+    named: int
+    partial: bool
 
 
 def score_block(block: Block, tasks: Sequence[str], scoring: Scoring) -> tuple[list[Scored | None], dict[int, str]]:
@@ -421,7 +452,9 @@ def _score(columns: Mapping[str, Any], task: str, scoring: Scoring) -> list[Scor
     labels = {role: column for role, column in columns.items() if role in _LABELS}
     batch = score_batch(columns["completion"], columns["target"], task=task, **labels, **scoring.settings())
     codes = [None if fault is None else fault.code for fault in batch.faults]
-    return list(zip(batch.total.tolist(), batch.correct.tolist(), codes, strict=True))
+    partial = np.any([values > 0 for part, values in batch.parts.items() if part != "format"], axis=0)
+    columns_of_scores = (batch.total.tolist(), batch.correct.tolist(), codes, batch.n_pred.tolist(), partial.tolist())
+    return list(map(Scored, *columns_of_scores))
 
 
 def tasks_of(block: Block, scoring: Scoring) -> list[str]:
@@ -467,11 +500,17 @@ def _title(block: Block, at: int) -> str:
 
 def target_text(value: Any, task: str) -> str:
     """Return a target as people write it; as the file has it where it cannot be read."""
+    return _read_target(value, task)[0]
+
+
+def _read_target(value: Any, task: str) -> tuple[str, int]:
+    """Return a target as `target_text` does, and how many records it holds; -1 where that is no number."""
     try:
         inner = unpack_rows([value]).targets[0]
         record_format = load_task(task).record_format
         if record_format is None:
-            return str(inner)
-        return ", ".join(map(record_format.render, read_target(inner, record_format))) or "none"
+            return str(inner), -1
+        records = read_target(inner, record_format)
     except (DataError, ConfigError):
-        return str(value)
+        return str(value), -1
+    return ", ".join(map(record_format.render, records)) or "none", len(records)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, get_args
 import numpy as np
 
 from benchmarks.view.detail import prompt_text
+from benchmarks.view.instructive import turns
 from rewards.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -173,7 +174,7 @@ def _order(run: Run, sort: Sort, partners: Partners | None) -> Ints:
     groups = run.groups
     keys: dict[str, Any] = {
         "file": lambda: np.arange(len(groups)),
-        "instructive": lambda: _instructive(run),
+        "instructive": lambda: turns(run),
         "low": lambda: groups.mean,
         "high": lambda: -groups.mean,
         "spread": lambda: groups.low - groups.high,
@@ -182,28 +183,6 @@ def _order(run: Run, sort: Sort, partners: Partners | None) -> Ints:
         "loss": lambda: np.zeros(len(groups)) if partners is None else partners.gain(run),
     }
     return np.argsort(keys[sort](), kind="stable").astype(np.int32)  # NaN comes last
-
-
-def _instructive(run: Run) -> Floats:
-    """Return for each group its turn, (groups,): kinds of groups take turns, each with its clearest case first."""
-    groups = run.groups
-    spread = np.nan_to_num(groups.high - groups.low)
-    several = groups.size > 1
-    mixed = (groups.right > 0) & (groups.right < groups.size)
-    kinds: list[tuple[Any, Any]] = [
-        (groups.outranked, spread),
-        (mixed & ~groups.outranked, spread),
-        *((has_fault(run, code), groups.faults / groups.size) for code in run.codes),
-        (several & (spread == 0) & (groups.right == 0), groups.size),
-        ((groups.right == 0) & (spread > 0), spread),
-        (several & (spread == 0) & (groups.right > 0), groups.size),
-    ]
-    turn = np.full(len(groups), np.inf)
-    for number, (kind, clear) in enumerate(kinds):
-        of_kind = np.flatnonzero(kind)
-        clearest = of_kind[np.argsort(-clear[of_kind], kind="stable")]
-        turn[clearest] = np.minimum(turn[clearest], np.arange(len(clearest)) + number / len(kinds))
-    return turn
 
 
 def items(run: Run, groups: Sequence[int], partners: Partners | None = None) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""The text of a completion in pieces: what earned what, what is wrong with it, and where.
+"""The text of a completion in pieces: what scored what, what is wrong with it, and where.
 
 Texts are cut here, where a character is a character, and not in a browser, where places count UTF-16.
 """
@@ -36,7 +36,7 @@ _NEUTRAL: Final = ("unlabelled", "repeated", "superseded", "uncounted")
 
 
 class Explained(NamedTuple):
-    """A completion, where its sections stand, and why it earns what it earns."""
+    """A completion, where its sections stand, and why it scores what it scores."""
 
     task: Task
     text: str
@@ -70,8 +70,8 @@ def _all_marks(
 ) -> list[Span]:
     """Return the marks of a text in order: what is scored, and what of the triplets is right though no reward says so.
 
-    Triplets of a list task earn nothing, nor do those of an answer that cannot be read; where there are labels, whether
-    they are right can be told all the same. What the labels do not speak of is no mistake there.
+    Triplets of a list task score nothing, nor do those of an answer that cannot be read; where there are labels,
+    whether they are right can be told all the same. What the labels do not speak of is no mistake there.
     """
     references = list(spans.references)
     if not references and labels["references"] is not None:

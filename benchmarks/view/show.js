@@ -45,7 +45,7 @@ const show = (() => {
     return text.split(/(<\/?(?:think|answer)>)/).flatMap((part, at) => (at % 2 ? [el("span", { className: "tags" }, part)] : plain(part)));
   }
 
-  // A mark may be in several pieces; what it earned stands behind the last.
+  // A mark may be in several pieces; what it scored stands behind the last.
   function pieceNode([text, section, at, fault], marks, ends) {
     const letters = fault ? [...text] : [];
     const inside = fault

@@ -74,12 +74,12 @@ def score_official(row: Mapping[str, Any]) -> dict[str, Any]:
         and 0 or 1.
 
     Raises:
-        DataError: a column is missing, or the true answer is no letter A-D.
+        DataError: a column is missing, or the target is no letter A-D.
     """
     text, answer = text_column(row, "response"), text_column(row, "answer")
     truth = extract_option(answer)
     if truth is None:
-        raise DataError(f"the true answer {answer!r} is no letter A-D")
+        raise DataError(f"the target {answer!r} is no letter A-D")
     official, kit = extract_option(text), match_option(text)
     return {
         "official_extracted": official,
@@ -134,7 +134,7 @@ def score_strict(row: Mapping[str, Any]) -> dict[str, Any]:
         The columns of `benchmarks.strict.score_section`.
 
     Raises:
-        DataError: a column is missing, or the true answer is no letter.
+        DataError: a column is missing, or the target is no letter.
     """
     response, answer = text_column(row, "response"), text_column(row, "answer")
     return score_completion(response, answer, kind="choice", options=read_choices(row.get("options")))

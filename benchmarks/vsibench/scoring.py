@@ -204,7 +204,7 @@ def true_number(text: str) -> float:
     """
     value = read_float(text)
     if value is None or not 0 < value < math.inf:
-        raise DataError(f"the true answer {text!r} is no number above zero")
+        raise DataError(f"the target {text!r} is no number above zero")
     return value
 
 
@@ -220,7 +220,7 @@ def score_official(row: Mapping[str, Any]) -> dict[str, Any]:
         text, or None.
 
     Raises:
-        DataError: a column is missing, there is no such type, or the true answer is not of its kind.
+        DataError: a column is missing, there is no such type, or the target is not of its kind.
     """
     text, word, truth, numeric = _read(row, VSIBENCH_QUESTIONS, strip=False)
     said, lmms, kit = (read_float(word), first_number(text), match_number(text)) if numeric else (None,) * 3
@@ -325,10 +325,11 @@ def score_strict(row: Mapping[str, Any], questions: Questions = VSIBENCH_QUESTIO
         questions: whose they are.
 
     Returns:
-        The columns of `benchmarks.strict.score_section`; a number is ``correct`` where it is within 5 % of the truth.
+        The columns of `benchmarks.strict.score_section`; a number is ``correct`` where it is within 5% of the ground
+        truth.
 
     Raises:
-        DataError: a column is missing, there is no such type, or the true answer is not of its kind.
+        DataError: a column is missing, there is no such type, or the target is not of its kind.
     """
     numeric = questions.check(column(row, "question_type")) in questions.numeric
     text, truth = text_column(row, "prediction"), text_column(row, "ground_truth")
@@ -345,7 +346,7 @@ def cells(stats: Stats, questions: Questions) -> Iterator[Cell]:
     """Yield scores overall, by task, and by the parts of tasks.
 
     Overall and tasks with parts are means over tasks and parts of their mean scores. ``accuracy`` is the share of right
-    rows: of numbers those within 5 %. ``unparsed`` is the share of rows in which nothing could be read.
+    rows: of numbers those within 5%. ``unparsed`` is the share of rows in which nothing could be read.
 
     Args:
         stats: ``score``, ``correct``, ``parsed`` and ``type``.

@@ -1,10 +1,10 @@
-"""Rewards side by side: what each is given for, on drawn scenes, in shares of what the exact answer earns.
+"""Rewards side by side: what each is given for, on drawn scenes, in shares of what the exact answer scores.
 
 A policy of *knowledge* p has a ranked list of guesses at what it does not know, each right with chance p given that
 those before it are wrong, as in `benchmarks.audit.predictions`. It may stay silent, give its first guess, or name
-several, the likeliest last or first; it does what earns most on average, of equals the least. Of a question it does not
-know the answer; of records the last field of each (``value``), or which they are at all (``record``). What each way of
-writing earns is measured, not assumed, so any reward can be asked.
+several, the likeliest last or first; it does what scores most on average, of equals the least. Of a question it does
+not know the answer; of records the last field of each (``value``), or which they are at all (``record``). What each way
+of writing scores is measured, not assumed, so any reward can be asked.
 """
 
 from __future__ import annotations
@@ -107,20 +107,21 @@ class Behavior(NamedTuple):
 
 
 class Compared(NamedTuple):
-    """A reward among the others; earnings are shares of what the exact answer earns.
+    """A reward among the others; its scores are shares of what the exact answer scores.
 
     Attributes:
         name, task: of its entry.
-        exact: what the exact answer earns.
+        exact: what the exact answer scores.
         wrong: a wrong answer in the right form.
-        blind: the most that a policy earns which sees nothing, and which it is.
+        blind: the most that a policy scores which sees nothing, and which it is.
         two_named: naming both of two candidates that are equally likely, in the better of all ways to write that, and
             naming one of them; by what it is unsure of.
         all_named: naming all that can be answered, in the order in which it is asked.
         copied: copying the prompt as reasoning and answer.
-        guess_from: the chance from which a guess earns more than silence, by what it is unsure of; 0: any chance; above
+        guess_from: the chance from which a guess scores more than silence, by what it is unsure of; 0: any chance;
+            above
             1: never.
-        hedge_below: the chance up to which several guesses earn more than one; 0: nowhere, 1: everywhere.
+        hedge_below: the chance up to which several guesses score more than one; 0: nowhere, 1: everywhere.
         behavior: at each of `KNOWLEDGE`.
         audit: all findings.
     """
@@ -224,7 +225,7 @@ def _policy_kinds(name: str) -> tuple[str, ...]:
 
 
 class _Plan(NamedTuple):
-    """A way to write guesses, and what it earns on average for each outcome.
+    """A way to write guesses, and what it scores on average for each outcome.
 
     Attributes:
         guesses: at each thing.
@@ -235,11 +236,11 @@ class _Plan(NamedTuple):
     worth: Mapping[int, Mapping[tuple[int, ...], float]]
 
     def expected(self, p: float) -> float:
-        """Return what it earns at knowledge p, over scenes of each number of things."""
+        """Return what it scores at knowledge p, over scenes of each number of things."""
         return self.expected_with([p * (1 - p) ** at for at in range(self.guesses)] + [(1 - p) ** self.guesses])
 
     def expected_with(self, chances: Sequence[float]) -> float:
-        """Return what it earns where these are the chances of each guess, and then of none, to be right."""
+        """Return what it scores where these are the chances of each guess, and then of none, to be right."""
         totals = [
             sum(float(np.prod([chances[at] for at in outcome])) * value for outcome, value in outcomes.items())
             for outcomes in self.worth.values()
@@ -303,7 +304,7 @@ def _instead(scene: Scene, true: Record, unsure: str) -> list[Record]:
 
 
 def _two_named(plans: Sequence[_Plan]) -> tuple[float, float]:
-    """Return what naming two candidates earns, one of which is right, and naming one of them."""
+    """Return what naming two candidates scores, one of which is right, and naming one of them."""
 
     def even(plan: _Plan, outcomes: int) -> float:
         chances = [0.5] * outcomes + [0.0] * (plan.guesses + 1 - outcomes)
@@ -313,13 +314,13 @@ def _two_named(plans: Sequence[_Plan]) -> tuple[float, float]:
 
 
 def _guess_from(plans: Sequence[_Plan]) -> float:
-    """Return the chance from which one guess earns more than silence: 0 where any does, above 1 where none does."""
+    """Return the chance from which one guess scores more than silence: 0 where any does, above 1 where none does."""
     earns = [p for p in _CHANCES.tolist() if plans[1].expected(p) > plans[0].expected(p) + 1e-9]
     return 1.01 if not earns else 0.0 if earns[0] == _CHANCES[0] else round(earns[0], 2)
 
 
 def _hedge_below(plans: Sequence[_Plan]) -> float:
-    """Return the chance up to which several guesses earn more than one: 0 where they never do."""
+    """Return the chance up to which several guesses score more than one: 0 where they never do."""
     several = [plan for plan in plans if plan.guesses > 1]
     gains = [p for p in _CHANCES.tolist() if max(each.expected(p) for each in several) > plans[1].expected(p) + 1e-9]
     return 0.0 if not gains else 1.0 if gains[-1] == _CHANCES[-1] else round(gains[-1], 2)
@@ -332,7 +333,7 @@ def _behavior(plans: Sequence[_Plan], p: float, unsure: str) -> Behavior:
 
 
 def earned_by_maps(entry: Entry) -> dict[str, tuple[float, float]]:
-    """Return what cognitive maps earn beside a right and a wrong answer; nothing for a reward that asks for none.
+    """Return what cognitive maps score beside a right and a wrong answer; nothing for a reward that asks for none.
 
     The constant map is compared with the true one as it stands in one scene in four: the same for every scene.
     """

@@ -19,9 +19,7 @@ import re
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from latex2sympy2_extended import NormalizationConfig
-
-from benchmarks.zoo.symbolic import LATEX, equal, parse
+from benchmarks.zoo.symbolic import BOXED_FIRST, LATEX, equal, parse
 from rewards.messages import completion_text
 
 if TYPE_CHECKING:
@@ -29,13 +27,6 @@ if TYPE_CHECKING:
 
 _FORMAT = re.compile(r"<think>((?!</?think>|<answer>).)*</think><answer>((?!</?answer>|<think>).)*</answer>", re.DOTALL)
 _ENDS = re.compile(r"<\|im_end\|>|<｜end▁of▁sentence｜>|<\|endoftext\|>|<end_of_turn>")
-_READING = LATEX(
-    normalization_config=NormalizationConfig(
-        nits=False, malformed_operators=False, basic_latex=True, boxed="all", units=True
-    ),
-    boxed_match_priority=0,
-    try_extract_without_anchor=False,
-)
 
 
 def reward(completions: Sequence[Any], solution: Sequence[str], **_: Any) -> list[float]:
@@ -53,7 +44,7 @@ def _right(text: str, solution: str) -> bool:
     if not gold:
         return True
     with suppress(Exception):  # as theirs does
-        return equal(parse(text, extraction_mode="first_match", extraction_config=[_READING]), gold)
+        return equal(parse(text, extraction_mode="first_match", extraction_config=[BOXED_FIRST]), gold)
     return False
 
 

@@ -18,9 +18,7 @@ import re
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from latex2sympy2_extended import NormalizationConfig
-
-from benchmarks.zoo.symbolic import LATEX, equal, parse
+from benchmarks.zoo.symbolic import BOXED_FIRST, equal, parse
 from rewards.messages import completion_text
 
 if TYPE_CHECKING:
@@ -28,13 +26,6 @@ if TYPE_CHECKING:
 
 _FORMAT = re.compile(r"<think>\n.*?\n</think>\n<answer>\n.*?\n</answer>$", re.DOTALL | re.MULTILINE)
 _TAGS = ("<think>\n", "\n</think>\n", "\n<answer>\n", "\n</answer>")
-_READING = LATEX(
-    normalization_config=NormalizationConfig(
-        nits=False, malformed_operators=False, basic_latex=True, boxed="all", units=True
-    ),
-    boxed_match_priority=0,
-    try_extract_without_anchor=False,
-)
 
 
 def reward(completions: Sequence[Any], solution: Sequence[str], **_: Any) -> list[float]:
@@ -46,7 +37,7 @@ def reward(completions: Sequence[Any], solution: Sequence[str], **_: Any) -> lis
 def _accuracy(text: str, solution: str) -> float:
     gold = parse(solution, extraction_mode="first_match")
     with suppress(Exception):  # as theirs does
-        return float(equal(gold, parse(text, extraction_mode="first_match", extraction_config=[_READING])))
+        return float(equal(gold, parse(text, extraction_mode="first_match", extraction_config=[BOXED_FIRST])))
     return 0.0
 
 

@@ -6,7 +6,7 @@ Source: tanhuajie/Reason-RFT d0a8070, ``train/stage_rl/reward.py`` (``func_accur
 Rule: 1 for the format, plus the accuracy. Calls ``change_color(3, 'red')`` are read out of the first answer block, or
 of the whole text where there is none. Exact repeats are dropped and the share that is left scales everything. Predicted
 and true calls are paired in four passes, first come first served: alike in all, in function and object, in function and
-value, in function alone; each pair earns the pass's worth over the larger of the two counts.
+value, in function alone; each pair scores the pass's worth over the larger of the two counts.
 
 Differences: the authors put the calls through a set, so that what is paired with what, and with it the reward, depends
 on the hash seed; here they keep their order. An answer without calls is 0 there by a swallowed division by zero.

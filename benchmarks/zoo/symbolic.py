@@ -10,8 +10,17 @@ import threading
 from typing import Any
 
 import math_verify
+from latex2sympy2_extended import NormalizationConfig
 
 LATEX = math_verify.LatexExtractionConfig
+BOXED_FIRST = LATEX(
+    normalization_config=NormalizationConfig(
+        nits=False, malformed_operators=False, basic_latex=True, boxed="all", units=True
+    ),
+    boxed_match_priority=0,
+    try_extract_without_anchor=False,
+)
+"""How open-r1 reads completions, and LMM-R1 with the same settings: what is in a box before all other LaTeX."""
 
 for _name in ("math_verify.parser", "math_verify.grader"):
     logging.getLogger(_name).setLevel(logging.CRITICAL)
@@ -24,7 +33,7 @@ def parse(text: str, **options: Any) -> list[Any]:
 
 
 def equal(gold: list[Any], answer: list[Any]) -> bool:
-    """Return whether two values are the same; which is the gold one matters to math-verify."""
+    """Return whether two values are the same; which of them is the target matters to math-verify."""
     return bool(math_verify.verify(gold, answer, timeout_seconds=5 if _main_thread() else None))
 
 

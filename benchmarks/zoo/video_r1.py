@@ -10,7 +10,7 @@ Differences: none on the rows compared. There the type of a batch's first row de
 function. Left out: free-form answers (the mean of three ROUGE scores), and what its trainer adds to right answers,
 which takes a whole group: .3 where order of frames matters (``temporal``) and .2 for 320 to 512 tokens.
 
-Good for: videos and images with short answers. The answer "nan" earns the whole of a regression, since no comparison
+Good for: videos and images with short answers. The answer "nan" scores the whole of a regression, since no comparison
 with it holds.
 """
 

@@ -13,7 +13,8 @@ end.
 Differences: none on the rows compared, with math-verify 0.9 on both sides (the authors name no version). Left out: the
 rewards of boxes, of yes and no, and of a judge.
 
-Good for: data of mixed kinds without a parser for each. `mcq` is the safer one for choices. The likeness of texts pays
+Good for: data of mixed kinds without a parser for each. `mcq` is the safer one for choices. The likeness of texts
+    rewards
 for answers that are wrong, and, without an answer block, for any text that resembles the target.
 """
 

@@ -28,7 +28,7 @@ LATELY: Final = 5  # logged steps that are averaged at either end of a run
 
 
 class Estimate(NamedTuple):
-    """A mean with its 95 % interval."""
+    """A mean with its 95% interval."""
 
     value: float
     low: float
@@ -41,7 +41,7 @@ class Estimate(NamedTuple):
 
 
 class Correlation(NamedTuple):
-    """Spearman's rank correlation with 95 % intervals: arms as they are, and arms as a sample too."""
+    """Spearman's rank correlation with 95% intervals: arms as they are, and arms as a sample too."""
 
     value: float
     over_scenes: tuple[float, float]
@@ -114,7 +114,7 @@ def digits(text: str) -> Array:
 
 
 def estimate(column: Array) -> Estimate:
-    """Return the mean of independent values with its 95 % interval."""
+    """Return the mean of independent values with its 95% interval."""
     mean, error = float(column.mean()), float(column.std(ddof=1) / np.sqrt(len(column)))
     return Estimate(mean, mean - 1.96 * error, mean + 1.96 * error)
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from math import sqrt
 from statistics import variance
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from recipes.evidence.analysis import Estimate, alarm_record, digits, estimate, logged
+from benchmarks.correspondences import find_in
+from recipes.evidence.analysis import Estimate, logged
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from recipes.evidence.analysis import Results
 
@@ -71,7 +70,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def seeds() -> float:
-    """Return the difference in accuracy that seeds alone make between two runs, at most, in 95 % of cases.
+    """Return the difference in accuracy that seeds alone make between two runs, at most, in 95% of cases.
 
     >>> round(seeds(), 3)
     0.036
@@ -101,7 +100,7 @@ def claims(results: Results) -> str:
     return f"""\
 ## The paper's claims
 
-In brackets: the difference from `full`, ours with its paired 95 % interval over scenes. What seeds alone make is not in it:
+In brackets: the difference from `full`, ours with its paired 95% interval over scenes. What seeds alone make is not in it:
 equal runs of a [trial](training.md#credit-by-spans) differed so much that two arms of one seed each have to differ by
 {100 * seeds():.1f} points before seeds are an unlikely reason. That is the bar for *reproduced* below.
 
@@ -119,6 +118,8 @@ def _sentences(results: Results) -> list[tuple[str, str]]:
     center, other = results.views("center"), results.views("left", "right")
     ours = [results.mean("center", "tacc", some).value for some in (center, other)]
     named = results.mean("no_incorrect_penalty", "predictions").value
+    texts = [example["completion"] for run in results.runs.values() for example in run["examples"]]
+    spoken = [places for text in texts if (places := find_in(text)) is not None]
     fewer = interval((more.low, more.high))
     return [
         *found,
@@ -132,8 +133,8 @@ def _sentences(results: Results) -> list[tuple[str, str]]:
         (
             "Accuracy falls with the number of objects:",
             (
-                f"{'reproduced' if falls else 'not reproduced'}. Paper: {FEW} % with 1 to 3 objects, {MANY} % with 9 or 10; "
-                f"ours: {percent(by_objects[0].value)} % with 2, {percent(by_objects[1].value)} % with 4 (`full`)."
+                f"{'reproduced' if falls else 'not reproduced'}. Paper: {FEW}% with 1 to 3 objects, {MANY}% with 9 or 10; "
+                f"ours: {percent(by_objects[0].value)}% with 2, {percent(by_objects[1].value)}% with 4 (`full`)."
             ),
         ),
         (
@@ -141,7 +142,7 @@ def _sentences(results: Results) -> list[tuple[str, str]]:
             (
                 f"half of it is seen. Paper, center and other views: SFT {SFT[0]} and {SFT[1]}, RL {RL[0]} and {RL[1]}. Ours, "
                 f"demonstrations from the center only: {percent(ours[0])} and {percent(ours[1])}. RL on the center only was "
-                "not run, and RL from random weights earns nothing, so that the comparison is not testable with these runs."
+                "not run, and RL from random weights scores nothing, so that the comparison is not testable with these runs."
             ),
         ),
         (
@@ -159,15 +160,19 @@ def _sentences(results: Results) -> list[tuple[str, str]]:
             ),
         ),
         (
-            "Completions name correspondences across views (81 % OOD, 67 % ID):",
+            "Completions name correspondences across views (81% OOD, 67% ID):",
             (
                 "not testable at this scale. The reasoning lists attributes, as demonstrated, and has no words for "
-                "correspondences."
+                f"correspondences: `star correspondences` finds one in {sum(map(bool, spoken))} of the {len(spoken)} recorded "
+                "completions with reasoning, and [counts them](evaluation.md#correspondences-across-views) in any rollouts."
             ),
         ),
         (
             "R_ref adds up to 17.5 points; ten times less data is enough:",
-            "not tested: no arm of this study trains on questions or varies the number of samples.",
+            (
+                "not tested: no model of this study trains on questions, and none varies the number of samples. Which references "
+                "either R_ref teaches, apart from answers, is shown by [a table](#questions-which-references-are-learned)."
+            ),
         ),
     ]
 
@@ -186,55 +191,3 @@ def _ablation(results: Results, name: str) -> tuple[str, str]:
     if wrong.sign > 0:
         verdict += "; NDiff is better without"
     return f"{title[0].upper()}{title[1:]}: fewer are right:", f"{verdict}. {told}."
-
-
-def in_words(folder: Path) -> str:
-    """Return what the study in words, on two CPU cores, shows.
-
-    Args:
-        folder: of its results.
-    """
-    runs = {
-        found["arm"]: found for found in (json.loads(path.read_text("utf-8")) for path in sorted(folder.glob("*.json")))
-    }
-    start = runs["start"]["final"]
-    rows = []
-    for name, run in runs.items():
-        final, record = run["final"], alarm_record(run)
-        told = ", ".join(f"{kind} ({step})" for kind, step in record.raised.items()) or "none"
-        rows.append(
-            [
-                code(name),
-                str(run["steps"]),
-                f"{run['seconds']:.0f}",
-                f"{percent(final['tacc'])} ± {100 * 1.96 * final['tacc_se']:.1f}",
-                f"{final['ndiff']:.2f}",
-                f"{final['predictions']:.2f} ± {1.96 * final['predictions_se']:.2f}",
-                "–" if name == "start" else told,
-            ]
-        )
-    none, full = runs["no_incorrect_penalty"], runs["full"]
-    over = [run["final"]["predictions"] - 1.96 * run["final"]["predictions_se"] > start["true"] for run in (full, none)]
-    apart = {name: _apart(none, other) for name, other in (("start", runs["start"]), ("full", full))}
-    shows = {True: "shows", False: "does *not* show"}
-    return f"""\
-## On two CPU cores
-
-`make evidence-cpu` tells scenes in words, so that a small language model learns to compare them in minutes; each of its three
-calls ends after 3.2 minutes, whatever the machine. What is recorded (seed {runs["start"]["seed"]}, {start["scenes"]} held-out
-scenes, {start["true"]:.2f} true changes) was trained side by side in one call of five minutes on two cores that other work
-shared, so that the two rewards ended after {full["steps"]} and {none["steps"]} steps; `naive_binary` and `ndiff` have no results. No commit was recorded; their configurations are those of `cpu.yaml`, by their
-hashes.
-
-{table(["arm", "steps", "seconds", "TAcc, %", "NDiff", "changes named", "alarm (step)"], rows)}
-
-- Over-prediction under the paper's reward {shows[over[0]]}: {full["final"]["predictions"]:.2f} changes are named where
-  {start["true"]:.2f} are true; without the incorrect penalty {none["final"]["predictions"]:.2f}.
-- The collapse without the incorrect penalty {shows[apart["full"].high < 0 and abs(apart["full"].value) > seeds()]} in so few steps: TAcc {points(apart["start"])} points
-  against the start, {points(apart["full"])} against `full`. NDiff got better in both, as changes that were missing are named.
-  Whether it shows when the machine is free, and in more steps, has not been measured."""
-
-
-def _apart(run: dict[str, Any], other: dict[str, Any]) -> Estimate:
-    one, two = (digits(each["final"]["each"]["correct"]) for each in (run, other))
-    return estimate(one - two)

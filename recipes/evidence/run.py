@@ -1,7 +1,7 @@
 """Run a study: arms side by side on one GPU or several, each a process of its own, within a number of minutes.
 
 python -m recipes.evidence.run CALL --out FOLDER [--study FILE] [--minutes 9] [--seed 0] [--commit ID] [--only ARM,ARM]
-python -m recipes.evidence.run all --out FOLDER            every call of the study; what is predicted, first
+python -m recipes.evidence.run all --out FOLDER            every call but those apart; what is predicted, first
 python -m recipes.evidence.run predict --out FOLDER        what the arms will do, from the start's knowledge alone
 
 An arm whose result is in FOLDER is not trained again. ``--start`` names the folder of packed models where it is not
@@ -241,9 +241,12 @@ def main() -> None:
             say(f"{write_predictions(study, given.out, given.start_seed)}")
             return
         failed = []
-        for name in study.values["calls"] if given.call == "all" else [given.call]:
-            if given.call == "all" and name == study.values["predicted"]:
+        every = [name for name, call in study.values["calls"].items() if not call.get("apart")]
+        predicted = set(study.call(study.values["predicted"])["arms"])
+        for name in every if given.call == "all" else [given.call]:
+            if given.call == "all" and predicted & set(study.call(name)["arms"]):
                 say(f"{write_predictions(study, given.out, given.start_seed, to=given.out)}")
+                predicted = set()  # written once, before the first of them is trained
             failed += run_call(study, name, given)
     except ConfigError as error:
         raise SystemExit(f"error: {error}") from None

@@ -67,11 +67,7 @@ class Study:
         Raises:
             ConfigError: there is none of that name.
         """
-        arms = self.values["arms"]
-        if name not in arms:
-            raise ConfigError(f"{self.path}: no arm {name!r}; there are {', '.join(arms)}")
-        found: dict[str, Any] = arms[name]
-        return found
+        return self._named("arm", name)
 
     def call(self, name: str) -> dict[str, Any]:
         """Return the arms that are trained side by side.
@@ -79,11 +75,13 @@ class Study:
         Raises:
             ConfigError: there are none of that name.
         """
-        calls = self.values["calls"]
-        if name not in calls:
-            raise ConfigError(f"{self.path}: no call {name!r}; there are {', '.join(calls)}")
-        found: dict[str, Any] = calls[name]
-        return found
+        return self._named("call", name)
+
+    def _named(self, kind: str, name: str) -> dict[str, Any]:
+        there: Mapping[str, dict[str, Any]] = self.values[f"{kind}s"]
+        if name not in there:
+            raise ConfigError(f"{self.path}: no {kind} {name!r}; there are {', '.join(there)}")
+        return there[name]
 
     def configuration(self, name: str, seed: int) -> dict[str, Any]:
         """Return the configuration of an arm, as ``star train`` takes it, without model and folder.

@@ -1,4 +1,4 @@
-"""A tiny model of a real vision-language class, randomly initialised, with its tokenizer and processor.
+"""A tiny model of a real vision-language class, randomly initialized, with its tokenizer and processor.
 
 Nothing is downloaded. The tokenizer knows whole words. A dot is read as a space, and the dots of an answer are written
 again when tokens become text, so that ``0.shape.cube`` costs three tokens and is what `rewards` reads.
@@ -114,7 +114,7 @@ def tiny_tokenizer() -> Any:
 
 
 def tiny_processor(patch: int, side: int) -> Any:
-    """Return the processor: pictures of ``side`` pixels in patches of ``patch``, values about -2 to 2."""
+    """Return the processor: images of ``side`` pixels in patches of ``patch``, values about -2 to 2."""
     from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
     from trainers.processors import qwen_processor_class

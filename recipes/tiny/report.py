@@ -1,4 +1,4 @@
-"""What a study shows: curves and pictures as text, a contact sheet, and a page with its curves and figures inside."""
+"""What a study shows: curves and images as text, a contact sheet, and a page with its curves and figures inside."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from benchmarks.files.write import write_whole
 from benchmarks.report.content import Document, Grid, Image, Line, Lines, Section
 from benchmarks.report.html import html
 from recipes.tiny.study import gain, history
-from rewards.score import answer_text, score_completion
+from rewards.batch_score import answer_text
+from rewards.score import score_completion
 from trainers.rows import load_rows
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def _data_uri(image: Any) -> str:
 
 # --- the contact sheet: before and after, what changed and what a model said of it, in green or red -------------------
 
-ENLARGED: Final = 128  # side of a picture on the sheet, pixels
+ENLARGED: Final = 128  # side of an image on the sheet, pixels
 GAP: Final = 8
 LINE: Final = 16  # height of a line under a pair
 GREEN, RED, GREY = (22, 120, 50), (190, 30, 30), (90, 90, 90)
@@ -153,7 +154,7 @@ def spark(values: Sequence[float], width: int = 50) -> str:
 
 
 def pictures(images: Sequence[Any], width: int = 32) -> str:
-    """Return pictures side by side in ANSI colors, each character two pixels: one above the other.
+    """Return images side by side in ANSI colors, each character two pixels: one above the other.
 
     Args:
         images: PIL images.

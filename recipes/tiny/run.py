@@ -93,7 +93,7 @@ def train(recipe: Recipe, stage: str, start: Path, data: Path, *, out: Path, see
 
 
 def show_cases(recipe: Recipe, judged: Judgement) -> list[str]:
-    """Print accuracy by case on the first view, where one thing changes; return the cases that are not learnt."""
+    """Print accuracy by case on the first view, where one thing changes; return the cases that are not learned."""
     if recipe.world.changes != (1, 1):
         return []
     cases = judged.by_case(recipe.views["test"][0])
@@ -104,7 +104,7 @@ def show_cases(recipe: Recipe, judged: Judgement) -> list[str]:
 def show_gain(recipe: Recipe, before: Judgement, after: Judgement) -> Gain:
     """Print before and after on each view; return the gain in reward on the views of stage 2."""
     found = Table(
-        title="Held-out scenes, greedy, before and after stage 2 (95 % intervals)",
+        title="Held-out scenes, greedy, before and after stage 2 (95% intervals)",
         title_justify="left",
         title_style="bold",
     )
@@ -126,16 +126,16 @@ def show_gain(recipe: Recipe, before: Judgement, after: Judgement) -> Gain:
             f"{rewards.mean:+.2f} ± {rewards.high - rewards.mean:.2f}",
         )
     console.print(found)
-    learnt = [view in recipe.views["rl"] for view in before.views]
-    return gain(before.rewards[learnt], after.rewards[learnt])
+    learned = [view in recipe.views["rl"] for view in before.views]
+    return gain(before.rewards[learned], after.rewards[learned])
 
 
 def show_examples(data: Path, before: Judgement, after: Judgement) -> None:
-    """Show two scenes of which the model learnt something, and one that it still sees wrongly."""
-    learnt = np.flatnonzero(~before.correct & after.correct)[:2]
+    """Show two scenes of which the model learned something, and one that it still sees wrongly."""
+    learned = np.flatnonzero(~before.correct & after.correct)[:2]
     wrong = np.flatnonzero(~before.correct & ~after.correct)[:1]
     rows = load_rows(str(data / "test"), split="test")
-    for at in [*learnt.tolist(), *wrong.tolist()]:
+    for at in [*learned.tolist(), *wrong.tolist()]:
         console.print(
             f"\n  Seen from the front, then from the {rows[at]['view']}. What changed: [bold]{rows[at]['target']}",
             highlight=False,
@@ -171,7 +171,7 @@ def study(recipe: Recipe, top: Path, seed: int, workers: int, steps: Mapping[str
     """Run everything; return the exit code."""
     began = time.monotonic()
     out, data = top / f"seed{seed}", top / "data"
-    console.print(Panel(recipe.about, title="What is learnt", title_align="left"))
+    console.print(Panel(recipe.about, title="What is learned", title_align="left"))
     with bar() as shown:
         task = shown.add_task("scenes", total=None, text="drawn by the ray caster")
         advance = lambda done, total: shown.update(task, completed=done, total=total)  # noqa: E731
@@ -187,7 +187,7 @@ def study(recipe: Recipe, top: Path, seed: int, workers: int, steps: Mapping[str
     first = recipe.views["test"][0]
     console.print(
         f"  {first} view, unseen combinations: [bold]{before.accuracy(first):.3f}[/] right "
-        f"(best guess without the second picture {recipe.blind:.3f})"
+        f"(best guess without the second image {recipe.blind:.3f})"
     )
     stuck = show_cases(recipe, before)
     if stuck:
@@ -204,7 +204,7 @@ def study(recipe: Recipe, top: Path, seed: int, workers: int, steps: Mapping[str
     rl = train(recipe, "rl", sft, data, out=out, seed=seed, steps=steps["rl"])
     console.print("  reward        " + spark([float(logs["reward"]) for logs in history(rl)]))
     after = predict(recipe, rl, out / "after.jsonl", data)
-    learnt = show_gain(recipe, before, after)
+    learned = show_gain(recipe, before, after)
     show_examples(data, before, after)
     logs = history(rl)
     share = sum(float(each["reward_seconds"]) for each in logs) / sum(float(each["step_time"]) for each in logs)
@@ -214,7 +214,7 @@ def study(recipe: Recipe, top: Path, seed: int, workers: int, steps: Mapping[str
         "before": {view: round(before.accuracy(view), 4) for view in recipe.views["test"]},
         "after": {view: round(after.accuracy(view), 4) for view in recipe.views["test"]},
         "cases_before": {case: round(value, 3) for case, value in before.by_case(first).items()},
-        "reward_gain": [round(value, 4) for value in learnt],
+        "reward_gain": [round(value, 4) for value in learned],
         "reward_share_of_step": round(share, 5),
         "seconds": round(time.monotonic() - began),
     }
@@ -222,13 +222,13 @@ def study(recipe: Recipe, top: Path, seed: int, workers: int, steps: Mapping[str
     report = write_report(recipe, out, data, before=before, after=after, figures=figures)
     console.print(f"\n  reward functions took {share:.2%} of the time of a step; all together {figures['seconds']} s")
     console.print(f"  more pictures: {out / 'sheet.png'}   report: {report}")
-    if learnt.low <= 0:
+    if learned.low <= 0:
         console.print(
-            f"[red]stage 2 did not raise the reward on its views by more than its interval: {learnt.mean:+.2f}"
+            f"[red]stage 2 did not raise the reward on its views by more than its interval: {learned.mean:+.2f}"
         )
         return 1
     console.print(
-        f"[green]stage 2 raised the reward on its views by {learnt.mean:.2f} [{learnt.low:.2f}, {learnt.high:.2f}]"
+        f"[green]stage 2 raised the reward on its views by {learned.mean:.2f} [{learned.low:.2f}, {learned.high:.2f}]"
     )
     return 0
 

@@ -41,11 +41,11 @@ class Recipe:
         world: which scenes there are.
         model: how large the model is.
         rows: rows of ``sft``, ``rl`` and ``test``.
-        views: of the final pictures of each.
+        views: of the final images of each.
         max_new_tokens: of a completion.
         gate: least accuracy on the first view after stage 1.
-        blind: accuracy of the best guess without the second picture.
-        about: what is learnt, for people.
+        blind: accuracy of the best guess without the second image.
+        about: what is learned, for people.
     """
 
     folder: Path
@@ -169,7 +169,7 @@ def star(*arguments: str, log: Path) -> Iterator[Step]:
 
 
 class Judgement(NamedTuple):
-    """What predictions earn.
+    """What predictions score.
 
     Attributes:
         views: of each row.
@@ -209,7 +209,7 @@ def judge(predictions: Path) -> Judgement:
 
 
 class Gain(NamedTuple):
-    """The mean difference between two values of the same rows, with its 95 % interval."""
+    """The mean difference between two values of the same rows, with its 95% interval."""
 
     mean: float
     low: float

@@ -1,6 +1,6 @@
 """Small TVR scenes for models that learn from nothing, and their rows: a few objects in a row, near cameras, no text.
 
-Objects are numbered from left to right in the first picture. What a scene shows is only in its two pictures. Scenes
+Objects are numbered from left to right in the first image. What a scene shows is only in its two images. Scenes
 whose combination of attributes before and after hashes to the held-out tenth are never trained on.
 """
 
@@ -56,7 +56,7 @@ class World:
         objects: fewest and most objects.
         changes: fewest and most changes.
         attributes: those that vary and change.
-        side: of the square pictures, pixels.
+        side: of the square images, pixels.
         distance: of the cameras, as a share of TRANCE's.
         spacing: of the row of objects, grid units.
         jitter: along the row, grid units; under half the spacing.
@@ -145,7 +145,7 @@ def _stage(world: World) -> Stage:
 
 
 def _numbered(state: State, rotations: npt.NDArray[np.float64], stage: Stage, count: int) -> State:
-    """Sort the objects from left to right in the first picture."""
+    """Sort the objects from left to right in the first image."""
     bodies = bodies_of(state, rotations)
     centers = np.stack([bodies.x, bodies.y, bodies.half], axis=-1)[:count]
     pixels, _ = project(centers, frame_at(stage.cameras[0]), 1000, 1000)
@@ -169,7 +169,7 @@ def _changes(world: World, rng: np.random.Generator, initial: State, count: int)
     return tuple(changes)
 
 
-# --- rows: two pictures, the question, a demonstration with a chain of thought, the target --------------------------
+# --- rows: two images, the question, a demonstration with a chain of thought, the target --------------------------
 
 
 def demonstration(scene: Scene, attributes: Sequence[str]) -> str:
@@ -272,16 +272,16 @@ def stream(
 
     Args:
         world: fields of `World`.
-        views: of the final pictures.
+        views: of the final images.
         seed: of the draws.
         block: rows that one worker of the data loader makes in a row. Where it is the batch size, the batches do not
             depend on the number of workers.
-        drawn: whether pictures are drawn here, on a GPU where there is one and without workers; otherwise
+        drawn: whether images are drawn here, on a GPU where there is one and without workers; otherwise
             ``fast_collator`` draws them, a batch at a time.
-        reasoning: whether demonstrations have a chain of thought; without: labels alone, of undrawn pictures only.
+        reasoning: whether demonstrations have a chain of thought; without: labels alone, of undrawn images only.
 
     Raises:
-        ConfigError: labels alone of drawn pictures.
+        ConfigError: labels alone of drawn images.
     """
     from datasets import IterableDataset
 
@@ -292,7 +292,7 @@ def stream(
         raise ConfigError("reasoning: false needs drawn: false")
     arguments: dict[str, Any] = {"world": World(**lists), "views": tuple(views), "seed": seed, "block": block}
     arguments |= {"drawn": drawn, "reasoning": reasoning}
-    # without features: with them each picture would be packed as PNG and unpacked again
+    # without features: with them each image would be packed as PNG and unpacked again
     return IterableDataset.from_generator(_blocks, gen_kwargs=arguments | {"workers": list(range(WORKERS))})
 
 

@@ -1,4 +1,4 @@
-"""The cases of a declaration: completions, targets, and what they are to earn; and running them."""
+"""The cases of a declaration: completions, targets, and their expected rewards; and running them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rewards.errors import ConfigError, DataError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from rewards.score import Score
+    from rewards.batch_score import Score
     from rewards.tasks import Task
 
 GIVEN = ("references", "relations", "options", "preset", "mode", "think_prefilled")
@@ -19,13 +19,13 @@ GIVEN = ("references", "relations", "options", "preset", "mode", "think_prefille
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One completion and what it is to earn.
+    """One completion and its expected reward.
 
     Attributes:
         place: where it is declared, ``"my_task.yaml:31: cases[0]"``.
         completion: the model's text.
-        target: the gold.
-        total: what it earns.
+        target: the target.
+        total: what it scores.
         parts: some of the parts; the others are not looked at.
         correct: whether it is correct; None is not looked at.
         fault: code of the first fault; None: there is none.
@@ -57,7 +57,7 @@ def read_case(declared: Mapping[str, Any], place: str) -> Case:
 
 
 def failed_cases(task: Task) -> list[str]:
-    """Run the cases of a task; return one line for each that does not earn what it is to earn.
+    """Run the cases of a task; return one line for each that does not get its expected reward.
 
     >>> from rewards.tasks import load_task
     >>> failed_cases(load_task("tvr"))
@@ -76,7 +76,7 @@ def warm_up(*names: str) -> None:
         names: of tasks, or paths of their YAML files; ``tvr`` and ``multiview`` by default.
 
     Raises:
-        ConfigError: for an unknown task, or a case that does not earn what it is to earn.
+        ConfigError: for an unknown task, or a case that does not get its expected reward.
 
     >>> warm_up("tvr")
     """

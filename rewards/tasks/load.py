@@ -26,7 +26,7 @@ HERE = Path(__file__).parent
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Task:
-    """What a model's answer looks like and what it earns.
+    """What a model's answer looks like and what it scores.
 
     Attributes:
         name: what ``--task`` calls it.
@@ -35,7 +35,7 @@ class Task:
         record_format: of a list task, what one record looks like.
         about: one line for people.
         prompt: a template of the prompt, see `rewards.tasks.prompt_template`; None where there is none.
-        cases: completions and what they are to earn, see `rewards.tasks.cases`.
+        cases: completions and their expected rewards, see `rewards.tasks.cases`.
     """
 
     name: str

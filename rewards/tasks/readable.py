@@ -1,4 +1,4 @@
-"""A task in words: what an answer may look like, and what it earns."""
+"""A task in words: what an answer may look like, and what it scores."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def _fields(names: tuple[str, ...]) -> str:
 
 
 def rewards(task: Task) -> list[tuple[str, float]]:
-    """Return what each part pays: (what it is for, amount); penalties are negative.
+    """Return the reward of each part: (what it is for, amount); penalties are negative.
 
     >>> from rewards.tasks import load_task
     >>> rewards(load_task("mmsi"))

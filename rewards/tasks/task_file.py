@@ -96,7 +96,7 @@ def _named_format(name: str) -> str:
 
 def _payable(value: float) -> float:
     if not 0 <= value < float("inf"):
-        raise problem(f"this is {value:g}; a tier pays a finite number >= 0")
+        raise problem(f"this is {value:g}; the reward of a tier is a finite number >= 0")
     return value
 
 

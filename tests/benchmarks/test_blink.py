@@ -61,9 +61,19 @@ def test_hidden_answers_are_errors():
     assert "it is no letter A-E" in report.error_messages[1]
 
 
-@pytest.mark.parametrize("unit", ["(A) ", "\n\n", "(", "answer is ", " A"])
-def test_a_megabyte_is_read(unit):
-    scoring.score_official({"response": unit * (10**6 // len(unit)), "answer": "A"})
+@pytest.mark.parametrize(
+    ("unit", "owners", "lmms", "kit"),
+    [
+        ("(A) ", "A", "A", "Z"),
+        ("\n\n", None, "", "Z"),
+        ("(", None, "", "Z"),
+        ("answer is ", None, "A", "A"),
+        (" A", None, "A", "Z"),
+    ],
+)
+def test_a_megabyte_is_read(unit, owners, lmms, kit):
+    found = scoring.score_official({"response": unit * (10**6 // len(unit)), "answer": "A"})
+    assert [found[f"{name}_extracted"] for name in ("official", "lmms", "vlmevalkit")] == [owners, lmms, kit]
 
 
 @pytest.mark.parametrize("protocol", ["official", "strict"])

@@ -137,7 +137,7 @@ def test_yes_and_no_are_answers_of_spar():
     ],
 )
 def test_a_truth_that_cannot_be_read_is_an_error_of_the_file(score):
-    with pytest.raises(DataError, match=r"the true answer '.*' cannot be used"):
+    with pytest.raises(DataError, match=r"the target '.*' cannot be used"):
         score()
 
 

@@ -74,13 +74,13 @@ def test_bad_gold_is_an_error_row_and_the_others_are_scored(tmp_path):
     report = evaluate(path, "mmsi", out=str(tmp_path / "out.jsonl"), on_error=seen.append)
     assert (report.rows, report.errors) == (3, 4)
     assert list(report.error_messages) == seen
-    assert seen[0].startswith(f"{path}:2: the true answer 'left of it' cannot be used")
+    assert seen[0].startswith(f"{path}:2: the target 'left of it' cannot be used")
     assert seen[1] == f"{path}:4: 'answer' is null"
     assert seen[2].startswith(f"{path}:6: broken JSON")
     written = read_lines(tmp_path / "out.jsonl")
     assert [row["error"] for row in written] == [None, seen[0], None, seen[1], None, seen[2], seen[3]]
     assert [row["correct"] for row in written] == [True, None, True, None, True, None, None]
-    with pytest.raises(DataError, match=r"some\.jsonl:2: the true answer"):
+    with pytest.raises(DataError, match=r"some\.jsonl:2: the target"):
         evaluate(path, "mmsi", strict_input=True)
 
 
@@ -105,7 +105,7 @@ def test_bad_gold_of_tvr_is_told_apart(bad, good, message):
 
 
 def test_no_good_row_is_an_error():
-    with pytest.raises(DataError, match="no row could be scored: rows:1: the true answer"):
+    with pytest.raises(DataError, match="no row could be scored: rows:1: the target"):
         evaluate([{"response": "B", "answer": "?"}], "mmsi")
     with pytest.raises(DataError, match="there are no rows"):
         evaluate([], "mmsi")

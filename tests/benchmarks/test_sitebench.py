@@ -83,7 +83,7 @@ def test_chance_adjusted_accuracy_is_its_formula(answers):
     ("change", "message"),
     [
         ({"options": ["left"]}, "expected the texts of two options or more"),
-        ({"answer": "E"}, "the true answer 'E' is no letter A-D"),
+        ({"answer": "E"}, "the target 'E' is no letter A-D"),
     ],
 )
 def test_a_wrong_row_is_an_error(change, message):
@@ -93,10 +93,20 @@ def test_a_wrong_row_is_an_error(change, message):
             score(row)
 
 
-@pytest.mark.parametrize("unit", ["(", " A ", "A.", ":", "B:"])
-def test_a_megabyte_is_read(unit):
+@pytest.mark.parametrize(
+    ("unit", "owners", "guessed", "kit"),
+    [
+        ("(", "C", True, None),
+        (" A ", "A", False, "A"),
+        ("A.", "A", False, "A"),
+        (":", "B", True, None),
+        ("B:", "B", False, "B"),
+    ],
+)
+def test_a_megabyte_is_read(unit, owners, guessed, kit):
     row = {"id": 1, "answer": "A", "options": FOUR, "response": unit * (10**6 // len(unit))}
-    scoring.score_official(row)
+    found = scoring.score_official(row)
+    assert (found["official_extracted"], found["guessed"], found["vlmevalkit_extracted"]) == (owners, guessed, kit)
 
 
 def test_a_report_of_numbers_below_zero(tmp_path):

@@ -36,3 +36,21 @@ def test_the_workflow_calls_targets_that_there_are():
 def test_the_workflow_tests_the_oldest_python_that_the_project_takes():
     oldest = PROJECT["project"]["requires-python"].removeprefix(">=")
     assert oldest in WORKFLOW["jobs"]["test"]["strategy"]["matrix"]["python-version"]
+
+
+def test_the_workflow_tests_both_ends_of_the_dependencies():
+    """The lowest by a target of their own; the newest, because a fresh environment takes them."""
+    runs = [step.get("run") for job in WORKFLOW["jobs"].values() for step in job["steps"]]
+    assert {"make lint", "make test", "make test-floors", "make test-train"} <= {*runs}
+    extras = PROJECT["project"]["optional-dependencies"]
+    names = ("test", "train", "view", "serve", "scale")
+    free = [*PROJECT["project"]["dependencies"], *(each for name in names for each in extras[name])]
+    assert not [each for each in free if re.search(r"==|<|~=", each.partition(";")[0])]
+
+
+def test_each_job_ends_and_keeps_what_it_downloads():
+    for name, job in WORKFLOW["jobs"].items():
+        assert "timeout-minutes" in job, name
+        (python,) = [step for step in job["steps"] if step.get("uses", "").startswith("actions/setup-python")]
+        assert python["with"]["cache"] == "pip"
+        assert (ROOT / python["with"]["cache-dependency-path"]).is_file()

@@ -30,9 +30,12 @@ def test_the_site_builds_without_a_warning(tmp_path):
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "-q", "-d", str(tmp_path)]
     done = subprocess.run(command, cwd=HOME, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert "Holes of the literal formula" in (tmp_path / "paper" / "index.html").read_text("utf-8")
-    assert 'id="rewards.functions.tvr_reward"' in (tmp_path / "api" / "index.html").read_text("utf-8")
+    assert "Holes of the literal formula" in (tmp_path / "paper.html").read_text("utf-8")
+    assert 'id="rewards.functions.tvr_reward"' in (tmp_path / "api.html").read_text("utf-8")
     assert not (tmp_path / "generate_cli.py").exists()
+    for page in tmp_path.rglob("*.html"):  # also images of plain HTML, of which mkdocs knows nothing
+        for source in re.findall(r'<img[^>]* src="([^":]+)"', page.read_text("utf-8")):
+            assert page.name == "404.html" or (page.parent / source).is_file(), f"{page.name}: {source}"
 
 
 def test_the_reference_names_everything_that_other_programs_import():

@@ -173,7 +173,7 @@ def _judge(folder, arguments, first, way, expected):
         return ("again" if contents(out) == expected else "wrong: other files when run again"), len(hidden(out))
     if not one_line(second.said):
         return f"wrong: again, no line that says what is wrong: {second.said[-300:]}", 0
-    if contents(out) == expected and "there already" in second.said:
+    if contents(out) == expected and "already exists" in second.said:
         return "all there, and told so", len(hidden(out))
     if re.search("--overwrite", second.said):
         third = run(folder, [*arguments, "--overwrite"])

@@ -123,7 +123,7 @@ def _mutate(rng: random.Random, text: str) -> str:
 def score(rows: list[dict[str, Any]], *, every_way: bool = False) -> Iterator[str]:
     """Yield what each row scores, as JSON; with *every_way*, it must be the same by every way there is."""
     from rewards import score_batch
-    from rewards.score import answer_text
+    from rewards.score_columns import answer_text  # in older checkouts too
 
     shared = ("task", "mode", "think_prefilled", "preset")
     for key, same in groupby(rows, key=lambda row: [row[name] for name in shared]):
@@ -145,7 +145,8 @@ def _check_ways(
 ) -> None:
     from parsers.known import pack
     from rewards import TaskReward
-    from rewards.score import answer_text, resolve
+    from rewards.score import resolve
+    from rewards.score_columns import answer_text  # in older checkouts too
     from rewards.score_table import is_tabular, read_each, read_packed, score_table
 
     reward = TaskReward(**settings)

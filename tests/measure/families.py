@@ -106,6 +106,10 @@ QUESTION_FAMILIES = {
         "meters", "1 in ", "½", "1 ½ ", "10³", "×10³", "two ", "two or ", "two m ", "twenty ", "image 1 ", "image ", "images 1, ", "images 1 and ", "米", "1米",
         "1\u3000", "\u200b", "^\\circ",
     ),
+    "correspondences": (
+        "view 1 ", "the cube in view 1 and ", "image 1 is the ", "the same ", "both views ", "object 1 ", "a, ", ":", "(", "|", "| a ",
+        "view 1: a. view 2: the same a. ", "In image 1, ", " ", "\n", "images 1, ", "not ", "-> ", "initial: ", "no change ", "so, ", "'s ",
+    ),
     "box": (
         "1", "1 ", "1.", "-", "a1", "[", "] ", "nan", '"label": "', "'label': '", "1,", "x", " ", "1e", "x1=1,",
         "[1, 2, 3, 4] ", "(1,2),", "<box>", '"bbox_2d": [',

@@ -19,6 +19,7 @@ from parsers import records
 from parsers.choice import parse_choice, parse_yes_no
 from parsers.cognitive_map import parse_map
 from parsers.completion import parse_completion
+from parsers.correspondences import find_correspondences
 from parsers.formats import TVR
 from parsers.number import parse_number
 from parsers.record_grammar import forget
@@ -36,6 +37,8 @@ from tests.measure.families import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+
+    from parsers.choice import Choice
 
 LIMIT = 1.2
 COMPLETION_SIZES = (10_000, 100_000, 1_000_000, 9_999_900)
@@ -85,16 +88,16 @@ def read_anew(text: str) -> None:
     records._parse(text, TVR)
 
 
-def read_choice(text: str) -> None:
+def read_choice(text: str) -> tuple[Choice, Choice]:
     """Read a choice, by its letter or an option's text, and as yes or no."""
-    parse_choice(text, options=OPTIONS)
-    parse_yes_no(text)
+    return parse_choice(text, options=OPTIONS), parse_yes_no(text)
 
 
 QUESTIONS: dict[str, tuple[Callable[[str], object], str]] = {
     "references": (parse_references, "View 1 [a, b]"),
     "choice": (read_choice, "(B) yes"),
     "number": (parse_number, " 1 m"),
+    "correspondences": (find_correspondences, " The cube of view 1 is in view 2."),
     "box": (partial(parse_box, coordinates="pixels", layout="xyxy"), " [1, 2, 3, 4]"),
     "set": (parse_set, ", a"),
     "map": (partial(parse_map, layout="simple", grid=10), '{"a": {"position": [1, 2]}}'),

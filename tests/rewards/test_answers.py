@@ -182,7 +182,7 @@ def test_nothing_is_right_by_being_empty_or_a_part(text):
     ],
 )
 def test_wrong_gold_is_a_data_error(target, kind, options):
-    with pytest.raises(DataError, match="the true answer"):
+    with pytest.raises(DataError, match="the target"):
         score_answer("B", target, kind=kind, options=options)
 
 
@@ -236,14 +236,14 @@ def test_units_are_heeded(value, unit):
 @pytest.mark.parametrize(
     ("target", "kind", "options", "message"),
     [
-        (None, None, None, "the true answer None is a NoneType, expected text, a number or a bool"),
-        (["B"], "choice", None, "the true answer ['B'] is a list, expected text, a number or a bool"),
-        ("A or B", "choice", None, "the true answer 'A or B' cannot be used: both A and B are named"),
-        ("C", None, ["left", "right"], "the true answer 'C' cannot be used: there is no option C (options: A, B)"),
-        ("maybe", "yes_no", None, "the true answer 'maybe' cannot be used: no option is named"),
-        ("1 or 2", "number", None, "the true answer '1 or 2' cannot be used: different numbers are named"),
-        ("...", "text", None, "the true answer '...' cannot be used: it holds no word"),
-        ("x" * 61, "number", None, f"the true answer '{'x' * 60}' cannot be used: there is no number"),
+        (None, None, None, "the target None is a NoneType, expected text, a number or a bool"),
+        (["B"], "choice", None, "the target ['B'] is a list, expected text, a number or a bool"),
+        ("A or B", "choice", None, "the target 'A or B' cannot be used: both A and B are named"),
+        ("C", None, ["left", "right"], "the target 'C' cannot be used: there is no option C (options: A, B)"),
+        ("maybe", "yes_no", None, "the target 'maybe' cannot be used: no option is named"),
+        ("1 or 2", "number", None, "the target '1 or 2' cannot be used: different numbers are named"),
+        ("...", "text", None, "the target '...' cannot be used: it holds no word"),
+        ("x" * 61, "number", None, f"the target '{'x' * 60}' cannot be used: there is no number"),
     ],
     ids=plain,
 )

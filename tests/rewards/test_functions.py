@@ -312,7 +312,7 @@ def test_parts_to_pay():
             "^task 'tvr' has no part 'exakt'; its parts are format, exact, attribute, object, incorrect, underprediction$",
         ),
         ({"pays": ("exact", "answer")}, "^task 'tvr' has no part 'answer'"),
-        ({"pays": ()}, "^task 'tvr' is to pay for nothing; its parts are format"),
+        ({"pays": ()}, "^task 'tvr' is to reward nothing; its parts are format"),
         (
             {"task": "multiview", "pays": ("exact",)},
             "^task 'multiview' has no part 'exact'; its parts are format, answer, reference$",

@@ -109,9 +109,9 @@ def test_columns_have_one_value_for_each_row(name):
 @pytest.mark.parametrize(
     ("target", "names", "message"),
     [
-        (None, None, "row 1: the true answer None is a NoneType, expected text, a number or a bool"),
+        (None, None, "row 1: the target None is a NoneType, expected text, a number or a bool"),
         ("B", [], "row 1: references: there is no view"),
-        ("", [["sofa"]], "row 1: the true answer '' cannot be used: it holds no word"),
+        ("", [["sofa"]], "row 1: the target '' cannot be used: it holds no word"),
     ],
 )
 def test_wrong_gold_is_named_by_row_even_where_the_completion_is_broken(target, names, message):

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 import rewards
 from rewards import TVR, ConfigError, DataError, TieredSpec, score_batch, score_completion
-from rewards.score import add_up, answer_text, parse_completions, resolve, wrong_targets
+from rewards.batch_score import add_up, answer_text
+from rewards.score import parse_completions, resolve, wrong_targets
 from rewards.spec import PRESETS, QuestionSpec, preset_spec
 from rewards.tasks import load_task
 from rewards.tiered import SMALL_BATCH

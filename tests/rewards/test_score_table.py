@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from parsers.formats import TVR as FORMAT
 from rewards import TVR, DataError, TaskReward, score_batch, tvr_accuracy_reward, tvr_reward
 from rewards import score_table as module
-from rewards.score import answer_text, parse_answers, parse_completions, score_for_specs
+from rewards.batch_score import answer_text
+from rewards.score import parse_answers, parse_completions, score_for_specs
 from rewards.score_table import is_tabular, score_table
 from rewards.spec import PRESETS, TieredSpec, preset_spec
 from rewards.targets import read_target

@@ -154,9 +154,9 @@ def test_an_object_of_json_without_a_target_is_no_answer_in_words():
 
 def test_what_is_packed_wrongly_is_named():
     for packed, message in (
-        ('{"target": "B", "options": [', "row 1: the packed gold is no JSON"),
-        ('{"target": null}', "row 1: the packed gold has no target"),
-        ('{"target": ' + "[" * 100_000, "row 1: the packed gold is no JSON"),
+        ('{"target": "B", "options": [', "row 1: the packed target is no JSON"),
+        ('{"target": null}', "row 1: the packed target holds no 'target'"),
+        ('{"target": ' + "[" * 100_000, "row 1: the packed target is no JSON"),
     ):
         with pytest.raises(DataError, match=message):
             multiview_reward([SEEN] * 2, solution=["B", packed])

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from parsers.formats import TVR as TVR_FORMAT
 from parsers.records import parse_records
 from rewards import ConfigError, completion_text, score_batch, score_completion
-from rewards.score import BatchScore, score_for_specs
+from rewards.batch_score import BatchScore
+from rewards.score import score_for_specs
 from rewards.spans import Span, Spans, score_spans
 from rewards.spec import PRESETS
 from tests.case_names import plain

@@ -100,9 +100,9 @@ WRONG = {
         "a tier or a field of it stands twice",
     ),
     "a tier outside the table": ({"table": (FULL, PAIR)}, r"tier \('index',\) is not in the table"),
-    "a negative tier": ({"tiers": {FULL: -5.0}}, r"tier .* pays -5\.0; a tier pays a number from 0 to"),
-    "an infinite tier": ({"tiers": {FULL: INF}}, "pays inf"),
-    "a tier that is no number": ({"tiers": {FULL: NAN}}, "pays nan"),
+    "a negative tier": ({"tiers": {FULL: -5.0}}, r"tier .* has the reward -5\.0; a tier's is a number from 0 to"),
+    "an infinite tier": ({"tiers": {FULL: INF}}, "reward inf"),
+    "a tier that is no number": ({"tiers": {FULL: NAN}}, "reward nan"),
     "a negative penalty": (
         {"incorrect_penalty": -1.0},
         r"incorrect_penalty is -1\.0; a penalty is a number from 0 to",

@@ -224,7 +224,7 @@ WRONG = {
     "a wrong option": (("incorrect_penalty: 0.5", "matching: best"), "14: reward.matching: matching is 'best'; it is one of 'one_to_one', 'literal'"),
     "a penalty that is a word": (("penalty: 0.5", "penalty: some"), "14: reward.incorrect_penalty: incorrect_penalty is 'some'; a penalty is a number from 0 to 1e+18"),
     "a price that is a word": (("pays: 5", "pays: lots"), "11: reward.tiers[0].pays: this is 'lots'; it is a number"),
-    "a price below nothing": (("pays: 5", "pays: -5"), "11: reward.tiers[0].pays: this is -5; a tier pays a finite number >= 0"),
+    "a price below nothing": (("pays: 5", "pays: -5"), "11: reward.tiers[0].pays: this is -5; the reward of a tier is a finite number >= 0"),
     "a tier twice": (("[source, label]", "[source, target]"), "13: reward.tiers[2].fields: there are two tiers of the fields source, target"),
     "a tier of unknown fields": (("[source, label]", "[soruce, label]"), "13: reward.tiers[2].fields[0]: unknown field 'soruce' (did you mean 'source'?)"),
     "no exact tier": (("- {fields: [source, target, label], pays: 5}", ""), "10: reward.tiers: one tier must hold all fields"),

@@ -66,7 +66,7 @@ def test_filter_says_how_many_were_dropped_and_why(tmp_path):
     assert result.stdout.splitlines() == [
         f"{tmp_path / 'out.jsonl'}: 0 of 3 chains kept",
         f"{tmp_path / 'out.dropped.jsonl'}: 3 dropped",
-        "        1  row: broke the rule that the line is a row with a completion and gold",
+        "        1  row: broke the rule that the line is a row with a completion and a target",
         "        1  form: broke the rule that the completion is <think>...</think><answer>...</answer>",
         "        1  steps: broke the rule that the reasoning shows its three steps",
     ]
@@ -107,7 +107,7 @@ def test_prepare_prints_its_card_and_its_warnings(tmp_path):
     assert result.exit_code == 0, result.output
     assert "rows from 1 scenes (1 " in result.stdout
     assert "left out: other category" in result.stdout
-    assert "note: under preset paper, a policy that looks at no image earns R_ref" in result.stderr
+    assert "note: under preset paper, a policy that looks at no image scores R_ref" in result.stderr
     assert "note: no test set was given" in result.stderr
     result = run(*arguments, "--out", tmp_path / "again", "--json", "--test", GOLDEN / "mindcube" / "raw")
     assert result.exit_code == 1  # all of it is in the test set

@@ -7,6 +7,7 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+from click import shell_completion
 from click.testing import CliRunner
 
 import star_cli
@@ -89,12 +90,26 @@ def test_a_folder_without_code_is_not_in_the_way(tmp_path):
         ("star audit --task tv", ["plain,tvr"]),
         ("star score --preset pap", ["plain,paper"]),
         ("star score --benchmark mindcube-", ["plain,mindcube-cogmap"]),
+        ("star predict --benchmark mindcube-", ["plain,mindcube-cogmap"]),
+        ("star data check rows.jsonl --task tv", ["plain,tvr"]),
+        ("star task show tv", ["plain,tvr"]),
+        ("star score --task ./my", ["file,./my"]),
+        ("star score pred", ["file,pred"]),
+        ("star report res", ["file,res"]),
+        ("star view runs/t", ["file,runs/t"]),
     ],
 )
 def test_a_shell_completes_values(words, offered):
-    asked = {"_STAR_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(len(words.split()) - 1)}
+    args = words.split()
+    completion = shell_completion.BashComplete(star, {}, "star", "_STAR_COMPLETE")
+    found = completion.get_completions(args[1:-1], args[-1])
+    assert [completion.format_completion(each) for each in found] == offered
+
+
+def test_a_shell_is_told_so():
+    asked = {"_STAR_COMPLETE": "bash_complete", "COMP_WORDS": "star score --task tv", "COMP_CWORD": "3"}
     program = "from star_cli.main import star; star(prog_name='star')"
     done = subprocess.run(
         [sys.executable, "-c", program], env=os.environ | asked, capture_output=True, text=True, check=False
     )
-    assert done.stdout.split() == offered
+    assert done.stdout.split() == ["plain,tvr"]

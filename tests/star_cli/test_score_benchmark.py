@@ -98,7 +98,7 @@ def test_one_line_for_each_bad_row_and_exit_1(tmp_path):
     out = tmp_path / "out.jsonl"
     done = score(path, "--benchmark", "mmsi", "--out", out)
     assert done.exit_code == 1
-    assert done.stderr.startswith(f"{path}:2: the true answer '?' cannot be used")
+    assert done.stderr.startswith(f"{path}:2: the target '?' cannot be used")
     assert done.stderr.count("\n") == 1
     assert "1 row of" in done.stdout
     assert "1 more could not be scored" in done.stdout

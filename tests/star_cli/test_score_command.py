@@ -288,12 +288,12 @@ def test_groups_and_targets(tmp_path):
     gold = write(tmp_path / "gold.jsonl", *[{"uid": at, "answer": "2.color.cyan"} for at in range(3)])
     done = score(write(tmp_path / "p.jsonl", *rows), "--targets", gold, "--on", "id", "--group", "scene", "--json")
     assert done.exit_code == 1
-    assert done.stderr == f"{tmp_path}/p.jsonl:4: there is no gold for id 3 in {gold}\n"
+    assert done.stderr == f"{tmp_path}/p.jsonl:4: there is no target for id 3 in {gold}\n"
     assert json.loads(done.stdout)["groups"]["groups"] == 1
     write(gold, {"uid": 0, "answer": "2.color.cyan"}, {"uid": "0", "answer": "2.color.red"})
     done = score(tmp_path / "p.jsonl", "--targets", gold)
     assert done.exit_code == 1
-    assert done.stderr == f"Error: {gold}:2: id '0' has another gold than at {gold}:1; a key must be unique\n"
+    assert done.stderr == f"Error: {gold}:2: id '0' has another target than at {gold}:1; keys are unique\n"
 
 
 def test_questions(tmp_path):

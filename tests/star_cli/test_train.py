@@ -3,7 +3,9 @@ import subprocess
 import sys
 
 import pytest
+from click.testing import CliRunner
 
+from star_cli.main import star
 from star_cli.train import numbers, training_bar
 from trainers.advice import Progress
 
@@ -64,3 +66,17 @@ def test_a_narrow_terminal_shows_the_bar_and_the_numbers():
     assert "4/10" in last
     assert "reward 1.25, accuracy 0.50, loss 0.50" in last
     assert "step 4: [something] stands still" in text
+
+
+@pytest.mark.parametrize(("rank", "lines"), [(None, 1), ("0", 1), ("1", 0)])
+def test_an_interrupt_is_told_once_by_a_run_of_several_processes(monkeypatch, rank, lines):
+    def interrupted(*given, **more):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("trainers.stages.train", interrupted)
+    monkeypatch.delenv("RANK", raising=False)
+    if rank is not None:
+        monkeypatch.setenv("RANK", rank)
+    run = CliRunner().invoke(star, ["train", "--stage", "sft"])
+    assert run.exit_code == 130
+    assert run.stderr.count("--resume_from_checkpoint true goes on") == lines

@@ -89,9 +89,9 @@ def test_advice_reads_numbers_that_trainers_wrote_as_text():
     ("means", "said", "unsaid"),
     [
         ([1.0] * STILL, "leave it out", "until"),
-        ([0.0] * STILL, "until some completion earns more", "leave it out"),
-        ([-1.0] * STILL, "until some completion earns more", "leave it out"),
-        ([2.0, 3.0] + [0.5] * STILL, "until some completion earns more", "leave it out"),  # it was earned once
+        ([0.0] * STILL, "until some completion scores more", "leave it out"),
+        ([-1.0] * STILL, "until some completion scores more", "leave it out"),
+        ([2.0, 3.0] + [0.5] * STILL, "until some completion scores more", "leave it out"),  # it was earned once
     ],
     ids=["ceiling", "zero", "below zero", "it fell"],
 )
@@ -105,8 +105,8 @@ def test_a_reward_at_its_floor_is_not_to_be_left_out(means, said, unsaid):
 def test_what_is_known_of_lengths_is_said():
     history = logs(STILL, reward=1.0, **{CLIPPED: 0.65})
     assert "65% of the completions are cut off" in advice(history)["clipped"]
-    assert "the true answers alone have up to 90: raise it" in advice(history, Lengths(most=64, answers=90))["clipped"]
-    assert "where the true answers have at most 20" in advice(history, Lengths(most=64, answers=20))["clipped"]
+    assert "the targets alone have up to 90: raise it" in advice(history, Lengths(most=64, answers=90))["clipped"]
+    assert "where the targets have at most 20" in advice(history, Lengths(most=64, answers=20))["clipped"]
 
 
 class State:
@@ -155,3 +155,23 @@ def test_a_step_that_ends_after_sigterm_is_no_news(monkeypatch):
         assert stop.agreed()
         assert not told.wait(0.5)
     assert signal.set_wakeup_fd(-1) == -1
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_sigterm_to_a_forked_child_ends_it_and_is_no_news(monkeypatch):
+    """A pool that a reward function has forked is ended by SIGTERM; the run is not to stop, or to wait for it."""
+    monkeypatch.setattr("trainers.advice.PATIENCE", 0.05)
+    told, (ready, say) = Event(), os.pipe()
+    with Stop(told.set) as stop:
+        child = os.fork()
+        if child == 0:
+            os.write(say, b"1")
+            while True:
+                signal.pause()
+        os.read(ready, 1)
+        os.kill(child, signal.SIGTERM)
+        assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGTERM
+        assert not told.wait(0.2)
+        assert not stop.asked
+    os.close(ready)
+    os.close(say)

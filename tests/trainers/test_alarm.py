@@ -12,7 +12,6 @@ from trainers.alarm import STILL, alarms, first_alarms
 RESULTS = Path(__file__).parents[2] / "recipes" / "evidence" / "results"
 STUDY = RESULTS / "study"
 RECORDED = sorted(RESULTS.rglob("*.json"))
-LATE = 3  # logged steps by which an alarm may come after the fall
 
 
 def logs(count, **columns):
@@ -78,6 +77,14 @@ def test_nothing_is_said_of_a_few_steps(name, columns, kinds):
     assert alarms(logs(STILL, **columns)) == {}
 
 
+@pytest.mark.parametrize("length", [60, 200])
+def test_a_steady_excess_is_no_over_prediction(length):
+    """Ten percent more than is true from the start, with noise: of many looks at a long run none may take it for a rise."""
+    for seed in range(5):
+        drawn = np.random.default_rng(seed).normal(2.75, 0.05, length).tolist()
+        assert first_alarms(logs(length, **TRUE | {"tvr__predictions": drawn.__getitem__})) == {}
+
+
 def test_supervised_runs_have_no_alarm():
     assert alarms([{"loss": 1.0, "step": at} for at in range(30)]) == {}
 
@@ -107,12 +114,13 @@ def test_recorded_runs_of_stage_1_have_no_alarm(path):
 
 @pytest.mark.parametrize("path", recorded("rl"), ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_recorded_runs_of_stage_2(path):
-    """The alarm is raised where held-out accuracy falls under the start's, at most a few logged steps after, else not."""
-    run = recorded("rl")[path]
-    record = alarm_record(run)
-    assert bool(record.raised) == (record.fell is not None)
-    if record.raised:
-        assert record.early >= -LATE * run["config"]["logging_steps"]
+    """The alarm is raised where held-out accuracy falls under the start's, on a GPU before it does, and else not."""
+    record = alarm_record(recorded("rl")[path])
+    if path.parent == STUDY:
+        assert bool(record.raised) == (record.fell is not None)
+        assert record.early is None or record.early > 0
+    else:  # in words all is over in ten steps: there may be none in time, but none is false
+        assert record.fell is not None or not record.raised
 
 
 def test_an_alarm_of_a_recorded_run_needs_what_it_is_raised_for():

@@ -1,14 +1,17 @@
+import json
 from types import SimpleNamespace
 
 import pytest
 
 from rewards.errors import ConfigError
 from trainers.checkpoints import (
+    ExactResume,
     check_can_save,
     checkpoint_to_resume,
     is_complete,
     last_complete,
     remove_incomplete,
+    remove_leftovers,
 )
 
 
@@ -21,7 +24,7 @@ def checkpoint(folder, step, *files):
     made = folder / f"checkpoint-{step}"
     made.mkdir()
     for name in files:
-        (made / name).write_text("x")
+        (made / name).write_text("{}")
     return made
 
 
@@ -43,10 +46,32 @@ def test_the_newest_is_by_number(tmp_path):
     assert last_complete(tmp_path) == newest
 
 
-def test_an_empty_state_is_not_complete(tmp_path):
+def test_a_state_that_is_cut_is_not_complete(tmp_path):
+    """The state is written last, and not at once: a kill may leave any part of it."""
     made = checkpoint(tmp_path, 1, *WHOLE)
-    (made / "trainer_state.json").write_text("")
-    assert last_complete(tmp_path) is None
+    whole = json.dumps({"global_step": 1, "log_history": [{"loss": 0.5, "step": 1}]}, indent=2)
+    for end in range(len(whole)):
+        (made / "trainer_state.json").write_text(whole[:end])
+        assert last_complete(tmp_path) is None, end
+    (made / "trainer_state.json").write_text(whole)
+    assert last_complete(tmp_path) == made
+
+
+def test_the_state_is_written_when_all_processes_have_written_theirs(tmp_path):
+    """Random numbers and completions of each process belong to a checkpoint; the first one says that it is complete."""
+    pytest.importorskip("torch")
+    told = []
+
+    class Writes:
+        def _save_rng_state(self, folder):
+            told.append("random numbers")
+
+    class Trainer(ExactResume, Writes):
+        args = SimpleNamespace(process_index=1)
+        accelerator = SimpleNamespace(wait_for_everyone=lambda: told.append((tmp_path / "kept_state_1.pt").exists()))
+
+    Trainer()._save_rng_state(tmp_path)
+    assert told == ["random numbers", True]
 
 
 def test_adapters_and_sharded_weights_are_complete(tmp_path):
@@ -56,8 +81,12 @@ def test_adapters_and_sharded_weights_are_complete(tmp_path):
 
 @pytest.mark.parametrize("resume", [None, False, "false"])
 def test_nothing_is_resumed_unasked(tmp_path, resume):
-    checkpoint(tmp_path, 1, *WHOLE)
+    """And nothing begins among the checkpoints of another run: once killed, it would go on from those."""
+    checkpoint(tmp_path, 4, "model.safetensors")
     assert checkpoint_to_resume(Training(tmp_path, resume)) is None
+    checkpoint(tmp_path, 2, *WHOLE)
+    with pytest.raises(ConfigError, match="checkpoint-2 is of an earlier run: resume_from_checkpoint: true goes on"):
+        checkpoint_to_resume(Training(tmp_path, resume))
 
 
 @pytest.mark.parametrize("resume", [True, "true", "auto"])
@@ -80,6 +109,20 @@ def test_only_incomplete_folders_are_removed(tmp_path):
     remove_incomplete(tmp_path, 3)
     assert whole.exists()
     assert not broken.exists()
+
+
+def test_what_a_killed_run_has_left_is_removed(tmp_path):
+    """Checkpoints without an optimizer, of `save_only_model`, are no leftovers; nor is what is not called like one."""
+    checkpoint(tmp_path, 2, *WHOLE)
+    checkpoint(tmp_path, 4, "model.safetensors", "trainer_state.json")
+    checkpoint(tmp_path, 6, "model.safetensors", "optimizer.pt")
+    (checkpoint(tmp_path, 8, *WHOLE) / "trainer_state.json").write_text('{"global_step": 8, "log_h')
+    (tmp_path / "checkpoint-best").mkdir()
+    for name in (".tmpNKlPPu", ".tmp", "notes.tmp"):
+        (tmp_path / name).write_text("x")
+    remove_leftovers(tmp_path)
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {"checkpoint-2", "checkpoint-4", "checkpoint-best", ".tmp", "notes.tmp"}
 
 
 @pytest.mark.parametrize("missing", ["pytorch_model_fsdp_0/.metadata", "optimizer_0/.metadata", "trainer_state.json"])

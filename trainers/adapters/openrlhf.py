@@ -25,7 +25,7 @@ from trainers.adapters.score_row import flat_names, flat_row, score_row
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rewards.score import Score
+    from rewards.batch_score import Score
 
 
 def response(query: str, prompt: str) -> str:

@@ -12,7 +12,7 @@ from rewards.tasks import task_names, task_parts
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from rewards.score import Score
+    from rewards.batch_score import Score
 
 COLUMNS: Final = ("references", "relations", "options", "task")
 _FACTS: Final = ("total", "correct", "parsed", "prefilled", "unit")

@@ -27,9 +27,10 @@ from collections.abc import Callable, Coroutine, Iterator
 from itertools import count
 from typing import Any, Literal
 
+from rewards.batch_score import Score
 from rewards.errors import ConfigError
 from rewards.messages import completion_text
-from rewards.score import Score, resolve
+from rewards.score import resolve
 from trainers.adapters.score_row import COLUMNS, score_row
 
 Hook = Callable[[Any, Any], Coroutine[Any, Any, Any]]
@@ -113,7 +114,7 @@ def __getattr__(name: str) -> Any:
         settings: dict[str, Any] = {}  # noqa: RUF012  pydantic copies it
 
     class StarTask(vf.Task[StarData, vf.State, StarTaskConfig]):  # type: ignore[misc]
-        """Its reward, and that its target earns all of it."""
+        """Its reward, and that its target scores all of it."""
 
         @vf.reward  # type: ignore[untyped-decorator]
         async def star(self, trace: vf.Trace) -> float:

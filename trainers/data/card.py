@@ -1,8 +1,8 @@
 """What a data set says of itself, ``card.json``: how it is balanced, and whether its reference labels need relations.
 
-SPAR names its objects in the question, so that under preset ``paper`` copying them may pay without any look at the
-images. How much R_ref a policy earns there that looks at no image decides whether relations must count. Under the
-default reward such a policy earns exactly 0, with relations or without.
+SPAR names its objects in the question, so that under preset ``paper`` copying them may be rewarded without any look at
+the images. How much R_ref a policy scores there that looks at no image decides whether relations must count. Under the
+default reward such a policy scores exactly 0, with relations or without.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
 CARD: Final = "card.json"
 RELATION_WEIGHT: Final = 0.5
-"""Share of R_ref that relations decide where names alone would pay too much."""
+"""Share of R_ref that relations decide where names alone would score too much."""
 LIMIT: Final = 0.5
-"""Mean R_ref above which a policy that looks at nothing earns too much."""
+"""Mean R_ref above which a policy that looks at nothing scores too much."""
 
 _LABELLED = 0.9  # share of the rows with references that must have relations, too
 _SCORED = 2000  # rows of each part on which the policies are tried
@@ -60,7 +60,7 @@ def reference_baselines(rows: Rows, *, relation_weight: float = 0.0) -> Baseline
     """Score both policies with this project's own reward, under preset ``paper``.
 
     Neither looks at an image, but both make the best of what they know: of the relations that can be guessed, they
-    guess for all pairs the one that pays most over the rows.
+    guess for all pairs the one of the highest reward over the rows.
 
     Args:
         rows: training rows with ``question`` (as the data set words it), ``target``, ``references``, ``relations``.
@@ -130,7 +130,7 @@ class WeightChoice(NamedTuple):
 
     Attributes:
         weight: share, in [0, 1].
-        names: part -> what the policies that look at nothing earn where only names count.
+        names: part -> what the policies that look at nothing score where only names count.
         weighted: the same at this weight; None where it is 0.
         warning: what the user should know, or None.
     """
@@ -142,11 +142,11 @@ class WeightChoice(NamedTuple):
 
 
 def choose_relation_weight(rows: Mapping[str, Sequence[Row]], wanted: float | None) -> WeightChoice:
-    """Decide whether relations must count: they must if naming objects pays without a look at the images.
+    """Decide whether relations must count: they must if naming objects is rewarded without a look at the images.
 
     Args:
         rows: part -> its rows.
-        wanted: the user's choice; None: 0 if neither policy earns more than `LIMIT`, else `RELATION_WEIGHT`.
+        wanted: the user's choice; None: 0 if neither policy scores more than `LIMIT`, else `RELATION_WEIGHT`.
 
     Raises:
         ConfigError: relations must count, and too few rows have relation labels.
@@ -158,7 +158,7 @@ def choose_relation_weight(rows: Mapping[str, Sequence[Row]], wanted: float | No
     labelled = _share_labelled(rows)
     if weight and labelled < (_LABELLED if wanted is None else 1e-9):
         raise ConfigError(
-            f"under preset paper, a policy that looks at no image earns R_ref {highest:.2f} by names alone, so "
+            f"under preset paper, a policy that looks at no image scores R_ref {highest:.2f} by names alone, so "
             f"relations must count, but only {labelled:.0%} of the rows have relation labels (of MindCube, use the "
             "file with grounded_cogmap); --relation-weight 0 goes on without them, as suits the default reward"
         )
@@ -182,13 +182,13 @@ def _warning(highest: float, weight: float, left: float) -> str | None:
     if highest <= LIMIT:
         return None
     text = (
-        f"under preset paper, a policy that looks at no image earns R_ref {highest:.2f} by names alone, more than "
+        f"under preset paper, a policy that looks at no image scores R_ref {highest:.2f} by names alone, more than "
         f"{LIMIT:g} (by default 0)"
     )
     if not weight:
         return f"{text}; relations do not count, as asked"
     still = "" if left <= LIMIT else "; that is still much: judge progress by R_ans"
-    return f"{text}; train under that preset with relation_weight {weight:g}, under which it earns {left:.2f}{still}"
+    return f"{text}; train under that preset with relation_weight {weight:g}, under which it scores {left:.2f}{still}"
 
 
 def write_generated_card(folder: Path, rows: Sequence[Row]) -> None:
@@ -218,7 +218,7 @@ def count_by(rows: Sequence[Row], column: str) -> dict[str, int]:
 
 
 def blind_rewards(choice: WeightChoice) -> dict[str, Any]:
-    """Return what a card says of the relations' weight, and of what policies earn that look at no image."""
+    """Return what a card says of the relations' weight, and of what policies score that look at no image."""
     weighted = choice.weighted
     return {
         "relation_weight": choice.weight,

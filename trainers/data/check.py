@@ -119,7 +119,7 @@ def _wrong_row(row: Row, where: str, folder: Path, task: str | None, ids: dict[s
 
 
 def _check_completion(row: Mapping[str, Any], where: str) -> None:
-    """Raise where a row has a completion that is no text, or an empty one: nothing is learnt from it."""
+    """Raise where a row has a completion that is no text, or an empty one: nothing is learned from it."""
     name = next((column for column in COMPLETIONS if row.get(column) is not None), None)
     if name is not None and not completion_of(row, where).strip():
         raise DataError(f"{where}: {name}: it is empty")

@@ -71,7 +71,7 @@ def export_row(row: Row, where: str, folder: Path, *, to: str, stage: str, task:
     if stage == "sft":
         found = _sft(to, turns, completion_of(row, where))
     else:
-        score_row(row, "", where, task=task)  # gold that is wrong is named here, and not in the middle of a run
+        score_row(row, "", where, task=task)  # a wrong target is named here, and not in the middle of a run
         found = _rl(to, turns, gold_of(row, where), task=name, said=said, row=row)
     return found | ({"images": _images(to, images)} if images else {})
 

@@ -9,8 +9,9 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from benchmarks.files.write import path_beside, write_whole
+from benchmarks.files.write import path_beside, refuse_input, write_whole
 from rewards.errors import ConfigError, DataError
+from trainers.data.training_rows import rows_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,13 +44,15 @@ def json_line(record: Mapping[str, Any]) -> str:
     return json.dumps(record, ensure_ascii=False) + "\n"
 
 
-def refuse_existing(*paths: Path, overwrite: bool = False) -> None:
-    """See that nothing is overwritten unasked, before any work is done.
+def refuse_existing(*paths: Path, source: Path, overwrite: bool = False) -> None:
+    """See that nothing is overwritten unasked, and what is read not at all, before any work is done.
 
     Raises:
-        ConfigError: one of the files is there, or the folder that it belongs into is not.
+        ConfigError: one of the files is there, is *source* or is named twice, or its folder is not there.
     """
-    for path in paths:
+    for at, path in enumerate(paths):
+        refuse_input(path, [rows_file(source)])
+        refuse_input(path, paths[:at], named="two outputs have this name")
         if not path.absolute().parent.is_dir():
             raise ConfigError(f"{path}: there is no folder {path.parent}")
         if path.is_dir() or (path.exists() and not overwrite):

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from trainers.data.training_rows import OnProgress, Row
 
 CHAIN_RULES: Final = {
-    "row": "the line is a row with a completion and gold",
+    "row": "the line is a row with a completion and a target",
     "form": "the completion is <think>...</think><answer>...</answer>",
     "steps": "the reasoning shows its three steps",
     "unparsed": "the answer can be read",
@@ -48,7 +48,7 @@ CHAIN_RULES: Final = {
 }
 """What is asked of a chain, in this order."""
 PROMPT_RULES: Final = {
-    "row": "the line is a row with a completion and gold, or with `correct`",
+    "row": "the line is a row with a completion and a target, or with `correct`",
     "too_hard": "enough samples are right",
     "too_easy": "not too many samples are right",
 }
@@ -96,7 +96,7 @@ def judge_chain(
     """Return why a chain is not good enough to learn from, or None if it is.
 
     Args:
-        row: a row with ``completion`` and gold; see `trainers.data.training_rows`.
+        row: a row with ``completion`` and ``target``; see `trainers.data.training_rows`.
         where: its place, for messages.
         task: of rows that do not tell.
         min_reference_score: least `reference_score`, in [0, 1]; a row without reference labels does not reach it.
@@ -241,7 +241,7 @@ def filter_prompts(
     """Keep the prompts of which a share in [low, high] of the samples is right.
 
     Samples belong together by ``prompt_id``, else by ``id``. A sample is right if its row says so (``correct``, as
-    ``star score --out`` writes it), else if its completion is, by the row's gold. Written is one row a prompt, in the
+    ``star score --out`` writes it), else if its completion is, by the row's target. Written is one row a prompt, in the
     order in which prompts come first, with ``pass_rate`` and ``samples`` and without what belongs to one sample.
 
     Args:

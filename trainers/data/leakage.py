@@ -88,7 +88,7 @@ class Gallery:
         return len(self._pixels)
 
     def shows(self, image: Fingerprint) -> bool:
-        """Whether one of the images is the same picture."""
+        """Whether two rows show one image."""
         if image.pixels in self._pixels:
             return True
         thumbnail = _unpacked(image.thumbnail)

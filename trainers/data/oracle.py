@@ -1,4 +1,4 @@
-"""The teachers that know the truth: chains for the scenes of ``star data generate``, and bare labels for any rows.
+"""The teachers that know what is true: chains for the scenes of ``star data generate``, bare labels for any rows.
 
 SFT on labels alone is the baseline that the paper compares with: it memorizes.
 """

@@ -79,7 +79,7 @@ class PreparationSettings(CheckedSettings):
         seed: of all draws.
         tests: (name, path) of the test sets whose images and questions must not occur.
         categories: patterns of the categories to draw from, such as ``*_mv``.
-        relation_weight: share of R_ref that relations decide; None: decided by what names alone would pay.
+        relation_weight: share of R_ref that relations decide; None: decided by what names alone would score.
         image_root: folder of the images, where it is not near the file.
         task: what the rows ask: the questions, or once for each set of images the map of the scene or the camera's way.
     """
@@ -161,7 +161,7 @@ def prepare(
         The data card.
 
     Raises:
-        ConfigError: the folder is there; the data set or a package is not; names alone pay too much and there are no
+        ConfigError: the folder is there; the data set or a package is not; names alone score too much and there are no
             relation labels.
         DataError: nothing in the data set can be used, or a test set is wrong.
     """
@@ -441,9 +441,9 @@ def _from_marks(sample: Sample) -> Relations | None:
     marks = marks_of({**sample.extra, "type": sample.category}, len(sample.images), sample.place)
     views: list[tuple[Relation, ...]] = []
     for number in range(len(sample.images)):
-        here = [mark for mark in marks if mark.image == number and mark.label is None and mark.colour in names]
-        found = _in_image({names[mark.colour]: mark for mark in here})
-        if len({normalise_name(names[mark.colour]) for mark in here}) < len(here) or (here and not found):
+        here = [mark for mark in marks if mark.image == number and mark.label is None and mark.color in names]
+        found = _in_image({names[mark.color]: mark for mark in here})
+        if len({normalise_name(names[mark.color]) for mark in here}) < len(here) or (here and not found):
             return None  # two objects of one name, or at one place: no relation tells them apart
         views.append(found)
     return tuple(views) if any(views) else None

@@ -94,7 +94,7 @@ def teach(
         DataError: the source cannot be opened.
     """
     with locked(out, str(out)):
-        refuse_existing(out, overwrite=overwrite or _journal(out).exists())
+        refuse_existing(out, source=source, overwrite=overwrite or _journal(out).exists())
         remove_partials(out)
         remove_partials(_failed(out))
         return _teach(

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-    from rewards.score import Score
+    from rewards.batch_score import Score
 
     Row = dict[str, Any]
     OnProgress = Callable[[int, int | None], None]  # takes the number done and, where it is known, the total
@@ -173,10 +173,10 @@ def completion_of(row: Mapping[str, Any], where: str) -> str:
 def score_row(
     row: Mapping[str, Any], completion: str, where: str, *, task: str | None = None, relation_weight: float = 0.0
 ) -> Score:
-    """Score a completion by the row's own gold, with this project's own reward.
+    """Score a completion by the row's own target, with this project's own reward.
 
     Raises:
-        DataError: the gold is wrong.
+        DataError: the target is wrong.
     """
     name = task_of(row, where, task)
     gold = gold_of(row, where)
@@ -185,4 +185,4 @@ def score_row(
     try:
         return score_completion(completion, gold.pop("target"), task=name, **gold, **overrides)
     except DataError as error:
-        raise DataError(f"{where}: gold: {str(error).removeprefix('row 0: ')}") from error
+        raise DataError(f"{where}: target: {str(error).removeprefix('row 0: ')}") from error

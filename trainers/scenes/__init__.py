@@ -8,7 +8,7 @@ module                        its story
 `tvr`, `tvr_plan`             the TVR world: scenes, rules, generator; what each scene of a balanced set holds
 `multiview`                   scenes that no single image shows whole, and `multiview_questions` about them
 `prompts`                     every prompt and wording
-`chains`                      chains of thought written from the truth
+`chains`                      chains of thought written from the ground truth
 `records`                     scenes as lines of ``data.jsonl`` and as training rows
 `show`                        a sample as an image for people
 `validation`                  settings and records that pydantic refuses, said in one line

@@ -1,7 +1,7 @@
 """The three cameras and three lamps of TRANCE, and the geometry of looking through a camera.
 
 Facts from hughplay/TVR (``trance/resource/base_scene.blend``, ``trance/scene.py``). World units are
-Blender's; the ground is z = 0, +x points to the centre camera and +y to the right of its picture. Cameras
+Blender's; the ground is z = 0, +x points to the center camera and +y to the right of its image. Cameras
 look at the origin.
 """
 
@@ -96,13 +96,13 @@ def pixel_pitch(width: int, height: int) -> float:
 
 
 def project(points: Floats, frame: Frame, width: int, height: int) -> tuple[Floats, Floats]:
-    """Project world points onto a picture.
+    """Project world points onto an image.
 
     Args:
         points: ``(..., 3)``.
         frame: the camera.
-        width: of the picture, in pixels.
-        height: of the picture, in pixels.
+        width: of the image, in pixels.
+        height: of the image, in pixels.
 
     Returns:
         ``(..., 2)`` pixel coordinates x (to the right), y (down), where pixel (i, j) covers [i, i+1) x [j,
@@ -123,10 +123,10 @@ def image_plane(columns: Floats, rows: Floats, width: int, height: int) -> tuple
     """Return where pixel coordinates lie on the image plane at distance 1: the inverse of `project`.
 
     Args:
-        columns: x coordinates, any shape; the centre of pixel i is at i + 0.5.
+        columns: x coordinates, any shape; the center of pixel i is at i + 0.5.
         rows: y coordinates, any shape.
-        width: of the whole picture, in pixels.
-        height: of the whole picture, in pixels.
+        width: of the whole image, in pixels.
+        height: of the whole image, in pixels.
 
     Returns:
         x to the right and y upwards, such that ``origin + depth * (forward + x * right + y * up)`` is the

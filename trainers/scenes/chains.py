@@ -1,4 +1,4 @@
-"""Chains of thought written from the truth: references, mapping, comparison or reasoning, answer.
+"""Chains of thought written from the ground truth: references, mapping, comparison or reasoning, answer.
 
 Each step is true by the cameras. The sentences are files of `trainers.scenes.prompts`; which of them is chance.
 """
@@ -87,7 +87,7 @@ def tvr_chain(scene: Scene, view: str, *, size: tuple[int, int], seed: int, key:
     Args:
         scene: the scene.
         view: of the final image: center, left or right.
-        size: width and height of the images, which decide where an object's centre is in percent.
+        size: width and height of the images, which decide where an object's center is in percent.
         seed: of the wordings.
         key: the row's id; seed and key alone decide about the wording.
     """
@@ -108,7 +108,7 @@ def tvr_chain(scene: Scene, view: str, *, size: tuple[int, int], seed: int, key:
 
 
 def _order(scene: Scene, known: Any, camera: Floats, wording: Wording) -> list[int]:
-    """Return the objects to speak of: by number, or from left to right of the first picture."""
+    """Return the objects to speak of: by number, or from left to right of the first image."""
     indices: list[int] = np.flatnonzero(known | visible(scene.initial.positions)).tolist()
     if wording.toss():
         return indices

@@ -1,4 +1,4 @@
-"""Path-traced pictures with Mitsuba 3, close to TRANCE's own: the same scenes and cameras as the ray caster.
+"""Path-traced images with Mitsuba 3, close to TRANCE's own: the same scenes and cameras as the ray caster.
 
 Variant ``scalar_rgb``, 16 samples a pixel, box filter, then denoised by OIDN where ``pyoidn`` is installed.
 Equal scenes give equal bytes on one type of CPU, provided that the scene's parts are loaded one by one, in
@@ -34,7 +34,7 @@ Mesh = tuple["Floats", "Floats", "npt.NDArray[np.int64]"]  # vertices (n, 3), no
 def mitsuba_picture(
     bodies: Bodies, stage: Stage, view: int, size: tuple[int, int], seed: int, *, all_round: bool = False
 ) -> npt.NDArray[np.uint8]:
-    """Render one picture.
+    """Render one image.
 
     Args:
         bodies: one scene.
@@ -76,7 +76,7 @@ def _mitsuba() -> Any:
 
 
 def use_threads(count: int) -> None:
-    """Set how many threads this process renders with; the bytes of the pictures do not depend on it."""
+    """Set how many threads this process renders with; the bytes of the images do not depend on it."""
     _mitsuba()
     import_module("drjit").set_thread_count(count)
 
@@ -100,7 +100,7 @@ def _without_dots(image: npt.NDArray[np.float32], on_object: npt.NDArray[np.bool
 
 
 def denoises() -> bool:
-    """Whether pictures are denoised here: ``pyoidn`` has no wheels for some platforms."""
+    """Whether images are denoised here: ``pyoidn`` has no wheels for some platforms."""
     return find_spec("pyoidn") is not None
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 MISS: Final = 1e6  # the distance of what a ray does not meet
 BEVEL: Final = 0.10  # width of the rounded edges of cubes and cylinders, as a fraction of half their size
 GROUND: Final = 0.62  # reflectance
-_REACH: Final = np.sqrt([3.0, 1.0, 2.0])  # of SHAPES, from the centre, in units of the half height
+_REACH: Final = np.sqrt([3.0, 1.0, 2.0])  # of SHAPES, from the center, in units of the half height
 EXPOSURE: Final = 1.6
 AMBIENT: Final = 0.15
 SOFTNESS: Final = 1.6  # lamps are larger than upstream's by this factor: few shadow rays, yet soft shadows
@@ -36,7 +36,7 @@ class Solids(NamedTuple):
     """What the rays can meet, and from where they start. Tensors of ``scenes`` rows, float32.
 
     Attributes:
-        place: ``(3, scenes, objects, 1)`` centres.
+        place: ``(3, scenes, objects, 1)`` centers.
         half: ``(scenes, objects, 1)`` half heights.
         reach: ``(scenes, objects, 1)`` radius of the ball around an object.
         turn: ``(2, scenes, objects, 1)`` cosine and sine of the rotation.
@@ -61,11 +61,11 @@ class Solids(NamedTuple):
 def solids_of(
     bodies: Bodies, cameras: Floats, lamps: Floats, device: Any = "cpu", *, slots: int | None = None
 ) -> Solids:
-    """Move scenes to a device, one row a picture; objects outside the picture are left out where all can be.
+    """Move scenes to a device, one row an image; objects outside the image are left out where all can be.
 
     Args:
         bodies: of ``scenes`` scenes, fields ``(scenes, 10)``.
-        cameras: ``(scenes, 3)``, the camera of each picture.
+        cameras: ``(scenes, 3)``, the camera of each image.
         lamps: ``(scenes, lamps, 3)``.
         device: a torch device.
         slots: objects a scene in the tensors, if it must not depend on the scenes.
@@ -157,7 +157,7 @@ def meet_near(start: Tensor, ray: Tensor, solids: Solids, able: Tensor) -> Tenso
 
 
 def _enter(start: Tensor, along: Tensor, half: Tensor, kind: Tensor) -> Tensor:
-    """How far rays, told in an object's own axes and from its centre, go until they enter it, or `MISS`.
+    """How far rays, told in an object's own axes and from its center, go until they enter it, or `MISS`.
 
     Every solid is an upright prism cut out of one convex side (two slabs for a cube, a cylinder, or a sphere)
     and the slab between its bottom and its top.
@@ -246,7 +246,7 @@ def _ground_color(point: Tensor) -> Tensor:
 
 
 def rays(solids: Solids, width: int, height: int, shift: tuple[float, float]) -> Tensor:
-    """Unit rays through every pixel, ``(3, scenes, 1, height * width)``, ``shift`` pixels off the centres."""
+    """Unit rays through every pixel, ``(3, scenes, 1, height * width)``, ``shift`` pixels off the centers."""
     import torch
 
     pitch = pixel_pitch(width, height)
@@ -363,17 +363,17 @@ def _encode(linear: Tensor) -> Tensor:
 
 @lru_cache
 def compiled_raycast() -> Any:
-    """Return `raycast` compiled; it compiles anew for each number of pictures, size and number of samples."""
+    """Return `raycast` compiled; it compiles anew for each number of images, size and number of samples."""
     import torch
 
     return torch.compile(raycast, dynamic=False)
 
 
 def raycast(solids: Solids, width: int, height: int, *, samples: int = 2) -> Tensor:
-    """Render pictures.
+    """Render images.
 
     Args:
-        solids: of ``scenes`` pictures.
+        solids: of ``scenes`` images.
         width: in pixels.
         height: in pixels.
         samples: rays along each side of a pixel: 2 is 4 rays a pixel, 1 is a fast draft.

@@ -131,12 +131,12 @@ def raycast_batch(
 
 
 def solids_of_pictures(pictures: Sequence[Picture], device: Any = "cpu", *, slots: int = 1) -> Solids:
-    """Return what the rays of pictures can meet.
+    """Return what the rays of images can meet.
 
     Args:
         pictures: what is to be drawn.
         device: a torch device.
-        slots: objects a picture in the tensors are a multiple of it: compiled code wants few shapes.
+        slots: objects an image in the tensors are a multiple of it: compiled code wants few shapes.
     """
     from trainers.scenes.raycast import solids_of
 
@@ -146,7 +146,7 @@ def solids_of_pictures(pictures: Sequence[Picture], device: Any = "cpu", *, slot
 
 
 def _bodies_of_pictures(pictures: Sequence[Picture]) -> tuple[Bodies, Floats, Floats]:
-    """Return the bodies of each picture ``(pictures, 10)``, its camera and its lamps."""
+    """Return the bodies of each image ``(images, 10)``, its camera and its lamps."""
     states = [_state(picture) for picture in pictures]
     together = State(*(np.stack(parts) for parts in zip(*states, strict=True)))
     bodies = bodies_of(together, np.stack([picture.scene.rotations for picture in pictures]))

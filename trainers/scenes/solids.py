@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 CUBE, SPHERE, CYLINDER = range(len(SHAPES))
 RUBBER, METAL, GLASS = range(len(MATERIALS))
-# Upstream hands these, divided by 255, to the renderer as linear RGB: pictures look paler than the numbers.
+# Upstream hands these, divided by 255, to the renderer as linear RGB: images look paler than the numbers.
 COLOR_BYTES: Final = {
     "gray": (87, 87, 87),
     "red": (173, 35, 35),
@@ -43,7 +43,7 @@ COLOR_BYTES: Final = {
 }
 LINEAR_COLORS: Final = np.array([COLOR_BYTES[name] for name in COLORS]) / 255
 
-# Four thin lines on the ground mark the square in which the centres of visible objects lie.
+# Four thin lines on the ground mark the square in which the centers of visible objects lie.
 SQUARE: Final = VISIBLE * GRID_UNIT
 LINE: Final = 0.03  # half their width
 
@@ -52,14 +52,14 @@ class Bodies(NamedTuple):
     """The solids of one scene or many, each field ``(..., 10)``.
 
     Attributes:
-        x: centre, world units.
-        y: centre, world units.
-        half: half the height, which is also the height of the centre; half the edge of a cube.
+        x: center, world units.
+        y: center, world units.
+        half: half the height, which is also the height of the center; half the edge of a cube.
         rotation: turn about the vertical, radians.
         shape: code into `SHAPES`.
         color: code into `COLORS`.
         material: code into `MATERIALS`.
-        shown: whether the object is in the picture; the others are not drawn and cast no shadow.
+        shown: whether the object is in the image; the others are not drawn and cast no shadow.
     """
 
     x: Floats

@@ -99,7 +99,7 @@ RULES: Final = {
     "changed_twice": "the same attribute of the same object changes twice",
     "bad_move": "the move leaves the world or stays out of the picture",
     "changed_moved_out": "an object that was changed before moves out of the picture",
-    "hidden_changed": "an object outside the picture changes, and not by moving in",
+    "hidden_changed": "an object outside the image changes, and not by moving in",
     "occluded_at_start": "the object is hidden behind others in the initial view",
     "overlap": "the object comes too near to another",
     "occluded": "a changed object is hidden behind others, or too small, in one of the three views",

@@ -36,7 +36,7 @@ class ScenePlan(NamedTuple):
     """What one scene shall hold.
 
     Attributes:
-        n_visible: objects in the picture at first, 1 to 10.
+        n_visible: objects in the image at first, 1 to 10.
         slots: its 1 to 4 changes, in order.
     """
 

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from rewards.batch_score import Score, answer_text
 from rewards.errors import ConfigError, DataError, nearest
-from rewards.score import Score, answer_text, check_reading, resolve, score_batch
+from rewards.score import check_reading, resolve, score_batch
 from rewards.targets import unpack_value
 from rewards.tasks import load_task, route_task, task_names
 from trainers.adapters.openrlhf import logs, response

@@ -152,8 +152,8 @@ def test_gold_is_joined():
     assert block.columns["target"] == ["A", "A"]
     assert block.columns["options"] == [["l"], ["l"]]
     assert block.errors == {
-        2: "there is no gold for id 3 in g.jsonl",
-        3: "there is no gold without id in g.jsonl",
+        2: "there is no target for id 3 in g.jsonl",
+        3: "there is no target without id in g.jsonl",
         4: "its target in g.jsonl is null",
     }
 

@@ -127,9 +127,9 @@ def test_every_kind_holds_the_same_rows(tmp_path, name):
         expected = [{**row, "completion": row["completion"].replace("\r\n", "\n")} for row in ROWS]
     assert known(read(path)) == expected
     plain = write(tmp_path / "plain.jsonl", lines_of(expected))
-    assert score_rewards([str(path)]).as_dict() == score_rewards([str(plain)]).as_dict() | {
-        "faults": score_rewards([str(path)]).as_dict()["faults"]  # which name their file
-    }
+    found = score_rewards([str(path)]).as_dict()
+    named = {each: found[each] for each in ("faults", "source")}  # which name their file
+    assert found == score_rewards([str(plain)]).as_dict() | named
 
 
 @pytest.mark.parametrize("packed", PACKED)

@@ -1,6 +1,8 @@
 """One writer at a time, told by name; what a killed one has left behind stops nobody."""
 
+import fcntl
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -53,6 +55,39 @@ def test_a_lock_that_a_killed_process_has_left_is_taken_over(tmp_path):
     with locked(tmp_path / "x", "x"):
         pass
     assert not list(tmp_path.iterdir())
+
+
+def test_a_lock_is_not_held_by_what_its_holder_has_forked(tmp_path):
+    """A worker that outlives a killed process blocks nobody; and one that ends like its parent takes no lock away."""
+    script = "import os, signal; from pathlib import Path; from benchmarks.files.lock import locked\n"
+    script += f"with locked(Path({str(tmp_path / 'x')!r}), 'x'):\n"
+    script += " if os.fork(): print(os.getpid(), flush=True); signal.pause()\n"
+    script += " if os.fork(): os.wait(); print(os.getpid(), flush=True); signal.pause()\n"
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, cwd=ROOT) as holder:
+        pids = [int(holder.stdout.readline()) for _ in range(2)]
+        worker = max(pids, key=lambda pid: pid != holder.pid)
+        assert (tmp_path / ".x.lock").exists()
+        with pytest.raises(ConfigError, match=HELD), locked(tmp_path / "x", "x"):
+            pass
+        holder.kill()
+        holder.wait()
+        with locked(tmp_path / "x", "x"):
+            os.kill(worker, signal.SIGKILL)
+
+
+def test_a_lock_that_is_removed_while_it_is_taken_is_taken_anew(tmp_path, monkeypatch):
+    plain, calls = fcntl.flock, []
+
+    def flock(handle, how):
+        plain(handle, how)
+        if not calls:
+            (tmp_path / ".x.lock").unlink()  # as the one before does at its end
+        calls.append(handle)
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with locked(tmp_path / "x", "x"):
+        assert len(calls) == 2
+        assert (tmp_path / ".x.lock").exists()
 
 
 def test_scenes_are_made_by_one_process_and_finished_by_the_next(tmp_path):

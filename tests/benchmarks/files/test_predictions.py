@@ -52,7 +52,7 @@ def test_gold_from_another_file(tmp_path):
     gold.write_text('{"id": 2, "target": "2.color.red"}\n')
     joined = read_target_file(str(gold), "id")
     assert find_rows(str(file), row_id="2", targets=joined)[0].values["target"] == "2.color.red"
-    with pytest.raises(DataError, match="there is no gold for id 1"):
+    with pytest.raises(DataError, match="there is no target for id 1"):
         find_rows(str(file), row_id="1", targets=joined)
 
 
@@ -129,7 +129,7 @@ def test_targets_and_names_from_elsewhere(tmp_path):
     gold = read_target_file(_write(tmp_path / "g.jsonl", [{"id": 1, "target": "2.color.cyan"}]), "id")
     found = read_predictions(predictions, mapping={"completion": "text"}, targets=gold)
     assert (found.columns["completion"], found.columns["target"]) == (["x"], ["2.color.cyan"])
-    assert "no gold for id 9" in found.errors[0]
+    assert "no target for id 9" in found.errors[0]
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ def test_a_key_with_two_golds_names_both_lines(tmp_path):
     path = write(tmp_path / "g.jsonl", {"id": "x", "target": "a"}, "", {"id": "x", "target": "b"})
     with pytest.raises(DataError) as error:
         read_target_file(path, "id")
-    assert str(error.value) == f"{path}:3: id 'x' has another gold than at {path}:1; a key must be unique"
+    assert str(error.value) == f"{path}:3: id 'x' has another target than at {path}:1; keys are unique"
 
 
 def test_by_prompt(tmp_path):

@@ -98,8 +98,8 @@ def test_numbered_marks_are_labelled():
     first, second, third = samples("spar7m", "spar7m")["scene0261_00_19"].images
     assert isinstance(second, Path)
     for image in (first, third):
-        colours = {tuple(colour) for row in pixels(image) for colour in row.tolist()}
-        assert {(0, 0, 255), (0, 255, 0)} <= colours
+        colors = {tuple(color) for row in pixels(image) for color in row.tolist()}
+        assert {(0, 0, 255), (0, 255, 0)} <= colors
 
 
 def test_marks_need_not_be_drawn():
@@ -111,7 +111,7 @@ def test_marks_need_not_be_drawn():
 
 
 @pytest.mark.parametrize(
-    ("task", "colours", "index", "images"),
+    ("task", "colors", "index", "images"),
     [
         ("depth_prediction_oo_mv", ["red", "blue", "green"], [2, 0, 1], [2, 0, 1]),
         ("distance_infer_center_oo_mv", ["red", "green", "blue"], [2, 0, 1], [2, 0, 1]),
@@ -125,13 +125,13 @@ def test_marks_need_not_be_drawn():
         ("spatial_imagination_oo_video_hard", ["red", "green"], [1, 2], []),
     ],
 )
-def test_which_image_each_colour_is_in(task, colours, index, images):
+def test_which_image_each_color_is_in(task, colors, index, images):
     """In the order in which they are drawn: where two overlap, the later one lies on top."""
-    record = {"type": task, **{f"{colour}_point": [[1, 2]] for colour in sorted(colours)}}
+    record = {"type": task, **{f"{color}_point": [[1, 2]] for color in sorted(colors)}}
     if index:
         record["point_img_idx"] = [index]
     marks = marks_of(record, 3, "x:1")
-    assert [(mark.colour, mark.image) for mark in marks] == list(zip(colours, images, strict=False))
+    assert [(mark.color, mark.image) for mark in marks] == list(zip(colors, images, strict=False))
 
 
 def test_labels_stay_within_the_image(tmp_path):
@@ -147,10 +147,10 @@ def test_labels_stay_within_the_image(tmp_path):
 
 
 def test_the_marks_of_videos_are_labelled_as_the_answers_call_them():
-    boxes = {f"{colour}_bbox": [[1, 1, 9, 9]] for colour in ("red", "blue", "green", "yellow")}
+    boxes = {f"{color}_bbox": [[1, 1, 9, 9]] for color in ("red", "blue", "green", "yellow")}
     record = {"type": "spatial_imagination_oo_video", **boxes, "bbox_img_idx": [[3, 1, 0, 2]]}
     marks = marks_of(record, 4, "x:1")
-    assert {mark.colour: (mark.label, mark.image) for mark in marks} == {
+    assert {mark.color: (mark.label, mark.image) for mark in marks} == {
         "green": ("object0", 3),
         "blue": ("object1", 1),
         "red": ("object2", 0),

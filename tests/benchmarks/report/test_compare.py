@@ -154,7 +154,7 @@ def test_changed_rows_show_prompt_completions_and_triplets(both):
     first = examples[0]
     assert (first.verdict, first.good) == ("wrong → right", True)
     labels = [passage.label for passage in first.passages]
-    assert labels == ["Prompt", "True answer", "Completion, before", "Completion, after"]
+    assert labels == ["Prompt", "Target", "Completion, before", "Completion, after"]
     assert first.passages[1].text == "0.color.cyan"
     before, after = first.grids
     assert before.rows == (("0.color.red", "0.color.cyan", "attribute", "+0.5"),)

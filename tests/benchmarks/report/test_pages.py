@@ -32,7 +32,7 @@ from benchmarks.report.make import make_report, write
 from benchmarks.report.markdown import markdown
 from benchmarks.run.rewards import score_rewards
 from rewards.errors import ConfigError, DataError
-from tests.benchmarks.report.report_inputs import AFTER, BEFORE, write_rows, write_run
+from tests.benchmarks.report.report_inputs import AFTER, BEFORE, HOSTILE, write_rows, write_run
 
 VOID = {"meta", "img", "br"}
 ALLOWED = {
@@ -54,7 +54,23 @@ ALLOWED = {
         "main",
         "footer",
     ),
-    *("section", "div", "span", "table", "thead", "tbody", "tr", "th", "td", "ul", "li", "details", "summary", "pre"),
+    *(
+        "section",
+        "div",
+        "span",
+        "table",
+        "thead",
+        "tbody",
+        "tr",
+        "th",
+        "td",
+        "ul",
+        "li",
+        "details",
+        "summary",
+        "pre",
+        "mark",
+    ),
     *("img", "svg", "g", "path", "rect", "circle", "text"),
 }
 
@@ -311,18 +327,68 @@ def test_a_part_of_weight_0_is_no_failure(tmp_path):
     assert "one: format" not in text
 
 
-def test_a_fault_of_rewards_is_shown_with_its_completion(tmp_path):
-    rows = [
-        {"completion": text, "target": "2.color.cyan"} for text in ("<think>a", "<think>b</think><answer>x</answer>")
-    ]
+def summary_of(tmp_path, rows, **settings):
     path = write_rows(tmp_path / "rows.jsonl", rows)
-    summary = tmp_path / "one.json"
-    summary.write_text(json.dumps(score_rewards([str(path)]).as_dict()))
-    page = Page(write(make_report([str(summary)]), "html")).text
+    written = tmp_path / "one.json"
+    written.write_text(json.dumps(score_rewards([str(path)], **settings).as_dict()))
+    return path, written
+
+
+def test_completions_of_each_kind_are_shown(tmp_path):
+    """Also what a model wrote to break out of the page, and no more of a long text than its ends."""
+    rows = [
+        {"prompt_id": n // 4, "completion": text, "target": "2.color.cyan"}
+        for n, text in enumerate(
+            [
+                f"<think>{HOSTILE}</think><answer>2.color.cyan</answer>",
+                f"<think>{'long ' * 4000}</think><answer>2.color.cyan, 2.color.red</answer>",
+                "<think>b</think><answer>none</answer>",
+                f"<think>{HOSTILE}",
+                *["<think>c</think><answer>0.size.large</answer>"] * 4,
+                f"<think>c</think><answer>2.color.cyan</answer>{HOSTILE}",
+            ]
+        )
+    ]
+    path, summary = summary_of(tmp_path, rows, preset="paper")
+    html = write(make_report([str(summary)]), "html")
+    page = Page(html)
     for expected in (
-        "unclosed_think 1 rows Completion <think>a",
-        "Completion <think>b</think><answer>x</answer> Target",
+        "wrong, rewarded as much as a right one 1 completion rows.jsonl:2: wrong, 6.5 = format +1 exact +5",
+        "fault: unclosed_think 1 completion rows.jsonl:4: wrong",
+        "enumerating: more is named than there is",
+        "silent: nothing is named though there is something 1 completion rows.jsonl:3: wrong",
+        "zero variance: all of a group wrong and rewarded alike",
+        "[… 18,",
+        "Target: 2.color.cyan",
     ):
-        assert expected in page
+        assert expected in page.text, expected
+    assert '<mark class="right">2.color.cyan</mark>, <mark class="partial">2.color.red</mark>' in html
+    assert '<span class="caret">' in html
+    assert HOSTILE not in html
+    assert len(html) < 60_000
+    markdown = write(make_report([str(summary)]), "markdown")
+    assert "wrong, the highest reward first: 8 completions" in markdown
     path.rename(tmp_path / "elsewhere.jsonl")
-    assert "Completion" not in Page(write(make_report([str(summary)]), "html")).text
+    assert (
+        "its completions cannot be shown: rows.jsonl is not here"
+        in Page(write(make_report([str(summary)]), "html")).text
+    )
+
+
+def test_rows_that_changed_since_they_were_scored_are_not_shown(tmp_path):
+    rows = [{"completion": "<think>b</think><answer>none</answer>", "target": "2.color.cyan"}] * 3
+    path, summary = summary_of(tmp_path, rows)
+    write_rows(path, rows[:2])
+    assert "now has 2 rows; score it again" in Page(write(make_report([str(summary)]), "html")).text
+
+
+def test_completions_are_read_as_they_were_scored(tmp_path):
+    """With the columns, the targets, the task and the preset that the summary was made with."""
+    answers = [{"mine": f"<think></think><answer>{answer}</answer>", "id": n} for n, answer in enumerate("ABBA")]
+    targets = write_rows(tmp_path / "targets.jsonl", [{"id": n, "target": "A"} for n in range(4)])
+    _, summary = summary_of(
+        tmp_path, answers, task="multiview", mapping={"completion": "mine"}, targets=str(targets), limit=3
+    )
+    page = Page(write(make_report([str(summary)]), "html")).text
+    assert "rows.jsonl:2: wrong, 0 = no part" in page
+    assert "cannot be shown" not in page

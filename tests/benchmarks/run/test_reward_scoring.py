@@ -213,7 +213,8 @@ def test_groups_need_not_stand_together(tmp_path):
 def test_standard_input(monkeypatch):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(EXAMPLE.read_bytes())))
     piped = score_rewards(["-"])
-    assert piped.as_dict() | {"faults": 0} == score_rewards([str(EXAMPLE)]).as_dict() | {"faults": 0}
+    other = {"faults": 0, "source": 0}
+    assert piped.as_dict() | other == score_rewards([str(EXAMPLE)]).as_dict() | other
 
 
 def test_limit(tmp_path):
@@ -240,7 +241,7 @@ def test_gold_from_another_file(tmp_path):
     gold = write(tmp_path / "gold.jsonl", *[{"uid": id_, "solution": target} for id_, target in targets.items()])
     bare = [{name: value for name, value in row.items() if name != "target"} for row in rows]
     summary, out, errors = run(tmp_path, *bare, {"id": "none", "completion": "x"}, targets=gold)
-    assert errors == [f"in.jsonl:65: there is no gold for id 'none' in {gold}"]
+    assert errors == [f"in.jsonl:65: there is no target for id 'none' in {gold}"]
     assert summary.errors == 1
     whole = score_rewards([str(EXAMPLE)], out=str(tmp_path / "whole.jsonl"))
     assert out[:-1] == load(tmp_path / "whole.jsonl")

@@ -63,7 +63,7 @@ def test_packed_targets_are_scored_as_columns_are(tmp_path):
     broken = {"id": "x", "completion": "a", "solution": '{"target": "B", "options": ['}
     totals, errors = run(tmp_path, [packed(MIXED[1]), broken], "multiview")
     assert totals == {"b": 1.5, "x": None}
-    assert "2: the packed gold is no JSON" in errors[0]
+    assert "2: the packed target is no JSON" in errors[0]
 
 
 def test_words_that_are_no_tasks_are_the_data_sets_own(tmp_path):

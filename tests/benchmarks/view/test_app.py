@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.view.app import serve
+from benchmarks.view.app import SCRIPTS, asset, serve
 from rewards import ConfigError
 from tests.benchmarks.view.view_inputs import write_data, write_run
 from tests.benchmarks.view.view_server import served
@@ -38,6 +38,13 @@ def ask(address, path, *, whole=False, host=None, method="GET"):
     body = answer.read()
     connection.close()
     return answer.status, answer.headers, body
+
+
+def test_no_function_of_the_page_has_the_name_of_another():
+    """Its scripts share one scope: of two functions of one name only the last would be there."""
+    names = re.findall(r"^ *(?:async )?function\*? ?([\w$]+)", "\n".join(map(asset, SCRIPTS)), re.MULTILINE)
+    assert len(names) > 40
+    assert sorted(names) == sorted(set(names))
 
 
 def test_the_page_allows_nothing_from_outside(address):

@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.view.index import Scoring, open_run
+from benchmarks.view.instructive import kinds
 from benchmarks.view.listing import Partners, Query, Show, Sort, find_groups, items, read_query, summary
 from benchmarks.view.reading import Files
-from rewards import ConfigError
+from rewards import ConfigError, score_completion
 from tests.benchmarks.view.view_inputs import ANSWERS, TARGETS, completion, write_data, write_rows, write_run
 
 
@@ -106,11 +107,58 @@ def test_filters(run, data):
 def test_instructive_groups_begin_with_one_of_each_kind(run):
     found = find_groups(run, Query(sort="instructive")).tolist()
     assert sorted(found) == list(range(len(run.groups)))
-    first = found[: 4 + len(run.codes)]
-    assert run.groups.outranked[first].any()
-    assert (run.groups.low[first] == run.groups.high[first]).any()
-    for code in run.codes:
-        assert any(run.codes.index(code) in run.fault[run.groups.of(group)] for group in first)
+    every = kinds(run)
+    first = set(found[: len(every)])
+    for kind in every:
+        assert first & {group for group in range(len(run.groups)) if {*run.groups.of(group)} & {*kind.rows.tolist()}}
+
+
+def test_kinds_against_plain_python(run):
+    """Each kind has the rows that its title says, the clearest first, told from the rewards alone."""
+    found = {kind.title: kind for kind in kinds(run)}
+    group_of = {row: group for group in range(len(run.groups)) for row in run.groups.of(group)}
+    total, right, every = run.total.tolist(), run.correct.tolist(), range(len(run.total))
+    named = [len(score_completion(row.get("completion"), row.get("target")).answer or ()) for row in run.rows(every)]
+    true = [0 if row.get("target") == "none" else row.get("target").count(".") // 2 for row in run.rows(every)]
+
+    def others(row):
+        return run.groups.of(group_of[row])
+
+    def lowest(row):
+        return min((total[each] for each in others(row) if right[each]), default=np.inf)
+
+    def alike(row):
+        return row == others(row)[0] and len(others(row)) > 1 and len({total[each] for each in others(row)}) == 1
+
+    expected = {
+        "wrong, rewarded as much as a right one": lambda row: not right[row] and total[row] >= lowest(row),
+        "right, the lowest reward first": lambda row: right[row],
+        "wrong, the highest reward first": lambda row: not right[row],
+        "fault: unclosed_think": lambda row: row == 6,
+        "enumerating: more is named than there is": lambda row: not right[row] and named[row] > true[row],
+        "silent: nothing is named though there is something": lambda row: (
+            not named[row] and true[row] and run.fault[row] < 0
+        ),
+        "zero variance: all of a group wrong and rewarded alike": lambda row: (
+            alike(row) and not any(right[each] for each in others(row))
+        ),
+        "zero variance: rewarded alike, with right ones": lambda row: (
+            alike(row) and any(right[each] for each in others(row))
+        ),
+    }
+    for title, is_one in expected.items():
+        rows = [] if title not in found else found[title].rows.tolist()
+        assert sorted(rows) == [row for row in every if is_one(row)], title
+    outranking = found["wrong, rewarded as much as a right one"]
+    above = [total[row] - total[other] for row, other in zip(outranking.rows, outranking.beside, strict=True)]
+    assert above == sorted(above, reverse=True)
+    assert min(above) >= 0
+    for row, other in zip(outranking.rows, outranking.beside, strict=True):
+        assert right[other]
+        assert total[other] == lowest(row)
+    for title, sign in (("right, the lowest reward first", 1), ("wrong, the highest reward first", -1)):
+        values = [sign * total[row] for row in found[title].rows]
+        assert values == sorted(values)
 
 
 def test_what_the_list_shows(run):

@@ -198,16 +198,16 @@ def test_an_error_leaves_no_half_file(tmp_path):
 
 
 def test_nothing_is_overwritten_unasked(tmp_path):
-    file = tmp_path / "kept.jsonl"
-    refuse_existing(file)
+    file, source = tmp_path / "kept.jsonl", tmp_path / "rows.jsonl"
+    refuse_existing(file, source=source)
     file.write_text("mine")
-    refuse_existing(file, overwrite=True)
+    refuse_existing(file, source=source, overwrite=True)
     with pytest.raises(ConfigError, match=r"kept.jsonl already exists; name another file or pass --overwrite"):
-        refuse_existing(file)
+        refuse_existing(file, source=source)
     with pytest.raises(ConfigError, match="already exists"):
-        refuse_existing(tmp_path, overwrite=True)
+        refuse_existing(tmp_path, source=source, overwrite=True)
     with pytest.raises(ConfigError, match="there is no folder"):
-        refuse_existing(tmp_path / "no" / "kept.jsonl")
+        refuse_existing(tmp_path / "no" / "kept.jsonl", source=source)
 
 
 # Difficulty

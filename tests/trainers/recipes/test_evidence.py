@@ -272,14 +272,15 @@ def test_all_of_a_study_is_predicted_before_it_is_trained(tmp_path, monkeypatch,
     capsys.readouterr()
 
 
-def test_the_committed_scenes_are_those_that_arms_were_tested_on():
+@pytest.mark.parametrize(("name", "scenes_file"), [("study", "scenes.json"), ("cpu", "scenes-cpu.json")])
+def test_the_committed_scenes_are_those_that_arms_were_tested_on(name, scenes_file):
     from itertools import islice
 
     from benchmarks.tvr.codec import decode_scene
     from recipes.evidence.held_out import SEED
     from recipes.tiny.world import scenes
 
-    told = json.loads((HERE / "scenes.json").read_text(encoding="utf-8"))
-    some = list(islice(scenes(read_study(HERE / "study.yaml").world, SEED, held_out=True), 96))
+    told = json.loads((HERE / scenes_file).read_text(encoding="utf-8"))
+    some = list(islice(scenes(read_study(HERE / f"{name}.yaml").world, SEED, held_out=True), 96))
     assert told["true"][:96] == "".join(str(len(scene.changes)) for scene in some)
     assert told["objects"][:96] == "".join(str(len(decode_scene(scene.initial))) for scene in some)

@@ -1,0 +1,134 @@
+"""``star correspondences``: which share of completions name correspondences across views."""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from star_cli.console import ErrorLines, echo, how_many
+from star_cli.options import InputPath, name_value_pairs
+
+if TYPE_CHECKING:
+    from benchmarks.correspondences import Tally
+
+_HELP = """\
+Count the completions in FILES that name a correspondence across views, that is, say which object of one view is which
+of another.
+
+FILES are those that `star score` reads; they need no target. Where rows have a `view` (center, left, right), the share
+is also given by setting: ID for center, OOD for the others. Only the reasoning counts; rows without any are counted
+apart. What counts as naming one, and how often the detector is right, is in docs/evaluation.md.
+
+\b
+Examples:
+  star correspondences rollouts.jsonl
+  star correspondences runs/tvr-7b/completions --examples 3
+  star correspondences rollouts.jsonl --out found.jsonl --json > shares.json
+"""
+
+
+@click.command(help=_HELP, short_help="Count completions that name correspondences across views.")
+@click.argument("files", nargs=-1, required=True, type=InputPath())
+@click.option(
+    "--map",
+    "mapping",
+    multiple=True,
+    callback=name_value_pairs,
+    metavar="ROLE=COLUMN",
+    help="Read ROLE from COLUMN, as in completion=output or view=camera; can be given several times.",
+)
+@click.option("--whole", is_flag=True, help="Look at whole completions, for those without tags around their reasoning.")
+@click.option(
+    "--examples",
+    type=click.IntRange(min=0),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Sentences shown of each way to name one.",
+)
+@click.option("--out", metavar="FILE", help="Write a line of JSON for each row: whether it names one, and where.")
+@click.option("--overwrite", is_flag=True, help="Replace --out if it exists.")
+@click.option("--json", "as_json", is_flag=True, help="Print the table as JSON.")
+@click.option("--no-color", is_flag=True, help="Print plain text (as NO_COLOR does).")
+def correspondences(
+    files: tuple[str, ...],
+    *,
+    mapping: dict[str, str],
+    whole: bool,
+    examples: int,
+    out: str | None,
+    overwrite: bool,
+    as_json: bool,
+    no_color: bool,
+) -> None:
+    """Count completions, see `_HELP`."""
+    from benchmarks.correspondences import read_correspondences, row_line
+    from benchmarks.files.write import whole_file
+    from rewards.errors import ConfigError
+
+    if out is not None and Path(out).exists() and not overwrite:
+        raise ConfigError(f"{out} already exists; --overwrite replaces it")
+    errors = ErrorLines(lambda line: echo(line, err=True))
+    with ExitStack() as stack:
+        file = None if out is None else stack.enter_context(whole_file(out))
+        tally = read_correspondences(
+            files,
+            mapping=mapping,
+            whole=whole,
+            examples=examples,
+            on_row=None if file is None else lambda row: print(row_line(row), file=file),
+            on_error=errors.add,
+        )
+    errors.close()
+    if as_json:
+        echo(json.dumps(tally.as_dict(), indent=2, ensure_ascii=False))
+    else:
+        _show(tally, files, out=out, no_color=no_color)
+    if tally.errors:
+        sys.exit(1)
+
+
+def _show(tally: Tally, files: tuple[str, ...], *, out: str | None, no_color: bool) -> None:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    from star_cli.screen import Screen
+
+    told = tally.as_dict()
+    every = told["shares"]["all"]
+    console = Screen(color=not no_color)
+    named = "standard input" if files[0] == "-" else files[0]
+    source = named if len(files) == 1 else how_many(len(files), "file")
+    text = Text.assemble((how_many(every["rows"] + every["without_reasoning"], "row"), "bold"), f" of {source}")
+    if every["without_reasoning"]:
+        text.append(f", {every['without_reasoning']:,} without reasoning", style="yellow")
+    if tally.errors:
+        text.append(f", {how_many(tally.errors, 'row')} could not be read", style="red")
+    console.print(text, soft_wrap=True)
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold cyan")
+    for at, header in enumerate(("rows", "reasoning", "name one", "95% interval")):
+        table.add_column(header, justify="right" if at else "left", no_wrap=True)
+    for name, row in told["shares"].items():
+        ends = "–" if row["share"] is None else f"{100 * row['low']:.1f} to {100 * row['high']:.1f}%"
+        share = "–" if row["share"] is None else f"{100 * row['share']:.1f}%"
+        table.add_row(name, f"{row['rows']:,}", share, ends, style="bold" if name == "all" else "")
+    console.print()
+    console.print(table)
+    if told["kinds"]:
+        kinds = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold cyan")
+        for at, header in enumerate(("way", "rows", "first in")):
+            kinds.add_column(header, justify="right" if at == 1 else "left", no_wrap=at < 2, overflow="fold")
+        for kind, count in told["kinds"].items():
+            kinds.add_row(kind, f"{count:,}", Text("\n".join(told["examples"].get(kind, [])), overflow="fold"))
+        console.print()
+        console.print(kinds)
+    notes = [f"intervals are clustered by {tally.clustered_by}"] if tally.clustered_by else []
+    notes += [f"written to {out}"] if out is not None else []
+    for note in notes:
+        console.print(Text(note, style="dim"), soft_wrap=True)
