@@ -80,7 +80,7 @@ class Share:
             self.clusters.append(row.cluster)
 
     def interval(self) -> Interval | None:
-        """Return the share with its 95 % interval; None where no row has reasoning."""
+        """Return the share with its 95% interval; None where no row has reasoning."""
         if not self.named:
             return None
         alone = all(cluster is None for cluster in self.clusters)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 HOME: Final = Path(__file__).resolve().parents[1]
 IMAGES: Final = HOME / "docs" / "images"
 COLUMNS: Final = 88
-COLORS: Final = 64  # of a page as PNG: a quarter of the bytes, and nobody sees it
+COLORS: Final = 256  # of a page as PNG: a quarter of the bytes
 EXPLAINED: Final = ("examples/tvr_predictions.jsonl", "--line", "39")
 
 
@@ -59,9 +59,10 @@ def view(folder: Path) -> None:
     star("data", "generate", "scenes", "--count", "12", "--images", "raycast", "--size", "256", folder=folder)
     star("data", "cot", "scenes", "--teacher", "oracle", "--out", "scenes/chains.jsonl", folder=folder)
     invent("view_inputs.py", "scenes/chains.jsonl", "runs", folder=folder)
-    star("view", "runs/first", "--images", "scenes", "--out", "view.html", folder=folder)
+    star("view", "runs/first", "--images", "scenes", "--groups", "all", "--out", "view.html", folder=folder)
     with opened(folder / "view.html", width=1400, height=880) as page:
         page.wait_for_selector(".row")
+        page.select_option("#sort", "instructive")
         page.locator("#list > *").filter(has_text="tvr-21-right").filter(has_text="step 20").first.click()
         page.wait_for_timeout(300)
         save(page, "view.png")
@@ -107,7 +108,7 @@ def opened(file: Path, *, width: int, height: int) -> Iterator[Any]:
 def save(page: Any, name: str) -> None:
     """Write what is seen of a page, in few colors."""
     image = Image.open(BytesIO(page.screenshot())).convert("RGB")
-    image.quantize(COLORS if name != "view.png" else 128).save(IMAGES / name, optimize=True)
+    image.quantize(COLORS, kmeans=4, dither=Image.Dither.NONE).save(IMAGES / name, optimize=True)
 
 
 MADE: Final = {"explain": explain, "view": view, "report": report, "audit": audit}

@@ -1,6 +1,7 @@
 """R_ans: is the final answer right? A choice or a yes/no is worth 1 or 0, a number its mean relative accuracy.
 
-A box is worth its overlap with the true one, a point its nearness: `rewards.regions` has the formulas.
+A box is worth its overlap with the true one, a point its nearness: `rewards.regions` has the formulas. Of maps it is
+`rewards.maps`.
 """
 
 from __future__ import annotations
@@ -11,16 +12,18 @@ from collections.abc import Set as AbstractSet
 from functools import lru_cache
 from numbers import Real
 from string import ascii_uppercase
-from typing import TYPE_CHECKING, Any, NamedTuple, cast, get_args, overload
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast, get_args, overload
 
 import numpy as np
 
 from parsers.choice import LETTERS, Answer, Choice, parse_choice, parse_words, parse_yes_no
+from parsers.cognitive_map import CognitiveMap, parse_map
 from parsers.number import Number, parse_number
 from parsers.region import Region, parse_box, parse_point
 from parsers.types import Fault
 from parsers.word_set import parse_set
 from rewards.errors import ConfigError, DataError
+from rewards.maps import MapScore, map_fault, score_map, without_views
 from rewards.regions import iou, nearness, shaped
 from rewards.spec import Kind, QuestionSpec
 from rewards.targets import plain_value
@@ -40,11 +43,11 @@ class AnswerScore(NamedTuple):
     """The score of one answer.
 
     Attributes:
-        value: in [0, 1].
+        value: in [0, 1]; of maps in [-penalty, 1].
         correct: whether the answer is right; a number is if it is within 5%, the strictest threshold, a box or a point
-            if it is worth one half under the linear shape.
+            if it is worth one half under the linear shape, a map if nothing that is compared is wrong or missing.
         answer: what was read: a letter, ``"yes"`` or ``"no"``, a float in the target's unit, the normalized text, a box
-            ``(x1, y1, x2, y2)`` or a point ``(x, y)``; None where nothing could be read.
+            ``(x1, y1, x2, y2)``, a point ``(x, y)`` or a map in one line; None where nothing could be read.
         fault: why nothing could be read, or None.
     """
 
@@ -159,13 +162,17 @@ def score_answer(
             return _score_set(text, gold if isinstance(target, str) else target, _known_words(tuple(synonyms)), partial)
     if kind in ("box", "point"):
         raise ConfigError(f"answers of kind {kind!r} have coordinates: use score_region")
+    if kind == "map":
+        raise ConfigError("answers of kind 'map' have a grid: use score_cognitive_map")
     raise ConfigError(f"unknown kind of answer {kind!r}; known are {', '.join(get_args(Kind))}")
 
 
 def score_for_spec(answer_text: str, target: object, options: Any, spec: QuestionSpec) -> AnswerScore:
-    """Score an answer as a task declares its kind; see `score_answer` and `score_region`."""
+    """Score an answer as a task declares its kind; see `score_answer`, `score_region` and `score_cognitive_map`."""
     if spec.kind in ("box", "point"):
         return score_region(answer_text, target, spec)
+    if spec.kind == "map":
+        return score_cognitive_map(answer_text, target, spec)
     return score_answer(
         answer_text,
         target,
@@ -206,6 +213,68 @@ def score_region(answer_text: str | None, target: object, spec: QuestionSpec) ->
     return AnswerScore(shaped(worth, spec.partial), worth >= 0.5, found.value)
 
 
+def score_cognitive_map(answer_text: str | None, target: object, spec: QuestionSpec) -> AnswerScore:
+    """Score a map as `rewards.maps` says. Whatever the model wrote, it never raises.
+
+    Args:
+        answer_text: the answer without its tags, at most 64,000 characters; None where there is none.
+        target: the true map, as a mapping or as JSON text, on the same grid. For the simple layout it may be a map with
+            views: it is then turned until the first one looks up.
+        spec: of kind ``"map"``.
+
+    Raises:
+        DataError: if *target* is none, or has nothing to compare.
+
+    >>> spec = QuestionSpec(kind="map", layout="simple", grid=10, reference_weight=0.0)
+    >>> room = {"sofa": {"position": [2, 5]}, "lamp": {"position": [7, 5]}, "door": {"position": [7, 9]}}
+    >>> score_cognitive_map('{"sofa": {"position": [0, 5]}, "lamp": {"position": [3, 5]}}', room, spec)
+    AnswerScore(value=0.3333333333333333, correct=False, answer='sofa [0, 5]; lamp [3, 5]', fault=None)
+    """
+    drawn, score = compare_maps(answer_text, target, spec)
+    if not isinstance(score, MapScore):
+        return _failed(score)
+    return AnswerScore(score.value, not score.wrong, str(drawn))
+
+
+def compare_maps(
+    answer_text: str | None, target: object, spec: QuestionSpec
+) -> tuple[CognitiveMap | None, MapScore | Fault | None]:
+    """Return the map of an answer, and how it compares with the true one or why it does not."""
+    true = true_map(target, spec)
+    found = parse_map(answer_text or "", layout=map_layout(spec), grid=spec.grid or 0, facings=spec.facings)
+    fault = found.fault if found.value is None else map_fault(found.value, true)
+    if found.value is None or fault is not None:
+        return None, fault
+    return found.value, score_map(found.value, true, spec.incorrect_penalty)
+
+
+def true_map(target: object, spec: QuestionSpec) -> CognitiveMap:
+    """Return the true map of a row; see `score_cognitive_map`."""
+    target = plain_value(target)
+    if isinstance(target, Mapping):  # an entry of None is absent: Arrow's structs hold every name of the column
+        target = {name: entry for name, entry in target.items() if entry is not None}
+    return _true_map(_region_text(target, "a map"), spec)
+
+
+@lru_cache(maxsize=4096)
+def _true_map(text: str, spec: QuestionSpec) -> CognitiveMap:
+    complex_map = spec.layout == "complex"
+    right = parse_map(text, layout="complex", grid=spec.grid or 0, facings=spec.facings)
+    if right.value is None and not complex_map and right.fault and right.fault.code == "wrong_layout":
+        right = parse_map(text, layout="simple", grid=spec.grid or 0, facings=spec.facings)
+    if right.value is None:
+        raise _bad_gold(text, right.fault)
+    true = right.value if complex_map else without_views(right.value)
+    if not score_map(true, true, spec.incorrect_penalty).facts:
+        raise _bad_gold(text, Fault("nothing", "it has no two things to compare and no facing"))
+    return true
+
+
+def map_layout(spec: QuestionSpec) -> Literal["complex", "simple"]:
+    """Return the layout in which maps are asked for."""
+    return "simple" if spec.layout == "simple" else "complex"
+
+
 @lru_cache(maxsize=256)
 def _known_words(synonyms: tuple[tuple[str, str], ...]) -> dict[str, str]:
     """Return what each spelling stands for, both as answers are read."""
@@ -237,11 +306,10 @@ def _read_region(text: str, spec: QuestionSpec) -> Region:
     assert spec.coordinates is not None
     if spec.kind == "point":
         return parse_point(text, coordinates=spec.coordinates)
-    assert spec.layout is not None
-    return parse_box(text, coordinates=spec.coordinates, layout=spec.layout)
+    return parse_box(text, coordinates=spec.coordinates, layout="xywh" if spec.layout == "xywh" else "xyxy")
 
 
-def _region_text(target: object) -> str:
+def _region_text(target: object, expected: str = "a list of numbers") -> str:
     target = plain_value(target)
     if isinstance(target, str):
         return target
@@ -250,7 +318,7 @@ def _region_text(target: object) -> str:
             return json.dumps(target)
         except TypeError:
             pass
-    raise DataError(f"the target {target!r:.60} is a {type(target).__name__}, expected a list of numbers or text")
+    raise DataError(f"the target {target!r:.60} is a {type(target).__name__}, expected {expected} or text")
 
 
 def read_options(options: Any) -> dict[str, str] | None:

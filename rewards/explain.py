@@ -268,6 +268,7 @@ class QuestionExplanation:
             where there are no labels, or they tell no views apart.
         parsed: the triplets of the reasoning, with those that are broken or odd.
         views: one for each true view, in their order; empty without labels.
+        wrong: of a map, the directions and facings that are wrong or missing; else empty.
         spec: the reward.
         score: what it all adds up to.
     """
@@ -279,6 +280,7 @@ class QuestionExplanation:
     views: tuple[View, ...]
     spec: QuestionSpec
     score: Score
+    wrong: tuple[str, ...] = ()
 
     @property
     def reference_weight(self) -> float:
@@ -345,7 +347,19 @@ def explain_question(
         views=() if references is None else _views(parsed, references, scored),
         spec=spec,
         score=scores[0],
+        wrong=_wrong(completions[0].answer, target, spec),
     )
+
+
+def _wrong(answer: str | None, target: Any, spec: QuestionSpec) -> tuple[str, ...]:
+    if spec.kind != "map" or answer is None:
+        return ()
+    with FIRST_TIME:
+        from rewards.answers import compare_maps  # noqa: PLC0415  only maps need it
+        from rewards.maps import MapScore  # noqa: PLC0415
+
+    _, score = compare_maps(answer, target, spec)
+    return score.wrong if isinstance(score, MapScore) else ()
 
 
 def _views(parsed: References, references: Any, score: ReferenceScore | InformednessScore | None) -> tuple[View, ...]:

@@ -441,7 +441,7 @@ def contradicts_reasoning(
         from rewards.consistency import last_sentence  # noqa: PLC0415  only where it is asked for
 
     kind = spec.kind or infer_kind(target, options=options)
-    if answer.answer is None or kind in ("text", "set"):
+    if answer.answer is None or kind in ("text", "set", "map"):
         return False
     sentence = last_sentence(completion.think or "")
     stated = score_for_spec(sentence, target, options, spec).answer

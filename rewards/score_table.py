@@ -245,6 +245,7 @@ class ScoreTable:
         self._keys: dict[tuple[int, ...], tuple[dict[Any, int], list[int]]] = {at: ({}, []) for at in positions}
         self._levels = [self._keys[level.positions][1] for level in spec.levels]
         self._cells = self._keys[_cell(spec)][1] if spec.has_cells else None
+        self._further_rivals = None if set(spec.levels[-1].positions) <= {*_cell(spec)} else self._cells
         self._literal = spec.matching == "literal"
         self._independent = self._literal and not spec.has_cells
         self._numbered = 0  # records that have numbers
@@ -428,10 +429,12 @@ class ScoreTable:
 
     def _match(self, predicted: list[int], target: Target) -> tuple[tuple[int, ...], bool]:
         """Return the matches of each tier, as `rewards.tiered.count_row`, and whether both are the same set."""
-        number, objects = len(predicted), self._levels[-1]
-        # Predictions that agree nowhere do not compete for a true record: each takes its best tier.
-        if not self._independent and number > 1 and len({objects[code] for code in predicted}) < number:
-            return self._match_together(predicted, target)
+        number, objects, rivals = len(predicted), self._levels[-1], self._further_rivals
+        # Predictions that agree nowhere (nor share a cell, where that is no tier) do not compete: each takes its best.
+        if not self._independent and number > 1:
+            together = len({objects[code] for code in predicted}) < number
+            if together or (rivals is not None and len({rivals[code] for code in predicted}) < number):
+                return self._match_together(predicted, target)
         best, found = target.best, [0] * (len(self._levels) + 1)
         for code in predicted:
             level = best.get(code)

@@ -266,13 +266,18 @@ _WEIGHTS = ("answer_weight", "reference_weight", "format_weight", "consistency_w
 _SHARES = ("wrong_reference_share", "relation_weight")
 _REFERENCE_RULES = ("informedness", "f1")
 
-Kind = Literal["choice", "yes_no", "number", "text", "set", "box", "point"]
+Kind = Literal["choice", "yes_no", "number", "text", "set", "box", "point", "map"]
 """What an answer can be."""
 
-_REGIONS: dict[Kind | None, tuple[str, ...]] = {"box": ("coordinates", "layout"), "point": ("coordinates", "reach")}
-_REGION_CHOICES: dict[str, tuple[Any, ...]] = {
+_DECLARED: dict[Kind | None, tuple[str, ...]] = {
+    "box": ("coordinates", "layout"),
+    "point": ("coordinates", "reach"),
+    "map": ("layout", "grid"),
+}
+_LAYOUTS: dict[Kind | None, tuple[str, ...]] = {"box": ("xyxy", "xywh"), "map": ("complex", "simple")}
+_ANSWER_CHOICES: dict[str, tuple[Any, ...]] = {
     "coordinates": (None, "pixels", "unit", "thousand"),
-    "layout": (None, "xyxy", "xywh"),
+    "layout": (None, *_LAYOUTS["box"], *_LAYOUTS["map"]),
     "partial": ("linear", "thresholds"),
 }
 
@@ -300,7 +305,12 @@ class QuestionSpec:
         letters: the letters that options have, of rows that come without their texts; None reads A to F.
         coordinates: of boxes and points, what their numbers are: ``"pixels"``, ``"unit"`` (shares of the image, 0 to 1)
             or ``"thousand"`` (0 to 1000). It is never guessed.
-        layout: of boxes, ``"xyxy"`` (two corners) or ``"xywh"`` (the upper left corner, width and height).
+        layout: of boxes, ``"xyxy"`` (two corners) or ``"xywh"`` (the upper left corner, width and height); of maps,
+            ``"complex"`` (lists of objects and views) or ``"simple"`` (objects by name), see `parsers.cognitive_map`.
+        grid: of maps, the cells along a side, 2 to 1000.
+        facings: of maps, the four words for facings, clockwise from the top of the grid.
+        incorrect_penalty: of maps, the charge for a direction or facing that is wrong, beside 1 for one that is right,
+            >= 0; see `rewards.maps`. It makes R_ans of maps lie in [-incorrect_penalty, 1].
         partial: of boxes and points that are near, and sets that overlap, ``"linear"`` or ``"thresholds"``, see
             `rewards.regions`.
         synonyms: of words and sets, pairs (spelling, what it stands for); also a mapping. Both sides are compared as
@@ -322,14 +332,17 @@ class QuestionSpec:
     kind: Kind | None = None
     letters: str | None = None
     coordinates: Literal["pixels", "unit", "thousand"] | None = None
-    layout: Literal["xyxy", "xywh"] | None = None
+    layout: Literal["xyxy", "xywh", "complex", "simple"] | None = None
+    grid: int | None = None
+    facings: tuple[str, ...] = ("up", "right", "down", "left")
+    incorrect_penalty: float = 0.5
     partial: Literal["linear", "thresholds"] = "linear"
     reach: float | None = None
     synonyms: tuple[tuple[str, str], ...] = ()
     consistency_weight: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in (*_WEIGHTS, *_SHARES):
+        for name in (*_WEIGHTS, *_SHARES, "incorrect_penalty"):
             value = getattr(self, name)
             limit = 1.0 if name in _SHARES else 1e9
             if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= limit:
@@ -339,7 +352,7 @@ class QuestionSpec:
             raise ConfigError(f"reference_rule is {self.reference_rule!r}; it is {rules}")
         if self.kind not in (None, *get_args(Kind)):
             raise ConfigError(f"kind is {self.kind!r}; it is one of {', '.join(get_args(Kind))}")
-        for name, choices in _REGION_CHOICES.items():
+        for name, choices in _ANSWER_CHOICES.items():
             if getattr(self, name) not in choices:
                 known = ", ".join(map(repr, filter(None, choices)))
                 raise ConfigError(f"{name} is {getattr(self, name)!r}; it is one of {known}")
@@ -349,9 +362,19 @@ class QuestionSpec:
         ):
             raise ConfigError(f"reach is {reach!r}; it is a distance greater than 0")
         object.__setattr__(self, "synonyms", _read_synonyms(self.synonyms))
-        for name in _REGIONS.get(self.kind, ()):
+        for name in _DECLARED.get(self.kind, ()):
             if getattr(self, name) is None:
                 raise ConfigError(f"answers of kind {self.kind!r} need {name}: it is declared and never guessed")
+        layouts = _LAYOUTS.get(self.kind)
+        if layouts and self.layout not in layouts:
+            raise ConfigError(
+                f"layout is {self.layout!r}; of kind {self.kind!r} it is {' or '.join(map(repr, layouts))}"
+            )
+        if self.grid is not None and (type(self.grid) is not int or not 2 <= self.grid <= 1000):
+            raise ConfigError(f"grid is {self.grid!r}; it is the number of cells along a side, from 2 to 1000")
+        object.__setattr__(self, "facings", _read_facings(self.facings))
+        if self.kind == "map" and self.reference_weight:
+            raise ConfigError("a map may be worth less than nothing, so beside one reference_weight is 0")
         if self.letters is not None:
             text = self.letters if isinstance(self.letters, str) else ""
             if len(text) < 2 or len(set(text)) < len(text) or not set(text) <= set(ascii_uppercase):
@@ -388,6 +411,15 @@ def _read_synonyms(given: Any) -> tuple[tuple[str, str], ...]:
             f"synonyms: {chained[0]!r} stands for something itself, and is what another spelling stands for"
         )
     return found
+
+
+def _read_facings(given: Any) -> tuple[str, ...]:
+    """Return four words, as they are compared."""
+    words = tuple(given) if isinstance(given, tuple | list) else ()
+    folded = tuple(word.strip().casefold() for word in words if isinstance(word, str))
+    if len(words) != 4 or len({*folded} - {""}) != 4:
+        raise ConfigError(f"facings is {given!r:.60}; it is four words, clockwise from the top: up, right, down, left")
+    return folded
 
 
 def _check_options(spec: TieredSpec | QuestionSpec, changes: Mapping[str, Any]) -> None:

@@ -68,11 +68,14 @@ def correspondences(
 ) -> None:
     """Count completions, see `_HELP`."""
     from benchmarks.correspondences import read_correspondences, row_line
-    from benchmarks.files.write import whole_file
+    from benchmarks.files.paths import find_files
+    from benchmarks.files.write import refuse_input, whole_file
     from rewards.errors import ConfigError
 
-    if out is not None and Path(out).exists() and not overwrite:
-        raise ConfigError(f"{out} already exists; --overwrite replaces it")
+    if out is not None:
+        refuse_input(out, find_files(files))
+        if Path(out).exists() and not overwrite:
+            raise ConfigError(f"{out} already exists; --overwrite replaces it")
     errors = ErrorLines(lambda line: echo(line, err=True))
     with ExitStack() as stack:
         file = None if out is None else stack.enter_context(whole_file(out))

@@ -59,10 +59,10 @@ def _size(ctx: click.Context, _param: click.Parameter, value: str | None) -> tup
 @click.argument("directory", type=click.Path(path_type=Path, file_okay=False), metavar="DIR")
 @click.option(
     "--task",
-    type=click.Choice(["tvr", "multiview", "route"]),
+    type=click.Choice(["tvr", "multiview", "cogmap", "trajectory", "route"]),
     default="tvr",
     show_default=True,
-    help="Changes between two images, questions about several views, or ways through towns.",
+    help="Changes between two images; questions about several views, their map, or the camera's way; routes.",
 )
 @click.option("--count", type=click.IntRange(min=1), default=1000, show_default=True, help="Number of scenes.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
@@ -189,6 +189,13 @@ def check(file: Path, task: str | None) -> None:
     help="Share of R_ref that relations decide.  [default: depends on what names alone would score]",
 )
 @click.option("--image-root", type=click.Path(path_type=Path), help="Folder of the images.  [default: near PATH]")
+@click.option(
+    "--task",
+    type=click.Choice(["multiview", "cogmap", "trajectory"]),
+    default="multiview",
+    show_default=True,
+    help="The questions; or of mindcube the map of each scene, or the camera's way.",
+)
 @click.option(
     "--workers", type=click.IntRange(min=1), default=1, show_default=True, metavar="N", help="Worker processes."
 )

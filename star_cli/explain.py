@@ -259,6 +259,7 @@ def _question(explanation: QuestionExplanation) -> dict[str, Any]:
         "answer": {
             "read": answer_text(explanation.answer.answer),
             "value": explanation.answer.value,
+            **({"wrong": list(explanation.wrong)} if explanation.wrong else {}),
             "fault": _fault(explanation.answer.fault, completion.answer or ""),
         },
         "references": None if references is None else references.value,

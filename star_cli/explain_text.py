@@ -201,6 +201,8 @@ def _question(explanation: QuestionExplanation, width: int) -> Iterator[Renderab
     answer, references = explanation.answer, explanation.references
     read = "".join(map(visible, answer_text(answer.answer) or "nothing"))
     yield Text(f"R_ans {answer.value:g}: read {read}")
+    if explanation.wrong:
+        yield Text("wrong or missing: " + "".join(map(visible, ", ".join(explanation.wrong))), style="yellow")
     if answer.fault is not None and explanation.completion.answer is not None:
         yield _fault(answer.fault, explanation.completion.answer, width)
     if not explanation.views:

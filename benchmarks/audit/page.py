@@ -145,6 +145,7 @@ def _constants(constants: Sequence[ConstantAnswer]) -> Section:
     if not constants:
         return Section("Answers that do not look", ())
     text = "What the same answer to every question scores, without a look at the image, beside the exact answer."
+    text += " Maps have the names of each scene; a mirror image is that of the true one."
     return Section("Answers that do not look", (text, Grid("", CONSTANT_HEADERS, tuple(map(constant_row, constants)))))
 
 

@@ -53,7 +53,7 @@ class Audit:
         cost: times, or None where they were not taken.
         expectation: of a tiered reward, what guessing is rewarded; otherwise empty.
         groups: of real predictions, ties and groups without variance.
-        constants: of boxes, points, sets and words, what the same answer to every question scores; otherwise empty.
+        constants: of places, sets, words and maps, what the same answer to every question scores; otherwise empty.
     """
 
     name: str

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from itertools import pairwise, product
+from itertools import combinations, pairwise, product
 from math import prod
 from string import ascii_uppercase
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from parsers.cognitive_map import CognitiveMap, Thing, map_entry, map_json
 from rewards.errors import ConfigError, DataError
 from rewards.spec import QuestionSpec, TieredSpec
 from rewards.targets import read_target
 from rewards.tasks.prompt_template import fill_prompt, prompt_columns
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from parsers.formats import RecordFormat
     from rewards.spec import Kind
@@ -146,7 +149,7 @@ def _draw(task: Task, rng: np.random.Generator, at: int, changes: Sequence[int])
 def _draw_question(task: Task, rng: np.random.Generator, at: int) -> Scene:
     assert isinstance(task.spec, QuestionSpec)
     kind = task.spec.kind or _DRAWN[at % len(_DRAWN)]
-    answers = _regions(task.spec, rng) if kind in _SIZES else _ANSWERS[kind]
+    answers = _regions(task.spec, rng) if kind in _SIZES else _maps(task.spec, rng) if kind == "map" else _ANSWERS[kind]
     if kind == "choice" and task.spec.letters is not None:
         answers = tuple(task.spec.letters[: len(_OPTIONS)])
     options = _OPTIONS[: len(answers)] if kind == "choice" and answers == _ANSWERS[kind][: len(answers)] else ()
@@ -157,7 +160,7 @@ def _draw_question(task: Task, rng: np.random.Generator, at: int) -> Scene:
     views = range(2 + int(rng.integers(3)) if task.spec.reference_weight else 0)
     references = [(*everywhere, others[view]) for view in views]
     visible = [(*references[view], others[(view + 1) % len(views)], others[len(views)]) for view in views]
-    right = answers[int(rng.integers(len(answers)))]
+    right = answers[-1] if kind == "map" else answers[int(rng.integers(len(answers)))]
     universe = tuple((answer,) for answer in answers)
     return Scene(task, ((right,),), universe, tuple(references), tuple(visible), options, tuple(views))
 
@@ -176,6 +179,35 @@ def _regions(spec: QuestionSpec, rng: np.random.Generator, number: int = 6) -> t
     regions = np.concatenate([corners, corners + sides], axis=1) * [*whole, *whole]
     size = _SIZES[spec.kind or "box"]
     return tuple(region_text(tuple(region.tolist()[:size]), spec) for region in regions)
+
+
+def _maps(spec: QuestionSpec, rng: np.random.Generator, true: CognitiveMap | None = None) -> tuple[str, ...]:
+    """Draw a map and what else it could be: others with the same names, then those with two things swapped, then it."""
+    names = [_NAMES[place] for place in rng.permutation(len(_NAMES))[: int(rng.integers(3, 6))]]
+    views = [f"view {number + 1}" for number in range(int(rng.integers(2, 4)) if spec.layout == "complex" else 0)]
+    true = _map(spec, rng, names, views) if true is None else true
+    others = [_map(spec, rng, [*true.objects], [*true.views]) for _ in range(3)]
+    swapped = []
+    for one, other in list(combinations(true.objects, 2))[:3]:
+        swapped.append(true._replace(objects={**true.objects, one: true.objects[other], other: true.objects[one]}))
+    return tuple(map_text(each, spec) for each in (*others, *swapped, true))
+
+
+def _map(spec: QuestionSpec, rng: np.random.Generator, names: Sequence[str], views: Sequence[str]) -> CognitiveMap:
+    """Draw a map, each thing in a cell of its own as long as there are enough."""
+    grid = spec.grid or 2
+    cells = np.resize(rng.permutation(grid * grid), len(names) + len(views)).tolist()
+    things = [Thing(cell % grid, cell // grid) for cell in cells]
+    looks = rng.integers(4, size=len(views)).tolist()
+    turned = [thing._replace(facing=look) for thing, look in zip(things[len(names) :], looks, strict=True)]
+    return CognitiveMap(dict(zip(names, things, strict=False)), dict(zip(views, turned, strict=True)))
+
+
+def map_text(drawn: CognitiveMap, spec: QuestionSpec) -> str:
+    """Return a map as the task asks for it."""
+    if spec.layout == "complex":
+        return map_json(drawn.objects, drawn.views, spec.facings)
+    return json.dumps({name: map_entry(thing, spec.facings) for name, thing in drawn.objects.items()})
 
 
 def _universe(record_format: RecordFormat) -> tuple[Record, ...]:
@@ -234,11 +266,12 @@ def _read(task: Task, target: Any, references: Any, options: Any) -> Scene:
         true = read_target(target, task.record_format)
         universe = _universe(task.record_format)
         return Scene(task, true, tuple(dict.fromkeys((*universe, *true))))
-    return _read_question(task, str(target).strip(), references, options)
+    text = json.dumps(target) if isinstance(target, Mapping) else str(target).strip()
+    return _read_question(task, text, references, options)
 
 
 def _read_question(task: Task, target: str, references: Any, options: Any) -> Scene:
-    from rewards.answers import infer_kind  # noqa: PLC0415  only questions need its grammars
+    from rewards.answers import infer_kind, true_map  # noqa: PLC0415  only questions need its grammars
     from rewards.references import reference_names  # noqa: PLC0415
 
     assert isinstance(task.spec, QuestionSpec)
@@ -246,6 +279,9 @@ def _read_question(task: Task, target: str, references: Any, options: Any) -> Sc
     kind = task.spec.kind or infer_kind(target, options=options)
     if kind in _SIZES:
         answers = _regions(task.spec, np.random.default_rng(0))
+    elif kind == "map":
+        maps = _maps(task.spec, np.random.default_rng(0), true_map(target, task.spec))
+        answers, target = maps[:-1], maps[-1]
     else:
         answers = tuple(ascii_uppercase[: len(texts)]) or _ANSWERS[kind]
         if kind == "set":  # what is within the true set adds nothing to it, so it tells nothing

@@ -58,8 +58,8 @@ def in_words() -> str:
 ## On two CPU cores
 
 `make evidence-cpu` tells scenes in words, two objects and one or two changes, so that a small language model learns to compare
-them in a minute; then it trains the paper's reward and the one without the incorrect penalty, each with two advantages. What
-is recorded, {group.runs["full"]["steps"]} steps each: {len(group.true)} held-out scenes with {group.true.mean():.2f} true changes, {_seconds(group)} (`recipes/evidence/results/cpu`, seed {group.runs["full"]["seed"]}, commit `{group.runs["full"]["commit"]}`;
+them in a minute; then it trains the paper's reward and the one without the incorrect penalty, each with two advantages; each
+of its three calls ends after 3.2 minutes, whatever the machine. What is recorded, {group.runs["full"]["steps"]} steps each: {len(group.true)} held-out scenes with {group.true.mean():.2f} true changes, {_seconds(group)} (`recipes/evidence/results/cpu`, seed {group.runs["full"]["seed"]}, commit `{group.runs["full"]["commit"]}`;
 configuration, its hash and the command stand in each file). *One seed.*
 
 Two advantages, since first trials showed that it matters: GRPO divides the advantage by the spread of each *group* of
@@ -213,7 +213,7 @@ def _over_prediction(group: Results, batch: Results) -> str:
         f"- *Over-prediction under the paper's reward (`full`) {words[lasts[0], lasts[1]]}.* With GRPO's own, "
         f"{most['predictions']:.2f} changes are named after {most['step']} steps and "
         f"{group.mean('full', 'predictions').value:.2f} at the end, where {true:.2f} are true; with the batch's, "
-        f"{batch.mean('full', 'predictions').value:.2f}. That earns more of the reward ({earned[1]:.2f} against {earned[0]:.2f}, "
+        f"{batch.mean('full', 'predictions').value:.2f}. That scores more of the reward ({earned[1]:.2f} against {earned[0]:.2f}, "
         f"greedy) and has fewer scenes right: TAcc {points(apart)} points; the start has {percent(group.mean('start', 'tacc').value)}%."
     )
 

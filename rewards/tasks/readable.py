@@ -21,6 +21,7 @@ _ANSWERS = {
     "set": 'names in no order, separated by a comma, a semicolon, new lines or "and"; "none" of nothing',
     "box": "a box in the image",
     "point": "a point in the image",
+    "map": "a cognitive map as JSON",
     None: "what the target is: a choice, yes or no, a number, or words",
 }
 
@@ -75,6 +76,10 @@ def _question(task: Task) -> Iterator[tuple[str, str]]:
     letters = f" ({', '.join(task.spec.letters)})" if task.spec.letters else ""
     region = (task.spec.layout, task.spec.coordinates, f"nearer than {task.spec.reach:g}" if task.spec.reach else None)
     told = f": {', '.join(filter(None, region))}" if task.spec.coordinates else ""
+    if task.spec.kind == "map":
+        told = (
+            f": {task.spec.layout}, {task.spec.grid} x {task.spec.grid} cells, facings {', '.join(task.spec.facings)}"
+        )
     yield "answer", f"{_ANSWERS[task.spec.kind]}{letters}{told}"
     for spelling, words in task.spec.synonyms:
         yield "", f"{spelling} stands for {words}"

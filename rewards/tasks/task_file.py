@@ -175,6 +175,8 @@ class _Answer(_Section):
     letters: Any = None
     coordinates: Any = None
     layout: Any = None
+    grid: Any = None
+    facings: Any = None
     partial: Any = None
     reach: Any = None
     synonyms: dict[Word, Word] = {}

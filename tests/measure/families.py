@@ -115,6 +115,7 @@ QUESTION_FAMILIES = {
         "[1, 2, 3, 4] ", "(1,2),", "<box>", '"bbox_2d": [',
     ),
     "set": (",", "and ", "a,", "[", "1. ", "`", " ", "a ", "none", '"a",'),
+    "map": ("{", "[", '{"objects": [', '"', "1", "\\", '{"a":', "[1, 2], ", '{"name": "a", "position": [1, 2]}, ', " ", "x"),
 }
 # fmt: on
 """Kind of text -> what is repeated in it: the parsers of questions."""

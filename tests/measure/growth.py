@@ -17,6 +17,7 @@ import numpy as np
 
 from parsers import records
 from parsers.choice import parse_choice, parse_yes_no
+from parsers.cognitive_map import parse_map
 from parsers.completion import parse_completion
 from parsers.correspondences import find_correspondences
 from parsers.formats import TVR
@@ -99,6 +100,7 @@ QUESTIONS: dict[str, tuple[Callable[[str], object], str]] = {
     "correspondences": (find_correspondences, " The cube of view 1 is in view 2."),
     "box": (partial(parse_box, coordinates="pixels", layout="xyxy"), " [1, 2, 3, 4]"),
     "set": (parse_set, ", a"),
+    "map": (partial(parse_map, layout="simple", grid=10), '{"a": {"position": [1, 2]}}'),
 }
 """Kind of text -> what reads it, and what stands at its end: something to be found there."""
 

@@ -257,7 +257,8 @@ def test_words_for_wrong_settings_and_numbers():
     with pytest.raises(ConfigError) as caught:
         score_answer("B", "B", kind="letter")
     assert (
-        str(caught.value) == "unknown kind of answer 'letter'; known are choice, yes_no, number, text, set, box, point"
+        str(caught.value)
+        == "unknown kind of answer 'letter'; known are choice, yes_no, number, text, set, box, point, map"
     )
     with pytest.raises(DataError) as caught:
         mra(1.0, [1.0, math.inf])

@@ -55,8 +55,8 @@ def test_what_is_allowed(field, value):
         ("wrong_reference_share", 1.5, "wrong_reference_share is 1.5; it is a number from 0 to 1"),
         ("reference_rule", "F1", "reference_rule is 'F1'; it is 'informedness' or 'f1'"),
         ("reference_rule", [], "reference_rule is []; it is 'informedness' or 'f1'"),
-        ("kind", "letter", "kind is 'letter'; it is one of choice, yes_no, number, text, set, box, point"),
-        ("kind", "", "kind is ''; it is one of choice, yes_no, number, text, set, box, point"),
+        ("kind", "letter", "kind is 'letter'; it is one of choice, yes_no, number, text, set, box, point, map"),
+        ("kind", "", "kind is ''; it is one of choice, yes_no, number, text, set, box, point, map"),
         *(
             ("letters", letters, f"letters is {letters!r}; it is two or more capital letters, such as ABCD")
             for letters in ("", "A", "ABA", "ab", "A1", "ÄB", 5, ["A", "B"])

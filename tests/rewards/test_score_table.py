@@ -12,7 +12,7 @@ from rewards import score_table as module
 from rewards.batch_score import answer_text
 from rewards.score import parse_answers, parse_completions, score_for_specs
 from rewards.score_table import is_tabular, score_table
-from rewards.spec import PRESETS, preset_spec
+from rewards.spec import PRESETS, TieredSpec, preset_spec
 from rewards.targets import read_target
 from rewards.tasks import load_task
 from tests.measure.differential import make_row, score
@@ -73,6 +73,13 @@ def test_rows_that_conflict_and_repeat():
         )
         rows.append((f"<think>b</think><answer>{', '.join(said)}</answer>", ", ".join(true)))
     check(rows, [preset_spec(TVR, preset) for preset in PRESETS])
+    # Here two predictions of one cell agree at no tier, and compete all the same.
+    for tiers in (
+        {TVR.fields: 2.0},
+        {TVR.fields: 2.0, ("value",): 1.0},
+        {TVR.fields: 2.0, ("attribute", "value"): 1.0},
+    ):
+        check(rows, [TieredSpec(fields=TVR.fields, tiers=tiers)])
 
 
 @pytest.mark.parametrize("preset", PRESETS)

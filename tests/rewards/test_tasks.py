@@ -44,8 +44,8 @@ def load(tmp_path, text):
 
 
 NAMES = [
-    *("box", "choice", "flowchart", "mindcube", "mmsi", "multiview", "number", "point", "route", "scene_graph", "set"),
-    *("spar_choice", "spar_number", "text", "trance", "tvr"),
+    *("box", "choice", "cogmap", "flowchart", "mindcube", "mmsi", "multiview", "number", "point", "route"),
+    *("scene_graph", "set", "spar_choice", "spar_number", "text", "trajectory", "trance", "tvr"),
 ]
 
 
@@ -283,7 +283,7 @@ def test_mistake(name, tmp_path):
 
 QUESTION = "name: q\nkind: question\nanswer: {kind: choice, letters: ABCD}\nreward: {answer_weight: 2}\n"
 WRONG_QUESTION = {
-    "an unknown kind of answer": (("choice", "choise"), "3: answer.kind: kind is 'choise'; it is one of choice, yes_no, number, text, set, box, point"),
+    "an unknown kind of answer": (("choice", "choise"), "3: answer.kind: kind is 'choise'; it is one of choice, yes_no, number, text, set, box, point, map"),
     "letters that are none": (("ABCD", "abcd"), "3: answer.letters: letters is 'abcd'; it is two or more capital letters"),
     "letters twice": (("ABCD", "AABB"), "3: answer.letters: letters is 'AABB'"),
     "an unknown key": (("letters", "leters"), "3: answer.leters: unknown key 'leters' (did you mean 'letters'?)"),

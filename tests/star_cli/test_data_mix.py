@@ -62,4 +62,4 @@ def test_check_reads_training_rows(tmp_path):
     (tmp_path / "rows.jsonl").write_text(json.dumps(row) + "\n", encoding="utf-8")
     result = run("check", tmp_path / "rows.jsonl")
     assert result.exit_code == 1
-    assert result.stdout.startswith(f"{tmp_path / 'rows.jsonl'}:1: a: target: target")
+    assert result.stdout.startswith(f"{tmp_path / 'rows.jsonl'}:1: a: labels: target")

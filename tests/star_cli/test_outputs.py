@@ -14,6 +14,7 @@ INPUTS = (
     ("score in.jsonl --overwrite", "--out"),
     ("score in.jsonl --benchmark tvr", "--report-data"),
     ("score in.jsonl --benchmark tvr --targets in.jsonl", "--report-data"),
+    ("correspondences in.jsonl --overwrite", "--out"),
     ("report in.jsonl --format html", "--output"),
     ("report before=in.jsonl --format html", "--output"),
     ("view in.jsonl", "--out"),

@@ -44,7 +44,7 @@ def rows(tmp_path_factory):
 
 @pytest.fixture
 def sft(start, rows, tmp_path):
-    """Settings of stage 1."""
+    """Settings of stage 1: six steps are an epoch."""
     return CPU | {
         "model_name_or_path": str(start),
         "dataset_name": str(rows),
@@ -57,7 +57,7 @@ def sft(start, rows, tmp_path):
 
 @pytest.fixture
 def rl(start, rows, tmp_path):
-    """Settings of stage 2."""
+    """Settings of stage 2: a step takes two rows."""
     return CPU | {
         "model_name_or_path": str(start),
         "dataset_name": str(rows),

@@ -1,15 +1,19 @@
 """Train to the end, then go on from every checkpoint of that run; prints what differs, and how many were compared.
 
-``python -m tests.trainers.every_checkpoint STAGE CONFIG [--FIELD VALUE]...``, also under torchrun and accelerate: all
-runs are made in the same processes. The fields are those of the resumed runs alone.
+``python -m tests.trainers.every_checkpoint [STAGE CONFIG]... [--FIELD VALUE]...``, also under torchrun and accelerate:
+all runs are made in the same processes, since to start these costs more than a run does. The fields are those of the
+resumed runs alone. The stage ``lengths`` is `tests.trainers.unequal_lengths`.
 """
 
 import json
 import sys
+from itertools import takewhile
+from pathlib import Path
 
 from pyarrow.parquet import read_table
 
 import tests.trainers.fsdp_on_cpu  # noqa: F401  FSDP on the CPU, where the launcher asks for it
+from tests.trainers.unequal_lengths import lengths
 from trainers.config import _read_yaml
 from trainers.stages import train
 
@@ -72,6 +76,10 @@ def differences(stage, settings, changed):
 
 
 if __name__ == "__main__":
-    stage, config, *changed = sys.argv[1:]
-    for line in differences(stage, _read_yaml(config), changed):
-        sys.stdout.write(f"found {line}\n")
+    runs = list(takewhile(lambda argument: not argument.startswith("--"), sys.argv[1:]))
+    for stage, config in zip(runs[::2], runs[1::2], strict=True):
+        settings = _read_yaml(config)
+        found = lengths(settings) if stage == "lengths" else differences(stage, settings, sys.argv[1 + len(runs) :])
+        for line in found:
+            sys.stdout.write(f"found {Path(config).stem}: {line}\n")
+            sys.stdout.flush()

@@ -93,6 +93,8 @@ def test_what_was_found_while_predicting_serves_training(models):
     with torch.inference_mode():
         at_once.model.visual(torch.randn(16, 192), grid_thw=grid)
     at_once.model.visual(torch.randn(16, 192), grid_thw=grid).pooler_output.sum().backward()
+    assert positions._places.cache_info().hits == 1
+    assert all(parameter.grad is not None for parameter in at_once.model.visual.blocks.parameters())
 
 
 def test_it_can_be_asked_twice_and_is_not_saved(start, models, tmp_path):

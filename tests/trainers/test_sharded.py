@@ -1,10 +1,7 @@
 """FSDP2 in two processes on the CPU, by the recipe's own file: what is trained is saved, and goes on where it stopped."""
 
 import json
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 from socket import socket
 
@@ -35,56 +32,52 @@ def launcher(tmp_path):
 
 
 LORA = {"use_peft": True, "lora_r": 4, "lora_target_modules": ["q_proj", "v_proj"]}
+FULL = {"learning_rate": SMALL, "lr_scheduler_type": "constant"}
 
 
-@pytest.mark.parametrize(("stage", "more"), [("sft", {}), ("rl", {}), ("sft", LORA)], ids=["sft", "rl", "lora"])
-def test_a_sharded_run_leaves_a_model_and_goes_on(stage, more, launcher, request, tmp_path):
-    settings = request.getfixturevalue(stage) | {"bf16": True, "dtype": "bfloat16", "max_steps": 4} | more
-    settings |= (
-        {"reward_funcs": [f"{Path(__file__).with_name('test_training_resume.py')}:odd_lengths"]}
-        if stage == "rl"
-        else {}
-    )
-    if not more:
-        settings |= {"learning_rate": SMALL, "lr_scheduler_type": "constant"}
-    assert compare(launcher, stage, settings, tmp_path)["compared"] == 4
-    output = Path(settings["output_dir"])
-    made = predict(
-        str(output), settings["dataset_name"], tmp_path / "out.jsonl", sampling=Sampling(max_new_tokens=4), limit=2
-    )
-    assert len(made.read_text().splitlines()) == 2
-    if more:
-        return
+def test_sharded_runs_leave_models_and_go_on(sft, rl, launcher, tmp_path):
+    """All in the processes of one start: both stages, an adapter, and completions of different lengths."""
+    common = {"bf16": True, "dtype": "bfloat16", "max_steps": 3}
+    rewards = {"reward_funcs": [f"{Path(__file__).with_name('test_training_resume.py')}:odd_lengths"]}
+    runs = {
+        "sft": ("sft", sft | common | FULL),
+        "rl": ("rl", rl | common | FULL | rewards),
+        "lora": ("sft", sft | common | LORA),
+        "lengths": ("lengths", rl | common | rewards | {"max_steps": 2, "save_strategy": "no"}),
+    }
+    runs = {name: (stage, given | {"output_dir": str(tmp_path / name)}) for name, (stage, given) in runs.items()}
+    found = compare(launcher, runs, tmp_path)
+    assert_unequal_lengths(found.pop("lengths"))
+    for name, (*differences, last) in found.items():
+        assert differences == [], name
+        assert json.loads(last)["compared"] == 3, name
+        output = str(tmp_path / name)
+        made = predict(
+            output, sft["dataset_name"], tmp_path / f"{name}.jsonl", sampling=Sampling(max_new_tokens=4), limit=2
+        )
+        assert len(made.read_text().splitlines()) == 2
+    for name in ("sft", "rl"):
+        assert_trained_in_float32(Path(sft["model_name_or_path"]), tmp_path / name)
+
+
+def assert_unequal_lengths(found):
+    """Weights are gathered once for a batch of completions, not for each token of the longest."""
+    counts = [re.fullmatch(r"(\d+) tokens with (\d+) gathers", line).groups() for line in found]
+    assert {tokens for tokens, _ in counts} == {"3", "12"}
+    assert all(0 < int(gathers) < 12 for _, gathers in counts)
+
+
+def assert_trained_in_float32(start, output):
+    """What is saved is bfloat16, and what learned was not."""
     from transformers import Qwen2_5_VLForConditionalGeneration
 
     assert json.loads((output / "config.json").read_text())["dtype"] == "bfloat16"
     before, after = (
-        Qwen2_5_VLForConditionalGeneration.from_pretrained(folder, dtype="auto")
-        for folder in (settings["model_name_or_path"], output)
+        Qwen2_5_VLForConditionalGeneration.from_pretrained(folder, dtype="auto") for folder in (start, output)
     )
     assert before.dtype == torch.float32
     assert after.dtype == torch.bfloat16
-    assert masters_move(output / "checkpoint-4", before.to(torch.bfloat16).state_dict(), tmp_path)
-
-
-def test_processes_write_different_numbers_of_tokens(rl, launcher, tmp_path):
-    """Weights are gathered once for a batch of completions, not for each token of the longest."""
-    reward = f"{Path(__file__).with_name('test_training_resume.py')}:odd_lengths"
-    settings = rl | {"bf16": True, "dtype": "bfloat16", "max_steps": 2, "reward_funcs": [reward], "save_strategy": "no"}
-    file = tmp_path / "rl.yaml"
-    file.write_text(yaml.safe_dump(settings | {"max_completion_length": 12}))
-    done = subprocess.run(
-        [sys.executable, *launcher, "-m", "tests.trainers.unequal_lengths", str(file)],
-        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    found = sorted(set(re.findall(r"found (\d+) tokens with (\d+) gathers", done.stdout)))
-    assert {tokens for tokens, _ in found} == {"3", "12"}
-    assert all(0 < int(gathers) < 12 for _, gathers in found)
+    assert masters_move(output / "checkpoint-3", before.to(torch.bfloat16).state_dict(), output)
 
 
 def masters_move(checkpoint, start, folder):

@@ -93,46 +93,42 @@ def test_one_run_at_a_time_writes_into_a_folder(sft):
         train("sft", sft | {"model_name_or_path": "nowhere"})
 
 
-def three_epochs(stage, settings, tmp_path):
-    """Settings of a run of three epochs whose rewards differ within groups."""
-    settings = settings | {"num_train_epochs": 3, "max_steps": -1, "output_dir": str(tmp_path / "whole")}
-    if stage == "sft":
-        return settings
-    rewards = [f"{__file__}:odd_lengths"]
-    return settings | {"train_rows": 12, "reward_funcs": rewards, "log_completions": True}
+def three_epochs(stage, settings, rows):
+    """Settings of a run of three epochs of so many rows, whose rewards differ within groups."""
+    settings = settings | {"num_train_epochs": 3, "max_steps": -1, "train_rows": rows}
+    return (
+        settings
+        if stage == "sft"
+        else settings | {"reward_funcs": [f"{__file__}:odd_lengths"], "log_completions": True}
+    )
 
 
 def odd_lengths(completions, **columns):
     return [float(len(completion[0]["content"]) % 7) for completion in completions]
 
 
-SHARED = {
-    "num_iterations": 2,
-    "num_train_epochs": 1,
-    "per_device_train_batch_size": 4,
-    "steps_per_generation": 2,
-    "train_rows": 6,
-}
+SHARED = {"num_iterations": 2, "num_train_epochs": 1, "per_device_train_batch_size": 4, "steps_per_generation": 2}
 
 
 @pytest.mark.parametrize(
-    ("stage", "changes", "compared"),
-    [("sft", {}, 18), ("rl", {}, 18), ("rl", SHARED, 12), ("rl", {"shuffle_dataset": False, "train_rows": 6}, 9)],
+    ("stage", "train_rows", "changes", "compared"),
+    [("sft", 12, {}, 9), ("rl", 6, {}, 9), ("rl", 4, SHARED, 8), ("rl", 4, {"shuffle_dataset": False}, 6)],
     ids=["sft", "rl", "rl, completions that serve several steps", "rl, unshuffled"],
 )
-def test_every_checkpoint_of_three_epochs(stage, changes, compared, request, tmp_path):
+def test_every_checkpoint_of_three_epochs(stage, train_rows, changes, compared, request):
     """Logs, weights and tables of completions are those of the run that never stopped; so are a finished run's."""
-    settings = three_epochs(stage, request.getfixturevalue(stage), tmp_path) | changes
+    settings = three_epochs(stage, request.getfixturevalue(stage), train_rows) | changes
     workers = ["--dataloader_num_workers", "1"] if stage == "sft" else []
     *found, last = differences(stage, settings, workers)
     assert found == []
     assert json.loads(last)["compared"] == compared
 
 
-@pytest.mark.parametrize("stage", ["sft", "rl"])
-def test_every_checkpoint_of_two_processes(stage, request, tmp_path):
-    settings = three_epochs(stage, request.getfixturevalue(stage), tmp_path)
-    assert compare(TORCHRUN, stage, settings, tmp_path)["compared"] == 9
+def test_every_checkpoint_of_two_processes(sft, rl, tmp_path):
+    runs = {"sft": ("sft", three_epochs("sft", sft, 16)), "rl": ("rl", three_epochs("rl", rl, 8))}
+    for name, (*found, last) in compare(TORCHRUN, runs, tmp_path).items():
+        assert found == [], name
+        assert json.loads(last)["compared"] == 6, name
 
 
 def test_a_finished_run_takes_no_further_step(sft):

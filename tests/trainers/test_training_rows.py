@@ -75,7 +75,7 @@ def test_only_what_is_asked_for_comes_out(folder):
 
 def test_a_row_without_pictures_among_others_is_named(folder):
     path = write(folder, [ROW, ROW, ROW | {"images_file_names": []}])
-    with pytest.raises(DataError, match="row 2 has no picture"):
+    with pytest.raises(DataError, match="row 2 has no image"):
         load_rows(str(path))
     assert load_rows(str(write(folder, [ROW | {"images_file_names": []}] * 2)))[0]["images"] == []
 

@@ -47,6 +47,7 @@ from trainers.scenes.records import (
     DATA,
     IMAGES,
     image_name,
+    map_row,
     multiview_record,
     multiview_row,
     tvr_record,
@@ -97,13 +98,14 @@ class GenerationSettings(CheckedSettings):
     Attributes:
         count: number of items.
         seed: not negative.
-        images: ``none``; tvr, multiview: a backend of `trainers.scenes.render`; route: ``drawing``.
+        images: ``none``; tvr and several views: a backend of `trainers.scenes.render`; route: ``drawing``.
         size: width and height of the images, pixels.
         views: tvr: of the final images, some of center, left, right.
         attributes: tvr: which attributes change.
         repeats: tvr: whether an attribute of an object may change twice.
         start: number of the first item, for a part of a larger data set.
-        task: changes of a scene, questions about several views of one, or ways through towns.
+        task: changes of a scene; questions about several views of one, its map, or the camera's way; or ways through
+            towns.
     """
 
     count: NonNegativeInt
@@ -114,7 +116,7 @@ class GenerationSettings(CheckedSettings):
     attributes: Annotated[tuple[str, ...], AfterValidator(_in_order)] = ATTRIBUTES
     repeats: bool = False
     start: NonNegativeInt = 0
-    task: Literal["tvr", "multiview", "route"] = "tvr"
+    task: Literal["tvr", "multiview", "cogmap", "trajectory", "route"] = "tvr"
 
     @model_validator(mode="after")
     def _of_its_task(self) -> Self:
@@ -297,7 +299,7 @@ def make_piece(target: Path, settings: GenerationSettings, piece: range) -> rang
     """Make consecutive items: their images, then their lines. Runs in any process, in any order."""
     lines: dict[str, list[Any]] = {METADATA: [], DATA: []}
     drawn = settings.images != "none"
-    make = {"tvr": _tvr_item, "multiview": _multiview_item, "route": _route_item}[settings.task]
+    make = {"tvr": _tvr_item, "route": _route_item}.get(settings.task, _multiview_item)
     for index in piece:
         rows, record = make(target / IMAGES, settings, index)
         lines[METADATA] += rows if drawn else [_without_images(row) for row in rows]
@@ -321,14 +323,16 @@ def _tvr_item(folder: Path, settings: GenerationSettings, index: int) -> tuple[l
 def _multiview_item(
     folder: Path, settings: GenerationSettings, index: int
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """Make the images of a question; return its row and its record."""
+    """Make the images of a scene with several views; return its row, of the task, and its record with a question."""
     drawn = settings.images != "none"
     scene, question = multiview_item(settings.seed, index)
     paths = [folder / view_image_name(index, view) for view in range(len(scene.quarters))] if drawn else []
     if not all(path.exists() for path in paths):
         for path, image in zip(paths, draw_views(scene, settings.size, settings.images), strict=True):
             _write_image(path, image)
-    return [multiview_row(index, scene, question)], multiview_record(index, scene, question, images=drawn)
+    task = settings.task
+    row = multiview_row(index, scene, question) if task == "multiview" else map_row(task, index, scene)
+    return [row], multiview_record(index, scene, question, images=drawn)
 
 
 def _route_item(folder: Path, settings: GenerationSettings, index: int) -> tuple[list[dict[str, Any]], dict[str, Any]]:

@@ -7,13 +7,14 @@ SPAR-7M. How it labels references and excludes test data is not said; what is do
 from __future__ import annotations
 
 import hashlib
+import json
 from collections import Counter
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import partial
 from itertools import combinations
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, Self, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, Field, NonNegativeInt, model_validator
 
@@ -24,6 +25,7 @@ from benchmarks.mindcube.cogmap import extract_map
 from benchmarks.mindcube.references import relations_from_map
 from benchmarks.run.workers import worker_pool
 from benchmarks.spar.marks import marked, marked_names, marks_of
+from parsers.cognitive_map import parse_map
 from parsers.references import VIEWER, normalise_name
 from parsers.types import Relation
 from rewards.answers import infer_kind, score_answer
@@ -33,6 +35,7 @@ from trainers.data.files import json_line, store_image
 from trainers.data.leakage import Fingerprint, TestSets, fingerprint, question_hash, read_test_sets
 from trainers.data.sampling import count, divide_groups, draw, draw_order, quotas
 from trainers.data.training_rows import score_row
+from trainers.scenes.multiview_maps import asked_of_map
 from trainers.scenes.prompts import MULTIVIEW, multiview_prompt
 from trainers.scenes.records import IMAGES
 from trainers.scenes.validation import CheckedSettings
@@ -78,6 +81,7 @@ class PreparationSettings(CheckedSettings):
         categories: patterns of the categories to draw from, such as ``*_mv``.
         relation_weight: share of R_ref that relations decide; None: decided by what names alone would score.
         image_root: folder of the images, where it is not near the file.
+        task: what the rows ask: the questions, or once for each set of images the map of the scene or the camera's way.
     """
 
     name: Annotated[str, AfterValidator(_can_be_prepared)]
@@ -89,11 +93,14 @@ class PreparationSettings(CheckedSettings):
     categories: tuple[str, ...] = ("*",)
     relation_weight: Annotated[float, Field(ge=0, le=1)] | None = None
     image_root: Path | None = None
+    task: Literal["multiview", "cogmap", "trajectory"] = "multiview"
 
     @model_validator(mode="after")
     def _of_some_rows(self) -> Self:
         if self.sft + self.rl == 0:
             raise ValueError(f"{self.sft} rows for SFT and {self.rl} for RL are no data set")
+        if self.task != "multiview" and self.name != "mindcube":
+            raise ValueError(f"task {self.task} needs cognitive maps, which of {', '.join(SETS)} mindcube has")
         return self
 
     def samples(self, on_error: OnError) -> Iterator[Sample]:
@@ -162,7 +169,7 @@ def prepare(
         run = Run(on_error or _ignore, on_progress or _ignore, workers)
         tests = read_test_sets(settings.tests, on_sample=lambda done: run.on_progress(done, None))
         chosen = _choose(settings, tests, run)
-        rows = {part: [prepared_row(sample) for sample in chosen[part]] for part in PARTS}
+        rows = {part: [prepared_row(sample, settings.task) for sample in chosen[part]] for part in PARTS}
         choice = choose_relation_weight(rows, settings.relation_weight)
         for part in PARTS:
             rows[part] = _write(partial_out / part, rows[part], chosen[part], choice.weight, run)
@@ -194,7 +201,7 @@ def _choose(settings: PreparationSettings, tests: TestSets, run: Run) -> dict[st
         lambda sample: "sft" if sample.group in sft else "rl",
         settings.seed,
     )
-    return _accept(drawn, wanted, tests, run, settings.seed)
+    return _accept(drawn, wanted, tests, run, settings)
 
 
 def _usable(settings: PreparationSettings, tests: TestSets, run: Run) -> Iterator[Sample]:
@@ -203,6 +210,7 @@ def _usable(settings: PreparationSettings, tests: TestSets, run: Run) -> Iterato
     def bad_record(error: DataError) -> None:
         run.drop("bad_record", error)
 
+    mapped: set[tuple[Path | bytes, ...]] = set()
     for number, sample in enumerate(settings.samples(bad_record), start=1):
         if number % 1000 == 0:
             run.on_progress(number, None)
@@ -212,7 +220,12 @@ def _usable(settings: PreparationSettings, tests: TestSets, run: Run) -> Iterato
             run.drop("unverifiable_answer")
         elif question_hash(sample) in tests.questions:
             run.drop("question_in_test_set")
+        elif settings.task != "multiview" and not sample.extra.get("grounded_cogmap"):
+            run.drop("no_map")
+        elif settings.task != "multiview" and sample.images in mapped:
+            run.drop("another_question_on_these_images")
         else:
+            mapped.add(sample.images)
             yield sample
 
 
@@ -231,14 +244,15 @@ def _accept(
     wanted: dict[tuple[str, str], int],
     tests: TestSets,
     run: Run,
-    seed: int,
+    settings: PreparationSettings,
 ) -> dict[str, list[Sample]]:
     """Take of each part and category as many samples as wanted whose images are there and in no test set."""
     chosen: dict[str, list[Sample]] = {part: [] for part in PARTS}
     taken: set[bytes] = set()  # images of SFT, which RL must not show again
     keys = sorted(drawn, key=lambda key: (PARTS.index(key[0]), key[1]))
     candidates = [(key, sample) for key in keys for sample in drawn[key]]
-    fingerprints = _mapped(_checked, [sample for _, sample in candidates], run.workers)
+    checked = partial(_checked, task=settings.task)
+    fingerprints = _mapped(checked, [sample for _, sample in candidates], run.workers)
     for number, ((key, sample), found) in enumerate(zip(candidates, fingerprints, strict=True), start=1):
         run.on_progress(number, len(candidates))
         if wanted[key] == 0:
@@ -255,14 +269,14 @@ def _accept(
             if key[0] == "sft":
                 taken.update(image.pixels for image in found)
     for samples in chosen.values():  # so that categories come mixed
-        samples.sort(key=lambda sample: draw_order(seed, "mix", sample.category, sample.id, sample.prompt))
+        samples.sort(key=lambda sample: draw_order(settings.seed, "mix", sample.category, sample.id, sample.prompt))
     return chosen
 
 
-def _checked(sample: Sample) -> tuple[Fingerprint, ...] | DataError:
+def _checked(sample: Sample, task: str) -> tuple[Fingerprint, ...] | DataError:
     """Return the fingerprints of a sample's images, without marks, or what is wrong with them or with its labels."""
     try:
-        score_row(prepared_row(sample), "", sample.place)
+        score_row(prepared_row(sample, task), "", sample.place)
         return tuple(map(fingerprint, sample.images))
     except DataError as error:
         text = str(error)
@@ -310,7 +324,8 @@ def _card(
         "source": settings.name,
         "file": settings.path.name,
         "seed": settings.seed,
-        "prompt": MULTIVIEW,
+        "task": settings.task,
+        "prompt": MULTIVIEW if settings.task == "multiview" else settings.task,
         "rows": {part: len(found) for part, found in rows.items()},
         "asked_for": {"sft": settings.sft, "rl": settings.rl},
         "categories": {part: count_by(found, "category") for part, found in rows.items()},
@@ -342,8 +357,16 @@ def _warnings(settings: PreparationSettings, rows: Mapping[str, Sequence[Row]], 
 # A question of a real data set as a training row
 
 
-def prepared_row(sample: Sample) -> Row:
-    """Return the training row of a question, all but its images; see `trainers.data.training_rows`."""
+def prepared_row(sample: Sample, task: str = "multiview") -> Row:
+    """Return the training row of a question, all but its images; see `trainers.data.training_rows`.
+
+    Of the tasks ``cogmap`` and ``trajectory`` it is that of MindCube's map of the scene.
+
+    Raises:
+        DataError: that map cannot be used.
+    """
+    if task != "multiview":
+        return _map_row(sample, task)
     question = str(sample.extra.get("question", sample.prompt))
     references = sample.references
     relations = None if references is None else relations_of(sample)
@@ -360,6 +383,24 @@ def prepared_row(sample: Sample) -> Row:
         "options": None if sample.options is None else list(sample.options),
         "references": None if references is None else [sorted(names) for names in references],
         "relations": None if relations is None else [[list(triplet) for triplet in view] for view in relations],
+    }
+
+
+def _map_row(sample: Sample, task: str) -> Row:
+    written = sample.extra["grounded_cogmap"]
+    read = parse_map(written if isinstance(written, str) else json.dumps(written), layout="complex", grid=10)
+    if read.value is None or len(read.value.views) != len(sample.images):
+        told = "it has not one view for each image" if read.fault is None else read.fault.message
+        raise DataError(f"{sample.place}: key 'grounded_cogmap': {told}")
+    true = read.value._replace(views={name.capitalize(): view for name, view in read.value.views.items()})
+    return {
+        "id": f"{task}/{sample.benchmark}/{sample.category}/{sample.id}",
+        "source": sample.benchmark,
+        "category": sample.category,
+        "scene": sample.group,
+        **asked_of_map(task, true),
+        "references": None,
+        "relations": None,
     }
 
 

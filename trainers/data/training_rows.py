@@ -185,4 +185,4 @@ def score_row(
     try:
         return score_completion(completion, gold.pop("target"), task=name, **gold, **overrides)
     except DataError as error:
-        raise DataError(f"{where}: target: {str(error).removeprefix('row 0: ')}") from error
+        raise DataError(f"{where}: labels: {str(error).removeprefix('row 0: ')}") from error

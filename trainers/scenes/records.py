@@ -27,6 +27,7 @@ from benchmarks.tvr.world import ATTRIBUTES, N_OBJECTS, PAIR_CODE, PAIRS, State
 from rewards.errors import DataError
 from trainers.scenes.cameras import CAMERA_NAMES, LAMP_NAMES, VIEW_LETTERS, VIEWS, Stage, nominal_stage
 from trainers.scenes.multiview import QUARTERS, MultiviewScene, seen_in, view_relations
+from trainers.scenes.multiview_maps import asked_of_map, map_of_scene
 from trainers.scenes.multiview_questions import Question  # noqa: TC001  pydantic reads it
 from trainers.scenes.prompts import multiview_prompt, tvr_prompt
 from trainers.scenes.solids import Sight, bodies_of, placed
@@ -346,6 +347,19 @@ def tvr_rows(
 
 def _names(triplets: Sequence[Relation]) -> list[str]:
     return list(dict.fromkeys(name for triplet in triplets for name in (triplet.subject, triplet.object)))
+
+
+def map_row(task: str, index: int, scene: MultiviewScene) -> dict[str, Any]:
+    """Return the training row of a scene's map, or of the camera's way; see `trainers.data.training_rows`."""
+    views = range(len(scene.quarters))
+    return {
+        "images_file_names": [f"{IMAGES}/{view_image_name(index, view)}" for view in views],
+        "id": f"{task}-{index}",
+        "idx": index,
+        "category": f"{len(views)} views",
+        "scene": f"ring-{index}",
+        **asked_of_map(task, map_of_scene(scene)),
+    }
 
 
 def multiview_row(index: int, scene: MultiviewScene, question: Question) -> dict[str, Any]:

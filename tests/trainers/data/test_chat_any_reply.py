@@ -30,7 +30,7 @@ def read(path):
 
 
 @pytest.mark.slow
-@settings(max_examples=120)
+@settings(max_examples=40)
 @given(replies(answer().encode()), st.booleans())
 def test_any_bytes_in_any_order_at_any_pace_cost_one_row(pieces, stays):
     """*stays*: the server then neither sends more nor hangs up."""

@@ -165,7 +165,7 @@ def ask(folder, url, *more):
 
 
 @settings(
-    max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None
+    max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None
 )
 @given(pieces=replies(), as_json=st.booleans())
 def test_the_key_is_never_written_or_printed(pieces, as_json, logged):

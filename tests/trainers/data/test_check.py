@@ -269,15 +269,15 @@ def test_training_rows_are_checked_line_by_line_with_their_ids(tmp_path):
     said = [text.removeprefix(f"{path}:") for text in check_file(path)]
     assert [text.split(" ")[0:3:1] for text in said[:-1]] == [
         ["2:", "q1:", "target:"],
-        ["3:", "q2:", "gold:"],
+        ["3:", "q2:", "labels:"],
         ["4:", "q3:", "task:"],
         ["5:", "q4:", "prompt:"],
         ["6:", "q5:", "image:"],
-        ["7:", "q6:", "gold:"],
+        ["7:", "q6:", "labels:"],
         ["8:", "q0:", "id:"],
         ["9:", "q7:", "completion:"],
-        ["10:", "q8:", "gold:"],
-        ["11:", "q9:", "gold:"],
+        ["10:", "q8:", "labels:"],
+        ["11:", "q9:", "labels:"],
     ]
     assert said[-1].startswith("12: no JSON")
     assert said[6].endswith(f"it is also that of {path}:1")

@@ -241,7 +241,7 @@ def test_gold_survives_packing(gold):
 
 @pytest.mark.parametrize("text", ['{"target"', "{}", '{"target": null}', '{"other": 1}', "{broken}"])
 def test_packed_gold_that_is_broken_is_named(text):
-    with pytest.raises(DataError, match="the packed gold"):
+    with pytest.raises(DataError, match="the packed target"):
         unpack_gold(text)
 
 
@@ -266,7 +266,7 @@ def test_rows_of_a_task_of_the_users_own_and_the_wrong_gold_among_them(tmp_path,
         source, tmp_path / "out.jsonl", to=to, task=str(task), on_error=lambda error: errors.append(str(error))
     )
     assert (done.written, done.failed) == (2, 1)
-    assert errors == [f"{source}:3: gold: target 'U1/17', character 4: '17' is not a pin (1 to 16)"]
+    assert errors == [f"{source}:3: labels: target 'U1/17', character 4: '17' is not a pin (1 to 16)"]
     for row in read(tmp_path / "out.jsonl"):
         gold = exported_gold(row, to)
         assert score_completion("<think>b</think><answer>U1/3</answer>", gold["target"], task=str(task)).total == 3.0

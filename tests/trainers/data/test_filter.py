@@ -76,7 +76,7 @@ CASES = [
     ("row", "completion: no column holds it; the row has id", {"id": 1, "task": "tvr", "target": "2.color.cyan"}),
     ("row", "target: no column holds it", change(target=None)),
     ("row", "task: the row does not tell its task; pass --task", change(task=None)),
-    ("row", "gold: .*cyna", change(target="2.color.cyna")),
+    ("row", "target .*cyna", change(target="2.color.cyna")),
     ("row", "images: expected a list", question(images_file_names="a.png")),
     ("row", "completion: a completion is text", change(completion=3)),
 ]

@@ -258,7 +258,7 @@ def test_labels_of_any_form_are_written_as_answers(tmp_path):
     assert done == (6, 4, 2)
     written = [re.search("<answer>(.*)</answer>", row["completion"])[1] for row in read(tmp_path / "out.jsonl")]
     assert written == ["2.color.cyan", "1.position.front-left.2, 0.size.small", "3.5", "yes"]
-    assert errors[0].startswith(f"{source}:5: gold: target 'nothing'")
+    assert errors[0].startswith(f"{source}:5: labels: target 'nothing'")
     assert errors[1] == f"{source}:6: task: the row does not tell its task; pass --task"
     assert write_labels(source, tmp_path / "out.jsonl", task="multiview").written == 5
 

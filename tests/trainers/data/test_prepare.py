@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
 from benchmarks.datasets import Sample, load
+from rewards import score_completion
 from rewards.errors import ConfigError, DataError
 from rewards.functions import reference_reward
 from trainers.data.card import choose_relation_weight, reference_baselines
@@ -291,7 +292,7 @@ def test_bad_records_and_images_are_named_and_cost_nothing_else(mindcube, tmp_pa
     assert any(e.startswith(f"{path}:2: image: ") and e.endswith("nowhere.png is not there") for e in errors[2:])
     assert any(e.startswith(f"{path}:3: image: ") and "no image that can be read" in e for e in errors[2:])
     assert card["left_out"] | {"image_in_sft": 0} == {"bad_record": 2, "bad_image_or_label": 3, "image_in_sft": 0}
-    assert any(e == f"{path}:6: gold: view 1: '!?' is no name of an object" for e in errors[2:])
+    assert any(e == f"{path}:6: labels: view 1: '!?' is no name of an object" for e in errors[2:])
     assert len(sft) + len(rl) == 155 - card["left_out"].get("image_in_sft", 0)
 
 
@@ -326,7 +327,7 @@ def test_copying_names_pays_in_spar_so_relations_must_count(spar7m, tmp_path):
     weighted = card["blind_reference_reward_weighted"]["rl"]["copying"]
     assert weighted < card["blind_reference_reward"]["rl"]["copying"]
     assert f"R_ref {7 / 12:.2f} by names alone, more than 0.5 (by default 0)" in card["warnings"][0]
-    assert "train under that preset with relation_weight 0.5, under which it earns" in card["warnings"][0]
+    assert "train under that preset with relation_weight 0.5, under which it scores" in card["warnings"][0]
 
 
 def test_without_relation_labels_names_alone_are_refused(mindcube, tmp_path):
@@ -568,3 +569,49 @@ def test_the_policies_are_scored_by_the_reward_itself():
     assert reference_baselines([row | {"options": None}, turned], relation_weight=1).copying == pytest.approx(1 / 4)
     assert reference_baselines([{**row, "references": None}]) == (None, None)
     assert reference_baselines([]).highest == 0
+
+
+@pytest.mark.parametrize("task", ["cogmap", "trajectory"])
+def test_maps_of_mindcube_are_rows_of_their_own(mindcube, tmp_path, task):
+    """One row for each set of images, whose target is the map that the owners give."""
+    settings = PreparationSettings(name="mindcube", path=mindcube, sft=6, rl=20, task=task)
+    card = prepare(settings, tmp_path / "out")
+    rows = [row for part in ("sft", "rl") for _, row in read_training_rows(tmp_path / "out" / part)]
+    assert (card["task"], card["rows"]) == (task, {"sft": 6, "rl": 20})
+    assert card["left_out"]["another_question_on_these_images"] > 0
+    assert len({row["images_file_names"][0] for row in rows}) == len(rows)
+    given = {json.loads(line)["id"]: json.loads(line) for line in mindcube.read_text().splitlines()}
+    for row in rows:
+        assert row["task"] == task
+        true = json.loads(given[row["id"].split("/")[-1]]["grounded_cogmap"])
+        said = json.dumps(true) if task == "cogmap" else row["target"]
+        assert score_completion(f"<think>b</think><answer>{said}</answer>", row["target"], task=task).correct
+        if task == "cogmap":
+            assert ", ".join(sorted(each["name"] for each in true["objects"])) in row["prompt"]
+        else:
+            ways = ("up", "right", "down", "left")
+            looks = [ways.index(each["facing"]) for each in true["views"]]
+            turns = [f"View {at}: {ways[(look - looks[0]) % 4]}" for at, look in enumerate(looks, 1)]
+            assert row["target"] == ", ".join(turns[1:])
+
+
+def test_maps_that_cannot_be_used_are_left_out(mindcube, tmp_path):
+    rows = [json.loads(line) for line in mindcube.read_text().splitlines()]
+    for at, row in enumerate(rows):
+        cogmap = json.loads(row["grounded_cogmap"])
+        if at % 3 == 0:
+            cogmap["objects"][1]["name"] = cogmap["objects"][0]["name"]
+        row["grounded_cogmap"] = None if at % 3 == 1 else json.dumps(cogmap)
+    path = write(mindcube.parent / "broken.jsonl", rows)
+    try:
+        told = []
+        settings = PreparationSettings(name="mindcube", path=path, sft=0, rl=500, task="cogmap")
+        card = prepare(settings, tmp_path / "out", on_error=told.append)
+    finally:
+        path.unlink()
+    assert card["left_out"]["no_map"] == len(range(1, len(rows), 3))
+    assert card["left_out"]["bad_image_or_label"] > 0
+    assert "key 'grounded_cogmap': " in str(told[0])
+    assert "stands there twice" in str(told[0])
+    with pytest.raises(ValueError, match="task cogmap needs cognitive maps, which of mindcube, sparbench, spar7m"):
+        PreparationSettings(name="spar7m", path=path, task="cogmap")

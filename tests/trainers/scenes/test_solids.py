@@ -67,7 +67,7 @@ def test_what_is_well_seen_follows_from_its_pixels_however_it_is_found_out(sprea
     """The shortcuts by boxes, discs and samples never differ from counting all pixels; objects may even intersect."""
     rng = np.random.default_rng(int(10 * spread))
     counts = []
-    for _ in range(120):
+    for _ in range(50):
         scene = generate_scene(3, int(rng.integers(1000)))
         bodies = bodies_of(scene.initial, scene.rotations)._replace(
             x=rng.uniform(-spread, spread, 10), y=rng.uniform(-spread, spread, 10), shown=rng.random(10) < 0.7

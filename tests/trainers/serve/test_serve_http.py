@@ -296,7 +296,7 @@ def test_any_bytes_get_an_answer_or_a_closed_connection(address, sent):
 
 
 @pytest.mark.slow
-@settings(max_examples=120)
+@settings(max_examples=40)
 @given(requests(), st.booleans())
 def test_any_bytes_in_any_order_at_any_pace_are_done_with_in_time(impatient, pieces, stays):
     """*stays*: the client then neither sends more nor hangs up. Others are answered meanwhile."""
