@@ -84,7 +84,7 @@ def correspondences(
             mapping=mapping,
             whole=whole,
             examples=examples,
-            on_row=None if file is None else lambda row: print(row_line(row), file=file),
+            on_row=None if file is None else lambda row: file.writelines((row_line(row), "\n")),
             on_error=errors.add,
         )
     errors.close()

@@ -51,7 +51,8 @@ def inputs(task, rng):
         if drawn < 0.5:
             text = mutate(rng, case.completion, PIECES)
         elif drawn < 0.7:
-            text = f"<think>{mutate(rng, 'b', PIECES)}</think><answer>{mutate(rng, str(case.target), PIECES)}</answer>"
+            target = case.target if isinstance(case.target, str) else json.dumps(case.target)
+            text = f"<think>{mutate(rng, 'b', PIECES)}</think><answer>{mutate(rng, target, PIECES)}</answer>"
         elif drawn < 0.85:
             text = mutate(rng, case.completion, SHAPES)
         elif drawn < 0.95:

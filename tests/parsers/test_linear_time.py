@@ -42,5 +42,9 @@ def test_calls(kind, unit):
 def test_a_long_text_is_read(kind, unit):
     """A pattern that backtracks would never come to its end here."""
     read, tail = QUESTIONS[kind]
+    if kind == "correspondences":  # what one sentence is depends on the length: it is cut after 600 characters
+        text = repeated(unit, 63_000) + tail
+        assert all(0 <= found.start < found.end <= len(text) for found in read(text))
+        return
     short, long = (once(read(repeated(unit, size) + tail)) for size in (1_000, 63_000))
     assert long == short

@@ -334,7 +334,9 @@ def test_a_data_set_of_questions_is_written(tmp_path):
 def test_settings_of_tvr_are_refused():
     with pytest.raises(ConfigError, match="views, attributes and repeats are settings of tvr"):
         GenerationSettings(count=1, task="multiview", views=("left",))
-    with pytest.raises(ConfigError, match="task: should be 'tvr', 'multiview' or 'route', not 'three'"):
+    with pytest.raises(
+        ConfigError, match="task: should be 'tvr', 'multiview', 'cogmap', 'trajectory' or 'route', not 'three'"
+    ):
         GenerationSettings(count=1, task="three")
 
 
