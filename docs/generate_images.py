@@ -63,7 +63,7 @@ def view(folder: Path) -> None:
     with opened(folder / "view.html", width=1400, height=880) as page:
         page.wait_for_selector(".row")
         page.select_option("#sort", "instructive")
-        page.locator("#list > *").filter(has_text="tvr-21-right").filter(has_text="step 20").first.click()
+        page.locator("#list > *").filter(has_text="step 20").first.click()
         page.wait_for_timeout(300)
         save(page, "view.png")
 
