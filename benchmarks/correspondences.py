@@ -183,6 +183,7 @@ def read_correspondences(
     examples: int = 1,
     on_row: Callable[[Found], None] | None = None,
     on_error: Callable[[str], None] | None = None,
+    on_progress: Callable[[int, float | None], None] | None = None,
 ) -> Tally:
     """Read files of completions and count those that name correspondences across views.
 
@@ -193,12 +194,13 @@ def read_correspondences(
         examples: of each way to name one, how many sentences are kept.
         on_row: takes each row.
         on_error: takes ``file:line: what is wrong`` of each row that cannot be read.
+        on_progress: called with the rows read so far and the share of the current file.
 
     Raises:
         DataError: a file cannot be read, or has no column of completions.
         ConfigError: for an ambiguous column or a wrong *mapping*.
     """
-    tally = Tally()
+    tally, done = Tally(), 0
     for block, names in _blocks(files, mapping):
         for message in (f"{block.chunk.place(at)}: {text}" for at, text in sorted(block.errors.items())):
             tally.errors += 1
@@ -209,6 +211,9 @@ def read_correspondences(
             tally.add(row, examples=examples)
             if on_row is not None:
                 on_row(row)
+        done += len(block.chunk.rows)
+        if on_progress is not None:
+            on_progress(done, block.chunk.read)
     return tally
 
 

@@ -199,10 +199,10 @@ def score_region(answer_text: str | None, target: object, spec: QuestionSpec) ->
     >>> score_region("[0, 0, 30, 40]", [0, 0, 40, 40], spec)
     AnswerScore(value=0.75, correct=True, answer=(0.0, 0.0, 30.0, 40.0), fault=None)
     """
-    gold = _region_text(target)
+    gold = _target_text(target)
     right, found = _read_region(gold, spec), _read_region(answer_text or "", spec)
     if right.value is None:
-        raise _bad_gold(gold, right.fault)
+        raise _bad_target(gold, right.fault)
     if found.value is None:
         return _failed(found.fault)
     if spec.kind == "box":
@@ -253,7 +253,7 @@ def true_map(target: object, spec: QuestionSpec) -> CognitiveMap:
     target = plain_value(target)
     if isinstance(target, Mapping):  # an entry of None is absent: Arrow's structs hold every name of the column
         target = {name: entry for name, entry in target.items() if entry is not None}
-    return _true_map(_region_text(target, "a map"), spec)
+    return _true_map(_target_text(target, "a map"), spec)
 
 
 @lru_cache(maxsize=4096)
@@ -263,10 +263,10 @@ def _true_map(text: str, spec: QuestionSpec) -> CognitiveMap:
     if right.value is None and not complex_map and right.fault and right.fault.code == "wrong_layout":
         right = parse_map(text, layout="simple", grid=spec.grid or 0, facings=spec.facings)
     if right.value is None:
-        raise _bad_gold(text, right.fault)
+        raise _bad_target(text, right.fault)
     true = right.value if complex_map else without_views(right.value)
     if not score_map(true, true, spec.incorrect_penalty).facts:
-        raise _bad_gold(text, Fault("nothing", "it has no two things to compare and no facing"))
+        raise _bad_target(text, Fault("nothing", "it has no two things to compare and no facing"))
     return true
 
 
@@ -294,7 +294,7 @@ def _score_set(text: str, target: object, known: Mapping[str, str], partial: Par
     gold = target if isinstance(target, str) else json.dumps(list(cast("Iterable[str]", target)))
     right, found = parse_set(gold), parse_set(text)
     if right.items is None:
-        raise _bad_gold(repr(target), right.fault)
+        raise _bad_target(repr(target), right.fault)
     if found.items is None:
         return _failed(found.fault)
     true, said = ({known.get(item, item) for item in each} for each in (right.items, found.items))
@@ -309,7 +309,7 @@ def _read_region(text: str, spec: QuestionSpec) -> Region:
     return parse_box(text, coordinates=spec.coordinates, layout="xywh" if spec.layout == "xywh" else "xyxy")
 
 
-def _region_text(target: object, expected: str = "a list of numbers") -> str:
+def _target_text(target: object, expected: str = "a list of numbers") -> str:
     target = plain_value(target)
     if isinstance(target, str):
         return target
@@ -375,7 +375,7 @@ def _is_object(text: str) -> bool:
         return False
 
 
-def _bad_gold(gold: str, fault: Fault | None) -> DataError:
+def _bad_target(gold: str, fault: Fault | None) -> DataError:
     assert fault is not None  # as always where nothing could be read
     return DataError(f"the target {gold[:60]!r} cannot be used: {fault.message}")
 
@@ -386,14 +386,14 @@ def _failed(fault: Fault | None) -> AnswerScore:
 
 def _score_choice(choice: Choice, right: Choice, gold: str) -> AnswerScore:
     if right.letter is None:
-        raise _bad_gold(gold, right.fault)
+        raise _bad_target(gold, right.fault)
     correct = choice.letter == right.letter
     return AnswerScore(float(correct), correct, choice.letter, choice.fault)
 
 
 def _score_number(number: Number, right: Number, gold: str) -> AnswerScore:
     if right.value is None:
-        raise _bad_gold(gold, right.fault)
+        raise _bad_target(gold, right.fault)
     if number.value is None:
         return _failed(number.fault)
     value = number.in_unit(right.unit)
@@ -405,7 +405,7 @@ def _score_number(number: Number, right: Number, gold: str) -> AnswerScore:
 
 def _score_text(answer: Answer, right: Answer, gold: str) -> AnswerScore:
     if not right.text:
-        raise _bad_gold(gold, Fault("empty", "it holds no word"))
+        raise _bad_target(gold, Fault("empty", "it holds no word"))
     if answer.text is None:
         return _failed(answer.fault)
     correct = answer.text == right.text

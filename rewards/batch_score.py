@@ -108,9 +108,8 @@ class BatchScore:
     @property
     def unit(self) -> NDArray[np.float64]:
         """What is scored of `best`, within [0, 1]; where nothing can be scored, whether the answer is right."""
-        kept: dict[str, NDArray[np.float64]] = vars(
-            self
-        )  # a `cached_property` of Python 3.11 has a lock: forks copy it
+        # Not a `cached_property`: that of Python 3.11 has a lock, which forks copy.
+        kept: dict[str, NDArray[np.float64]] = vars(self)
         if "_unit" not in kept:
             earned = sum(values for part, values in self.parts.items() if part != "format")
             ratio = np.divide(earned, self.best, out=self.correct.astype(np.float64), where=self.best > 0)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from star_cli.console import ErrorLines, echo, how_many
+from star_cli.console import ErrorLines, echo, how_many, progress_bar
 from star_cli.options import InputPath, name_value_pairs
 
 if TYPE_CHECKING:
@@ -70,14 +70,16 @@ def correspondences(
     from benchmarks.correspondences import read_correspondences, row_line
     from benchmarks.files.paths import find_files
     from benchmarks.files.write import refuse_input, whole_file
+    from benchmarks.run.score_files import Progress
     from rewards.errors import ConfigError
 
     if out is not None:
         refuse_input(out, find_files(files))
         if Path(out).exists() and not overwrite:
             raise ConfigError(f"{out} already exists; --overwrite replaces it")
-    errors = ErrorLines(lambda line: echo(line, err=True))
     with ExitStack() as stack:
+        advance, print_line = stack.enter_context(progress_bar(hidden=as_json))
+        errors = ErrorLines(print_line)
         file = None if out is None else stack.enter_context(whole_file(out))
         tally = read_correspondences(
             files,
@@ -86,8 +88,9 @@ def correspondences(
             examples=examples,
             on_row=None if file is None else lambda row: file.writelines((row_line(row), "\n")),
             on_error=errors.add,
+            on_progress=None if advance is None else lambda done, share: advance(Progress(done, share=share)),
         )
-    errors.close()
+        errors.close()
     if as_json:
         echo(json.dumps(tally.as_dict(), indent=2, ensure_ascii=False))
     else:
@@ -128,7 +131,7 @@ def _show(tally: Tally, files: tuple[str, ...], *, out: str | None, no_color: bo
         for at, header in enumerate(("way", "rows", "first in")):
             kinds.add_column(header, justify="right" if at == 1 else "left", no_wrap=at < 2, overflow="fold")
         for kind, count in told["kinds"].items():
-            kinds.add_row(kind, f"{count:,}", Text("\n".join(told["examples"].get(kind, [])), overflow="fold"))
+            kinds.add_row(kind, f"{count:,}", "\n".join(told["examples"].get(kind, [])))
         console.print()
         console.print(kinds)
     notes = [f"intervals are clustered by {tally.clustered_by}"] if tally.clustered_by else []

@@ -36,7 +36,7 @@ def instructive(run: Run) -> list[Item]:
     The rows are read again from the files that the summary names; where these are not here, it says so.
     """
     assert run.rewards is not None
-    source = run.rewards.get("source") or {}
+    source = run.rewards.get("source", {})
     if not source.get("files"):
         return []
     try:
@@ -56,6 +56,10 @@ def _open(source: Mapping[str, Any], beside: Path, rows: int) -> Opened:
         if not places:
             raise DataError(f"{PurePath(file).name} is not here")
         found.append(str(places[0]))
+    if missing := next(
+        (name for name in ("mapping", "targets", "on", "limit", *Scoring._fields) if name not in source), None
+    ):
+        raise DataError(f"its source names no {missing!r}")
     reading = {name: source[name] for name in ("mapping", "targets", "on")}
     scoring = Scoring(**{name: source[name] for name in Scoring._fields})
     most = MOST_ROWS if source["limit"] is None else min(source["limit"], MOST_ROWS)

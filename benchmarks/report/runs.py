@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, NotRequired, TypedDict
 
+import msgspec
 import numpy as np
 
 from benchmarks.benchmark import PROTOCOLS
@@ -109,14 +110,49 @@ def _of_json(run: Run) -> Run:
     except (ValueError, RecursionError) as error:
         raise DataError(f"{run.path}: not JSON: {error}") from error
     if isinstance(found, dict) and {"benchmark", "tables", "protocol"} <= found.keys():
+        _check_shape(run, found, _Evaluation)
         scores = None
         if "row_scores" in found:
             new = replace(run, evaluation=found)
             scores = of_evaluation(found["row_scores"], new)
         return replace(run, evaluation=found, scores=scores)
     if isinstance(found, dict) and {"total", "parts", "signature"} <= found.keys():
+        _check_shape(run, found, _Rewards)
         return replace(run, rewards=found)
     raise DataError(f"{run.path}: this is not what star score --json writes, with or without --benchmark")
+
+
+class _Source(TypedDict, total=False):
+    """Where rows came from and how they were read; empty of rows in memory."""
+
+    files: list[str]
+    mapping: dict[str, str]
+    targets: str | None
+    on: str | None
+    limit: int | None
+    preset: str
+    overrides: dict[str, Any]
+
+
+class _Evaluation(TypedDict):
+    rows: int
+    tables: Any
+    source: _Source
+
+
+class _Rewards(TypedDict):
+    rows: int
+    total: dict[str, float | None]
+    parts: dict[str, float]
+    source: NotRequired[_Source]
+
+
+def _check_shape(run: Run, found: Any, shape: type) -> None:
+    """Name what was changed by hand in a summary, of what the report reads on its way to other files."""
+    try:
+        msgspec.convert(found, shape)
+    except msgspec.ValidationError as error:
+        raise DataError(f"{run.path}: this is not as star score --json writes it: {error}") from error
 
 
 def _first_row(path: str) -> Mapping[str, Any]:

@@ -2,7 +2,7 @@
 
 python -m recipes.evidence.tabular --study FILE --out FOLDER    from the start's result in FOLDER, to a file beside FILE
 
-`star audit --predict` says what maximises the expected reward, for a policy that knows how many changes there are. Here
+`star audit --predict` says what maximizes the expected reward, for a policy that knows how many changes there are. Here
 it does not know: of a second change it sees a sign, which is there as often as the start names a second one. And it is
 trained by GRPO's own steps, with the advantage divided by the spread of each group, or of the batch, so that what that
 does can be seen apart from perception. Nothing in it is fitted to a trained arm.
@@ -40,12 +40,8 @@ TIERS: Final = ("attribute", "object", "none")
 NAMED: Final = ((), (0,), (1,), (0, 1))  # which of two guesses at a change are named
 RIGHT: Final = ("first", "second", "neither", "not there")  # of the guesses at a change; or there is no such change
 KINDS: Final = tuple(product(RIGHT, TIERS))
-USUAL: Final = (
-    3.0,
-    2.0,
-    -2.0,
-    -3.0,
-)  # logits at first: a first change; a second with and without its sign; second guesses
+# logits at first: a first change; a second with and without its sign; second guesses
+USUAL: Final = (3.0, 2.0, -2.0, -3.0)
 
 
 class Outcomes(NamedTuple):
@@ -130,9 +126,8 @@ def draw(rng: np.random.Generator, count: int, known: dict[str, Any], signs: tup
     right = np.where(there, np.where(first, 0, np.where(second, 1, 2)), 3)
     tier = rng.choice(len(TIERS), (count, 2), p=_shares(known))
     sign = rng.random(count) < np.where(there[:, 1], signs[1], signs[0])
-    place = np.stack(
-        [np.zeros(count, int), np.where(sign, 1, 2)], axis=1
-    )  # a first change; a second with, without a sign
+    # a first change; a second with, without a sign
+    place = np.stack([np.zeros(count, int), np.where(sign, 1, 2)], axis=1)
     level = np.minimum((sure * BINS).astype(int), BINS - 1)
     state = ((place * BINS + level)[:, :, None] * 2 + np.arange(2)).astype(np.int64)
     return Scenes(right * len(TIERS) + tier, state)
@@ -156,9 +151,9 @@ def train(
         chance = 1 / (1 + np.exp(-logits[scenes.state]))
         named = rng.random((GROUP, *chance.shape)) < chance
         reward = found.reward[_key(scenes.kind, named)]
-        centred = reward - reward.mean(axis=0)
+        centered = reward - reward.mean(axis=0)
         spread = reward.std(axis=0, ddof=1) if scale == "group" else reward.std(ddof=1)
-        weight = centred / (spread + 1e-4)
+        weight = centered / (spread + 1e-4)
         gradient = np.zeros_like(logits)
         np.add.at(gradient, scenes.state, (weight[:, :, None, None] * (named - chance)).sum(axis=0))
         gradient /= PROMPTS * GROUP

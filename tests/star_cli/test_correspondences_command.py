@@ -100,3 +100,11 @@ def test_reasoning(completion, reasoning):
     place = reasoning_of(completion)
     assert (None if place is None else completion[slice(*place)]) == reasoning
     assert (find_in(completion) is None) == (reasoning is None)
+
+
+def test_a_sentence_with_control_characters_is_shown_whole(tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    said = "The red cube in view 1 is the same as the \x1b[31m\x07\x07 cube at the left of view 2 [bold]."
+    file = write(tmp_path / "rows.jsonl", [{"completion": f"<think>{said}</think><answer>A</answer>"}])
+    shown = " ".join(run(file).stdout.split())
+    assert said.replace("\x1b", r"\x1b").replace("\x07", r"\x07") in shown

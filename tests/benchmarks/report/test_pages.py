@@ -392,3 +392,33 @@ def test_completions_are_read_as_they_were_scored(tmp_path):
     page = Page(write(make_report([str(summary)]), "html")).text
     assert "rows.jsonl:2: wrong, 0 = no part" in page
     assert "cannot be shown" not in page
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"source": "x"}, r"Expected `object`, got `str` - at `\$.source`"),
+        ({"source": {"files": [1]}}, r"Expected `str`, got `int` - at `\$.source.files\[0\]`"),
+        ({"source": {"files": ["rows.jsonl"], "limit": "x"}}, r"at `\$.source.limit`"),
+        ({"total": 1.0}, r"at `\$.total`"),
+        ({"parts": 3}, r"at `\$.parts`"),
+    ],
+)
+def test_a_summary_that_was_changed_by_hand_is_said_to_be(tmp_path, changed, message):
+    _, summary = summary_of(
+        tmp_path, [{"completion": "<think>b</think><answer>none</answer>", "target": "2.color.cyan"}]
+    )
+    summary.write_text(json.dumps(json.loads(summary.read_text()) | changed))
+    with pytest.raises(DataError, match=message):
+        make_report([str(summary)])
+
+
+def test_a_source_that_lacks_something_shows_no_completions(tmp_path):
+    _, summary = summary_of(
+        tmp_path, [{"completion": "<think>b</think><answer>none</answer>", "target": "2.color.cyan"}]
+    )
+    found = json.loads(summary.read_text())
+    del found["source"]["mapping"]
+    summary.write_text(json.dumps(found))
+    page = Page(write(make_report([str(summary)]), "html"))
+    assert "its completions cannot be shown: its source names no 'mapping'" in page.text
