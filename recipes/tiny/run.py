@@ -221,7 +221,7 @@ def study(recipe: Recipe, top: Path, seed: int, workers: int, steps: Mapping[str
     write_whole(out / "figures.json", json.dumps(figures, indent=2) + "\n")
     report = write_report(recipe, out, data, before=before, after=after, figures=figures)
     console.print(f"\n  reward functions took {share:.2%} of the time of a step; all together {figures['seconds']} s")
-    console.print(f"  more pictures: {out / 'sheet.png'}   report: {report}")
+    console.print(f"  more images: {out / 'sheet.png'}   report: {report}")
     if learned.low <= 0:
         console.print(
             f"[red]stage 2 did not raise the reward on its views by more than its interval: {learned.mean:+.2f}"
