@@ -16,7 +16,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from recipes.evidence.held_out import HeldOut, groups, in_full, judge, knowledge, summary, writer_of
+from recipes.evidence.held_out import OTHER_IMAGES, HeldOut, groups, in_full, judge, knowledge, summary, writer_of
 from recipes.evidence.study import config_hash, pack_model, read_study, result_path, unpack_model, write_result
 
 if TYPE_CHECKING:
@@ -74,8 +74,8 @@ class Run:
 
     def time_is_up(self) -> bool:
         """Return whether what is left is needed for the last test and for writing."""
-        scenes = self.study.test["scenes"] / self.study.test["on_the_way"]
-        return time.time() + 2 * self.longest_test * scenes + WITHIN > self.until
+        tests = self.study.test["scenes"] / self.study.test["on_the_way"] + len(OTHER_IMAGES)
+        return time.time() + 1.5 * self.longest_test * tests + WITHIN > self.until
 
 
 def curve(history: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -181,6 +181,9 @@ def train_arm(run: Run, start: Path | None) -> None:
         _keep(run, trainer, work / "kept")
     texts = held_out.answers(greedy, study.test["scenes"])
     run.found["final"] = in_full(held_out, judge(held_out, texts))
+    for images in held_out.other_images:
+        shown = held_out.answers(greedy, study.test["on_the_way"], images=images)
+        run.found["final"].setdefault("images", {})[images] = summary(judge(held_out, shown))
     if arm.get("keep"):
         samples = held_out.answers(writer(sample=True), study.test["sampled"], study.test["samples"])
         run.found["knowledge"] = knowledge(held_out, texts, samples)._asdict()

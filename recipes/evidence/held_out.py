@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 SEED: Final = 7  # of the held-out scenes: the same for all arms
 DIGITS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
+OTHER_IMAGES: Final = ("swapped", "blank")
+"""What a scene can be shown in place of its own images: those of the next scene from the same view, or none of either
+(pixel values of zero, the middle gray; told in words there is no such prompt)."""
 
 
 class HeldOut:
@@ -46,21 +49,33 @@ class HeldOut:
         self.tokenizer = getattr(processor, "tokenizer", processor)
         self._made: dict[tuple[int, int], dict[str, Any]] = {}
 
-    def batch(self, start: int, stop: int) -> dict[str, Any]:
-        """Return the inputs of some scenes; they are made once."""
+    @property
+    def other_images(self) -> tuple[str, ...]:
+        """Those of `OTHER_IMAGES` that there are."""
+        return OTHER_IMAGES[:1] if self.study.symbolic else OTHER_IMAGES
+
+    def batch(self, start: int, stop: int, images: str = "own") -> dict[str, Any]:
+        """Return the inputs of some scenes; with their own images they are made once."""
+        if images == "swapped":
+            count, views = len(self.scenes), len(self.study.views)
+            return self._batch([(at + views) % count for at in range(start, stop)])
         key = (start, stop)
         if key not in self._made:
-            made = self._in_words(start, stop) if self.study.symbolic else self._drawn(start, stop)
-            self._made[key] = dict(made.to(self.device))
-        return self._made[key]
+            self._made[key] = self._batch(range(start, stop))
+        found = self._made[key]
+        return found | {"pixel_values": found["pixel_values"] * 0} if images == "blank" else found
 
-    def _in_words(self, start: int, stop: int) -> Any:
-        asked = [symbolic.messages(scene, self.study.world) for scene in self.scenes[start:stop]]
+    def _batch(self, which: Sequence[int]) -> dict[str, Any]:
+        made = self._in_words(which) if self.study.symbolic else self._drawn(which)
+        return dict(made.to(self.device))
+
+    def _in_words(self, which: Sequence[int]) -> Any:
+        asked = [symbolic.messages(self.scenes[at], self.study.world) for at in which]
         texts = self.tokenizer.apply_chat_template(asked, tokenize=False, add_generation_prompt=True)
         return self.tokenizer(texts, return_tensors="pt", padding=True, padding_side="left")
 
-    def _drawn(self, start: int, stop: int) -> Any:
-        some = zip(self.scenes[start:stop], self.views[start:stop], strict=True)
+    def _drawn(self, which: Sequence[int]) -> Any:
+        some = [(self.scenes[at], self.views[at]) for at in which]
         pairs = [(Picture(scene, "center"), Picture(scene, view, final=True)) for scene, view in some]
         images = [[Undrawn(each, self.study.world.side) for each in pair] for pair in pairs]
         content = [{"type": "image"}, {"type": "image"}, {"type": "text", "text": QUESTION}]
@@ -68,11 +83,11 @@ class HeldOut:
         text = self.processor.apply_chat_template(asked, tokenize=False, add_generation_prompt=True)
         return self.processor(images=images, text=[text] * len(pairs), return_tensors="pt", padding=True)
 
-    def answers(self, write: Writer, count: int, samples: int = 1) -> list[str]:
-        """Return completions of the first *count* scenes, *samples* of each in a row."""
+    def answers(self, write: Writer, count: int, samples: int = 1, images: str = "own") -> list[str]:
+        """Return completions of the first *count* scenes, *samples* of each in a row, shown their own images or others."""
         size, texts = max(1, self.study.test["batch"] // samples), []
         for start in range(0, count, size):
-            tokens = write(self.batch(start, min(start + size, count)), samples)
+            tokens = write(self.batch(start, min(start + size, count), images), samples)
             texts += self.tokenizer.batch_decode(tokens, skip_special_tokens=True)
         if samples > 1:
             self._made = {key: made for key, made in self._made.items() if key[1] - key[0] > size}

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from recipes.evidence.study import Study
 
 APART: Final = 0.3  # seconds between arms that begin
-RESERVE: Final = 55.0  # seconds for the last test and for writing, of arms side by side
+RESERVE: Final = 65.0  # seconds for the last test and for writing, of arms side by side
 AFTER: Final = 20.0  # seconds after the end at which arms are ended
 ENVIRONMENT: Final = {
     "OMP_NUM_THREADS": "1",

@@ -265,6 +265,7 @@ def stream(
     block: int = 256,
     drawn: bool = True,
     reasoning: bool = True,
+    blocks: int | None = None,
 ) -> Any:
     """Return an endless data set whose scenes are made while training.
 
@@ -279,9 +280,10 @@ def stream(
         drawn: whether images are drawn here, on a GPU where there is one and without workers; otherwise
             ``fast_collator`` draws them, a batch at a time.
         reasoning: whether demonstrations have a chain of thought; without: labels alone, of undrawn images only.
+        blocks: how many blocks differ; then the first comes again. Left out: all.
 
     Raises:
-        ConfigError: labels alone of drawn images.
+        ConfigError: labels alone of drawn images; ``blocks`` is not positive.
     """
     from datasets import IterableDataset
 
@@ -290,8 +292,10 @@ def stream(
     }
     if drawn and not reasoning:
         raise ConfigError("reasoning: false needs drawn: false")
+    if blocks is not None and blocks < 1:
+        raise ConfigError(f"blocks: {blocks} is not a positive number of blocks")
     arguments: dict[str, Any] = {"world": World(**lists), "views": tuple(views), "seed": seed, "block": block}
-    arguments |= {"drawn": drawn, "reasoning": reasoning}
+    arguments |= {"drawn": drawn, "reasoning": reasoning, "blocks": blocks}
     # without features: with them each image would be packed as PNG and unpacked again
     return IterableDataset.from_generator(_blocks, gen_kwargs=arguments | {"workers": list(range(WORKERS))})
 
@@ -304,6 +308,7 @@ def _blocks(
     *,
     drawn: bool,
     reasoning: bool,
+    blocks: int | None,
     workers: list[int],  # noqa: ARG001
 ) -> Iterator[dict[str, Any]]:
     """Yield rows without end, block by block; the workers of a data loader take turns.
@@ -318,6 +323,7 @@ def _blocks(
     gpu = torch.cuda.is_available()
     options: dict[str, Any] = {"device": "cuda", "compiled": True} if gpu and worker is None else {}
     while True:
+        part %= blocks or part + 1
         if drawn:
             yield from islice(rows(world, views, seed, part=part, **options), block)
         else:
