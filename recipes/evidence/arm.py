@@ -69,7 +69,7 @@ class Run:
 
     @property
     def judging(self) -> Any:
-        """The module that tells what completions are worth: ``judge``, ``summary``, ``groups``, ``in_full``, ``RIGHT``."""
+        """The module that tells what completions are worth."""
         return questions_judged if self.study.questions else changes
 
     def seconds(self) -> float:

@@ -86,18 +86,16 @@ class HeldOut:
 
     def _drawn(self, asked: Sequence[int], shown: Sequence[int]) -> Any:
         images = [self.rows[at]["images"] for at in shown]
-        asked_of = [
-            [{"role": "user", "content": [*[{"type": "image"}] * 2, {"type": "text", "text": each["content"]}]}]
-            for at in asked
-            for each in self.rows[at]["prompt"]
-        ]
-        texts = [
-            self.processor.apply_chat_template(each, tokenize=False, add_generation_prompt=True) for each in asked_of
-        ]
+        texts = [self._asked(self.rows[at]["prompt"][0]["content"]) for at in asked]
         return self.processor(images=images, text=texts, return_tensors="pt", padding=True)
 
+    def _asked(self, text: str) -> Any:
+        content = [{"type": "image"}, {"type": "image"}, {"type": "text", "text": text}]
+        messages = [{"role": "user", "content": content}]
+        return self.processor.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+
     def answers(self, write: Writer, count: int, samples: int = 1, images: str = "own") -> list[str]:
-        """Return completions of the first *count* scenes, *samples* of each in a row, shown their own images or others."""
+        """Return completions of the first *count* scenes, *samples* of each in a row, shown what `batch` says."""
         size, texts = max(1, self.study.test["batch"] // samples), []
         for start in range(0, count, size):
             tokens = write(self.batch(start, min(start + size, count), images), samples)

@@ -1,15 +1,15 @@
-"""Questions about a row of objects of which each of two images shows a part: scenes, rows, and an endless stream of them.
+"""Questions about a row of objects of which each of two images shows a part: scenes, rows, an endless stream of them.
 
-The camera moves along the row, so that the images share one object, by which they hang together; which of them shows the
-left part is drawn. What an image does not show is left out of it. A question names all objects in random order, as the
-options of real ones do, and asks for an end of the row, which no single image tells, or how an object of one image stands
-to one of the other. What is named says nothing of the view that it is in. Told in words instead of drawn, some
+The camera moves along the row, so that the images share one object, by which they hang together; which of them shows
+the left part is drawn. What an image does not show is left out of it. A question names all objects in random order, as
+the options of real ones do, and asks for an end of the row, which no single image tells, or how an object of one image
+stands to one of the other. What is named says nothing of the view that it is in. Told in words instead of drawn, some
 words are hidden, so that no policy can know everything.
 """
 
 from __future__ import annotations
 
-from itertools import islice
+from itertools import islice, pairwise
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from zlib import crc32
 
@@ -200,8 +200,7 @@ def demonstration(item: Item) -> str:
     """
     lines = []
     for number, seen in enumerate(item.references, start=1):
-        pairs = zip(seen, seen[1:], strict=False)
-        lines.append(f"View {number}: " + " ".join(f"[ {one}, {other}, left ]" for one, other in pairs))
+        lines.append(f"View {number}: " + " ".join(f"[ {one}, {other}, left ]" for one, other in pairwise(seen)))
     return f"<think> {' '.join(lines)} row: {', '.join(item.names)}</think><answer> {item.answer}</answer>"
 
 
