@@ -16,7 +16,7 @@ from zlib import crc32
 import numpy as np
 
 from benchmarks.tvr.world import ABSENT, ATTRIBUTES, COLORS, MIN_GAP, N_OBJECTS, PARKED, RADII, SHAPES, VALUES, State
-from recipes.tiny.world import HELD_OUT, WORKERS, World
+from recipes.tiny.world import HELD_OUT, WORKERS, World, parts_of
 from trainers.fast_collate import Undrawn
 from trainers.scenes.cameras import Stage, frame_at, nominal_stage, project
 from trainers.scenes.render import Picture
@@ -259,14 +259,9 @@ def _blocks(
     *,
     symbolic: bool,
     hidden: float,
-    workers: list[int],  # noqa: ARG001  what `datasets` counts to see how many workers there may be
+    workers: list[int],
 ) -> Iterator[dict[str, Any]]:
-    """Yield rows without end, block by block; the workers of a data loader take turns."""
-    from torch.utils.data import get_worker_info
-
-    worker = get_worker_info()
-    part, step = (0, 1) if worker is None else (worker.id, worker.num_workers)
-    while True:
+    """Yield rows without end, block by block."""
+    for part in parts_of(workers):
         for item in islice(items(world, seed, part=part, hidden=hidden), block):
             yield row(item, world, symbolic=symbolic, name=f"questions-{part}")
-        part += step
