@@ -113,7 +113,7 @@ def _sentences(results: Results) -> list[tuple[str, str]]:
     found = [_ablation(results, name) for name in PAPER if name != "full"]
     by_objects = [results.mean("full", "tacc", results.objects == count) for count in (2, 4)]
     falls = by_objects[0].low > by_objects[1].high
-    length = [logged(results.runs["full"], "completions/mean_length", last=end) for end in (False, True)]
+    length = [logged(results.seeds["full"], "completions/mean_length", last=end) for end in (False, True)]
     more = results.difference("no_incorrect_penalty", "full", "predictions")
     center, other = results.views("center"), results.views("left", "right")
     ours = [results.mean("center", "tacc", some).value for some in (center, other)]

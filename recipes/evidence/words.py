@@ -6,12 +6,12 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from recipes.evidence.analysis import MEASURES, alarm_record, correlation, digits, read_results
+from recipes.evidence.analysis import MEASURES, alarm_record, correlation, read_results
 from recipes.evidence.claims import code, decimals, interval, percent, points, seeds, table
 from recipes.evidence.study import HERE, RESULTS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from recipes.evidence.analysis import Results
 
@@ -24,27 +24,20 @@ AT_FIRST: Final = ("full", "no_incorrect_penalty")  # what a trial had trained b
 
 def read_words() -> tuple[Results, Results]:
     """Return the results of arms with GRPO's own advantage, and of those with the batch's spread; names are the same."""
-    scenes = json.loads((HERE / "scenes-cpu.json").read_text(encoding="utf-8"))
-    predictions = json.loads((HERE / "predictions-cpu.json").read_text(encoding="utf-8"))
     said = json.loads((HERE / "table-cpu.json").read_text(encoding="utf-8"))
-    runs = read_results(RESULTS / "cpu").runs
-    plain = {name: run for name, run in runs.items() if not name.endswith(BATCH)}
-    batch = {name.removesuffix(BATCH): run for name, run in runs.items() if name.endswith(BATCH)}
-    group = replace(
-        read_results(RESULTS / "cpu"),
-        runs=plain,
-        true=digits(scenes["true"]),
-        objects=digits(scenes["objects"]),
-        predictions=_of(predictions, plain, said["group"]),
-    )
-    return group, replace(
-        group, runs=batch | {"start": runs["start"]}, predictions=_of(predictions, batch, said["batch"])
+    found = read_results(RESULTS / "cpu", "scenes-cpu.json")
+    plain = {name: runs for name, runs in found.seeds.items() if not name.endswith(BATCH)}
+    batch = {name.removesuffix(BATCH): runs for name, runs in found.seeds.items() if name.endswith(BATCH)}
+    batch |= {"start": found.seeds["start"]}
+    return (
+        replace(found, seeds=plain, predictions=_of(found.predictions, plain, said["group"])),
+        replace(found, seeds=batch, predictions=_of(found.predictions, batch, said["batch"])),
     )
 
 
-def _of(predictions: dict[str, Any], runs: Collection[str], table: dict[str, Any]) -> dict[str, Any]:
+def _of(predictions: Mapping[str, Any], runs: Collection[str], table: dict[str, Any]) -> dict[str, Any]:
     """Return what was said of those arms that have been trained."""
-    return predictions | {
+    return dict(predictions) | {
         "arms": {name: said for name, said in predictions["arms"].items() if name in runs},
         "table": table,
     }
@@ -106,7 +99,7 @@ def by_table(results: Results) -> Results:
     """Return the same results with what the table said in place of what the audit said."""
     said = results.predictions["table"]
     return replace(
-        results, predictions=results.predictions | {"arms": {name: said[name] for name in results.predicted}}
+        results, predictions=dict(results.predictions) | {"arms": {name: said[name] for name in results.predicted}}
     )
 
 
