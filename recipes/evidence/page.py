@@ -9,7 +9,7 @@ import textwrap
 from typing import TYPE_CHECKING, Final
 
 from benchmarks.files.write import write_whole
-from recipes.evidence import claims, optimized, said, stages, words
+from recipes.evidence import claims, optimized, questions_page, said, stages, words
 from recipes.evidence.analysis import MEASURES, correlation, read_results
 from recipes.evidence.claims import code, interval, table
 from recipes.evidence.figure import curves, headline
@@ -109,10 +109,7 @@ def not_run(results: Results) -> str:
         ],
         [
             "R_ans, R_ans + raw R_ref, R_ans + the default R_ref on generated questions",
-            (
-                "no model yet, only [a table](#questions-which-references-are-learned); `star train --stage rl "
-                "recipes/multiview-7b/rl-answers.yaml` is the setting at 7B"
-            ),
+            f"{questions_page.left()}; at 7B `star train --stage rl recipes/multiview-7b/rl-answers.yaml`",
         ],
         ["images removed or swapped", "no arm yet"],
         [
@@ -127,7 +124,7 @@ def not_run(results: Results) -> str:
 {table(["what", "command"], rows)}
 
 In words, on a CPU: seeds 1 and 2 of the eleven rewards, `{run} eleven --study recipes/evidence/cpu.yaml --out
-runs/evidence-cpu --seed 1`; questions told in words have no task there yet. All else needs a GPU, and the start that
+runs/evidence-cpu --seed 1`; questions, see the table. All else needs a GPU, and the start that
 `make evidence` leaves in `runs/evidence/models`. `make evidence` runs every call of the
 study from nothing and writes predictions before it trains what is predicted."""
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 ARMS: Final = {"answers": "R_ans alone", "plain_sum": "R_ans + R_ref, preset `paper`", "references": "the default"}
 STUDIES: Final = {"questions": "drawn", "questions-cpu": "told in words"}
+SEEDS: Final = (0, 1, 2)
+RUN: Final = "python -m recipes.evidence.run --study recipes/evidence/questions.yaml --out runs/questions"
 PAPER: Final = 17.5  # points of accuracy that the paper loses without R_ref
 
 
@@ -95,6 +97,15 @@ def claim() -> str:
     return f"{_verdict(found)}. {_told(found)} ({link})."
 
 
+def left() -> str:
+    """Return the commands of what three seeds of the drawn study still lack."""
+    found = read_trained("questions")
+    seeds = [seed for seed in SEEDS if found is None or seed not in found.seeds]
+    if not seeds:
+        return f"drawn, run with seeds {', '.join(map(str, SEEDS))}"
+    return ", ".join(code(f"{RUN} {call}") for call in ([] if found else ["one"]) + [f"two --seed {n}" for n in seeds])
+
+
 def _told(found: Trained) -> str:
     ours = [points(found.difference(arm, "answers")) for arm in ("plain_sum", "references")]
     return (
@@ -132,7 +143,16 @@ def _section(name: str, told: str, found: Trained | None) -> str:
     final = found.start["final"]
     rows = [["the start", *_cells([final])]]
     rows += [[code(arm), *_cells([found.runs[arm][seed]["final"] for seed in found.seeds])] for arm in ARMS]
-    head = ["reward", "right, %", "precision, %", "recall, %", "R_ref", "in its view, %", "in the other, %", "in both, %"]
+    head = [
+        "reward",
+        "right, %",
+        "precision, %",
+        "recall, %",
+        "R_ref",
+        "in its view, %",
+        "in the other, %",
+        "in both, %",
+    ]
     world = found.start["config"]["dataset_arguments"]["world"]["objects"]
     hidden = found.start["config"]["dataset_arguments"].get("hidden")
     shown = f"{percent(hidden)}% of the words hidden" if hidden else "112 pixels, sizes and materials vary"
@@ -145,7 +165,8 @@ objects and asks which is leftmost or rightmost, or where one is from another; w
 {percent(final["floor"])}% of the time. One start (demonstrations until {percent(final["accuracy"])}% were right), then
 {" to ".join(map(str, (steps[0], steps[-1]) if len(steps) > 1 else steps))} steps under each reward; {_seeds(found)}{", mean and (lowest to highest)" if len(found.seeds) > 1 else ""}; greedy,
 {final["scenes"]:,} held-out scenes. References are the names of each view; the last three columns are of the objects that stand
-in one view alone; R_ref is the default's, in [-1, 1] (`{command}`, then `two`).
+in one view alone; R_ref is the default's, in [-1, 1] (`{command}`, then `two`; results in
+`recipes/evidence/results/{name}`).
 
 {table(head, rows)}
 
@@ -200,7 +221,9 @@ def _images(found: Trained) -> str:
     told = [
         f"{code(arm)} "
         + " and ".join(
-            percent(float(np.mean([found.runs[arm][seed]["final"]["images"][kind]["accuracy"] for seed in found.seeds])))
+            percent(
+                float(np.mean([found.runs[arm][seed]["final"]["images"][kind]["accuracy"] for seed in found.seeds]))
+            )
             for kind in ("swapped", "blank")
         )
         for arm in ARMS

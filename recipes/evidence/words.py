@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
+from recipes.evidence import questions_page
 from recipes.evidence.analysis import MEASURES, alarm_record, correlation, read_results
 from recipes.evidence.claims import code, decimals, interval, percent, points, seeds, table
 from recipes.evidence.study import HERE, RESULTS
@@ -140,7 +141,11 @@ def questions() -> str:
     return f"""\
 ## Questions: which references are learned
 
-No model was trained on questions here. What is small enough for a CPU is a table of decisions again, without perception: two
+{questions_page.trained()}
+
+### A table of decisions
+
+Without perception, a table of decisions again: two
 views with two objects of their own each, of which the policy believes a view, right with the chance given, and decides for each view
 whether to name it there; its answer is right half of the time whatever it names. GRPO for {told["config"]["steps"]} steps under R_ans alone, the
 plain sum R_ans + R_ref (preset `paper`), and the default; {len(blind["default"])} seeds, lowest to highest
@@ -151,7 +156,7 @@ plain sum R_ans + R_ref (preset `paper`), and the default; {len(blind["default"]
 Where it hardly knows which object is where, {"the plain sum teaches it the blind references, the same names in every view, and the default does not" if learned else "neither reward teaches the blind references alone"}:
 {100 * min(blind["plain sum"]):.0f} to {100 * max(blind["plain sum"]):.0f}% of the objects are named in both views, against
 {100 * min(blind["default"]):.0f} to {100 * max(blind["default"]):.0f}%. Where it does know, both teach it to name what it believes. R_ans alone
-teaches nothing of references. Whether better references make better answers, which is the paper's claim, this cannot say."""
+teaches nothing of references. Whether better references make better answers, this cannot say."""
 
 
 def _missing(group: Results, batch: Results) -> str:
