@@ -18,15 +18,24 @@ def run(arm, seed, accuracy, both):
     correct = rng.random(SCENES) < accuracy
     blind = rng.random(SCENES) < both
     final = dict.fromkeys(MEASURES, 0.5) | {"accuracy": float(correct.mean()), "both": float(blind.mean())}
-    final |= {"scenes": SCENES, "chance": 0.33, "floor": 0.37, "views": {kind: {"accuracy": 0.5} for kind in KINDS}}
+    final |= {
+        "accuracy_se": 0.01,
+        "scenes": SCENES,
+        "chance": 0.33,
+        "floor": 0.37,
+        "views": {kind: {"accuracy": 0.5} for kind in KINDS},
+    }
     each = {"correct": "".join(str(int(right)) for right in correct), "both": [100 * int(one) for one in blind]}
+    each |= dict.fromkeys(("f1", "informedness"), each["both"])
     config = {"dataset_arguments": {"world": {"objects": [2, 3]}}}
-    return {"arm": arm, "seed": seed, "steps": 260, "config": config, "final": final | {"each": each}}
+    text = "<think> View 1: [ red cube, red cube, left ] View 2: [ red cube, red cube, left ]</think><answer> left</answer>"
+    told = {"curve": [{"reward": 0.5}, {"reward": 0.75}], "examples": [{"completion": text}] * 3}
+    return told | {"arm": arm, "seed": seed, "steps": 260, "config": config, "final": final | {"each": each}}
 
 
-def write(folder, seeds, **arms):
+def write(folder, seeds, start=0.5, **arms):
     (folder / "questions").mkdir(exist_ok=True)
-    told = [run("start", 0, 0.5, 0.07)]
+    told = [run("start", 0, start, 0.07)]
     told += [run(arm, seed, *values) for arm, values in arms.items() for seed in seeds]
     for found in told:
         path = folder / "questions" / f"{found['arm']}-{found['seed']}.json"
@@ -66,6 +75,14 @@ def test_the_verdict_follows_from_the_results(tmp_path, plain, default, verdict)
 def test_blind_references_are_told_by_how_many_are_named_in_both_views(tmp_path, plain, default, told):
     found = write(tmp_path, (0, 1), answers=(0.5, 0.1), plain_sum=(0.5, plain), references=(0.5, default))
     assert questions_page._blind(found).startswith(told)
+
+
+def test_a_start_that_does_not_look_tests_nothing(tmp_path):
+    found = write(tmp_path, (0, 1), start=0.37, answers=(0.4, 0.1), plain_sum=(0.7, 0.1), references=(0.7, 0.1))
+    assert questions_page._verdict(found).startswith("not testable with this start")
+    text = questions_page._section("questions", "drawn", found)
+    assert "What the start lacks is shapes" in text
+    assert "`plain_sum` 0.62 → 0.62" in text
 
 
 def test_one_seed_is_said_to_be_one(tmp_path):
