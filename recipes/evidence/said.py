@@ -52,6 +52,7 @@ def predicted_and_trained(results: Results) -> str:
             ]
         )
     known = results.predictions["from"]["knowledge"]
+    chance = correlation(results, "tacc", rest).over_arms[0] > 0
     return f"""\
 ## Predict, then train
 
@@ -64,8 +65,8 @@ What the audit knew of the start: a first guess at a true change, the value that
 {table(["rank correlation", "all eleven", "95%, scenes", "95%, scenes and arms", "without " + " and ".join(map(code, RUINED)), "direction from the start"], ranked)}
 
 So the audit foresees which rewards make a policy name too much and which keep NDiff low. It tells arms that ruin a policy
-from others. Its order of TAcc among arms that do not is not shown to be better than chance; most of them differ by less
-than seeds make.
+from others. Its order of TAcc among arms that do not is {"better than chance" if chance else "not shown to be better than chance"}; most of them differ by less
+than seeds make. The same for each seed alone: {_by_seed(results)}.
 
 Said → trained. Direction is that from the start: *right* or *wrong* where the paired interval leaves out zero, else *level*.
 
@@ -73,6 +74,17 @@ Said → trained. Direction is that from the start: *right* or *wrong* where the
 
 There are {results.true.mean():.2f} true changes a scene. `ndiff` is `calibrated` without a charge for missing changes,
 `ndiff_missing` has half of it. `full` is the default preset, the paper's tiers matched one to one; `paper` is the literal sum."""
+
+
+def _by_seed(results: Results) -> str:
+    told = []
+    for measure in MEASURES:
+        alone = []
+        for place in range(len(results.seeds["full"])):
+            seeds = {name: runs[place : place + 1] for name, runs in results.seeds.items() if name in results.predicted}
+            alone.append(f"{order(replace(results, seeds=seeds), measure):.2f}")
+        told.append(f"{_title(measure)} {', '.join(alone)}")
+    return "; ".join(told)
 
 
 def _if_less_were_known(results: Results) -> list[list[str]]:
@@ -240,8 +252,10 @@ def _reason(results: Results, name: str) -> str:
         )
     level = [other for other in said if abs(said[other]["tacc"] - said[name]["tacc"]) <= LEVEL]
     low, high = min(said[each]["tacc"] for each in level), max(said[each]["tacc"] for each in level)
-    more = results.difference(name, "full", "tacc")
+    against = f"trained, it is {points(results.difference(name, 'full', 'tacc'))} points from `full`"
+    if len(level) == 1:
+        return f"it went {signed(way_gone(results, name, 'tacc'))} of the way; {against}."
     return (
         f"{len(level)} arms were said to be level ({percent(low)} to {percent(high)}%), and their order is chance; "
-        f"trained, it exceeds `full` by {points(more)} points. Nothing in the model tells these apart."
+        f"{against}. Nothing in the model tells these apart."
     )
