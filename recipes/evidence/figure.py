@@ -77,7 +77,7 @@ def headline(results: Results) -> str:
     parts = [
         text(190, bottom + 49, "said before training", "text"),
         f'<circle class="said" cx="180" cy="{bottom + 45}" r="4.5"/>',
-        text(350, bottom + 49, "trained, with its 95% interval over scenes and seeds", "text"),
+        text(350, bottom + 49, "trained, with its 95% interval", "text"),
         f'<circle class="came" cx="340" cy="{bottom + 45}" r="4"/>',
         line("mark", (622, 646), (bottom + 45, bottom + 45)),
         text(652, bottom + 49, "the start of all", "text"),

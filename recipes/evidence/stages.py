@@ -105,7 +105,10 @@ def few_scenes(results: Results) -> str:
     ):
         cells = [scenes]
         for name in (rl, sft):
-            cells += [percent(results.mean(name, "tacc").value), points(results.difference(name, "start", "tacc"))]
+            cells += [
+                f"{percent(results.mean(name, 'tacc').value)} ({code(name)})",
+                points(results.difference(name, "start", "tacc")),
+            ]
         rows.append(cells)
     steps = [results.runs[name]["steps"] for name in ("full_tenth", "sft_tenth")]
     return f"""\
