@@ -63,10 +63,11 @@ class Trained(NamedTuple):
         """Return by how much one arm exceeds another, with its 95% interval over seeds and scenes.
 
         Seeds by Student's t, scenes by the paired difference of each, averaged over seeds; both half-widths are added
-        in squares, which counts the scenes twice. With one seed it is over scenes alone.
+        in squares, which counts the scenes twice. With one seed it is over scenes alone. Seeds are those of both arms.
         """
+        ours, others = self.runs[one], self.runs[other]
         scenes = np.array(
-            [_each(self.runs[one][seed], measure) - _each(self.runs[other][seed], measure) for seed in self.seeds]
+            [_each(ours[seed], measure) - _each(others[seed], measure) for seed in sorted(ours.keys() & others.keys())]
         )
         value, by_seed = float(scenes.mean()), scenes.mean(axis=1)
         over_scenes = 1.96 * float(scenes.mean(axis=0).std(ddof=1)) / sqrt(scenes.shape[1])
@@ -273,7 +274,8 @@ def _blind(found: Trained) -> str:
     same = [percent(float(np.mean(found.mean(arm, "same")))) for arm in ARMS]
     return (
         f"{learned}. Of the objects of one view, {percent(start)}% are named in both at the start. Against R_ans alone it is "
-        f"{points(ours['plain_sum'])} points with the plain sum, {points(ours['references'])} with the default. Both views "
+        f"{points(ours['plain_sum'])} points with the plain sum, {points(ours['references'])} with the default; the plain sum "
+        f"against the default {points(apart)} ({len(found.runs['plain_sum'].keys() & found.runs['references'].keys())} seeds). Both views "
         f"name the same objects in {', '.join(same)}% of completions ({', '.join(map(code, ARMS))})."
     )
 
