@@ -91,6 +91,13 @@ def test_one_seed_is_said_to_be_one(tmp_path):
     assert "one seed: the interval is over scenes" in questions_page._section("questions", "drawn", found)
 
 
+def test_an_interval_that_holds_zero_and_the_papers_points_decides_nothing(tmp_path):
+    write(tmp_path, (0, 1), answers=(0.5, 0.1), plain_sum=(0.5, 0.1), references=(0.5, 0.1))
+    path = tmp_path / "questions" / "references-1.json"
+    path.write_text(json.dumps(run("references", 1, 0.6, 0.1)), encoding="utf-8")
+    assert questions_page._verdict(read_trained("questions", tmp_path)).startswith("not decided")
+
+
 def test_intervals_widen_with_what_seeds_make(tmp_path):
     same = write(tmp_path, (0, 1, 2), answers=(0.5, 0.1), plain_sum=(0.7, 0.1), references=(0.7, 0.1))
     tight = same.difference("plain_sum", "answers")
