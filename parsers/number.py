@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import unicodedata
 from functools import cache, lru_cache
+from itertools import pairwise
 from string import digits
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,24 +18,42 @@ if TYPE_CHECKING:
 
 _CACHED_LENGTH = 512  # longer texts are parsed anew each time, which bounds the cache's memory
 
-# Name without the "s" of a plural -> what it measures, and its size in meters, degrees or percent.
+# Name without the "s" of a plural -> what it measures, and its size in its first unit.
 _UNITS = {
     name: (dimension, size)
     for dimension, sizes in (
         ("length", {
-            "m meter metre 米 公尺": 1.0, "cm centimeter centimetre 厘米 公分": 0.01,
-            "mm millimeter millimetre 毫米": 0.001,
-            "km kilometer kilometre 千米 公里": 1000.0,
-            "ft foot feet": 0.3048, "in inch inche": 0.0254, "yd yard": 0.9144,
+            "m meter metre 米 公尺": 1.0, "dm decimeter decimetre 分米": 0.1,
+            "cm centimeter centimetre ㎝ 厘米 公分": 0.01, "mm millimeter millimetre ㎜ 毫米": 0.001,
+            "km kilometer kilometre ㎞ 千米 公里": 1000.0, "um µm μm micrometer micrometre micron 微米": 1e-6,
+            "nm nanometer nanometre": 1e-9,
+            "ft foot feet 英尺": 0.3048, "in inch inche 英寸": 0.0254, "yd yard": 0.9144, "mi mile 英里": 1609.344,
         }),
-        ("angle", {"° º ˚ deg degree 度": 1.0, "rad radian 弧度": 180 / math.pi}),
+        ("angle", {
+            "° º ˚ deg degree 度": 1.0, "rad radian 弧度": 180 / math.pi, "gradian": 0.9, "turn revolution": 360.0,
+            "arcmin arcminute": 1 / 60, "arcsec arcsecond": 1 / 3600,
+        }),
         ("share", {"% percent pct": 1.0}),
+        ("time", {
+            "s sec second 秒": 1.0, "ms millisecond": 0.001, "min minute 分钟": 60.0, "h hr hour 小时": 3600.0,
+            "day": 86400.0,
+        }),
+        ("mass", {
+            "g gram": 1.0, "mg milligram": 0.001, "kg kilogram 公斤 千克": 1000.0, "lb pound": 453.59237,
+            "oz ounce": 28.349523125,
+        }),
+        ("image", {"px pixel 像素": 1.0}),
     )
     for names, size in sizes.items()
     for name in names.split()
 }  # fmt: skip
+_SCALES = {
+    "hundred": 100.0, "百": 100.0, "thousand": 1e3, "千": 1e3, "million": 1e6, "billion": 1e9, "dozen": 12.0,
+    "万": 1e4, "萬": 1e4, "亿": 1e8, "億": 1e8,
+}  # fmt: skip
 _SPELLED = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
 _RANGE = frozenset({"or", "to", "and", "through"})
+_RULING = frozenset({"not", "isn't", "never"})
 _ANNOUNCING = frozenset({"the", "answer", "is", "it", "it's", "it’s", "so", "final", "correct", "ans", "exactly"})
 
 
@@ -55,7 +74,7 @@ class Number(NamedTuple):
     alone: bool = False
 
     def in_unit(self, unit: str | None) -> float | None:
-        """Return the value in another unit of length (meters, inches, ...), of angle (degrees, radians) or percent.
+        """Return the value in another unit of its kind: lengths (and areas), angles, percent, times, masses, pixels.
 
         A number without unit, and any number for *unit* None, is taken as it stands; None where nothing converts.
 
@@ -68,15 +87,28 @@ class Number(NamedTuple):
         return self.value * (size / unit_size) if mine and mine == other else None
 
 
+_POWERS_OF_UNITS = {"square": 2, "sq": 2, "平方": 2, "cubic": 3, "cu": 3, "立方": 3, "²": 2, "³": 3, "2": 2, "3": 3}
+
+
 def _measure(unit: str) -> tuple[str, float]:
-    return _UNITS.get("".join(unit.casefold().split()).removesuffix("s"), ("", 1.0))
+    """Return what a unit measures and its size, ``("", 1.0)`` for one that is not known; of an area ``("length2", ...)``."""
+    name = "".join(unit.casefold().split()).replace("㎡", "m²").replace("㎥", "m³").rstrip("}").replace("^{", "").replace("^", "")
+    if name in _UNITS or name.removesuffix("s") in _UNITS:
+        return _UNITS.get(name) or _UNITS[name.removesuffix("s")]
+    before = next((each for each in _POWERS_OF_UNITS if not each.isdigit() and name.startswith(each)), "")
+    after = name[-1:] if name[-1:] in _POWERS_OF_UNITS else ""
+    dimension, size = _UNITS.get(name.removeprefix(before).removesuffix(after).lstrip(".").removesuffix("s"), ("", 1.0))
+    if not dimension or bool(before) == bool(after):
+        return "", 1.0
+    power = _POWERS_OF_UNITS[before or after]
+    return f"{dimension}{power}", size**power
 
 
 def parse_number(text: str) -> Number:
     """Find the one quantity that an answer names, in linear time. Never raises on any text.
 
-    Read are signs (also U+2212), decimals, thousands (``1,200``, ``1 200``), ``1.5e3``, ``1.5 × 10^3``, ``3/4``, ``½``
-    and units, also within a sentence, and number words up to twelve before a unit or as the whole answer. The same
+    Read are signs (also U+2212), decimals, thousands (``1,200``, ``1 200``), ``1.5e3``, ``1.5 × 10^3``, ``3/4``, ``½``,
+    ``\\frac{3}{4}``, ``π/2``, ``2 thousand`` and units, also within a sentence, and number words up to twelve before a unit or as the whole answer. The same
     quantity twice is one, in whatever unit. The number of a label (``image 2``) is passed over where there is another.
     Digits are ASCII only, and ``nan`` and ``inf`` are words.
 
@@ -105,6 +137,9 @@ def _parse(text: str) -> Number:
         if _is_quantity(child) or (read and _is_spelled(children, at, whole=whole))
     ]
     labels = [child for child in children if not isinstance(child, str) and child.data == "label"]
+    for before, child in pairwise(children):
+        if isinstance(before, str) and before.casefold().replace("’", "'") in _RULING and _is_quantity(child):
+            return Number(None, None, Fault("no_number", "the number is ruled out", before.start_pos))
     quantities = quantities or [number for label in labels for number in label.children[1:]]
     if not quantities:
         return Number(None, None, Fault("no_number", "there is no number"))
@@ -156,6 +191,14 @@ def _quantity(tree: Any) -> Number:
             case "FRACTION":  # `1 ½`: a whole number may stand before the character
                 sign, whole = -1.0 if token[0] in "-−–" else 1.0, "".join(filter(digits.__contains__, token))
                 value = sign * (float(whole or 0) + unicodedata.numeric(token[-1]))
+            case "LATEX_FRACTION":
+                above, below = (part.strip("}{ \t\r\n") for part in token.partition("{")[2].split("{"))
+                times = _float(above.rstrip("\\piπ \t") or "1") * (math.pi if above.endswith(("i", "π")) else 1.0)
+                value = (-1.0 if token[0] in "-−–" else 1.0) * times / (_float(below) or math.nan)
+            case "PI":
+                value *= -math.pi if token[0] in "-−–" else math.pi
+            case "SCALE":
+                value *= _SCALES[token.strip().casefold()]
             case "DENOMINATOR":
                 divisor = _float(token.replace("/", ""))
                 value = value / divisor if divisor else math.inf
