@@ -30,7 +30,7 @@ _UNITS = {
             "ft foot feet 英尺": 0.3048, "in inch inche 英寸": 0.0254, "yd yard": 0.9144, "mi mile 英里": 1609.344,
         }),
         ("angle", {
-            "° º ˚ deg degree 度": 1.0, "rad radian 弧度": 180 / math.pi, "gradian": 0.9, "turn revolution": 360.0,
+            "° º ˚ deg degree 度": 1.0, "rad radian 弧度": 180 / math.pi, "gradian": 0.9,
             "arcmin arcminute": 1 / 60, "arcsec arcsecond": 1 / 3600,
         }),
         ("share", {"% percent pct": 1.0}),
@@ -170,7 +170,8 @@ def _is_spelled(children: Sequence[Any], at: int, *, whole: bool) -> bool:
         return False
     sides = (children[max(at - 2, 0) : at][::-1], children[at + 1 : at + 3])
     in_range = any(len(side) == 2 and side[0] in _RANGE and not isinstance(side[1], str) for side in sides)
-    return whole or in_range or child.children[-1].type == "UNIT"
+    unit = child.children[-1]  # `one second` may be prose
+    return whole or in_range or (unit.type == "UNIT" and _measure(unit)[0] not in ("time", "mass", "image"))
 
 
 def _same(first: Number, other: Number) -> bool:
