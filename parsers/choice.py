@@ -140,7 +140,7 @@ class Answer(NamedTuple):
     fault: Fault | None = None
 
 
-_AROUND = " .,;:!?'\"`*_()[]{}$—"
+_AROUND = " .,;:!?'\"`*_()[]{}$—#"
 
 
 def parse_words(text: str) -> Answer:

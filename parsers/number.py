@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import unicodedata
 from functools import cache, lru_cache
 from itertools import pairwise
@@ -87,29 +88,31 @@ class Number(NamedTuple):
         return self.value * (size / unit_size) if mine and mine == other else None
 
 
-_POWERS_OF_UNITS = {"square": 2, "sq": 2, "平方": 2, "cubic": 3, "cu": 3, "立方": 3, "²": 2, "³": 3, "2": 2, "3": 3}
+_POWER_OF_A_UNIT = re.compile(r"(?:(square|sq|平方)|(cubic|cu|立方))?\.?(.+?)(?:\^?\{?([²2])|\^?\{?([³3]))?\}?")
 
 
 def _measure(unit: str) -> tuple[str, float]:
-    """Return what a unit measures and its size, ``("", 1.0)`` for one that is not known; of an area ``("length2", ...)``."""
-    name = "".join(unit.casefold().split()).replace("㎡", "m²").replace("㎥", "m³").rstrip("}").replace("^{", "").replace("^", "")
-    if name in _UNITS or name.removesuffix("s") in _UNITS:
-        return _UNITS.get(name) or _UNITS[name.removesuffix("s")]
-    before = next((each for each in _POWERS_OF_UNITS if not each.isdigit() and name.startswith(each)), "")
-    after = name[-1:] if name[-1:] in _POWERS_OF_UNITS else ""
-    dimension, size = _UNITS.get(name.removeprefix(before).removesuffix(after).lstrip(".").removesuffix("s"), ("", 1.0))
-    if not dimension or bool(before) == bool(after):
+    """Return what a unit measures, and its size; ``("", 1.0)`` for one that is not known. An area is a ``length2``."""
+    name = "".join(unit.casefold().split()).replace("㎡", "m²").replace("㎥", "m³")
+    known = _UNITS.get(name) or _UNITS.get(name.removesuffix("s"))
+    if known is not None:
+        return known
+    found = _POWER_OF_A_UNIT.fullmatch(name)
+    square, cubic, base, squared, cubed = found.groups() if found else (None, None, name, None, None)
+    dimension, size = _UNITS.get(base) or _UNITS.get(base.removesuffix("s")) or ("", 1.0)
+    power = 2 if square or squared else 3
+    if not dimension or sum(map(bool, (square, cubic, squared, cubed))) != 1:
         return "", 1.0
-    power = _POWERS_OF_UNITS[before or after]
     return f"{dimension}{power}", size**power
 
 
 def parse_number(text: str) -> Number:
-    """Find the one quantity that an answer names, in linear time. Never raises on any text.
+    r"""Find the one quantity that an answer names, in linear time. Never raises on any text.
 
     Read are signs (also U+2212), decimals, thousands (``1,200``, ``1 200``), ``1.5e3``, ``1.5 × 10^3``, ``3/4``, ``½``,
-    ``\\frac{3}{4}``, ``π/2``, ``2 thousand`` and units, also within a sentence, and number words up to twelve before a unit or as the whole answer. The same
-    quantity twice is one, in whatever unit. The number of a label (``image 2``) is passed over where there is another.
+    ``\frac{3}{4}``, ``π/2``, ``2 thousand`` and units, also within a sentence, and number words up to twelve before a
+    unit or as the whole answer. The same quantity twice is one, in whatever unit. The number of a label (``image 2``)
+    is passed over where there is another.
     Digits are ASCII only, and ``nan`` and ``inf`` are words.
 
     Args:
