@@ -130,7 +130,7 @@ def parse_number(text: str) -> Number:
 
 
 def _parse(text: str) -> Number:
-    children = _parser()(text.translate(_MARKS)).children
+    children: list[Any] = _parser()(text.translate(_MARKS)).children
     tokens: list[Any] = [child for child in children if isinstance(child, str)]
     read = not any(token.type == "LARGE" for token in tokens)  # whether number words are
     whole = read and len(children) == len(tokens) + 1 and {token.casefold() for token in tokens} <= _ANNOUNCING
@@ -140,9 +140,9 @@ def _parse(text: str) -> Number:
         if _is_quantity(child) or (read and _is_spelled(children, at, whole=whole))
     ]
     labels = [child for child in children if not isinstance(child, str) and child.data == "label"]
-    for before, child in pairwise(children):
-        if isinstance(before, str) and before.casefold().replace("’", "'") in _RULING and _is_quantity(child):
-            return Number(None, None, Fault("no_number", "the number is ruled out", before.start_pos))
+    ruled = next((token for token, after in pairwise(children) if _is_ruling(token) and _is_quantity(after)), None)
+    if ruled is not None:
+        return Number(None, None, Fault("no_number", "the number is ruled out", ruled.start_pos))
     quantities = quantities or [number for label in labels for number in label.children[1:]]
     if not quantities:
         return Number(None, None, Fault("no_number", "there is no number"))
@@ -157,6 +157,10 @@ def _parse(text: str) -> Number:
 
 
 _cached = lru_cache(maxsize=4096)(_parse)
+
+
+def _is_ruling(child: Any) -> bool:
+    return isinstance(child, str) and child.casefold().replace("’", "'") in _RULING
 
 
 def _is_quantity(child: Any) -> bool:
