@@ -86,10 +86,13 @@ def parse_choice(
 
 _YES_NO: _Phrases = {
     tuple(words.split()): frozenset(letter)
-    for letter, said in (("Y", "yes|true|是|是 的|对|正 确"), ("N", "no|false|否|不|不 是|不 对"))
+    for letter, said in (("Y", "yes|true|是|是 的|对|正 确"), ("N", "no|false|否|不|不 是|不 对|没 有|错"))
     for words in said.split("|")
 }
 _CONNECTIVES = frozenset({"and", "or", "but"})
+_RETRACTING = frozenset(
+    ["not", "actually", "really", "rather", "probably", "maybe", "wait", "but", "or", "well", "on", "second", "thought"]
+)
 _NEGATIONS = frozenset({"not", "no", "never", "neither", "nor", "isn't", "不"})
 
 
@@ -113,7 +116,12 @@ def parse_yes_no(text: str) -> Choice:
 
 
 def _standing(clause: Words) -> Iterator[str]:
-    """Yield yes or no where it stands for itself in a clause: at its end or before *and*, and not as in *no chair*."""
+    """Yield yes or no where it stands for itself in a clause: at its end or before *and*, and not as in *no chair*.
+
+    A clause of nothing but *not*, as in *yes, actually not*, says no.
+    """
+    if "not" in clause and _RETRACTING.issuperset(clause):
+        yield from _YES_NO["no",]
     for before, word, after in zip(("", *clause), clause, (*clause[1:], "and"), strict=False):
         if after in _CONNECTIVES and before not in _NEGATIONS:
             yield from _YES_NO.get((word,), ())
@@ -132,7 +140,7 @@ class Answer(NamedTuple):
     fault: Fault | None = None
 
 
-_AROUND = " .,;:!?'\"`*_()[]{}$—"
+_AROUND = " .,;:!?'\"`*_()[]{}$—#"
 
 
 def parse_words(text: str) -> Answer:
@@ -153,7 +161,7 @@ def parse_words(text: str) -> Answer:
             plain = plain[before.end() :].strip(_AROUND)
     behind = reason.search(plain)
     plain = plain[: behind.start()].strip(_AROUND) if behind is not None and behind.start() else plain
-    plain = re.sub(r"(?<=[^\W\d_])[-_](?=[^\W\d_])", " ", plain)
+    plain = re.sub(r"(?<=[^\W\d_])[-_—−](?=[^\W\d_])", " ", plain)
     return Answer(plain, Fault("ambiguous", "alternatives are named") if " or " in plain else None)
 
 

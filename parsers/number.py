@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
 import unicodedata
 from functools import cache, lru_cache
+from itertools import pairwise
 from string import digits
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,24 +19,42 @@ if TYPE_CHECKING:
 
 _CACHED_LENGTH = 512  # longer texts are parsed anew each time, which bounds the cache's memory
 
-# Name without the "s" of a plural -> what it measures, and its size in meters, degrees or percent.
+# Name without the "s" of a plural -> what it measures, and its size in its first unit.
 _UNITS = {
     name: (dimension, size)
     for dimension, sizes in (
         ("length", {
-            "m meter metre 米 公尺": 1.0, "cm centimeter centimetre 厘米 公分": 0.01,
-            "mm millimeter millimetre 毫米": 0.001,
-            "km kilometer kilometre 千米 公里": 1000.0,
-            "ft foot feet": 0.3048, "in inch inche": 0.0254, "yd yard": 0.9144,
+            "m meter metre 米 公尺": 1.0, "dm decimeter decimetre 分米": 0.1,
+            "cm centimeter centimetre ㎝ 厘米 公分": 0.01, "mm millimeter millimetre ㎜ 毫米": 0.001,
+            "km kilometer kilometre ㎞ 千米 公里": 1000.0, "um µm μm micrometer micrometre micron 微米": 1e-6,
+            "nm nanometer nanometre": 1e-9,
+            "ft foot feet 英尺": 0.3048, "in inch inche 英寸": 0.0254, "yd yard": 0.9144, "mi mile 英里": 1609.344,
         }),
-        ("angle", {"° º ˚ deg degree 度": 1.0, "rad radian 弧度": 180 / math.pi}),
+        ("angle", {
+            "° º ˚ deg degree 度": 1.0, "rad radian 弧度": 180 / math.pi, "gradian": 0.9,
+            "arcmin arcminute": 1 / 60, "arcsec arcsecond": 1 / 3600,
+        }),
         ("share", {"% percent pct": 1.0}),
+        ("time", {
+            "s sec second 秒": 1.0, "ms millisecond": 0.001, "min minute 分钟": 60.0, "h hr hour 小时": 3600.0,
+            "day": 86400.0,
+        }),
+        ("mass", {
+            "g gram": 1.0, "mg milligram": 0.001, "kg kilogram 公斤 千克": 1000.0, "lb pound": 453.59237,
+            "oz ounce": 28.349523125,
+        }),
+        ("image", {"px pixel 像素": 1.0}),
     )
     for names, size in sizes.items()
     for name in names.split()
 }  # fmt: skip
+_SCALES = {
+    "hundred": 100.0, "百": 100.0, "thousand": 1e3, "千": 1e3, "million": 1e6, "billion": 1e9, "dozen": 12.0,
+    "万": 1e4, "萬": 1e4, "亿": 1e8, "億": 1e8,
+}  # fmt: skip
 _SPELLED = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
 _RANGE = frozenset({"or", "to", "and", "through"})
+_RULING = frozenset({"not", "isn't", "never"})
 _ANNOUNCING = frozenset({"the", "answer", "is", "it", "it's", "it’s", "so", "final", "correct", "ans", "exactly"})
 
 
@@ -55,7 +75,7 @@ class Number(NamedTuple):
     alone: bool = False
 
     def in_unit(self, unit: str | None) -> float | None:
-        """Return the value in another unit of length (meters, inches, ...), of angle (degrees, radians) or percent.
+        """Return the value in another unit of its kind: lengths (and areas), angles, percent, times, masses, pixels.
 
         A number without unit, and any number for *unit* None, is taken as it stands; None where nothing converts.
 
@@ -68,16 +88,31 @@ class Number(NamedTuple):
         return self.value * (size / unit_size) if mine and mine == other else None
 
 
+_POWER_OF_A_UNIT = re.compile(r"(?:(square|sq|平方)|(cubic|cu|立方))?\.?(.+?)(?:\^?\{?([²2])|\^?\{?([³3]))?\}?")
+
+
 def _measure(unit: str) -> tuple[str, float]:
-    return _UNITS.get("".join(unit.casefold().split()).removesuffix("s"), ("", 1.0))
+    """Return what a unit measures, and its size; ``("", 1.0)`` for one that is not known. An area is a ``length2``."""
+    name = "".join(unit.casefold().split()).replace("㎡", "m²").replace("㎥", "m³")
+    known = _UNITS.get(name) or _UNITS.get(name.removesuffix("s"))
+    if known is not None:
+        return known
+    found = _POWER_OF_A_UNIT.fullmatch(name)
+    square, cubic, base, squared, cubed = found.groups() if found else (None, None, name, None, None)
+    dimension, size = _UNITS.get(base) or _UNITS.get(base.removesuffix("s")) or ("", 1.0)
+    power = 2 if square or squared else 3
+    if not dimension or sum(map(bool, (square, cubic, squared, cubed))) != 1:
+        return "", 1.0
+    return f"{dimension}{power}", size**power
 
 
 def parse_number(text: str) -> Number:
-    """Find the one quantity that an answer names, in linear time. Never raises on any text.
+    r"""Find the one quantity that an answer names, in linear time. Never raises on any text.
 
-    Read are signs (also U+2212), decimals, thousands (``1,200``, ``1 200``), ``1.5e3``, ``1.5 × 10^3``, ``3/4``, ``½``
-    and units, also within a sentence, and number words up to twelve before a unit or as the whole answer. The same
-    quantity twice is one, in whatever unit. The number of a label (``image 2``) is passed over where there is another.
+    Read are signs (also U+2212), decimals, thousands (``1,200``, ``1 200``), ``1.5e3``, ``1.5 × 10^3``, ``3/4``, ``½``,
+    ``\frac{3}{4}``, ``π/2``, ``2 thousand`` and units, also within a sentence, and number words up to twelve before a
+    unit or as the whole answer. The same quantity twice is one, in whatever unit. The number of a label (``image 2``)
+    is passed over where there is another.
     Digits are ASCII only, and ``nan`` and ``inf`` are words.
 
     Args:
@@ -95,7 +130,7 @@ def parse_number(text: str) -> Number:
 
 
 def _parse(text: str) -> Number:
-    children = _parser()(text.translate(_MARKS)).children
+    children: list[Any] = _parser()(text.translate(_MARKS)).children
     tokens: list[Any] = [child for child in children if isinstance(child, str)]
     read = not any(token.type == "LARGE" for token in tokens)  # whether number words are
     whole = read and len(children) == len(tokens) + 1 and {token.casefold() for token in tokens} <= _ANNOUNCING
@@ -105,6 +140,9 @@ def _parse(text: str) -> Number:
         if _is_quantity(child) or (read and _is_spelled(children, at, whole=whole))
     ]
     labels = [child for child in children if not isinstance(child, str) and child.data == "label"]
+    ruled = next((token for token, after in pairwise(children) if _is_ruling(token) and _is_quantity(after)), None)
+    if ruled is not None:
+        return Number(None, None, Fault("no_number", "the number is ruled out", ruled.start_pos))
     quantities = quantities or [number for label in labels for number in label.children[1:]]
     if not quantities:
         return Number(None, None, Fault("no_number", "there is no number"))
@@ -121,6 +159,10 @@ def _parse(text: str) -> Number:
 _cached = lru_cache(maxsize=4096)(_parse)
 
 
+def _is_ruling(child: Any) -> bool:
+    return isinstance(child, str) and child.casefold().replace("’", "'") in _RULING
+
+
 def _is_quantity(child: Any) -> bool:
     """Return whether a child is a quantity in digits; the number of a label is one only with a unit."""
     return not isinstance(child, str) and (
@@ -135,7 +177,8 @@ def _is_spelled(children: Sequence[Any], at: int, *, whole: bool) -> bool:
         return False
     sides = (children[max(at - 2, 0) : at][::-1], children[at + 1 : at + 3])
     in_range = any(len(side) == 2 and side[0] in _RANGE and not isinstance(side[1], str) for side in sides)
-    return whole or in_range or child.children[-1].type == "UNIT"
+    unit = child.children[-1]  # `one second` may be prose
+    return whole or in_range or (unit.type == "UNIT" and _measure(unit)[0] not in ("time", "mass", "image"))
 
 
 def _same(first: Number, other: Number) -> bool:
@@ -156,6 +199,14 @@ def _quantity(tree: Any) -> Number:
             case "FRACTION":  # `1 ½`: a whole number may stand before the character
                 sign, whole = -1.0 if token[0] in "-−–" else 1.0, "".join(filter(digits.__contains__, token))
                 value = sign * (float(whole or 0) + unicodedata.numeric(token[-1]))
+            case "LATEX_FRACTION":
+                above, below = (part.strip("}{ \t\r\n") for part in token.partition("{")[2].split("{"))
+                times = _float(above.rstrip("\\piπ \t") or "1") * (math.pi if above.endswith(("i", "π")) else 1.0)
+                value = (-1.0 if token[0] in "-−–" else 1.0) * times / (_float(below) or math.nan)
+            case "PI":
+                value *= -math.pi if token[0] in "-−–" else math.pi
+            case "SCALE":
+                value *= _SCALES[token.strip().casefold()]
             case "DENOMINATOR":
                 divisor = _float(token.replace("/", ""))
                 value = value / divisor if divisor else math.inf

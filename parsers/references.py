@@ -10,7 +10,6 @@ import unicodedata
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import pairwise
-from string import digits
 from typing import TYPE_CHECKING, NamedTuple
 
 from parsers.grammars import ASCII_MARKS, scanner
@@ -283,7 +282,7 @@ def _read(text: str) -> Iterator[tuple[int | None, re.Match[str] | None, Relatio
     for token in scanner("references", "start")(text if text.isascii() else text.translate(_MARKS)):
         kind = token.lastgroup
         if kind == "VIEW":
-            view, begun = int(token[0][len(token[0].rstrip(digits)) :]), False
+            view, begun = _number(token[0]), False
             yield view, None, None
         elif kind == "HEADING" or (kind == "AFTER" and begun):
             view, begun = None, False
@@ -293,6 +292,37 @@ def _read(text: str) -> Iterator[tuple[int | None, re.Match[str] | None, Relatio
                 continue  # prose
             begun = begun or not isinstance(triplet, Fault)
             yield view, token, triplet
+
+
+_COUNTED = {
+    word: number
+    for words in (
+        "one two three four five six seven eight nine ten",
+        "first second third fourth fifth sixth seventh eighth ninth tenth",
+        "一 二 三 四 五 六 七 八 九 十",
+    )
+    for number, word in enumerate(words.split(), 1)
+}
+_NUMBER = re.compile(rf"([0-9]{{1,4}})(?:st|nd|rd|th|\D*+\Z)|{'|'.join(_COUNTED)}", re.IGNORECASE)
+
+
+def _number(header: str) -> int:
+    """Return the view that a header names: its last number or number word; the one of a list, `2.`, is none."""
+    *_, found = _NUMBER.finditer(header)
+    return int(found[1]) if found[1] else _COUNTED[found[0].casefold()]
+
+
+def view_number(text: str) -> int | None:
+    """Return the view that a text names as headers of a reasoning do, and nothing else; None where it names none.
+
+    >>> view_number("[View-1]"), view_number("the second image"), view_number("sofa")
+    (1, 2, None)
+    """
+    name = text.strip().translate(_MARKS)
+    header = next(scanner("references", "start")(f"{name}\n"), None)
+    if header is None or header.lastgroup != "VIEW" or name[header.end() :].strip("*_\"'`])>}:."):
+        return None
+    return _number(header[0])
 
 
 _BRACKETS = frozenset({"TRIPLET", "QUOTED", "ROUND", "BROKEN", "UNCLOSED"})

@@ -26,7 +26,7 @@ from rewards.errors import ConfigError, DataError
 from rewards.maps import MapScore, map_fault, score_map, without_views
 from rewards.regions import iou, nearness, shaped
 from rewards.spec import Kind, QuestionSpec
-from rewards.targets import plain_value
+from rewards.targets import answer_alone, plain_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -106,6 +106,8 @@ def infer_kind(target: object, *, options: Mapping[str, str] | Sequence[str] | N
         return "yes_no"
     if not isinstance(target, str) or parse_number(text).alone:
         return "number"
+    if any(map(str.isdigit, text)) and parse_number(parse_words(text).text or "").alone:  # `\boxed{3}`, `Answer: 3`
+        return "number"
     return "choice" if parse_choice(text, letters=ascii_uppercase).letter else "text"
 
 
@@ -125,7 +127,7 @@ def score_answer(
         answer_text: the answer without its tags, at most 64,000 characters; None where there is none.
         target: a letter (``"B"``, ``"B. left"``) or an option's text; yes, no or a bool; a number, or
             its text (its unit is heeded where both have one); or any text, which must be matched exactly but for case,
-            white space and the punctuation around it.
+            white space and the punctuation around it. It may stand in ``<answer>`` tags, after a reasoning too.
         options: the options of a choice, by letter or in order.
         kind: how to read both; None infers it from *target*.
         letters: the letters that a choice without *options* has; None: A to F, and any if *target* is a later one.
@@ -291,7 +293,7 @@ def _score_set(text: str, target: object, known: Mapping[str, str], partial: Par
     listed = isinstance(target, Sequence | AbstractSet) and all(isinstance(each, str) for each in target)
     if not isinstance(target, str) and not listed:
         raise DataError(f"the target {target!r:.60} is a {type(target).__name__}, expected a list of names or text")
-    gold = target if isinstance(target, str) else json.dumps(list(cast("Iterable[str]", target)))
+    gold = answer_alone(target) if isinstance(target, str) else json.dumps(list(cast("Iterable[str]", target)))
     right, found = parse_set(gold), parse_set(text)
     if right.items is None:
         raise _bad_target(repr(target), right.fault)
@@ -312,7 +314,7 @@ def _read_region(text: str, spec: QuestionSpec) -> Region:
 def _target_text(target: object, expected: str = "a list of numbers") -> str:
     target = plain_value(target)
     if isinstance(target, str):
-        return target
+        return answer_alone(target)
     if isinstance(target, Sequence | Mapping):
         try:
             return json.dumps(target)
@@ -361,7 +363,7 @@ def _gold_text(target: object) -> str:
     if isinstance(target, bool | np.bool_):
         return "yes" if target else "no"
     if isinstance(target, str | Real):
-        text = str(target)
+        text = answer_alone(str(target))
         if "{" in text and text.strip()[:1] == "{" and _is_object(text):
             raise DataError(f"the target {text[:60]!r} is an object of JSON, whose answer stands under no 'target'")
         return text

@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from parsers.references import VIEWER, Cell, cells, normalise_name, normalise_relation, true_name
+from parsers.references import VIEWER, Cell, cells, normalise_name, normalise_relation, true_name, view_number
 from parsers.types import Relation
 from rewards.errors import ConfigError, DataError
 from rewards.targets import plain_value
@@ -392,7 +392,10 @@ def _view_number(key: object, what: str) -> int:
         return int(key)
     if isinstance(key, int) and not isinstance(key, bool) and key >= 0:
         return key
-    raise DataError(f"{what}: {key!r} is no view number")
+    number = view_number(key) if isinstance(key, str) else None  # `View 1`, as headers of a reasoning
+    if number is None:
+        raise DataError(f"{what}: {key!r} is no view number, such as 1 or 'View 1'")
+    return number
 
 
 def _items(value: Any, view: int) -> Collection[Any]:

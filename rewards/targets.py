@@ -86,8 +86,7 @@ def equal(one: Any, other: Any) -> bool:
 @lru_cache(maxsize=4096)
 def _read_text(text: str, record_format: RecordFormat) -> tuple[Record, ...]:
     body = text.strip()
-    if body.startswith("<answer>") and body.endswith("</answer>"):
-        body = body[len("<answer>") : -len("</answer>")].strip()  # open-r1 and its heirs keep solutions in tags
+    body = answer_alone(body).strip()
     if _JSON_RECORDS.match(body):
         try:
             decoded = json.loads(body)
@@ -303,3 +302,29 @@ def plain_value(value: Any) -> Any:
     if hasattr(value, "as_py"):
         value = value.as_py()
     return value.tolist() if hasattr(value, "tolist") else value
+
+
+def answer_alone(text: str) -> str:
+    """Return the answer of a target that is written as a completion is, as open-r1 and its heirs keep solutions.
+
+    Raises:
+        DataError: if there are tags but no one answer behind the reasoning.
+
+    >>> answer_alone("<think>Both show it.</think> <answer>left</answer>"), answer_alone("left")
+    ('left', 'left')
+    """
+    if "<" not in text or not _TAGS.search(text):
+        return text
+    body = text[max((found.end() for found in _REASONED.finditer(text)), default=0) :].strip()
+    if _BLOCK.match(body):
+        body = body[len("<answer>") : -len("</answer>")]
+    if _TAGS.search(body):
+        raise DataError(
+            f"the target {text[:60]!r} holds tags, and is to be one answer, alone or in <answer>...</answer>"
+        )
+    return body
+
+
+_TAGS = re.compile(r"</?(?:answer|think)>", re.IGNORECASE)
+_REASONED = re.compile(r"</think>", re.IGNORECASE)
+_BLOCK = re.compile(r"<answer>.*</answer>\Z", re.IGNORECASE | re.DOTALL)

@@ -75,6 +75,7 @@ STYLES = {
     "ordinals in brackets": numbered("{}) {}"),
     "ordinals in two brackets": numbered("({}) {}"),
     "ordinals and commas": numbered("{}. {},"),
+    "bold by underscores": joined(", ", "__{}__"),
     "brackets around each": joined(", ", "[{}]"),
     "parentheses around each": joined("\n", "({})"),
     "a set": lambda items: "{" + joined(", ")(items) + "}",
@@ -100,6 +101,7 @@ AROUND = (
     "{}", "{}.", "{}。", "“{}”", '"{}."', "**{}**", "`{}`", "```\n{}\n```", "```json\n{}\n```", "~~~\n{}\n~~~\n", r"\boxed{{{}}}",
     r"\boxed{{{}}}.", r"$\boxed{{{}}}$", "$${}$$", r"\boxed{{\text{{{}}}}}", "Answer: {}", "**Final answer:** {}", "**Answer**: {}", "### Answer\n{}",
     "The answer is {}.", "So, the final answer is: {}", "ans: {}", "The changes are:\n\n{}", "Answer：{}", "Answer:\n```json\n{}\n```",
+    "答案：{}", "答案是{}。", "所以，最终答案：{}", "【答案】{}", "答え：{}", "정답: {}", "Respuesta: {}", "**Réponse :** {}", "Die Antwort ist {}.", "Ответ: {}", "<|begin_of_box|>{}<|end_of_box|>",
     "The final answer is \\boxed{{{}}}.", "\ufeff{}\u200b", "\u3000\n{}\u2003\n", "[{}]",
 )  # fmt: skip
 

@@ -104,6 +104,26 @@ def test_lengths_convert_there_and_back(value, unit, other):
     assert Number(there, other).in_unit(unit) == pytest.approx(value)
 
 
+@pytest.mark.parametrize(
+    ("text", "unit", "value"),
+    [
+        ("1 mile", "m", 1609.344), ("15 dm", "m", 1.5), ("150㎝", "m", 1.5), ("3英尺", "ft", 3.0),
+        ("20 square meters", "m²", 20.0), ("20 m2", "sq m", 20.0), ("20平方米", "㎡", 20.0), ("2 m^{2}", "cm^2", 20_000.0),
+        ("1 cubic meter", "m³", 1.0), ("90 sec", "minutes", 1.5), ("60 arcmin", "degrees", 1.0), ("2 kg", "g", 2000.0),
+    ],
+)  # fmt: skip
+def test_units_of_a_kind_convert(text, unit, value):
+    assert parse_number(text).in_unit(unit) == pytest.approx(value)
+
+
+@pytest.mark.parametrize(
+    "unit", ["seconds", "kg", "square meters", "m2", "㎡", "cubic m", "px", "km/h", "degrees", "%", "light years", "m³"]
+)
+def test_a_number_in_a_unit_of_another_kind_is_no_length(unit):
+    assert parse_number(f"1.5 {unit}").in_unit("m") is None
+    assert parse_number(f"1.5 {unit}").in_unit(None) == 1.5
+
+
 def test_what_does_not_convert_is_none():
     assert Number(1.0, "degrees").in_unit("m") is None
     assert Number(1.0, "m²").in_unit("m") is None

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from parsers.number import parse_number
 from parsers.types import Fault
-from rewards.answers import AnswerScore, infer_kind, mra, score_answer
+from rewards.answers import AnswerScore, infer_kind, mra, score_answer, score_region
 from rewards.errors import ConfigError, DataError
+from rewards.spec import QuestionSpec
 from tests.case_names import plain
 from tests.oracles import question_scores as oracle
 
@@ -316,3 +317,41 @@ def test_marks_around_a_text_are_no_part_of_it(mark):
 
 def test_text_is_compared_in_compatible_form():
     assert score_answer("\uff21 Ｓtraße", "a STRASSE").correct
+
+
+@pytest.mark.parametrize(
+    "around",
+    ["<answer>{}</answer>", "<think>A chair, 2 sofas: no.</think>\n<answer> {} </answer>\n", "2 or 3</think> {}"],
+)
+@pytest.mark.parametrize(
+    ("target", "said", "wrong", "options"),
+    [
+        ("B", "(B)", "A", None), ("B. right", "right", "left", ["left", "right"]), ("yes", "Yes.", "no", None),
+        ("3", "3.0", "2", None), ("1.5 m", "150 cm", "2 m", None), ("front-left", "Front left", "left", None),
+    ],
+)  # fmt: skip
+def test_a_target_may_be_a_whole_completion(around, target, said, wrong, options):
+    """open-r1 and its heirs keep solutions in tags; the kind is that of the answer, and the reasoning is none of it."""
+    for each in (target, around.format(target)):
+        assert score_answer(said, each, options=options).correct
+        assert not score_answer(wrong, each, options=options).correct
+        assert infer_kind(each, options=options) == infer_kind(target, options=options)
+
+
+@pytest.mark.parametrize("target", ["<answer>A</answer><answer>B</answer>", "<think>B", "<answer>B", "B</answer> then"])
+@pytest.mark.parametrize("kind", ["choice", "text", None, "set"])
+def test_tags_without_one_answer_are_wrong_targets(target, kind):
+    with pytest.raises(DataError, match="holds tags"):
+        score_answer("B", target, kind=kind)
+
+
+@pytest.mark.parametrize("text", ["\\boxed{3}", "Answer: 3", "**3**", "### Answer: 3", "The answer is 3 m."])
+def test_an_announced_number_is_a_number(text):
+    assert infer_kind(text) == "number"
+    assert score_answer("three", text).correct
+
+
+def test_a_set_and_a_box_may_stand_in_tags():
+    assert score_answer("sofa, lamp", "<think>a, b</think><answer>lamp, sofa</answer>", kind="set").correct
+    spec = QuestionSpec(kind="box", coordinates="pixels", layout="xyxy")
+    assert score_region("[0, 0, 4, 4]", "<answer>[0, 0, 4, 4]</answer>", spec).correct

@@ -27,6 +27,7 @@ FORMS = {
     "canonical": "2.color.cyan, 0.shape.cube",
     "lines": "2.color.cyan\n0.shape.cube\n",
     "calls": "change_color(2, 'cyan')\nchange_shape(0, 'cube')",
+    "behind a reasoning": "<think>1.size.small is not.</think> <answer> 2.color.cyan, 0.shape.cube </answer> ",
     "in tags": " <answer> 2.color.cyan, 0.shape.cube </answer> ",
     "strings": ["2.color.cyan", "change_shape(0, cube)"],
     "strings in tags": ["<answer>2.color.cyan</answer>", "0.shape.cube"],
