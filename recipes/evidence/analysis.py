@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 from scipy.stats import rankdata
+from scipy.stats import t as student
 
 from recipes.evidence.study import HERE, RESULTS
 from rewards import tvr_accuracy_reward
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 DRAWS: Final = 2000  # of a bootstrap
 MEASURES: Final = ("tacc", "ndiff", "predictions")
 LATELY: Final = 5  # logged steps that are averaged at either end of a run
+SEEDS: Final = 3  # runs of an arm with which seeds count
+RUINED: Final = ("paper", "no_incorrect_penalty")
+"""Arms whose seeds differ more than others': how fast a policy falls is not even."""
 
 
 class Estimate(NamedTuple):
@@ -33,6 +37,11 @@ class Estimate(NamedTuple):
     value: float
     low: float
     high: float
+
+    def wider(self, half: float) -> Estimate:
+        """Return the same with a wider interval: half of another, independent cause's is added in squares."""
+        both = float(np.hypot(self.high - self.value, half))
+        return Estimate(self.value, self.value - both, self.value + both)
 
     @property
     def sign(self) -> int:
@@ -50,36 +59,87 @@ class Correlation(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Results:
-    """The results of a study's runs of one seed.
+    """The results of a study.
+
+    Intervals are of 95%, over held-out scenes, paired where arms are compared, and over seeds where `noise` tells what
+    these make.
 
     Attributes:
-        runs: by the name of the arm.
+        seeds: the runs of each arm, by its name, in the order of their seeds.
         true: how many changes each held-out scene has, in the order of the outcomes.
         objects: how many objects each has.
         predictions: what was said of arms before they were trained.
     """
 
-    runs: Mapping[str, dict[str, Any]]
+    seeds: Mapping[str, Sequence[dict[str, Any]]]
     true: Array
     objects: Array
     predictions: Mapping[str, Any]
 
+    @property
+    def runs(self) -> Mapping[str, dict[str, Any]]:
+        """The first run of each arm."""
+        return {name: runs[0] for name, runs in self.seeds.items()}
+
     @cache  # noqa: B019  # read once a process
+    def of_seeds(self, name: str) -> dict[int, dict[str, Array]]:
+        """Return what was measured of each held-out scene after training, by seed and measure."""
+        found = {}
+        for run in self.seeds[name]:
+            each = run["final"]["each"]
+            correct, diff, named = (digits(each[key]) for key in ("correct", "diff", "predictions"))
+            found[int(run["seed"])] = {"tacc": correct, "ndiff": diff / self.true, "predictions": named}
+        return found
+
+    @cache  # noqa: B019
     def outcomes(self, name: str) -> dict[str, Array]:
-        """Return what was measured of each held-out scene after training, by measure."""
-        each = self.runs[name]["final"]["each"]
-        correct, diff, named = (digits(each[key]) for key in ("correct", "diff", "predictions"))
-        return {"tacc": correct, "ndiff": diff / self.true, "predictions": named}
+        """Return what was measured of each held-out scene, by measure; the mean over seeds."""
+        every = list(self.of_seeds(name).values())
+        return {measure: np.mean([each[measure] for each in every], axis=0) for measure in MEASURES}
+
+    @cache  # noqa: B019
+    def noise(self, measure: str) -> tuple[float, int] | None:
+        """Return the variance that seeds make in an arm's mean, and its degrees of freedom; None: too few seeds.
+
+        It is what is left of a table of arms and seeds once both have been taken out, over the arms that have `SEEDS`
+        seeds, without `RUINED`.
+        """
+        names = [name for name, runs in self.seeds.items() if len(runs) >= SEEDS and name not in RUINED]
+        if len(names) < 2:
+            return None
+        means = np.array([[each[measure].mean() for each in self.of_seeds(name).values()][:SEEDS] for name in names])
+        left = means - means.mean(axis=1, keepdims=True) - means.mean(axis=0) + means.mean()
+        free = (len(names) - 1) * (SEEDS - 1)
+        return float((left**2).sum()) / free, free
 
     def mean(self, name: str, measure: str, some: npt.NDArray[np.bool_] | None = None) -> Estimate:
         """Return an arm's mean over scenes, or over some of them."""
         column = self.outcomes(name)[measure]
-        return estimate(column if some is None else column[some])
+        found = estimate(column if some is None else column[some])
+        noise = self.noise(measure)
+        if noise is None or "from" not in self.runs[name]:
+            return found
+        return found.wider(student.ppf(0.975, noise[1]) * np.sqrt(noise[0] / len(self.seeds[name])))
 
     def difference(self, name: str, other: str, measure: str, some: npt.NDArray[np.bool_] | None = None) -> Estimate:
-        """Return by how much an arm exceeds another on the same scenes."""
-        column = self.outcomes(name)[measure] - self.outcomes(other)[measure]
-        return estimate(column if some is None else column[some])
+        """Return by how much an arm exceeds another on the same scenes, over the seeds of both.
+
+        Against the start, from which all seeds of an arm begin, it is over the seeds of that arm.
+        """
+        one, two = self.of_seeds(name), self.of_seeds(other)
+        trained = "from" in self.runs[other]
+        shared = sorted(one.keys() & two.keys()) if trained else sorted(one)
+        columns = [one[seed][measure] - two[seed if trained else 0][measure] for seed in shared]
+        by_seed = [float(column.mean()) for column in columns]
+        column = np.mean(columns, axis=0)
+        found = estimate(column if some is None else column[some])
+        noise = self.noise(measure)
+        if noise is None or "from" not in self.runs[name]:
+            return found
+        if {name, other} & set(RUINED) and len(shared) >= SEEDS:
+            alone = np.std(by_seed, ddof=1) / np.sqrt(len(shared))
+            return found.wider(student.ppf(0.975, len(shared) - 1) * alone)
+        return found.wider(student.ppf(0.975, noise[1]) * np.sqrt((1 + trained) * noise[0] / len(shared)))
 
     def views(self, *names: str) -> npt.NDArray[np.bool_]:
         """Return which held-out scenes are seen from given views; scene ``i`` is seen from view ``i mod 3``."""
@@ -93,15 +153,17 @@ class Results:
         return found
 
 
-def read_results(folder: Path = RESULTS / "study", seed: int = 0) -> Results:
+def read_results(folder: Path = RESULTS / "study", scenes: str = "scenes.json") -> Results:
     """Return the committed results of the study and what was said before."""
-    runs = {}
-    for path in sorted(folder.glob(f"*-{seed}.json")):
+    runs: dict[str, list[dict[str, Any]]] = {}
+    for path in sorted(folder.glob("*.json")):
         found = json.loads(path.read_text(encoding="utf-8"))
-        runs[found["arm"]] = found
-    scenes = json.loads((HERE / "scenes.json").read_text(encoding="utf-8"))
-    predictions = json.loads((HERE / "predictions.json").read_text(encoding="utf-8"))
-    return Results(runs, digits(scenes["true"]), digits(scenes["objects"]), predictions)
+        runs.setdefault(found["arm"], []).append(found)
+    for each in runs.values():
+        each.sort(key=lambda run: int(run["seed"]))
+    told = json.loads((HERE / scenes).read_text(encoding="utf-8"))
+    predictions = json.loads((HERE / scenes.replace("scenes", "predictions")).read_text(encoding="utf-8"))
+    return Results(runs, digits(told["true"]), digits(told["objects"]), predictions)
 
 
 def digits(text: str) -> Array:
@@ -183,10 +245,10 @@ def way_gone(results: Results, name: str, measure: str) -> float:
     return (now - start) / (results.predicted[name][measure] - start)
 
 
-def logged(run: Mapping[str, Any], key: str, *, last: bool) -> float:
-    """Return the mean of what was logged at the beginning or at the end of a run."""
-    steps = run["curve"][-LATELY:] if last else run["curve"][:LATELY]
-    return float(np.mean([step[key] for step in steps]))
+def logged(runs: Sequence[Mapping[str, Any]], key: str, *, last: bool) -> float:
+    """Return the mean of what was logged at the beginning or at the end of an arm's runs."""
+    every = [run["curve"][-LATELY:] if last else run["curve"][:LATELY] for run in runs]
+    return float(np.mean([step[key] for steps in every for step in steps]))
 
 
 def break_even(run: Mapping[str, Any]) -> float:

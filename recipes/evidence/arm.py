@@ -16,7 +16,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from recipes.evidence.held_out import HeldOut, groups, in_full, judge, knowledge, summary, writer_of
+from recipes.evidence import held_out as changes
+from recipes.evidence import questions_judged
+from recipes.evidence.held_out import OTHER_IMAGES, HeldOut, knowledge, writer_of
 from recipes.evidence.study import config_hash, pack_model, read_study, result_path, unpack_model, write_result
 
 if TYPE_CHECKING:
@@ -26,7 +28,15 @@ if TYPE_CHECKING:
     from recipes.evidence.study import Study
 
 KEPT: Final = ("step", "loss", "reward", "reward_std", "entropy", "frac_reward_zero_std", "mean_token_accuracy")
-KEPT_PARTS: Final = ("tvr/", "rewards/", "accuracy/", "completions/mean_length", "completions/clipped_ratio", "faults/")
+KEPT_PARTS: Final = (
+    "tvr/",
+    "multiview/",
+    "rewards/",
+    "accuracy/",
+    "completions/mean_length",
+    "completions/clipped_ratio",
+    "faults/",
+)
 WITHIN: Final = 15.0  # seconds that an arm's last lines take besides its last test
 
 
@@ -57,6 +67,11 @@ class Run:
     longest_test: float = 0.0
     signs: dict[str, Path] = field(default_factory=dict)
 
+    @property
+    def judging(self) -> Any:
+        """The module that tells what completions are worth."""
+        return questions_judged if self.study.questions else changes
+
     def seconds(self) -> float:
         """Return for how long it has trained, tests left out."""
         return time.time() - self.began - self.tests
@@ -74,8 +89,8 @@ class Run:
 
     def time_is_up(self) -> bool:
         """Return whether what is left is needed for the last test and for writing."""
-        scenes = self.study.test["scenes"] / self.study.test["on_the_way"]
-        return time.time() + 2 * self.longest_test * scenes + WITHIN > self.until
+        tests = self.study.test["scenes"] / self.study.test["on_the_way"] + len(OTHER_IMAGES)
+        return time.time() + 1.5 * self.longest_test * tests + WITHIN > self.until
 
 
 def curve(history: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -98,6 +113,7 @@ def watching_arm(run: Run, held_out: HeldOut, greedy: Writer) -> Any:
     arm = run.study.arm(run.name)
     every = arm.get("every") or run.study.values["evaluate_every"][arm["stage"]]
     wanted = run.study.until(run.name)
+    judging = run.judging
 
     class Watching(TrainerCallback):  # type: ignore[misc]
         def on_train_begin(self, *_: Any, **__: Any) -> None:
@@ -108,10 +124,11 @@ def watching_arm(run: Run, held_out: HeldOut, greedy: Writer) -> Any:
         def test(self, step: int) -> float:
             began = time.time()
             seconds = run.seconds()
-            judged = judge(held_out, held_out.answers(greedy, run.study.test["on_the_way"]))
-            masks = groups(held_out, len(judged.correct))["views"]
-            views = {view: summary(judged, mask)["tacc"] for view, mask in masks.items()}
-            found = {"step": step, "seconds": round(seconds, 1)} | summary(judged) | {"views": views}
+            texts = held_out.answers(greedy, run.study.test["on_the_way"])
+            judged = judging.judge(held_out, texts)
+            masks = judging.groups(held_out, len(texts))["views"]
+            views = {view: judging.summary(judged, mask)[judging.RIGHT] for view, mask in masks.items()}
+            found = {"step": step, "seconds": round(seconds, 1)} | judging.summary(judged) | {"views": views}
             run.found["tests"].append(found)
             spent = time.time() - began
             run.tests += spent
@@ -120,7 +137,7 @@ def watching_arm(run: Run, held_out: HeldOut, greedy: Writer) -> Any:
             write_result(run.out, run.found)
             sys.stdout.write(json.dumps(found) + "\n")
             sys.stdout.flush()
-            return float(found["tacc"])
+            return float(found[judging.RIGHT])
 
         def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
             step = state.global_step
@@ -180,8 +197,12 @@ def train_arm(run: Run, start: Path | None) -> None:
     if arm.get("keep"):
         _keep(run, trainer, work / "kept")
     texts = held_out.answers(greedy, study.test["scenes"])
-    run.found["final"] = in_full(held_out, judge(held_out, texts))
-    if arm.get("keep"):
+    judging = run.judging
+    run.found["final"] = judging.in_full(held_out, judging.judge(held_out, texts))
+    for images in held_out.other_images:
+        shown = held_out.answers(greedy, study.test["on_the_way"], images=images)
+        run.found["final"].setdefault("images", {})[images] = judging.summary(judging.judge(held_out, shown))
+    if arm.get("keep") and not study.questions:
         samples = held_out.answers(writer(sample=True), study.test["sampled"], study.test["samples"])
         run.found["knowledge"] = knowledge(held_out, texts, samples)._asdict()
     run.found["examples"] = [

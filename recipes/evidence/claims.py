@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from math import sqrt
-from statistics import variance
 from typing import TYPE_CHECKING, Final
 
 from benchmarks.correspondences import find_in
@@ -26,9 +24,6 @@ PAPER: Final = {
 }
 SFT, RL = (84.2, 30.9), (76.3, 53.9)  # center, other views
 FEW, MANY = 91.0, 37.5  # accuracy with 1 to 3 and with 9 or 10 objects
-
-TRIAL: Final = ((0.365, 0.341), (0.134, 0.154), (0.318, 0.344, 0.343), (0.342, 0.353, 0.341))
-"""Accuracies of equal runs with other seeds, from a trial (docs/training.md, credit by spans)."""
 
 
 def code(name: str) -> str:
@@ -69,16 +64,6 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def seeds() -> float:
-    """Return the difference in accuracy that seeds alone make between two runs, at most, in 95% of cases.
-
-    >>> round(seeds(), 3)
-    0.036
-    """
-    square = sum((len(some) - 1) * variance(some) for some in TRIAL) / sum(len(some) - 1 for some in TRIAL)
-    return 1.96 * sqrt(2 * square)
-
-
 def claims(results: Results) -> str:
     """Return the paper's tables beside ours, and a sentence for each claim."""
     rows = []
@@ -91,7 +76,7 @@ def claims(results: Results) -> str:
                 code(name),
                 f"{tacc:.1f} ({tacc - PAPER['full'][1]:+.1f})",
                 f"{ndiff:.2f} ({ndiff - PAPER['full'][2]:+.2f})",
-                f"{percent(results.mean(name, 'tacc').value)}" + ("" if name == "full" else f" ({points(ours)})"),
+                percent(results.mean(name, "tacc").value) + ("" if name == "full" else f" ({points(ours)})"),
                 f"{results.mean(name, 'ndiff').value:.2f}"
                 + ("" if name == "full" else f" ({wrong.value:+.2f} {interval(wrong[1:])})"),
             ]
@@ -100,9 +85,8 @@ def claims(results: Results) -> str:
     return f"""\
 ## The paper's claims
 
-In brackets: the difference from `full`, ours with its paired 95% interval over scenes. What seeds alone make is not in it:
-equal runs of a [trial](training.md#credit-by-spans) differed so much that two arms of one seed each have to differ by
-{100 * seeds():.1f} points before seeds are an unlikely reason. That is the bar for *reproduced* below.
+Means over {len(results.seeds["full"])} seeds. In brackets: the difference from `full`, ours with its 95% interval over scenes and
+seeds; *reproduced* below is what it leaves zero out of.
 
 {table(["paper's Table 3", "preset", "paper: TAcc, %", "NDiff", "ours: TAcc, %", "NDiff"], rows)}
 
@@ -110,13 +94,13 @@ equal runs of a [trial](training.md#credit-by-spans) differed so much that two a
 
 
 def _sentences(results: Results) -> list[tuple[str, str]]:
+    from recipes.evidence.questions_page import claim  # which is told with what stands above
+
     found = [_ablation(results, name) for name in PAPER if name != "full"]
     by_objects = [results.mean("full", "tacc", results.objects == count) for count in (2, 4)]
     falls = by_objects[0].low > by_objects[1].high
-    length = [logged(results.runs["full"], "completions/mean_length", last=end) for end in (False, True)]
+    length = [logged(results.seeds["full"], "completions/mean_length", last=end) for end in (False, True)]
     more = results.difference("no_incorrect_penalty", "full", "predictions")
-    center, other = results.views("center"), results.views("left", "right")
-    ours = [results.mean("center", "tacc", some).value for some in (center, other)]
     named = results.mean("no_incorrect_penalty", "predictions").value
     texts = [example["completion"] for run in results.runs.values() for example in run["examples"]]
     spoken = [places for text in texts if (places := find_in(text)) is not None]
@@ -137,14 +121,7 @@ def _sentences(results: Results) -> list[tuple[str, str]]:
                 f"ours: {percent(by_objects[0].value)}% with 2, {percent(by_objects[1].value)}% with 4 (`full`)."
             ),
         ),
-        (
-            "SFT is better on the trained view, RL on others:",
-            (
-                f"half of it is seen. Paper, center and other views: SFT {SFT[0]} and {SFT[1]}, RL {RL[0]} and {RL[1]}. Ours, "
-                f"demonstrations from the center only: {percent(ours[0])} and {percent(ours[1])}. RL on the center only was "
-                "not run, and RL from random weights scores nothing, so that the comparison is not testable with these runs."
-            ),
-        ),
+        ("SFT is better on the trained view, RL on others:", _views(results)),
         (
             "RL alone is enough:",
             (
@@ -167,13 +144,8 @@ def _sentences(results: Results) -> list[tuple[str, str]]:
                 "completions with reasoning, and [counts them](evaluation.md#correspondences-across-views) in any rollouts."
             ),
         ),
-        (
-            "R_ref adds up to 17.5 points; ten times less data is enough:",
-            (
-                "not tested: no model of this study trains on questions, and none varies the number of samples. Which references "
-                "either R_ref teaches, apart from answers, is shown by [a table](#questions-which-references-are-learned)."
-            ),
-        ),
+        ("Ten times less data is enough for RL:", _few(results)),
+        ("R_ref adds up to 17.5 points:", claim()),
     ]
 
 
@@ -181,13 +153,44 @@ def _ablation(results: Results, name: str) -> tuple[str, str]:
     title, tacc, _ = PAPER[name]
     ours, wrong = (results.difference("full", name, measure) for measure in ("tacc", "ndiff"))
     told = f"By {PAPER['full'][1] - tacc:.1f} points in the paper, by {points(ours)} here"
-    if abs(ours.value) < seeds():
-        way = {1: "the paper's way, but within", 0: "level,", -1: "the other way, and within"}[ours.sign]
-        verdict = f"not reproduced with one seed: {way} what seeds make" if ours.sign else f"not reproduced: {way[:-1]}"
-    elif ours.sign > 0:
-        verdict = "reproduced" if wrong.sign < 0 else "reproduced in TAcc, not in NDiff"
+    if ours.sign > 0:
+        verdict = "reproduced" if wrong.sign < 0 else "reproduced in TAcc; NDiff is level"
     else:
-        verdict = "not reproduced: the other way"
+        verdict = "not reproduced: the other way" if ours.sign < 0 else "not reproduced: level"
     if wrong.sign > 0:
         verdict += "; NDiff is better without"
     return f"{title[0].upper()}{title[1:]}: fewer are right:", f"{verdict}. {told}."
+
+
+def _views(results: Results) -> str:
+    some = {"center": results.views("center"), "other": results.views("left", "right")}
+    gained = {
+        name: {view: results.difference(name, "start", "tacc", which) for view, which in some.items()}
+        for name in ("center_more", "rl_center")
+    }
+    more = results.difference("rl_center", "center_more", "tacc", some["other"])
+    verdict = "reproduced" if more.sign > 0 else "the first half reproduced, the second not"
+    sft, rl = gained["center_more"], gained["rl_center"]
+    return (
+        f"{verdict}. Paper, center and other views: SFT {SFT[0]} and {SFT[1]}, RL {RL[0]} and {RL[1]}. Ours, both on the center "
+        f"only, from a start that knows all views: demonstrations add {points(sft['center'])} and {points(sft['other'])} points, "
+        f"RL {points(rl['center'])} and {points(rl['other'])}. Demonstrations from the center alone, without that start: "
+        f"{percent(results.mean('center', 'tacc', some['center']).value)}% and "
+        f"{percent(results.mean('center', 'tacc', some['other']).value)}%."
+    )
+
+
+def _few(results: Results) -> str:
+    lost = {
+        stage: [results.difference(fewer, whole, "tacc") for fewer in (tenth, hundredth)]
+        for stage, whole, tenth, hundredth in (
+            ("RL", "full_once", "full_tenth", "full_hundredth"),
+            ("SFT", "sft_all", "sft_tenth", "sft_hundredth"),
+        )
+    }
+    enough = lost["RL"][0].sign == 0
+    return (
+        f"{'reproduced in its sense' if enough else 'not reproduced'}. With a tenth of the scenes, as many steps, RL loses "
+        f"{points(lost['RL'][0], -1)} points and demonstrations {points(lost['SFT'][0], -1)}; with a hundredth "
+        f"{points(lost['RL'][1], -1)} and {points(lost['SFT'][1], -1)} ([fewer scenes](#fewer-scenes))."
+    )

@@ -77,7 +77,7 @@ def headline(results: Results) -> str:
     parts = [
         text(190, bottom + 49, "said before training", "text"),
         f'<circle class="said" cx="180" cy="{bottom + 45}" r="4.5"/>',
-        text(350, bottom + 49, "trained, with its 95% interval over scenes", "text"),
+        text(350, bottom + 49, "trained, with its 95% interval", "text"),
         f'<circle class="came" cx="340" cy="{bottom + 45}" r="4"/>',
         line("mark", (622, 646), (bottom + 45, bottom + 45)),
         text(652, bottom + 49, "the start of all", "text"),
@@ -135,7 +135,11 @@ def curves(results: Results) -> str:
 
 
 def _curve(results: Results, measure: str, title: str, box: tuple[float, float, float, float]) -> Iterator[str]:
-    lines = {name: [(test["step"], test[measure]) for test in results.runs[name]["tests"]] for name in MAIN}
+    lines = {}
+    for name in MAIN:
+        tests = [{test["step"]: test[measure] for test in run["tests"]} for run in results.seeds[name]]
+        shared = sorted(set.intersection(*(set(each) for each in tests)))  # a seed ended sooner
+        lines[name] = [(step, sum(each[step] for each in tests) / len(tests)) for step in shared]
     values = [value for points in lines.values() for _, value in points]
     last = max(step for points in lines.values() for step, _ in points)
     spare = 0.05 * (max(values) - min(values))

@@ -10,8 +10,8 @@ import numpy as np
 
 from benchmarks.tvr.codec import decode_scene
 from benchmarks.tvr.scoring import score_as_strict
-from recipes.evidence import symbolic
-from recipes.tiny.world import QUESTION, scenes, target
+from recipes.evidence import questions, symbolic
+from recipes.tiny.world import row, scenes
 from rewards.score import score_batch
 from trainers.fast_collate import Undrawn, fast_processor
 from trainers.scenes.render import Picture
@@ -24,12 +24,17 @@ if TYPE_CHECKING:
     from recipes.evidence.study import Study
     from trainers.scenes.tvr import Scene
 
+RIGHT: Final = "tacc"
+"""The measure by which an arm may end."""
 SEED: Final = 7  # of the held-out scenes: the same for all arms
 DIGITS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
+OTHER_IMAGES: Final = ("swapped", "blank")
+"""What a scene can be shown in place of its own images: those of the next scene from the same view, or none of either
+(pixel values of zero, the middle gray; told in words there is no such prompt)."""
 
 
 class HeldOut:
-    """Held-out scenes as a processor's batches; scene ``i`` is seen from view ``i mod len(views)``.
+    """Held-out scenes as a processor's batches; scene ``i`` is seen from view ``i mod len(views)``, or asked about.
 
     Args:
         study: which scenes, how many and how large a batch.
@@ -39,44 +44,73 @@ class HeldOut:
 
     def __init__(self, study: Study, processor: Any, device: Any) -> None:
         self.study, self.device = study, device
-        self.scenes = list(islice(scenes(study.world, SEED, held_out=True), study.test["scenes"]))
-        self.views = [study.views[scene.idx % len(study.views)] for scene in self.scenes]
-        self.targets = [target(scene) for scene in self.scenes]
+        self.items = questions.held_out_items(study) if study.questions else []
+        if study.questions:
+            self.scenes = [item.scene for item in self.items]
+            self.rows = [questions.row(item, study.world, symbolic=study.symbolic) for item in self.items]
+        else:
+            self.scenes = list(islice(scenes(study.world, SEED, held_out=True), study.test["scenes"]))
+            self.rows = [_row(scene, study) for scene in self.scenes]
+        self.views: list[str] = [each["view"] for each in self.rows]
+        self.targets: list[str] = [each["target"] for each in self.rows]
         self.processor = processor if study.symbolic else _drawing(processor, device)
         self.tokenizer = getattr(processor, "tokenizer", processor)
         self._made: dict[tuple[int, int], dict[str, Any]] = {}
 
-    def batch(self, start: int, stop: int) -> dict[str, Any]:
-        """Return the inputs of some scenes; they are made once."""
+    @property
+    def other_images(self) -> tuple[str, ...]:
+        """Those of `OTHER_IMAGES` that there are."""
+        if self.study.symbolic:  # there a prompt is both, the images and the question
+            return () if self.study.questions else OTHER_IMAGES[:1]
+        return OTHER_IMAGES
+
+    def batch(self, start: int, stop: int, images: str = "own") -> dict[str, Any]:
+        """Return the inputs of some scenes; with their own images they are made once."""
+        if images == "swapped":
+            count, views = len(self.scenes), len(self.study.views)
+            return self._batch(range(start, stop), [(at + views) % count for at in range(start, stop)])
         key = (start, stop)
         if key not in self._made:
-            made = self._in_words(start, stop) if self.study.symbolic else self._drawn(start, stop)
-            self._made[key] = dict(made.to(self.device))
-        return self._made[key]
+            self._made[key] = self._batch(range(start, stop), range(start, stop))
+        found = self._made[key]
+        return found | {"pixel_values": found["pixel_values"] * 0} if images == "blank" else found
 
-    def _in_words(self, start: int, stop: int) -> Any:
-        asked = [symbolic.messages(scene, self.study.world) for scene in self.scenes[start:stop]]
+    def _batch(self, asked: Sequence[int], shown: Sequence[int]) -> dict[str, Any]:
+        made = self._in_words(shown) if self.study.symbolic else self._drawn(asked, shown)
+        return dict(made.to(self.device))
+
+    def _in_words(self, which: Sequence[int]) -> Any:
+        asked = [self.rows[at]["prompt"] for at in which]
         texts = self.tokenizer.apply_chat_template(asked, tokenize=False, add_generation_prompt=True)
         return self.tokenizer(texts, return_tensors="pt", padding=True, padding_side="left")
 
-    def _drawn(self, start: int, stop: int) -> Any:
-        some = zip(self.scenes[start:stop], self.views[start:stop], strict=True)
-        pairs = [(Picture(scene, "center"), Picture(scene, view, final=True)) for scene, view in some]
-        images = [[Undrawn(each, self.study.world.side) for each in pair] for pair in pairs]
-        content = [{"type": "image"}, {"type": "image"}, {"type": "text", "text": QUESTION}]
-        asked = [{"role": "user", "content": content}]
-        text = self.processor.apply_chat_template(asked, tokenize=False, add_generation_prompt=True)
-        return self.processor(images=images, text=[text] * len(pairs), return_tensors="pt", padding=True)
+    def _drawn(self, asked: Sequence[int], shown: Sequence[int]) -> Any:
+        images = [self.rows[at]["images"] for at in shown]
+        texts = [self._asked(self.rows[at]["prompt"][0]["content"]) for at in asked]
+        return self.processor(images=images, text=texts, return_tensors="pt", padding=True)
 
-    def answers(self, write: Writer, count: int, samples: int = 1) -> list[str]:
-        """Return completions of the first *count* scenes, *samples* of each in a row."""
+    def _asked(self, text: str) -> Any:
+        content = [{"type": "image"}, {"type": "image"}, {"type": "text", "text": text}]
+        messages = [{"role": "user", "content": content}]
+        return self.processor.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+
+    def answers(self, write: Writer, count: int, samples: int = 1, images: str = "own") -> list[str]:
+        """Return completions of the first *count* scenes, *samples* of each in a row, shown what `batch` says."""
         size, texts = max(1, self.study.test["batch"] // samples), []
         for start in range(0, count, size):
-            tokens = write(self.batch(start, min(start + size, count)), samples)
+            tokens = write(self.batch(start, min(start + size, count), images), samples)
             texts += self.tokenizer.batch_decode(tokens, skip_special_tokens=True)
         if samples > 1:
             self._made = {key: made for key, made in self._made.items() if key[1] - key[0] > size}
         return texts
+
+
+def _row(scene: Scene, study: Study) -> dict[str, Any]:
+    view = study.views[scene.idx % len(study.views)]
+    if study.symbolic:
+        return symbolic.row(scene, view, study.world)
+    pictures = Picture(scene, "center"), Picture(scene, view, final=True)
+    return row(scene, view, study.world, [Undrawn(each, study.world.side) for each in pictures], name="held-out")
 
 
 def _drawing(processor: Any, device: Any) -> Any:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 import yaml
 
 from benchmarks.files.write import write_whole
-from recipes.evidence import symbolic
-from recipes.tiny.model import Sizes, build
+from recipes.evidence import questions, symbolic
+from recipes.tiny.model import WORDS, Sizes, build
 from recipes.tiny.study import read_recipe
 from recipes.tiny.world import World
 from rewards.errors import ConfigError
@@ -54,6 +54,11 @@ class Study:
     def symbolic(self) -> bool:
         """Whether scenes are told in words, not drawn."""
         return bool(self.values.get("symbolic"))
+
+    @property
+    def questions(self) -> bool:
+        """Whether it asks questions about two views (`recipes.evidence.questions`), not for changes."""
+        return bool(self.values.get("questions"))
 
     @property
     def test(self) -> Mapping[str, int]:
@@ -97,7 +102,7 @@ class Study:
             values = _merged(values, _merged(self.values["tiny"].get("set", {}), self.values["tiny"].get(stage, {})))
         rows = dict(values["dataset_arguments"])
         rows |= {"views": list(arm.get("views", self.views)), "seed": rows.get("seed", 0) + 100_000 * seed}
-        if stage == "sft" and not self.symbolic:
+        if stage == "sft" and not self.symbolic and not self.questions:
             rows["reasoning"] = not arm.get("labels", False)
         values |= {"dataset_arguments": rows, "seed": seed}
         if stage == "rl":
@@ -111,9 +116,10 @@ class Study:
 
     def new_model(self, folder: Path, seed: int) -> int:
         """Write a model with random weights; return its number of parameters."""
+        words = questions.WORDS if self.questions else WORDS
         if self.symbolic:
-            return symbolic.build(folder, self.sizes, seed=seed)
-        return build(folder, self.sizes, side=self.world.side, seed=seed)
+            return symbolic.build(folder, self.sizes, seed=seed, words=words)
+        return build(folder, self.sizes, side=self.world.side, seed=seed, words=words)
 
 
 def read_study(path: Path, *, tiny: bool = False) -> Study:

@@ -10,11 +10,11 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.tvr.codec import decode_scene
-from recipes.tiny.model import Sizes, tiny_tokenizer
+from recipes.tiny.model import WORDS, Sizes, tiny_tokenizer
 from recipes.tiny.world import QUESTION, World, scenes, target
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from trainers.scenes.tvr import Scene
@@ -69,7 +69,7 @@ def _rows(world: World, views: list[str], seed: int) -> Iterator[dict[str, Any]]
         yield row(scene, views[scene.idx % len(views)], world)
 
 
-def build(folder: Path, sizes: Sizes, *, seed: int = 0) -> int:
+def build(folder: Path, sizes: Sizes, *, seed: int = 0, words: Sequence[str] = WORDS) -> int:
     """Write a new language model with its tokenizer, and return its number of parameters.
 
     Qwen3, not Qwen2: for that transformers puts a tokenizer of its own in place of the one that was saved.
@@ -77,7 +77,7 @@ def build(folder: Path, sizes: Sizes, *, seed: int = 0) -> int:
     import torch
     from transformers import GenerationConfig, Qwen3Config, Qwen3ForCausalLM
 
-    tokenizer = tiny_tokenizer()
+    tokenizer = tiny_tokenizer(words)
     code = tokenizer.convert_tokens_to_ids
     ends = {
         "bos_token_id": code("<|im_start|>"),

@@ -6,12 +6,13 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from recipes.evidence.analysis import MEASURES, alarm_record, correlation, digits, read_results
-from recipes.evidence.claims import code, decimals, interval, percent, points, seeds, table
+from recipes.evidence import questions_page
+from recipes.evidence.analysis import MEASURES, alarm_record, correlation, digits, estimate, read_results
+from recipes.evidence.claims import code, decimals, interval, percent, points, table
 from recipes.evidence.study import HERE, RESULTS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from recipes.evidence.analysis import Results
 
@@ -24,27 +25,20 @@ AT_FIRST: Final = ("full", "no_incorrect_penalty")  # what a trial had trained b
 
 def read_words() -> tuple[Results, Results]:
     """Return the results of arms with GRPO's own advantage, and of those with the batch's spread; names are the same."""
-    scenes = json.loads((HERE / "scenes-cpu.json").read_text(encoding="utf-8"))
-    predictions = json.loads((HERE / "predictions-cpu.json").read_text(encoding="utf-8"))
     said = json.loads((HERE / "table-cpu.json").read_text(encoding="utf-8"))
-    runs = read_results(RESULTS / "cpu").runs
-    plain = {name: run for name, run in runs.items() if not name.endswith(BATCH)}
-    batch = {name.removesuffix(BATCH): run for name, run in runs.items() if name.endswith(BATCH)}
-    group = replace(
-        read_results(RESULTS / "cpu"),
-        runs=plain,
-        true=digits(scenes["true"]),
-        objects=digits(scenes["objects"]),
-        predictions=_of(predictions, plain, said["group"]),
-    )
-    return group, replace(
-        group, runs=batch | {"start": runs["start"]}, predictions=_of(predictions, batch, said["batch"])
+    found = read_results(RESULTS / "cpu", "scenes-cpu.json")
+    plain = {name: runs for name, runs in found.seeds.items() if not name.endswith(BATCH)}
+    batch = {name.removesuffix(BATCH): runs for name, runs in found.seeds.items() if name.endswith(BATCH)}
+    batch |= {"start": found.seeds["start"]}
+    return (
+        replace(found, seeds=plain, predictions=_of(found.predictions, plain, said["group"])),
+        replace(found, seeds=batch, predictions=_of(found.predictions, batch, said["batch"])),
     )
 
 
-def _of(predictions: dict[str, Any], runs: Collection[str], table: dict[str, Any]) -> dict[str, Any]:
+def _of(predictions: Mapping[str, Any], runs: Collection[str], table: dict[str, Any]) -> dict[str, Any]:
     """Return what was said of those arms that have been trained."""
-    return predictions | {
+    return dict(predictions) | {
         "arms": {name: said for name, said in predictions["arms"].items() if name in runs},
         "table": table,
     }
@@ -59,8 +53,8 @@ def in_words() -> str:
 
 `make evidence-cpu` tells scenes in words, two objects and one or two changes, so that a small language model learns to compare
 them in a minute; then it trains the paper's reward and the one without the incorrect penalty, each with two advantages; each
-of its three calls ends after 3.2 minutes, whatever the machine. What is recorded, {group.runs["full"]["steps"]} steps each: {len(group.true)} held-out scenes with {group.true.mean():.2f} true changes, {_seconds(group)} (`recipes/evidence/results/cpu`, seed {group.runs["full"]["seed"]}, commit `{group.runs["full"]["commit"]}`;
-configuration, its hash and the command stand in each file). *One seed.*
+of its three calls ends after 3.2 minutes, whatever the machine. What is recorded, {group.runs["full"]["steps"]} steps each: {len(group.true)} held-out scenes with {group.true.mean():.2f} true changes, {_seconds(group)} (`recipes/evidence/results/cpu`, {len(group.seeds["full"])} seeds; configuration, its hash, commit, command and machine stand in
+each file). Intervals are over scenes and seeds, as above.
 
 Two advantages, since first trials showed that it matters: GRPO divides the advantage by the spread of each *group* of
 completions of a prompt; `scale_rewards: batch` divides by that of the whole *batch*, so that a gain of 5 weighs five times a
@@ -106,7 +100,7 @@ def by_table(results: Results) -> Results:
     """Return the same results with what the table said in place of what the audit said."""
     said = results.predictions["table"]
     return replace(
-        results, predictions=results.predictions | {"arms": {name: said[name] for name in results.predicted}}
+        results, predictions=dict(results.predictions) | {"arms": {name: said[name] for name in results.predicted}}
     )
 
 
@@ -147,7 +141,11 @@ def questions() -> str:
     return f"""\
 ## Questions: which references are learned
 
-No model was trained on questions here. What is small enough for a CPU is a table of decisions again, without perception: two
+{questions_page.trained()}
+
+### A table of decisions
+
+Without perception, a table of decisions again: two
 views with two objects of their own each, of which the policy believes a view, right with the chance given, and decides for each view
 whether to name it there; its answer is right half of the time whatever it names. GRPO for {told["config"]["steps"]} steps under R_ans alone, the
 plain sum R_ans + R_ref (preset `paper`), and the default; {len(blind["default"])} seeds, lowest to highest
@@ -158,7 +156,7 @@ plain sum R_ans + R_ref (preset `paper`), and the default; {len(blind["default"]
 Where it hardly knows which object is where, {"the plain sum teaches it the blind references, the same names in every view, and the default does not" if learned else "neither reward teaches the blind references alone"}:
 {100 * min(blind["plain sum"]):.0f} to {100 * max(blind["plain sum"]):.0f}% of the objects are named in both views, against
 {100 * min(blind["default"]):.0f} to {100 * max(blind["default"]):.0f}%. Where it does know, both teach it to name what it believes. R_ans alone
-teaches nothing of references. Whether better references make better answers, which is the paper's claim, this cannot say."""
+teaches nothing of references. Whether better references make better answers, this cannot say."""
 
 
 def _missing(group: Results, batch: Results) -> str:
@@ -172,8 +170,8 @@ def _missing(group: Results, batch: Results) -> str:
 
 
 def _seconds(results: Results) -> str:
-    found = [run["seconds"] for name, run in results.runs.items() if name != "start"]
-    return f"{min(found):.0f} to {max(found):.0f} seconds an arm on a core that other work shared"
+    found = [run["seconds"] for name, runs in results.seeds.items() if name != "start" for run in runs]
+    return f"{min(found):.0f} to {max(found):.0f} seconds an arm on a core, which other work shared at times"
 
 
 def _what_it_shows(group: Results, batch: Results) -> str:
@@ -186,14 +184,16 @@ def _what_it_shows(group: Results, batch: Results) -> str:
 
 
 def _collapse(results: Results, title: str) -> str:
-    none = {other: results.difference("no_incorrect_penalty", other, "tacc") for other in ("start", "full")}
-    falls = all(each.high < 0 and abs(each.value) > seeds() for each in none.values())
+    start, every = results.runs["start"], results.of_seeds("no_incorrect_penalty")
+    right = digits(start["final"]["each"]["correct"])
+    fell = [estimate(each["tacc"] - right) for each in every.values()]
     ones = [percent(results.mean(name, "tacc", results.true == 1).value) for name in ("start", "no_incorrect_penalty")]
     return (
-        f"- *The collapse without the incorrect penalty {'shows' if falls else 'does not show'}, with {title}:* TAcc "
-        f"{points(none['start'])} points against the start, {points(none['full'])} against `full`; "
+        f"- *The collapse without the incorrect penalty, with {title}:* TAcc falls in {sum(each.high < 0 for each in fell)} of "
+        f"{len(fell)} seeds, by {', '.join(points(each, -1) for each in fell)} points from the start; against `full` it is "
+        f"{points(results.difference('no_incorrect_penalty', 'full', 'tacc'))} over seeds. "
         f"{results.mean('no_incorrect_penalty', 'predictions').value:.2f} changes are named where {results.true.mean():.2f} are "
-        f"true. Of scenes with one true change it has {ones[1]}% right, the start {ones[0]}%."
+        f"true: of scenes with one true change it has {ones[1]}% right, the start {ones[0]}%."
     )
 
 
@@ -207,8 +207,8 @@ def _over_prediction(group: Results, batch: Results) -> str:
         (True, False): "shows with GRPO's own advantage alone",
         (False, False): "does not last with either advantage",
     }
-    earned = [results.runs["full"]["final"]["reward"] for results in (group, batch)]
-    apart = replace(group, runs=group.runs | {"other": batch.runs["full"]}).difference("other", "full", "tacc")
+    earned = [_reward(results) for results in (group, batch)]
+    apart = replace(group, seeds=dict(group.seeds) | {"other": batch.seeds["full"]}).difference("other", "full", "tacc")
     return (
         f"- *Over-prediction under the paper's reward (`full`) {words[lasts[0], lasts[1]]}.* With GRPO's own, "
         f"{most['predictions']:.2f} changes are named after {most['step']} steps and "
@@ -216,6 +216,10 @@ def _over_prediction(group: Results, batch: Results) -> str:
         f"{batch.mean('full', 'predictions').value:.2f}. That scores more of the reward ({earned[1]:.2f} against {earned[0]:.2f}, "
         f"greedy) and has fewer scenes right: TAcc {points(apart)} points; the start has {percent(group.mean('start', 'tacc').value)}%."
     )
+
+
+def _reward(results: Results) -> float:
+    return sum(run["final"]["reward"] for run in results.seeds["full"]) / len(results.seeds["full"])
 
 
 def _break_even(group: Results, batch: Results) -> str:
@@ -231,7 +235,13 @@ def _break_even(group: Results, batch: Results) -> str:
 
 
 def _alarm(group: Results, batch: Results) -> str:
-    records = [alarm_record(run) for results in (group, batch) for name, run in results.runs.items() if name != "start"]
+    records = [
+        alarm_record(run)
+        for results in (group, batch)
+        for name, runs in results.seeds.items()
+        if name != "start"
+        for run in runs
+    ]
     fell = [record for record in records if record.fell is not None]
     ahead = [record.early for record in fell if record.early is not None]
     early = sum(steps > 0 for steps in ahead)

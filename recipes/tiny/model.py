@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from benchmarks.tvr.world import ATTRIBUTES, N_OBJECTS, VALUES
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 SPECIAL: Final = (
@@ -75,8 +76,8 @@ class Sizes:
     patch: int = 8
 
 
-def tiny_tokenizer() -> Any:
-    """Return the tokenizer of whole words.
+def tiny_tokenizer(words: Sequence[str] = WORDS) -> Any:
+    """Return the tokenizer of whole words, by default those of TVR.
 
     Reading and writing again gives the same text.
     """
@@ -90,8 +91,8 @@ def tiny_tokenizer() -> Any:
     )
     from transformers import PreTrainedTokenizerFast
 
-    words = [*SPECIAL, *TAGS, *(f"▁{word}" for word in WORDS)]
-    tokenizer = Tokenizer(models.WordLevel({word: code for code, word in enumerate(words)}, unk_token="▁[UNK]"))  # noqa: S106  no password
+    known = [*SPECIAL, *TAGS, *(f"▁{word}" for word in words)]
+    tokenizer = Tokenizer(models.WordLevel({word: code for code, word in enumerate(known)}, unk_token="▁[UNK]"))  # noqa: S106  no password
     tokenizer.normalizer = normalizers.Sequence([normalizers.Replace(".", " "), normalizers.Replace(",", " ,")])
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="always")
     rewritten = [decoders.Replace(f" {name} ", f".{name}.") for name in ATTRIBUTES]
@@ -113,13 +114,13 @@ def tiny_tokenizer() -> Any:
     return fast
 
 
-def tiny_processor(patch: int, side: int) -> Any:
+def tiny_processor(patch: int, side: int, words: Sequence[str] = WORDS) -> Any:
     """Return the processor: images of ``side`` pixels in patches of ``patch``, values about -2 to 2."""
     from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
     from trainers.processors import qwen_processor_class
 
-    tokenizer = tiny_tokenizer()
+    tokenizer = tiny_tokenizer(words)
     images = Qwen2VLImageProcessorPil(
         size={"shortest_edge": side * side, "longest_edge": side * side},
         patch_size=patch,
@@ -187,12 +188,12 @@ def tiny_model(tokenizer: Any, sizes: Sizes, side: int, seed: int) -> Any:
     return model
 
 
-def build(folder: Path, sizes: Sizes, *, side: int, seed: int = 0) -> int:
+def build(folder: Path, sizes: Sizes, *, side: int, seed: int = 0, words: Sequence[str] = WORDS) -> int:
     """Write a new model and its processor, for `from_pretrained`, and return its number of parameters."""
     from transformers.utils.logging import disable_progress_bar
 
     disable_progress_bar()
-    processor = tiny_processor(sizes.patch, side)
+    processor = tiny_processor(sizes.patch, side, words)
     model = tiny_model(processor.tokenizer, sizes, side, seed)
     model.save_pretrained(folder)
     processor.save_pretrained(folder)

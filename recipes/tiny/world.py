@@ -7,6 +7,7 @@ whose combination of attributes before and after hashes to the held-out tenth ar
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import count as naturals
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 from zlib import crc32
@@ -265,6 +266,7 @@ def stream(
     block: int = 256,
     drawn: bool = True,
     reasoning: bool = True,
+    blocks: int | None = None,
 ) -> Any:
     """Return an endless data set whose scenes are made while training.
 
@@ -275,13 +277,14 @@ def stream(
         views: of the final images.
         seed: of the draws.
         block: rows that one worker of the data loader makes in a row. Where it is the batch size, the batches do not
-            depend on the number of workers.
+            depend on the number of workers, from one on.
         drawn: whether images are drawn here, on a GPU where there is one and without workers; otherwise
             ``fast_collator`` draws them, a batch at a time.
         reasoning: whether demonstrations have a chain of thought; without: labels alone, of undrawn images only.
+        blocks: how many blocks differ; then the first comes again. Left out: all.
 
     Raises:
-        ConfigError: labels alone of drawn images.
+        ConfigError: labels alone of drawn images; ``blocks`` is not positive.
     """
     from datasets import IterableDataset
 
@@ -290,8 +293,10 @@ def stream(
     }
     if drawn and not reasoning:
         raise ConfigError("reasoning: false needs drawn: false")
+    if blocks is not None and blocks < 1:
+        raise ConfigError(f"blocks: {blocks} is not a positive number of blocks")
     arguments: dict[str, Any] = {"world": World(**lists), "views": tuple(views), "seed": seed, "block": block}
-    arguments |= {"drawn": drawn, "reasoning": reasoning}
+    arguments |= {"drawn": drawn, "reasoning": reasoning, "blocks": blocks}
     # without features: with them each image would be packed as PNG and unpacked again
     return IterableDataset.from_generator(_blocks, gen_kwargs=arguments | {"workers": list(range(WORKERS))})
 
@@ -304,20 +309,17 @@ def _blocks(
     *,
     drawn: bool,
     reasoning: bool,
-    workers: list[int],  # noqa: ARG001
+    blocks: int | None,
+    workers: list[int],
 ) -> Iterator[dict[str, Any]]:
-    """Yield rows without end, block by block; the workers of a data loader take turns.
-
-    ``workers`` is what `datasets` counts to see how many workers there may be.
-    """
+    """Yield rows without end, block by block; see `parts_of`."""
     import torch
     from torch.utils.data import get_worker_info
 
-    worker = get_worker_info()
-    part, step = (0, 1) if worker is None else (worker.id, worker.num_workers)
-    gpu = torch.cuda.is_available()
-    options: dict[str, Any] = {"device": "cuda", "compiled": True} if gpu and worker is None else {}
-    while True:
+    gpu = torch.cuda.is_available() and get_worker_info() is None
+    options: dict[str, Any] = {"device": "cuda", "compiled": True} if gpu else {}
+    for number in parts_of(workers):
+        part = number if blocks is None else sum(divmod(number, WORKERS)) % blocks  # each in turn, wherever it begins
         if drawn:
             yield from islice(rows(world, views, seed, part=part, **options), block)
         else:
@@ -326,4 +328,18 @@ def _blocks(
                 pictures = Picture(scene, "center"), Picture(scene, view, final=True)
                 undrawn = [Undrawn(picture, world.side) for picture in pictures]
                 yield row(scene, view, world, undrawn, name=f"tiny-{part}", reasoning=reasoning)
-        part += step
+
+
+def parts_of(workers: list[int]) -> Iterator[int]:
+    """Yield without end the numbers of the blocks that are made here: each is made once, whoever else makes others.
+
+    Args:
+        workers: some of ``range(WORKERS)``, by which `datasets` deals a stream out. The workers of a data loader take
+            turns. Without them a shuffle (TRL's, of stage 2) reads several streams at once, of one number each.
+    """
+    from torch.utils.data import get_worker_info
+
+    worker = get_worker_info()
+    if worker is not None:
+        yield from naturals(worker.id, worker.num_workers)
+    yield from (turn * WORKERS + number for turn in naturals() for number in workers)

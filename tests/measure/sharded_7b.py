@@ -3,12 +3,14 @@
     python -m tests.measure.sharded_7b FOLDER [--backends fsdp2 zero3] [--steps 3] [--tokens 128]
     python -m tests.measure.sharded_7b FOLDER --narrow
     python -m tests.measure.sharded_7b FOLDER --narrow --cpu
+    python -m tests.measure.sharded_7b FOLDER --kill
 
 Qwen2.5-VL-7B's configuration, all parameters, `recipes/multiview-7b` and `recipes/accelerate` as they are but for the
 number of processes, the steps, the length of completions and vLLM. Each run ends with a model that was read back;
 stage 2 starts from stage 1's. ``--narrow`` takes a model that is 14 times narrower: runs resumed from each of their
 checkpoints (`tests.trainers.every_checkpoint`), with all parameters and with LoRA, and predictions of what they leave;
-``--cpu`` tries that without GPUs (FSDP2 alone). Random weights never end a completion, so that all are of full length.
+``--cpu`` tries that without GPUs (FSDP2 alone). ``--kill`` kills one process of such a run in the middle and goes on
+from what is there. Random weights never end a completion, so that all are of full length.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -234,6 +237,55 @@ def narrow(folder: Path, backends: list[str], *, cpu: bool, until: float) -> Non
         say(found, folder, name)
 
 
+def killed(folder: Path, backends: list[str], *, cpu: bool, until: float) -> None:
+    """Kill the last process of a run in stage 2 once two checkpoints are there; then go on to the end."""
+    import psutil
+
+    from trainers.checkpoints import last_complete
+
+    for number, backend in enumerate(backends):
+        name = f"{backend}-killed"
+        changes: dict[str, Any] = {"max_steps": 100_000, "save_steps": 2, "per_device_train_batch_size": 4}
+        changes |= {"gradient_accumulation_steps": 1, "max_completion_length": 16, "num_generations": 4}
+        changes |= {"train_rows": SCENES, "resume_from_checkpoint": "true"}
+        if cpu:
+            changes |= {"use_cpu": True, "bf16": False, "dtype": "float32", "image_max_pixels": 12544}
+        start = launcher(backend, folder, cpu=cpu, port=29700 + number)
+        file = settings("rl", folder, folder / "start", folder / name, changes)
+        command = [*start, "star_cli", "train", "--stage", "rl", "--config", str(file)]
+        job = run(command, folder, name)
+        while job.poll() is None and time.monotonic() < until:
+            there = last_complete(folder / name)
+            if there is not None and int(there.name.rpartition("-")[2]) >= 4:
+                break
+            time.sleep(0.1)
+        ranks = {}
+        for each in psutil.Process(job.pid).children(recursive=True) if job.poll() is None else []:
+            try:
+                ranks[each.environ().get("RANK")] = each
+            except psutil.Error:  # one that ends just now
+                continue
+        last = max((rank for rank in ranks if rank), key=int, default=None)
+        if last is None:
+            say({"rc": ended(job, until) or 1, "killed": "none: no checkpoint in time"}, folder, name)
+            continue
+        began = time.monotonic()
+        ranks[last].kill()
+        found: dict[str, Any] = {"killed_rank": int(last), "exit": ended(job, until)}
+        found["seconds_to_the_end"] = round(time.monotonic() - began, 1)
+        lines = (folder / f"{name}.log").read_text(encoding="utf-8", errors="replace").splitlines()
+        found["said"] = [line for line in lines if "another process of the run is gone" in line]
+        there = last_complete(folder / name)
+        assert there is not None
+        step = int(there.name.rpartition("-")[2])
+        settings("rl", folder, folder / "start", folder / name, changes | {"max_steps": step + 3})
+        code = ended(run(command, folder, f"{name}-again"), until)
+        lines = (folder / f"{name}-again.log").read_text(encoding="utf-8", errors="replace").splitlines()
+        steps = [int(found_at[1]) for line in lines if (found_at := re.match(r"step (\d+)/", line))]
+        files = sorted(path.name for path in (folder / name).iterdir() if path.suffix in (".json", ".safetensors"))
+        say({"rc": code, **found, "from": there.name, "steps": steps, "files": files}, folder, f"{name}-again")
+
+
 def prediction(folder: Path, name: str) -> list[str]:
     """Return the command that predicts with a saved model."""
     model, rows, out = (str(folder / each) for each in (name, "rows", f"{name}.jsonl"))
@@ -254,22 +306,26 @@ def main() -> None:
     options.add_argument("--tokens", type=int, default=128, help="of a completion")
     options.add_argument("--narrow", action="store_true")
     options.add_argument("--cpu", action="store_true")
+    options.add_argument("--kill", action="store_true")
     options.add_argument("--minutes", type=float, default=60, help="start no further run after so many")
     given = options.parse_args()
     until = time.monotonic() + 60 * given.minutes
-    folder = given.folder / ("narrow" if given.narrow else "whole")
+    folder = given.folder / ("narrow" if given.narrow or given.kill else "whole")
     folder.mkdir(parents=True, exist_ok=True)
     import torch
     import transformers
     import trl
 
     versions = {each.__name__: each.__version__ for each in (torch, transformers, trl)}
-    size = write_start(folder / "start", narrow=given.narrow) if not (folder / "start").exists() else None
+    size = write_start(folder / "start", narrow=given.narrow or given.kill) if not (folder / "start").exists() else None
     if not (folder / "rows").exists():
         write_rows(folder / "rows")
     say({"parameters": size, "versions": versions}, folder, "start")
-    if given.narrow:
-        narrow(folder, ["fsdp2"] if given.cpu else given.backends, cpu=given.cpu, until=until)
+    backends = ["fsdp2"] if given.cpu else given.backends
+    if given.kill:
+        killed(folder, backends, cpu=given.cpu, until=until)
+    elif given.narrow:
+        narrow(folder, backends, cpu=given.cpu, until=until)
     else:
         whole(folder, given.backends, given.stages, steps=given.steps, tokens=given.tokens, until=until)
 

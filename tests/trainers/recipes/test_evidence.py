@@ -29,7 +29,7 @@ from trainers.processors import load_processor
 
 # transformers 5.24 has another name for gradient_checkpointing, which older ones do not know
 pytestmark = pytest.mark.filterwarnings("ignore:.*gradient_checkpointing:FutureWarning")
-STUDIES = [HERE / "study.yaml", HERE / "cpu.yaml"]
+STUDIES = [HERE / f"{name}.yaml" for name in ("study", "cpu", "questions", "questions-cpu")]
 
 
 @pytest.mark.parametrize("tiny", [False, True])
@@ -106,6 +106,27 @@ def in_words(tmp_path_factory):
     folder = tmp_path_factory.mktemp("model")
     study.new_model(folder, 0)
     return HeldOut(study, load_processor(str(folder)), "cpu")
+
+
+def test_a_scene_can_be_shown_other_images_or_none(tmp_path, in_words):
+    import torch
+
+    study = read_study(HERE / "study.yaml", tiny=True)
+    study.new_model(tmp_path, 0)
+    drawn = HeldOut(study, load_processor(str(tmp_path)), "cpu")
+    assert drawn.other_images == ("swapped", "blank")
+    own, later = drawn.batch(0, 2), drawn.batch(3, 5)
+    assert not torch.equal(own["pixel_values"], later["pixel_values"])
+    assert torch.equal(drawn.batch(0, 2, "swapped")["pixel_values"], later["pixel_values"])
+    assert [drawn.views[at] for at in (0, 1)] == [drawn.views[at] for at in (3, 4)]
+    blank = drawn.batch(0, 2, "blank")
+    assert not blank["pixel_values"].any()
+    assert torch.equal(blank["input_ids"], own["input_ids"])
+    assert torch.equal(drawn.batch(0, 2)["pixel_values"], own["pixel_values"])
+    last = len(drawn.scenes)
+    assert torch.equal(drawn.batch(last - 3, last, "swapped")["pixel_values"], drawn.batch(0, 3)["pixel_values"])
+    assert in_words.other_images == ("swapped",)
+    assert torch.equal(in_words.batch(0, 2, "swapped")["input_ids"], in_words.batch(1, 3)["input_ids"])
 
 
 def written(text):

@@ -94,3 +94,27 @@ def test_the_best_blind_guess():
 def test_impossible_worlds(options):
     with pytest.raises(ConfigError):
         World(**options)
+
+
+@pytest.mark.parametrize("name", ["recipes.tiny.world", "recipes.evidence.questions"])
+def test_a_stream_that_is_shuffled_as_trl_does_shows_each_scene_once(name):
+    """`datasets` reads several streams at once to shuffle: they must not be the same one."""
+    pytest.importorskip("torch")
+    pytest.importorskip("datasets")
+    from importlib import import_module
+
+    made = {"recipes.tiny.world": {"drawn": False}, "recipes.evidence.questions": {"world": {"spacing": 12.0}}}[name]
+    rows = import_module(name).stream(seed=1, block=16, **made).shuffle(seed=0)
+    seen = [row["id"] for row in islice(iter(rows), 400)]
+    assert len(set(seen)) == len(seen)
+
+
+@pytest.mark.parametrize("shuffled", [False, True])
+def test_few_blocks_come_equally_often(shuffled):
+    pytest.importorskip("datasets")
+    from recipes.tiny.world import stream
+
+    rows = stream(seed=1, block=4, blocks=6, drawn=False)
+    seen = Counter(row["id"] for row in islice(iter(rows.shuffle(seed=0) if shuffled else rows), 2400))
+    assert len(seen) == 24
+    assert min(seen.values()) > 60

@@ -1,0 +1,164 @@
+"""Stage 1, stage 2, either alone; fewer scenes, other views, no images."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from recipes.evidence.claims import code, percent, points, table
+
+if TYPE_CHECKING:
+    from recipes.evidence.analysis import Results
+
+BLIND: Final = 0.023
+"""TAcc of the best answer without images, as `recipes/small-gpu/world.yaml` derives it."""
+
+
+def stage_one(results: Results) -> str:
+    """Return stage 1 and what more of it does, beside stage 2."""
+    both = results.views("left", "right")
+    center = results.views("center")
+    names = ["start", "sft_more", "center_more", "labels_more", "center_labels_more", "full", "calibrated", "rl_center"]
+    names += ["center", "labels", "rl_alone"]
+    rows = []
+    for name in names:
+        run = results.runs[name]
+        begins = run.get("from", "").removesuffix("-0") or "random weights"
+        rows.append(
+            [code(name), begins, run["stage"], str(run["steps"]), f"{run['seconds']:.0f}"]
+            + [percent(results.mean(name, "tacc", some).value) for some in (None, center, both)]
+            + [f"{results.mean(name, 'ndiff').value:.3f}"]
+        )
+    more = results.runs["sft_more"]
+    at = more["tests"][-1]
+    beside = min(results.runs["full"]["tests"][1:], key=lambda test: abs(test["seconds"] - at["seconds"]))
+    gains = {
+        name: [results.difference(name, "start", "tacc", some) for some in (center, both)]
+        for name in ("center_more", "center_labels_more", "full", "rl_center")
+    }
+    alone = results.runs["rl_alone"]
+    return f"""\
+## Stage 1, stage 2, and either alone
+
+Seconds are by the clock while up to eleven arms shared two GPUs, not GPU seconds of a run alone: they compare arms of one
+call, and the two calls only roughly; steps and seconds are of seed 0. `labels` arms learn answers without reasoning, `center` arms see final images from the
+front only; the rest see all three views. `*_more` arms ended by time, before their learning rate fell.
+
+{table(["arm", "begins with", "stage", "steps", "seconds", "TAcc, %", "center", "left, right", "NDiff"], rows)}
+
+- *More demonstrations beat RL here.* After {at["seconds"]:.0f} seconds `sft_more` has {percent(at["tacc"])}%; RL under `full`
+  has {percent(beside["tacc"])}% after {beside["seconds"]:.0f} and {percent(results.mean("full", "tacc").value)}% after
+  {results.runs["full"]["seconds"]:.0f} ({percent(results.mean("full_once", "tacc").value)}% [where each scene comes once](#more-scenes-more-steps-a-better-start)). Demonstrations are free and exact in a drawn world, and what is missing is
+  perception, which they teach token by token. That says nothing of a pretrained model with few demonstrations.
+- *Demonstrations from the front only* add {points(gains["center_more"][0])} points on the center and
+  {points(gains["center_more"][1])} on left and right: what they teach stays where it was taught. RL under `full`, which
+  sees all views, adds {points(gains["full"][0])} and {points(gains["full"][1])}; on the center alone (`rl_center`)
+  {points(gains["rl_center"][0])} and {points(gains["rl_center"][1])}: RL does not carry over to the other views here either.
+- *Labels alone* undo what reasoning had taught: {points(gains["center_labels_more"][0])} points on the center,
+  {points(gains["center_labels_more"][1])} on left and right. From random weights they taught next to nothing in
+  {results.runs["labels"]["steps"]} steps ({percent(results.mean("labels", "tacc").value)}%), where reasoning, from the front
+  only, led to {percent(results.mean("center", "tacc").value)}%.
+- *RL without stage 1* (`rl_alone`, {alone["steps"]} steps from random weights): no completion has the form, all rewards of
+  all groups are equal, nothing is learned. The paper's single stage begins with a pretrained model."""
+
+
+def more(results: Results) -> str:
+    """Return the arms in which each scene comes once: as many steps, more, and from a better start."""
+    names = ("full_once", "ndiff_once", "full_long", "calibrated_long", "ndiff_long", "half_long", "better")
+    rows = [_row(results, name, "start") for name in names]
+    rows += [_row(results, name, "better") for name in ("full_better", "calibrated_better", "ndiff_better")]
+    once = {measure: results.difference("full_once", "full", measure) for measure in ("tacc", "ndiff")}
+    start, better = results.runs["full_better"]["from"], results.runs["better"]
+    return f"""\
+## More scenes, more steps, a better start
+
+Each scene comes once in these. `better` are demonstrations from `start` on until {better["about"]["until"]:.2f} on the way
+(greedy, {better["tests"][-1]["scenes"]:,} scenes); `*_better` begin with it (`{start}`), `*_long` took
+{results.runs["full_long"]["steps"]} steps, and the rest {results.runs["full_once"]["steps"]} or, by the end of the time, some fewer.
+
+{table(["arm", "seeds", "steps", "TAcc, %", "from its start, points", "NDiff", "changes named"], rows)}
+
+- *Scenes that come once instead of ten times* are worth {points(once["tacc"])} points of TAcc and
+  {once["ndiff"].value:+.3f} of NDiff to `full`, as many steps, completions and seconds.
+- *From a better start* RL adds {points(results.difference("full_better", "better", "tacc"))} points in
+  {results.runs["full_better"]["steps"]} steps."""
+
+
+def _row(results: Results, name: str, begins: str) -> list[str]:
+    return [
+        code(name),
+        str(len(results.seeds[name])),
+        ", ".join(str(run["steps"]) for run in results.seeds[name]),
+        percent(results.mean(name, "tacc").value),
+        points(results.difference(name, begins, "tacc")),
+        f"{results.mean(name, 'ndiff').value:.3f}",
+        f"{results.mean(name, 'predictions').value:.2f}",
+    ]
+
+
+def few_scenes(results: Results) -> str:
+    """Return accuracy against the number of scenes, for RL and for demonstrations."""
+    rows = []
+    for scenes, rl, sft in (
+        ("16,640", "full_once", "sft_all"),
+        ("1,664", "full_tenth", "sft_tenth"),
+        ("192", "full_hundredth", "sft_hundredth"),
+    ):
+        cells = [scenes]
+        for name in (rl, sft):
+            cells += [
+                f"{percent(results.mean(name, 'tacc').value)} ({code(name)})",
+                points(results.difference(name, "start", "tacc")),
+            ]
+        rows.append(cells)
+    steps = [results.runs[name]["steps"] for name in ("full_tenth", "sft_tenth")]
+    return f"""\
+## Fewer scenes
+
+As many steps over fewer scenes, from `start`: RL under `full` ({steps[0]} steps of 64 prompts) and demonstrations ({steps[1]}
+steps of 64). One seed each, two of RL on all.
+
+{table(["scenes", "RL: TAcc, %", "from the start, points", "demonstrations: TAcc, %", "from the start, points"], rows)}
+
+Demonstrations teach more where there are many and spoil the policy where there are few, since they are learned by heart; RL
+loses less. With a tenth of the scenes both are level. That is the sense of the paper's claim, not its number."""
+
+
+def images(results: Results) -> str:
+    """Return what is right where a scene is shown the images of another, or none."""
+    found = {
+        name: [run["final"]["images"] for run in runs if "images" in run["final"]]
+        for name, runs in results.seeds.items()
+    }
+    seen = {name: each for name, each in found.items() if each}
+    some = sorted(each["swapped"]["tacc"] for every in seen.values() for each in every)
+    formed = max(each["blank"]["well_formed"] for every in seen.values() for each in every)
+    blank = max(each["blank"]["tacc"] for every in seen.values() for each in every)
+    count = next(iter(seen.values()))[0]["swapped"]["scenes"]
+    return f"""\
+## Images swapped or removed
+
+The first {count:,} held-out scenes with the images of another scene from the same view: {percent(some[0])} to
+{percent(some[-1])}% are right in the {len(some)} runs that were tested so, where the best answer without looking is right in
+{percent(BLIND)}%. With gray images at most {percent(blank)}% are right, and {percent(formed)}% of the completions have the form:
+that is not an input that a model of this size has ever seen. What is right is right by looking."""
+
+
+def groups(results: Results) -> str:
+    """Return accuracy by objects and by views."""
+    rows = []
+    for name in ("start", *results.predicted, "sft_more"):
+        by_objects = [results.mean(name, "tacc", results.objects == count) for count in (2, 3, 4)]
+        by_view = [results.mean(name, "tacc", results.views(view)) for view in ("center", "left", "right")]
+        rows.append(
+            [
+                code(name),
+                *(f"{percent(each.value)} ± {100 * (each.high - each.value):.1f}" for each in (*by_objects, *by_view)),
+            ]
+        )
+    head = ["arm", "2 objects", "3", "4", "center", "left", "right"]
+    return f"""\
+## By objects and by views
+
+TAcc in %, with half of the 95% interval over scenes and seeds.
+
+{table(head, rows)}"""
