@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-import json
 import re
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 
+import msgspec
 import numpy as np
 
-from benchmarks.files.blocks import Block, read_block, spread_attempts
-from benchmarks.files.columns import ROLES, find_columns
+from benchmarks.files.columns import ROLES
 from benchmarks.files.paths import find_files
-from benchmarks.files.sources import read_chunks
-from benchmarks.statistics import Interval, mean_interval
+from benchmarks.run.executors import Executor
+from benchmarks.run.parts import PART_BYTES
+from benchmarks.run.score_files import Progress, Reading, Run, Scored, encode_line, score_files
+from benchmarks.statistics import cluster_kinds, share_interval
 from parsers.completion import MAX_COMPLETION
 from parsers.correspondences import Correspondence, find_correspondences
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from benchmarks.files.columns import Columns
+    from benchmarks.files.blocks import Block
+    from benchmarks.statistics import Interval
+
+    Spans = tuple[Correspondence, ...] | None
+    """Sentences and lines of a completion; None where it has no reasoning to look at."""
 
 KNOWN: Final = ROLES | {"view": ("view",)}
 SETTINGS: Final = {"center": "ID", "left": "OOD", "right": "OOD"}
@@ -30,67 +36,80 @@ _THINK_ENDS = re.compile(r"</think>|<answer>")
 _THINK_BEGINS = re.compile(r"\s*<think>")
 
 
-class Found(NamedTuple):
-    """A row, and where its reasoning names correspondences.
+class ClusterCounts(NamedTuple):
+    """Rows with reasoning, counted by what they share with others.
 
     Attributes:
-        id: of the row; ``file:line`` where it has none.
-        view: ``center``, ``left``, ...; None where the row has none.
-        cluster: what it shares with the rows of its scene, or of its prompt; None where it is on its own.
-        completion: the whole of it.
-        spans: sentences and lines of the completion; None where there is no reasoning to look at.
+        cluster: (clusters,), the number of a scene or a prompt, each once and in order.
+        rows: (clusters,), its rows.
+        named: (clusters,), those that name a correspondence.
     """
 
-    id: Any
-    view: str | None
-    cluster: Hashable
-    completion: str
-    spans: tuple[Correspondence, ...] | None
+    cluster: np.ndarray  # of uint64
+    rows: np.ndarray  # of int64
+    named: np.ndarray  # of int64
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return the row of an output file."""
-        named = None if self.spans is None else bool(self.spans)
-        places = [
-            {"kind": kind, "start": start, "end": end, "text": self.completion[start:end]}
-            for kind, start, end in self.spans or ()
-        ]
-        return {"id": self.id, "view": self.view, "correspondence": named, "spans": places}
+    @staticmethod
+    def of(parts: Sequence[ClusterCounts]) -> ClusterCounts:
+        """Add counts, in which a cluster may stand several times."""
+        cluster, rows, named = (np.concatenate(column) for column in zip(*parts, strict=True))
+        cluster, at = np.unique(cluster, return_inverse=True)
+        sums = (np.bincount(at, weights=each, minlength=len(cluster)).astype(np.int64) for each in (rows, named))
+        return ClusterCounts(cluster, *sums)
 
 
-@dataclass
-class Share:
-    """Counts of rows and the share of those with reasoning that name a correspondence.
+class Share(msgspec.Struct):
+    """Counts of rows, and the share of those with reasoning that name a correspondence.
 
     Attributes:
-        named: of each row with reasoning whether it does.
-        clusters: what each shares with others.
+        clusters: counts of rows that share something with others; see `compact`.
+        alone: rows with reasoning that share nothing.
+        alone_named: those of them that name a correspondence.
         without: rows without reasoning; they are in no share.
     """
 
-    named: list[bool] = field(default_factory=list)
-    clusters: list[Hashable] = field(default_factory=list)
+    clusters: list[ClusterCounts] = []
+    alone: int = 0
+    alone_named: int = 0
     without: int = 0
 
-    def add(self, row: Found) -> None:
-        """Count a row."""
-        if row.spans is None:
-            self.without += 1
-        else:
-            self.named.append(bool(row.spans))
-            self.clusters.append(row.cluster)
+    def add(self, clusters: Iterable[int | None], spans: Iterable[Spans]) -> None:
+        """Count some rows."""
+        shared: list[tuple[int, bool]] = []
+        for cluster, found in zip(clusters, spans, strict=True):
+            if found is None:
+                self.without += 1
+            elif cluster is None:
+                self.alone, self.alone_named = self.alone + 1, self.alone_named + bool(found)
+            else:
+                shared.append((cluster, bool(found)))
+        if shared:
+            numbers, named = zip(*shared, strict=True)
+            rows = np.ones(len(shared), dtype=np.int64)
+            self.clusters.append(ClusterCounts(np.array(numbers, dtype=np.uint64), rows, np.array(named, np.int64)))
+            self.compact()
 
-    def interval(self) -> Interval | None:
-        """Return the share with its 95% interval; None where no row has reasoning."""
-        if not self.named:
-            return None
-        alone = all(cluster is None for cluster in self.clusters)
-        return mean_interval(np.array(self.named), clusters=None if alone else self.clusters)
+    def merge(self, other: Share) -> None:
+        """Add the counts of other rows."""
+        self.clusters += other.clusters
+        self.alone, self.alone_named = self.alone + other.alone, self.alone_named + other.alone_named
+        self.without += other.without
+        self.compact()
+
+    def compact(self) -> None:
+        """Keep a cluster once, as soon as those that came since are as many as there were."""
+        sizes = [len(each.cluster) for each in self.clusters]
+        if sizes and sum(sizes) >= 2 * sizes[0]:
+            self.clusters = [ClusterCounts.of(self.clusters)]
 
     def as_dict(self) -> dict[str, Any]:
-        """Return all of it as JSON has it."""
-        found = self.interval()
+        """Return all of it as JSON has it, with the 95% interval of the share."""
+        counts = ClusterCounts.of(self.clusters) if self.clusters else None
+        shared, named = (0, 0) if counts is None else (int(counts.rows.sum()), int(counts.named.sum()))
+        rows, named = shared + self.alone, named + self.alone_named
         share: dict[str, Any] = {"share": None, "low": None, "high": None, "method": None, "clusters": None}
-        if found is not None:
+        if rows:
+            found = self._interval(counts, named / rows)
             share = {
                 "share": found.estimate,
                 "low": found.low,
@@ -98,43 +117,59 @@ class Share:
                 "method": found.method,
                 "clusters": found.clusters,
             }
-        return share | {"rows": len(self.named), "named": sum(self.named), "without_reasoning": self.without}
+        return share | {"rows": rows, "named": named, "without_reasoning": self.without}
+
+    def _interval(self, counts: ClusterCounts | None, share: float) -> Interval:
+        sums, sizes = np.zeros(self.alone), np.ones(self.alone)
+        sums[: self.alone_named] = 1
+        if counts is not None:
+            sums, sizes = np.r_[sums, counts.named], np.r_[sizes, counts.rows]
+        return share_interval(cluster_kinds(sums, sizes, share), clustered=counts is not None)
 
 
-@dataclass
-class Tally:
+class CorrespondenceTally(msgspec.Struct):
     """What the rows of some files name.
 
     Attributes:
-        shares: ``all``; ``ID`` and ``OOD``; and each view that rows have.
+        most: sentences of each way to name one that are kept.
+        views: the rows of each view; ``""`` for those without one.
         kinds: how many rows name a correspondence in each way.
         examples: of each way the first sentences.
-        errors: rows that could not be read.
         clustered_by: what rows of one cluster share: ``scene``, a column or columns, or ``""``.
+        errors: rows that could not be read.
     """
 
-    shares: dict[str, Share] = field(default_factory=lambda: {"all": Share()})
-    kinds: dict[str, int] = field(default_factory=dict)
-    examples: dict[str, list[str]] = field(default_factory=dict)
-    errors: int = 0
+    most: int = 0
+    views: dict[str, Share] = {}
+    kinds: dict[str, int] = {}
+    examples: dict[str, list[str]] = {}
     clustered_by: str = ""
+    errors: int = 0
 
-    def add(self, row: Found, *, examples: int) -> None:
-        """Count a row."""
-        for name in ("all", *([SETTINGS[row.view]] if row.view in SETTINGS else []), *([row.view] if row.view else [])):
-            self.shares.setdefault(name, Share()).add(row)
-        for kind, start, end in {each.kind: each for each in reversed(row.spans or ())}.values():
-            self.kinds[kind] = self.kinds.get(kind, 0) + 1
+    def merge(self, later: CorrespondenceTally) -> None:
+        """Add what was tallied of the rows that follow on these."""
+        self.most = max(self.most, later.most)
+        for view, share in later.views.items():
+            self.views.setdefault(view, Share()).merge(share)
+        for kind, count in later.kinds.items():
+            self.kinds[kind] = self.kinds.get(kind, 0) + count
             shown = self.examples.setdefault(kind, [])
-            if len(shown) < examples:
-                shown.append(row.completion[start:end])
+            shown += later.examples[kind][: self.most - len(shown)]
+        self.clustered_by = self.clustered_by or later.clustered_by
+
+    def shares(self) -> dict[str, Share]:
+        """Return the shares of ``all``, of ``ID`` and ``OOD``, and of each view that rows have."""
+        found = {"all": Share()}
+        for view, share in self.views.items():
+            for name in ("all", *([SETTINGS[view]] if view in SETTINGS else []), *([view] if view else [])):
+                found.setdefault(name, Share()).merge(share)
+        order = {"all": 0, "ID": 1, "OOD": 2}
+        return dict(sorted(found.items(), key=lambda item: (order.get(item[0], 3), item[0])))
 
     def as_dict(self) -> dict[str, Any]:
         """Return all of it as JSON has it."""
-        order = {"all": 0, "ID": 1, "OOD": 2}
-        names = sorted(self.shares, key=lambda name: (order.get(name, 3), name))
         return {
-            "shares": {name: self.shares[name].as_dict() for name in names},
+            "shares": {name: share.as_dict() for name, share in self.shares().items()},
             "kinds": dict(sorted(self.kinds.items(), key=lambda item: -item[1])),
             "clustered_by": self.clustered_by or None,
             "examples": self.examples,
@@ -175,16 +210,84 @@ def find_in(completion: str, *, whole: bool = False) -> tuple[Correspondence, ..
     return tuple(Correspondence(kind, start + place[0], end + place[0]) for kind, start, end in found)
 
 
+@dataclass(frozen=True, slots=True)
+class CorrespondenceScorer:
+    """Looks through the rows of a block, see `benchmarks.run.score_files.Scorer`.
+
+    Attributes:
+        whole: look at whole completions, not only at their reasoning.
+        examples: of each way to name one, how many sentences are kept.
+    """
+
+    whole: bool = False
+    examples: int = 1
+
+    tally: ClassVar = CorrespondenceTally
+    digest: ClassVar = None
+    schema: ClassVar = {"id": str, "view": str, "correspondence": bool, "spans": str, "error": str}
+    """Parquet holds the spans as JSON."""
+
+    def __call__(self, block: Block) -> Scored:
+        """Find what each row names."""
+        texts: Sequence[str] = block.columns.get("completion", ())
+        views = [_view(each) for each in block.columns.get("view", [None] * len(block))]
+        found = [find_in(text, whole=self.whole) for text in texts]
+        return Scored(block, self._tally(block, texts, views, found), partial(_lines, block, texts, views, found))
+
+    def _tally(self, block: Block, texts: Sequence[str], views: Sequence[str], found: Sequence[Spans]) -> Any:
+        scenes = "scene" in block.columns
+        clusters = block.numbers(("scene",)) if scenes else block.groups()
+        tally = CorrespondenceTally(self.examples, clustered_by="scene" if scenes else block.group_name)
+        for view in dict.fromkeys(views):
+            at = [row for row, each in enumerate(views) if each == view]
+            tally.views[view] = Share()
+            tally.views[view].add([clusters[row] for row in at], [found[row] for row in at])
+        for text, spans in zip(texts, found, strict=True):
+            for kind, start, end in {each.kind: each for each in reversed(spans or ())}.values():
+                tally.kinds[kind] = tally.kinds.get(kind, 0) + 1
+                shown = tally.examples.setdefault(kind, [])
+                if len(shown) < self.examples:
+                    shown.append(text[start:end])
+        return tally
+
+
+def _view(value: Any) -> str:
+    """Return how a view is called, as in ``left`` for ``Camera_Left``; "" where a row has none."""
+    return "" if value is None else str(value).split("_")[-1].lower()
+
+
+def _lines(block: Block, texts: Sequence[str], views: Sequence[str], found: Sequence[Spans]) -> list[bytes]:
+    """Return an output row for each row of the block."""
+    return [
+        encode_line(
+            {
+                "id": id_,
+                "view": view or None,
+                "correspondence": None if spans is None else bool(spans),
+                "spans": [
+                    {"kind": kind, "start": start, "end": end, "text": text[start:end]}
+                    for kind, start, end in spans or ()
+                ],
+                "error": None,
+            }
+        )
+        for id_, view, text, spans in zip(block.ids(), views, texts, found, strict=True)
+    ]
+
+
 def read_correspondences(
     files: Sequence[str],
     *,
     mapping: Mapping[str, str] | None = None,
     whole: bool = False,
     examples: int = 1,
-    on_row: Callable[[Found], None] | None = None,
+    out: str | None = None,
+    overwrite: bool = False,
+    workers: int = 1,
     on_error: Callable[[str], None] | None = None,
-    on_progress: Callable[[int, float | None], None] | None = None,
-) -> Tally:
+    on_progress: Callable[[Progress], None] | None = None,
+    part_bytes: int = PART_BYTES,
+) -> CorrespondenceTally:
     """Read files of completions and count those that name correspondences across views.
 
     Args:
@@ -192,54 +295,28 @@ def read_correspondences(
         mapping: role -> column, where the user says so.
         whole: look at whole completions, not only at their reasoning.
         examples: of each way to name one, how many sentences are kept.
-        on_row: takes each row.
+        out: see `benchmarks.run.score_files.Run`, as all that follows but the workers.
+        overwrite: likewise.
+        workers: processes.
         on_error: takes ``file:line: what is wrong`` of each row that cannot be read.
-        on_progress: called with the rows read so far and the share of the current file.
+        on_progress: called now and then.
+        part_bytes: see `benchmarks.run.score_files.Run`.
 
     Raises:
         DataError: a file cannot be read, or has no column of completions.
-        ConfigError: for an ambiguous column or a wrong *mapping*.
+        ConfigError: for an ambiguous column, a wrong *mapping*, or an output that cannot be written.
     """
-    tally, done = Tally(), 0
-    for block, names in _blocks(files, mapping):
-        for message in (f"{block.chunk.place(at)}: {text}" for at, text in sorted(block.errors.items())):
-            tally.errors += 1
-            if on_error is not None:
-                on_error(message)
-        tally.clustered_by = tally.clustered_by or names
-        for row in _rows(block, whole=whole):
-            tally.add(row, examples=examples)
-            if on_row is not None:
-                on_row(row)
-        done += len(block.chunk.rows)
-        if on_progress is not None:
-            on_progress(done, block.chunk.read)
+    reading = Reading(needed=("completion",), required=(), known=KNOWN, mapping=mapping)
+    run = Run(
+        out=out,
+        overwrite=overwrite,
+        by=Executor(workers),
+        on_error=on_error,
+        on_progress=on_progress,
+        part_bytes=part_bytes,
+    )
+    settings = {"whole": whole, "examples": examples, "mapping": dict(mapping or {})}
+    total = score_files(find_files(files), CorrespondenceScorer(whole, examples), reading, run, settings=settings)
+    tally: CorrespondenceTally = total.tally
+    tally.errors = total.progress.errors
     return tally
-
-
-def _blocks(files: Sequence[str], mapping: Mapping[str, str] | None) -> Iterator[tuple[Block, str]]:
-    """Yield the rows of all files, each block with what tells its clusters."""
-    for file in find_files(files):
-        columns: Columns | None = None
-        for chunk in read_chunks(file):
-            if columns is None and len(chunk.bad_rows()) < len(chunk.rows):
-                columns = find_columns(chunk, needed=("completion",), mapping=mapping, known=KNOWN)
-            if columns is None:
-                yield Block(chunk, (), {}, chunk.bad_rows()), ""
-                continue
-            block = read_block(spread_attempts(chunk, columns), columns, required=())
-            yield block, columns.roles.get("scene", "") or block.group_name
-
-
-def _rows(block: Block, *, whole: bool) -> Iterator[Found]:
-    blank: Sequence[Any] = [None] * len(block)
-    views = block.columns.get("view", blank)
-    clusters = block.numbers(("scene",)) if "scene" in block.columns else block.groups()
-    for id_, view, cluster, text in zip(block.ids(), views, clusters, block.columns.get("completion", ()), strict=True):
-        name = None if view is None else str(view).split("_")[-1].lower()
-        yield Found(id_, name, cluster, text, find_in(text, whole=whole))
-
-
-def row_line(row: Found) -> str:
-    """Return the line of an output file."""
-    return json.dumps(row.as_dict(), ensure_ascii=False)

@@ -119,11 +119,16 @@ def sum_clusters(values: npt.ArrayLike, clusters: Clusters | None = None) -> Clu
         codes = cluster_codes(clusters)
         sums = np.bincount(codes, weights=x).astype(np.float64)
         sizes = np.bincount(codes).astype(np.float64)
+    return cluster_kinds(sums, sizes, float(x.mean()))
+
+
+def cluster_kinds(sums: Floats, sizes: Floats, mean: float) -> ClusterSums:
+    """Put clusters of equal sums and sizes, ``(clusters,)`` each, together; *mean* is that of all rows."""
     largest = float(np.abs(sums).max())
     if 0 < largest < inf:
         sums = np.round(sums, min(11 - floor(log10(largest)), 300))  # 10**300 is about the largest factor
     kinds, copies = np.unique(sums + 1j * sizes, return_counts=True)  # complex numbers sort by both parts
-    return ClusterSums(kinds.real, kinds.imag, copies, float(x.mean()))
+    return ClusterSums(kinds.real, kinds.imag, copies, mean)
 
 
 def standard_error(data: ClusterSums) -> float:
@@ -170,17 +175,28 @@ def mean_interval(
 
     x = np.asarray(values)
     data = sum_clusters(x, clusters)
+    if (share and 0 <= data.mean <= 1) or x.dtype.kind == "b":
+        return share_interval(data, clustered=clusters is not None or x.dtype.kind != "b", level=level)
     error, groups, mean = standard_error(data), data.clusters, data.mean
-    if (share and 0 <= mean <= 1) or x.dtype.kind == "b":
-        size, name = float(data.rows), "wilson"
-        if clusters is not None or x.dtype.kind != "b":
-            spread, name = mean * (1 - mean), "wilson, effective size"
-            informed = spread > 0 and error < inf
-            size = min(size, spread / max(error**2, spread / size)) if informed else float(groups)
-        return Interval(mean, *_wilson(mean, size, _z(level)), name, data.rows, groups)
     reach = float(stdtrit(groups - 1, (1 + level) / 2)) * error if groups > 1 else inf
     name = "t" if clusters is None else "t, cluster-robust"
     return Interval(mean, mean - reach, mean + reach, name, data.rows, groups)
+
+
+def share_interval(data: ClusterSums, *, clustered: bool, level: float = 0.95) -> Interval:
+    """Wilson's interval of a share, as `mean_interval` has it.
+
+    Args:
+        data: sums of booleans, or of shares.
+        clustered: whether the effective size takes the place of the number of rows.
+        level: confidence, between 0 and 1.
+    """
+    mean, size, name = data.mean, float(data.rows), "wilson"
+    if clustered:
+        error, spread, name = standard_error(data), mean * (1 - mean), "wilson, effective size"
+        informed = spread > 0 and error < inf
+        size = min(size, spread / max(error**2, spread / size)) if informed else float(data.clusters)
+    return Interval(mean, *_wilson(mean, size, _z(level)), name, data.rows, data.clusters)
 
 
 def mean_of_sums(mean: float, *, rows: int, clusters: int, residual: float) -> Estimate:

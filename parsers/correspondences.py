@@ -17,6 +17,7 @@ if what they share is no object ("both views show the same room").
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -64,27 +65,28 @@ _SAID = {  # what people call a view -> its key; the initial state is the first 
     **dict.fromkeys(_words("3 c third 3rd three"), "3"),
     **dict.fromkeys(_words("4 d fourth 4th four"), "4"),
 }
+# Each of the longer patterns begins with a look at the first letter: most words cannot begin what is looked for.
 _VIEWS = re.compile(
-    rf"""(?ix)
-      (?P<several> \b (?:both|all|each|every|(?:the\s)?two|several|across|between)\b
+    rf"""(?ix) \b (?=[a-cefilm-pr-tv1-4]) (?:
+      (?P<several> (?:both|all|each|every|(?:the\s)?two|several|across|between)\b
                    (?:\s(?:of\s)?(?:the|these|those|two|three|four|other)){{0,2}} \s (?:views|images|pictures
                        |photos|frames|perspectives)\b
-                 | \b (?:first|initial|original|before) \s and \s (?:the\s)? (?:second|final|last
+                 | (?:first|initial|original|before) \s and \s (?:the\s)? (?:second|final|last
                      |after) \s {_STATE}s? \b
-                 | \b (?:both|each|every)\s {_NOUN} \b
-                 | \b {_NOUN} \s? \#? [0-9]{{1,2}} (?:\s?,\s?\#?[0-9]{{1,2}}){{0,6}} \s?(?:,?\sand\s|&
+                 | (?:both|each|every)\s {_NOUN} \b
+                 | {_NOUN} \s? \#? [0-9]{{1,2}} (?:\s?,\s?\#?[0-9]{{1,2}}){{0,6}} \s?(?:,?\sand\s|&
                      |,)\s?\#?[0-9]{{1,2}}\b )
-    | \b V (?P<letter> [1-9] ) \b
-    | \b {_NOUN} \s? [\#(_]? (?P<number> [0-9]{{1,2}} | (?-i:[A-D]) | one | two | three | four ) \b
-    | \b (?P<ordinal> first|second|third|fourth|1st|2nd|3rd|4th|initial|original|starting|final|last|before
+    | V (?P<letter> [1-9] ) \b
+    | {_NOUN} \s? [\#(_]? (?P<number> [0-9]{{1,2}} | (?-i:[A-D]) | one | two | three | four ) \b
+    | (?P<ordinal> first|second|third|fourth|1st|2nd|3rd|4th|initial|original|starting|final|last|before
         |after ) [\s-]{_STATE}s?\b
-    | \b (?: in | of | from ) \s the \s (?P<one> first|second|third|fourth ) \s one \b
-    | \b (?P<side> left|right|front|back|rear|side|top|center|central|middle|overhead|frontal ) [\s-] (?:view
+    | (?: in | of | from ) \s the \s (?P<one> first|second|third|fourth ) \s one \b
+    | (?P<side> left|right|front|back|rear|side|top|center|central|middle|overhead|frontal ) [\s-] (?:view
         |image|picture|photo|camera\sview)\b
-    | \b (?P<other> other|another|next|previous ) \s (?:view|image|picture|photo|frame)\b
-    | \b (?P<label> initial|final|before|after ) (?= \s? [:=(] )
-    | \b (?P<adverb> initially|originally|finally|afterwards ) \b
-    """
+    | (?P<other> other|another|next|previous ) \s (?:view|image|picture|photo|frame)\b
+    | (?P<label> initial|final|before|after ) (?= \s? [:=(] )
+    | (?P<adverb> initially|originally|finally|afterwards ) \b
+    )"""
 )
 _JOINED = re.compile(r"(?i)\s?(?:,|and|&|,\s?and)\s(?:(?:in|of|to|from)\s)?(?:the\s)?")
 
@@ -92,11 +94,11 @@ _SENTENCE = re.compile(r"[.!?;](?=[\s)\"'*]|$)|\n")
 _ABBREVIATION = re.compile(r"(?:\b(?:vs|etc|e\.g|i\.e|approx|fig)|(?:^|\s)[0-9]{1,2})$")
 
 _NEGATED = re.compile(
-    r"(?i)\b(?:not?|none|never|neither|nor|nothing|cannot|without|unclear|unknown|unsure|uncertain|missing|absent|gone"
-    r"|different (?:from|to|than|objects?)|differs? from|disappear\w*|distinct|unlike)\b|n't\b"
+    r"(?i)\b(?=[acdgmnuw])(?:not?|none|never|neither|nor|nothing|cannot|without|unclear|unknown|unsure|uncertain"
+    r"|missing|absent|gone|different (?:from|to|than|objects?)|differs? from|disappear\w*|distinct|unlike)\b|n't\b"
 )
 _NO_NEGATION = re.compile(
-    r"(?i)\bno (?:change|changes|difference|doubt|longer)\b|\bnot (?:only|changed?|moved?|altered)\b"
+    r"(?i)\b(?=n)(?:no (?:change|changes|difference|doubt|longer)|not (?:only|changed?|moved?|altered))\b"
     r"|\bn[o']t (?:change|move)\w*"
 )
 _PLANNED = re.compile(
@@ -175,11 +177,12 @@ _SHOW = re.compile(
 )
 
 _NUMBERED = re.compile(
-    r"""(?ix) (?: \b (?:object|index|item|\#) \s? [0-9]{1,2} \b (?P<after> [^.;]{0,120}? ) \b
+    r"""(?ix) (?: \b (?=[oi\#]) (?:object|index|item|\#) \s? [0-9]{1,2} \b (?P<after> [^.;]{0,120}? ) \b
         (?: is | are | was | stands? | appears? | looks | shows | remains? | stays? | has | sits | lies
             | can\sbe\s(?:found|seen) )\b )"""
 )
-_OBJECT_NUMBER = re.compile(r"(?i)\b(?:objects?|index|item|#)\s?#?([0-9]{1,2})\b|^\W*([0-9]{1,2})(?=[\s.):-])")
+_OBJECT_NUMBER = re.compile(r"(?i)\b(?=[oi#])(?:objects?|index|item|#)\s?#?([0-9]{1,2})\b|^\W*([0-9]{1,2})(?=[\s.):-])")
+_DIGIT = re.compile(r"[0-9]")
 _WORD = re.compile(r"[^\W\d_][\w'-]*")
 
 # Words that name no object. Whatever is left of a sentence is taken for objects, of any vocabulary.
@@ -246,6 +249,8 @@ def _find(text: str) -> Iterator[Correspondence]:
     for start, end in _sentences(text):
         said = text[start:end]
         views = _views(said)
+        if not (views or section or heading):
+            continue
         keys = {view.key for view in views}
         objects = _objects(said)
         kind = _kind(said, views, objects, section=section, told=told)
@@ -310,14 +315,23 @@ def _views(said: str) -> list[_View]:
 
 def _objects(said: str) -> set[str]:
     """Return the words of a sentence that may name objects, and numbered objects as ``#3``."""
-    words = {word.rstrip("'s") if word.endswith("'s") else word for word in map(str.lower, _WORD.findall(said))}
-    words = {_singular(word) for word in words if len(word) > 1 and word not in _NOT_OBJECTS}
-    numbers = {f"#{one or two}" for one, two in _OBJECT_NUMBER.findall(said)}
-    return {word for word in words if word not in _NOT_OBJECTS} | numbers
+    found = set(map(_object, _WORD.findall(said)))
+    found.discard("")
+    if _DIGIT.search(said):
+        found |= {f"#{one or two}" for one, two in _OBJECT_NUMBER.findall(said)}
+    return found
 
 
-def _singular(word: str) -> str:
-    return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word
+@lru_cache(1 << 12)
+def _object(word: str) -> str:
+    """Return how an object of this name is called, in the singular; "" where the word names none."""
+    word = word.lower()
+    word = word.rstrip("'s") if word.endswith("'s") else word
+    if len(word) < 2 or word in _NOT_OBJECTS:
+        return ""
+    if len(word) > 3 and word.endswith("s") and not word.endswith("ss"):
+        word = word[:-1]
+    return "" if word in _NOT_OBJECTS else word
 
 
 def _kind(
@@ -459,7 +473,7 @@ def _numbered(said: str, keys: set[str]) -> bool:
     """Return whether an object of the first view is told, by its number, in another."""
     if keys & {"", "1", _SEVERAL} and not keys - {"", "1", _SEVERAL}:
         return False
-    match = _NUMBERED.search(said)
+    match = _NUMBERED.search(said) if _DIGIT.search(said) else None
     return match is not None and not _denied(said, match.start(), len(said))
 
 

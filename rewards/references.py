@@ -352,6 +352,19 @@ def reference_names(truth: Any) -> dict[int, frozenset[str]]:
     return {view: frozenset(_name(name, view) for name in _items(names, view)) for view, names in views.items()}
 
 
+def reference_triplets(relations: Any) -> dict[int, list[Relation]]:
+    """Read the true triplets of each view; see `score_references` for the forms.
+
+    Raises:
+        DataError: if something is not a list of triplets.
+
+    >>> reference_triplets([[["sofa", "lamp", "left"]], []])
+    {1: [Relation(subject='sofa', object='lamp', relation='left')], 2: []}
+    """
+    views = _by_view(relations, "relations")
+    return {view: [_relation(each, view) for each in _items(triplets, view)] for view, triplets in views.items()}
+
+
 def reference_facts(relations: Any) -> dict[int, frozenset[Fact]]:
     """Read the true triplets of each view, as the parts that hold; see `score_references` for the forms.
 

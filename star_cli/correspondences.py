@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from contextlib import ExitStack
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -14,7 +12,7 @@ from star_cli.console import ErrorLines, echo, how_many, progress_bar
 from star_cli.options import InputPath, name_value_pairs
 
 if TYPE_CHECKING:
-    from benchmarks.correspondences import Tally
+    from benchmarks.correspondences import CorrespondenceTally
 
 _HELP = """\
 Count the completions in FILES that name a correspondence across views, that is, say which object of one view is which
@@ -29,6 +27,7 @@ Examples:
   star correspondences rollouts.jsonl
   star correspondences runs/tvr-7b/completions --examples 3
   star correspondences rollouts.jsonl --out found.jsonl --json > shares.json
+  star correspondences rollouts.jsonl --workers 8
 """
 
 
@@ -51,8 +50,13 @@ Examples:
     metavar="N",
     help="Sentences shown of each way to name one.",
 )
-@click.option("--out", metavar="FILE", help="Write a line of JSON for each row: whether it names one, and where.")
+@click.option(
+    "--out",
+    metavar="FILE|DIR/",
+    help="Write a row for each row: whether it names one, and where. As --out of `star score`.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace --out if it exists.")
+@click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, metavar="N", help="Processes.")
 @click.option("--json", "as_json", is_flag=True, help="Print the table as JSON.")
 @click.option("--no-color", is_flag=True, help="Print plain text (as NO_COLOR does).")
 def correspondences(
@@ -63,32 +67,25 @@ def correspondences(
     examples: int,
     out: str | None,
     overwrite: bool,
+    workers: int,
     as_json: bool,
     no_color: bool,
 ) -> None:
     """Count completions, see `_HELP`."""
-    from benchmarks.correspondences import read_correspondences, row_line
-    from benchmarks.files.paths import find_files
-    from benchmarks.files.write import refuse_input, whole_file
-    from benchmarks.run.score_files import Progress
-    from rewards.errors import ConfigError
+    from benchmarks.correspondences import read_correspondences
 
-    if out is not None:
-        refuse_input(out, find_files(files))
-        if Path(out).exists() and not overwrite:
-            raise ConfigError(f"{out} already exists; --overwrite replaces it")
-    with ExitStack() as stack:
-        advance, print_line = stack.enter_context(progress_bar(hidden=as_json))
+    with progress_bar(hidden=as_json) as (advance, print_line):
         errors = ErrorLines(print_line)
-        file = None if out is None else stack.enter_context(whole_file(out))
         tally = read_correspondences(
             files,
             mapping=mapping,
             whole=whole,
             examples=examples,
-            on_row=None if file is None else lambda row: file.writelines((row_line(row), "\n")),
+            out=out,
+            overwrite=overwrite,
+            workers=workers,
             on_error=errors.add,
-            on_progress=None if advance is None else lambda done, share: advance(Progress(done, share=share)),
+            on_progress=advance,
         )
         errors.close()
     if as_json:
@@ -99,7 +96,7 @@ def correspondences(
         sys.exit(1)
 
 
-def _show(tally: Tally, files: tuple[str, ...], *, out: str | None, no_color: bool) -> None:
+def _show(tally: CorrespondenceTally, files: tuple[str, ...], *, out: str | None, no_color: bool) -> None:
     from rich import box
     from rich.table import Table
     from rich.text import Text

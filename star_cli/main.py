@@ -40,6 +40,9 @@ COMMANDS = {
 """Name of a subcommand -> the module that holds a function of that name."""
 
 
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it."""
+
 _HOME = Path(__file__).resolve().parent.parent
 
 
@@ -83,9 +86,10 @@ class Commands(click.Group):
         self.debug = False
         try:
             ended = run()
-        except click.Abort:
-            click.echo("Aborted!", err=True)
-            ended = 1
+        except click.Abort as error:
+            interrupted = isinstance(error.__cause__, KeyboardInterrupt)  # click has ended the line with ^C
+            click.echo("interrupted" if interrupted else "Aborted!", err=True)
+            ended = INTERRUPTED if interrupted else 1
         except click.ClickException as error:
             error.show(said := io.StringIO())
             click.echo(printable(said.getvalue()), err=True, nl=False)

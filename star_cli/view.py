@@ -96,8 +96,9 @@ def view(
     from benchmarks.view.index import Scoring
     from benchmarks.view.listing import Partners
 
-    check_packages()
-    if out is not None:
+    if out is None:
+        check_packages()
+    else:
         refuse_input(out, [*find_files([*files, *against, *filter(None, [targets])]), *images])
     asked = ctx.get_parameter_source("task") is click.core.ParameterSource.COMMANDLINE
     task = options.pop("task")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import signal
+import sys
 import threading
 from collections import Counter
 from contextlib import suppress
@@ -180,6 +181,51 @@ def watching(
             self.said.add(kind)
 
     return Watching()
+
+
+class Launcher:
+    """Watches over the launcher of this process (torchrun, or accelerate, which uses it) while it is entered.
+
+    A launcher ends its processes, but not where it is killed (SIGKILL, out of memory): they would train on with nobody
+    to stop them. So each of them looks for it every second and ends, and the first of its machine says so. Without a
+    launcher nothing is watched: a run may outlive the shell that started it.
+
+    Args:
+        say: takes the line; standard error if None.
+
+    Attributes:
+        left: tells what there is to go on from.
+    """
+
+    def __init__(self, say: Callable[[str], None] | None) -> None:
+        self.left: Callable[[], str] = lambda: "no step was made"
+        self._say = say or (lambda line: print(line, file=sys.stderr, flush=True))  # noqa: T201
+        self._started_by = os.getppid() if "TORCHELASTIC_RUN_ID" in os.environ else None
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> Self:
+        if self._started_by is not None:
+            self._thread.start()
+        return self
+
+    def _watch(self) -> None:
+        while not self._gone():
+            if self._over.wait(1):
+                return
+        try:
+            if os.environ.get("LOCAL_RANK", "0") == "0":
+                self._say(f"the launcher (process {self._started_by}) is gone, and so this run ends; {self.left()}")
+        finally:
+            os._exit(1)  # the main thread may wait for ever for another process of the run
+
+    def _gone(self) -> bool:
+        return self._started_by not in (None, os.getppid())
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None and self._gone():
+            self._thread.join()  # the error is that the other processes have ended first; one line is enough
+        self._over.set()
 
 
 class Stop:

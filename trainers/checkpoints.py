@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from benchmarks.files.write import write_whole
+from benchmarks.files.write import bring_to_disk, path_beside, write_whole
 from rewards.errors import ConfigError
 from trainers.advice import TrainingFailed
 from trainers.processors import keep_video_section
@@ -25,7 +25,7 @@ _NUMBERED: Final = re.compile(r"checkpoint-(\d+)")
 
 
 def is_complete(folder: Path) -> bool:
-    """Return whether a checkpoint was written to its end, and nothing of it was removed since."""
+    """Return whether a checkpoint was written to its end and is on the disk, and nothing of it was removed since."""
     return (
         _has_state(folder)
         and any(next(folder.glob(f"**/{pattern}"), None) is not None for pattern in _WEIGHTS)
@@ -105,6 +105,8 @@ class ExactResume:
       them forgets the completions, and which of the steps is next.
     - The number of tokens (SFT) and the mean loss of the run start from zero.
     - A run that was finished within an epoch takes one more step, and the last table of completions is written empty.
+    - Nothing of a checkpoint is brought to the disk: after a power cut its state may be there without its weights, and
+      the checkpoint before is already removed.
     """
 
     loss_sum: Any = 0.0  # of this process, over the steps of the run
@@ -148,7 +150,24 @@ class ExactResume:
             if self._step % (self.args.steps_per_generation * self.num_iterations):
                 kept["completions"] = self._buffered_inputs
         torch.save(kept, _kept_file(output_dir, self.args.process_index))
+        self.accelerator.wait_for_everyone()  # all of it is written
+        if self.is_local_process_zero():
+            folder = Path(output_dir)
+            bring_to_disk(*folder.rglob("*"), folder, folder.parent)
         self.accelerator.wait_for_everyone()  # the first process writes the state, which says that all is there
+
+    def _save_checkpoint(self: Any, *arguments: Any) -> None:
+        state = self.state
+
+        def save_to_json(path: str) -> None:  # what is written last, before older checkpoints are removed
+            with path_beside(path) as partial:
+                type(state).save_to_json(state, str(partial))
+
+        state.save_to_json = save_to_json
+        try:
+            super()._save_checkpoint(*arguments)  # type: ignore[misc]
+        finally:
+            del state.save_to_json
 
     def _load_optimizer_and_scheduler(self: Any, checkpoint: Any) -> None:
         import torch
@@ -256,6 +275,7 @@ def save_model(trainer: Any, folder: Path, source: str) -> None:
                 f"{folder}: what was saved is not the model that was trained: {len(wrong)} of {len(expected)} tensors "
                 f"differ, among them {', '.join(wrong[:3]) or 'all'}"
             )
+        bring_to_disk(*(file for file in folder.iterdir() if file.is_file()), folder)
     trainer.accelerator.wait_for_everyone()
 
 

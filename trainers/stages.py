@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from benchmarks.files.lock import locked
 from rewards.errors import ConfigError, DataError
 from rewards.named import named_object
-from trainers.advice import PATIENCE, Lengths, Stop, TrainingFailed, fault_shares, watching
+from trainers.advice import PATIENCE, Launcher, Lengths, Stop, TrainingFailed, fault_shares, watching
 from trainers.checkpoints import (
     ExactResume,
     check_can_save,
@@ -65,6 +65,9 @@ def train(
 ) -> Trained:
     """Train a model and save it, with its processor, in ``output_dir``.
 
+    A process that torchrun or accelerate has started ends with its launcher, even if that is killed; see
+    `trainers.advice.Launcher`.
+
     Args:
         stage: ``sft``: loss on the completions of demonstrations; ``rl``: GRPO on prompts and targets.
         config: a YAML file, or what it would hold; see `trainers.config`.
@@ -78,15 +81,17 @@ def train(
         DataError: the data are wrong.
         TrainingFailed: the loss is no number, or a checkpoint could not be written.
     """
-    settings = read_config(stage, config, arguments)
-    output = Path(settings.training.output_dir)
-    if settings.training.process_index:  # the first process holds the lock for the whole run
-        return _train(settings, output, on_progress, on_advice)
-    output.mkdir(parents=True, exist_ok=True)
-    with locked(output / "run", str(output)):
-        if goes_on_from_last(settings.training):
-            remove_leftovers(output)
-        return _train(settings, output, on_progress, on_advice)
+    with Launcher(on_advice) as launcher:
+        settings = read_config(stage, config, arguments)
+        output = Path(settings.training.output_dir)
+        launcher.left = lambda: _rest(output)
+        if settings.training.process_index:  # the first process holds the lock for the whole run
+            return _train(settings, output, on_progress, on_advice)
+        output.mkdir(parents=True, exist_ok=True)
+        with locked(output / "run", str(output)):
+            if goes_on_from_last(settings.training):
+                remove_leftovers(output)
+            return _train(settings, output, on_progress, on_advice)
 
 
 def _train(

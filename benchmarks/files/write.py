@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from glob import escape
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, BinaryIO, Literal, TextIO, overload
@@ -76,8 +76,7 @@ def path_beside(path: StrPath, *, sync: bool = True) -> Iterator[Path]:
             _bring_to_disk(partial)
         partial.replace(target)
         if sync:
-            with suppress(OSError):  # some file systems refuse it for folders; the file itself is on the disk
-                _bring_to_disk(target.parent)
+            bring_to_disk(target.parent)
     except OSError as error:
         if error.filename == str(partial) or (error.filename is None and error.errno in _OF_DISKS):
             error.filename = str(path)  # as people know it
@@ -105,8 +104,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
             partial.mkdir()
             yield partial
             partial.rename(path)
-            with suppress(OSError):
-                _bring_to_disk(path.parent)
+            bring_to_disk(path.parent)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
 
@@ -170,6 +168,17 @@ def remove_partials(path: StrPath) -> None:
     for partial in target.parent.glob(f".{escape(target.name)}.*.partial"):
         if partial.name.split(".")[-2].isdecimal():
             partial.unlink(missing_ok=True)
+
+
+def bring_to_disk(*paths: Path) -> None:
+    """Return once files outlive a crash of the system. Of a folder it is the names in it, where its system can.
+
+    Raises:
+        OSError: a file is not there, or its disk does not take it.
+    """
+    for path in paths:
+        with suppress(OSError) if path.is_dir() else nullcontext():
+            _bring_to_disk(path)
 
 
 def _bring_to_disk(path: Path) -> None:

@@ -46,9 +46,9 @@ _HEADERS: Final = {
 
 
 def check_packages() -> None:
-    """Raise a ConfigError unless what this needs is installed: before 10^5 rows are read, not afterwards."""
+    """Raise a ConfigError unless what a server needs is installed: before 10^5 rows are read, not afterwards."""
     for module in ("starlette", "uvicorn", "PIL.Image"):
-        need(module, package="'star-r1[view]'", purpose="star view")
+        need(module, package="'star-r1[view]'", purpose="star view without --out")
 
 
 class View(NamedTuple):

@@ -14,15 +14,17 @@ from benchmarks.view.pieces import LONGEST, Explained, text_data
 from rewards.batch_score import answer_text
 from rewards.errors import ConfigError, DataError
 from rewards.explain import Explanation
+from rewards.references import reference_names, reference_triplets
 from rewards.score import resolve
 from rewards.spec import PRESETS, QUESTION_PRESETS, QuestionSpec
 from rewards.targets import unpack_rows
 from rewards.tasks import load_task
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from benchmarks.view.index import Row, Run, Scoring
+    from parsers.types import Relation
     from rewards.tasks import Task
 
 MOST_ROWS: Final = 64
@@ -77,7 +79,8 @@ def group_data(run: Run, group: int, preset: str | None = None, command: Sequenc
         "prompt": _clip(prompt_text(first.get("prompt"))),
         "target": target_text(first.get("target"), task.name),
         "options": _options(truth.options),
-        "references": _references(truth.references),
+        "references": _by_view(truth.references, reference_names, sorted),
+        "relations": _by_view(truth.relations, reference_triplets, _said),
         "mean": mean,
         "std": std,
         "right": sum(score is not None and score[1] for score in scores),
@@ -153,16 +156,23 @@ def _options(column: Sequence[Any] | None) -> list[str]:
     return [f"{chr(ord('A') + at)}. {text}" for at, text in enumerate(options)]
 
 
-def _references(column: Sequence[Any] | None) -> list[list[Any]]:
-    """Return [view, names] of the labels, by view."""
-    from rewards.references import read_labels  # noqa: PLC0415  only questions need its grammar
-
+def _by_view(
+    column: Sequence[Any] | None, read: Callable[[Any], Mapping[int, Any]], words: Callable[[Any], list[str]]
+) -> list[list[Any]]:
+    """Return [view, words] of the labels, by view."""
     if column is None or column[0] is None:
         return []
     try:
-        return [[view, sorted(names)] for view, names in sorted(read_labels(column[0]).names.items())]
+        return [[view, words(told)] for view, told in sorted(read(column[0]).items())]
     except DataError:
         return []
+
+
+def _said(triplets: Sequence[Relation]) -> list[str]:
+    """Return triplets as completions write them."""
+    return [
+        f"{one}, {other}, {'in front of' if relation == 'front' else relation}" for one, other, relation in triplets
+    ]
 
 
 # --- one row ----------------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from benchmarks.extras import need
 from benchmarks.files.blocks import number_of
 from benchmarks.files.paths import METADATA
 from benchmarks.files.targets import join_key
@@ -176,11 +177,10 @@ class Images:
             raise error if isinstance(error, DataError) else DataError(f"{path[:80]}: {error}") from error
 
     def _checked(self, content: bytes, side: int) -> Picture:
-        """Decode an image whole, and make one that is large smaller."""
-        from PIL import Image  # noqa: PLC0415  an extra
-
+        """Decode an image whole, and make one that is large smaller; a ConfigError where Pillow is not installed."""
+        pillow = need("PIL.Image", package="pillow", purpose="showing images")
         try:
-            with Image.open(io.BytesIO(content), formats=_FORMATS_READ) as image:
+            with pillow.open(io.BytesIO(content), formats=_FORMATS_READ) as image:
                 _check_size(image)
                 kind = _FORMATS.get(image.format)
                 image.load()

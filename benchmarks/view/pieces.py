@@ -176,7 +176,8 @@ def _mark_data(span: Span, explained: Explained) -> dict[str, Any]:
         tone = "wrong"
     elif span.tier in _NEUTRAL:
         tone = "neutral"
-    return {"kind": span.kind, "tier": span.tier, "tone": tone, "share": round(span.share, 6)}
+    view = span.value[0] if span.kind in ("reference", "relation") and span.value is not None else None
+    return {"kind": span.kind, "tier": span.tier, "tone": tone, "share": round(span.share, 6), "view": view}
 
 
 def _faults(explained: Explained) -> Iterator[tuple[int | None, Fault]]:

@@ -55,7 +55,9 @@ const show = (() => {
     if (at === null) return fault ? el("span", {}, ...inside) : el("span", {}, ...tagged(text));
     const mark = marks[at];
     const share = mark.share ? signed(mark.share) : "";
-    const node = el("mark", { className: mark.tone, title: [mark.tier, share].filter(Boolean).join(", ") }, ...inside);
+    const view = mark.view ? `view ${mark.view}` : "";
+    const node = el("mark", { className: mark.tone, title: [view, mark.tier, share].filter(Boolean).join(", ") }, ...inside);
+    if (mark.view) node.dataset.view = mark.view;
     if (ends && (mark.kind === "record" || mark.kind === "answer")) node.dataset.share = share;
     return node;
   }
@@ -200,14 +202,21 @@ const show = (() => {
 
   // --- the group -----------------------------------------------------------------------------------------------------
 
+  // While the pointer is on a name or a relation, the image of its view is pointed at.
+  document.addEventListener("pointerover", (event) => {
+    const view = event.target.closest?.("mark[data-view]")?.dataset.view;
+    for (const figure of document.querySelectorAll(".images figure")) figure.classList.toggle("told", figure.dataset.view === view);
+  });
+
   function imagesNode(group) {
     const node = el("div", { className: "images" });
+    const word = group.references.length ? "View" : "Image"; // as completions call it
     for (const [at, [key, name]] of group.images.entries()) {
       const address = key ? source.image(key) : undefined;
-      const caption = el("figcaption", {}, el("b", {}, String(at + 1)), ` ${name}`);
-      const figure = el("figure", {}, caption);
+      const caption = el("figcaption", {}, el("b", {}, `${word} ${at + 1}`), ` ${name}`);
+      const figure = el("figure", { "data-view": at + 1 }, caption);
       if (address) {
-        const image = el("img", { src: address, alt: `image ${at + 1}: ${name}`, decoding: "async" });
+        const image = el("img", { src: address, alt: `${word} ${at + 1}: ${name}`, decoding: "async" });
         image.addEventListener("click", () => node.classList.toggle("large"));
         image.addEventListener("error", async () => {
           image.remove();
@@ -220,10 +229,17 @@ const show = (() => {
       }
       const names = group.references.find(([view]) => view === at + 1);
       if (names) figure.append(el("p", { className: "names", title: "true reference objects" }, names[1].join(", ") || "none"));
+      const relations = group.relations.find(([view, triplets]) => view === at + 1 && triplets.length);
+      if (relations) figure.append(relationsNode(relations[1]));
       node.append(figure);
     }
     if (group.no_images) node.append(el("p", { className: "nothing" }, group.no_images));
     return node.childNodes.length ? node : null;
+  }
+
+  function relationsNode(triplets) {
+    const lines = triplets.map((triplet) => el("p", {}, ...plain(triplet)));
+    return el("details", { className: "names", title: "true relations" }, el("summary", {}, count(triplets.length, "relation")), ...lines);
   }
 
   function historyNode(group, go) {

@@ -1,6 +1,7 @@
 """The command itself: its subcommands, its version, and what it says to a word that it does not know."""
 
 import os
+import signal
 import subprocess
 import sys
 from importlib import metadata
@@ -12,6 +13,8 @@ from click.testing import CliRunner
 
 import star_cli
 from star_cli.main import COMMANDS, star
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -113,3 +116,33 @@ def test_a_shell_is_told_so():
         [sys.executable, "-c", program], env=os.environ | asked, capture_output=True, text=True, check=False
     )
     assert done.stdout.split() == ["plain,tvr"]
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["score", "examples/tvr_predictions.jsonl", "--json"]])
+def test_an_interrupt_while_a_command_loads_is_one_line(arguments):
+    """Whatever it is importing then. The process says when Python itself has started, and waits for the signal."""
+    code = (
+        "import os, runpy, signal, sys, threading, time\n"
+        "def interrupt():\n"
+        "    time.sleep(float(sys.argv.pop(1)))\n"
+        "    os.kill(os.getpid(), signal.SIGINT)\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "from star_cli.__main__ import main\n"
+        "threading.Thread(target=interrupt, daemon=True).start()\n"
+        "main()\n"
+    )
+    ends = set()
+    for delay in range(0, 160, 8):
+        done = subprocess.run(
+            [sys.executable, "-c", code, str(delay / 1000), *arguments],
+            capture_output=True,
+            cwd=ROOT,
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            text=True,
+            check=False,
+        )
+        ends.add(done.returncode)
+        if done.returncode:
+            assert done.returncode in (130, -signal.SIGINT), done.stderr  # Python's own way: shells say 130, too
+            assert done.stderr.strip() == "interrupted", (delay, done.stderr)
+    assert 130 in ends

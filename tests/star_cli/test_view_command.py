@@ -131,3 +131,27 @@ def test_packages_that_are_not_there_are_named(folder, monkeypatch, package):
     monkeypatch.setitem(sys.modules, package, None)
     monkeypatch.setitem(sys.modules, f"{package}.Image", None)
     assert "pip install 'star-r1[view]'" in run(folder / "run", "--no-open", code=2)
+
+
+@pytest.mark.parametrize("images", [True, False])
+@pytest.mark.parametrize("absent", [["starlette", "uvicorn"], ["starlette", "uvicorn", "PIL"]])
+def test_one_file_needs_only_what_it_uses(folder, absent, images):
+    """No server; and Pillow where rows have images, which is said in one line."""
+    code = (
+        f"import sys; sys.modules |= dict.fromkeys({[*absent, *(f'{name}.Image' for name in absent)]})\n"
+        "from star_cli.main import main; main()"
+    )
+    more = ["--images", str(folder / "data")] if images else []
+    command = [sys.executable, "-c", code, "view", str(folder / "run"), *more, "--out", str(folder / "page.html")]
+    done = subprocess.run(
+        command, env=os.environ | {"PYTHONPATH": str(HOME)}, capture_output=True, text=True, check=False
+    )
+    if images and "PIL" in absent:
+        assert done.returncode == 2
+        assert done.stderr.splitlines()[-1] == (
+            "Error: showing images needs pillow, which is not installed: pip install pillow"
+        )
+        assert not (folder / "page.html").exists()
+    else:
+        assert done.returncode == 0, done.stderr
+        assert "6 images" in done.stderr if images else "0 images" in done.stderr

@@ -1,10 +1,13 @@
 import os
 import signal
+import subprocess
+import sys
+from pathlib import Path
 from threading import Event
 
 import pytest
 
-from trainers.advice import CLIPPED, Lengths, Progress, Stop, advice, watching
+from trainers.advice import CLIPPED, Launcher, Lengths, Progress, Stop, advice, watching
 from trainers.alarm import STILL
 
 
@@ -175,3 +178,47 @@ def test_sigterm_to_a_forked_child_ends_it_and_is_no_news(monkeypatch):
         assert not stop.asked
     os.close(ready)
     os.close(say)
+
+
+TRAINS = """
+import sys, time
+from trainers.advice import Launcher
+with Launcher(None) as launcher:
+    launcher.left = lambda: "checkpoint-2 is complete"
+    print("trains", flush=True)
+    sys.stdin.readline()  # as a process waits for another one
+    raise ValueError("the other process is gone")
+"""
+LAUNCHES = "import subprocess, sys; subprocess.run([sys.executable, '-c', sys.argv[1]])"
+
+
+def launched(**environment):
+    """Kill what has started a process; return its number, and what the process says from then on."""
+    command = [sys.executable, "-c", LAUNCHES, TRAINS]
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])} | environment
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    with subprocess.Popen(command, env=environment, text=True, **pipes) as process:
+        assert process.stdout.readline() == "trains\n"
+        process.kill()
+        process.wait()
+        if "TORCHELASTIC_RUN_ID" not in environment or environment.get("FAILS"):
+            process.stdin.write("\n")
+        return process.pid, process.communicate(timeout=60)[0]  # it ends with the last that holds the pipe
+
+
+@pytest.mark.parametrize("fails", ["", "yes"])
+def test_a_process_ends_with_its_launcher(fails):
+    """The first of a machine says so, whether it hears of it from the system or from the others that have ended."""
+    number, said = launched(TORCHELASTIC_RUN_ID="1", LOCAL_RANK="0", FAILS=fails)
+    assert said == f"the launcher (process {number}) is gone, and so this run ends; checkpoint-2 is complete\n"
+    assert launched(TORCHELASTIC_RUN_ID="1", LOCAL_RANK="1", FAILS=fails)[1] == ""
+
+
+def test_a_process_without_a_launcher_outlives_who_started_it():
+    assert launched()[1].endswith("ValueError: the other process is gone\n")
+
+
+def test_what_goes_wrong_while_the_launcher_is_there_is_told(monkeypatch):
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "1")
+    with pytest.raises(ValueError, match="wrong"), Launcher(None):
+        raise ValueError("wrong")

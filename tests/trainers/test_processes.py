@@ -92,3 +92,20 @@ def compare(launcher, runs, folder):
     )
     assert done.returncode == 0, done.stderr[-4000:]
     return {name: re.findall(rf"^found {name}: (.*)$", done.stdout, re.MULTILINE) for name in runs}
+
+
+def test_a_launcher_that_is_killed_takes_its_processes_along(rl, tmp_path):
+    """One line says so, and what to go on from; the folder is free for the run that does."""
+    settings = rl | {"max_steps": 100_000, "save_strategy": "steps", "save_steps": 2}
+    with start(settings, tmp_path) as run:
+        until_step(3, run)
+        run.kill()
+        last_words = run.communicate(timeout=60)[0]  # they hold its end of the pipe: all have ended
+    assert "Traceback" not in last_words
+    told = [line for line in last_words.splitlines() if re.search("gone|[Ee]rror|resume", line)]
+    checkpoint = last_complete(Path(rl["output_dir"]))
+    left = f"{checkpoint} is complete: resume_from_checkpoint: true"
+    assert told == [f"the launcher (process {run.pid}) is gone, and so this run ends; {left}"]
+    last = int(checkpoint.name.rpartition("-")[2])
+    with start(settings | {"max_steps": last + 1, "resume_from_checkpoint": "true"}, tmp_path) as run:
+        assert f"trained for {last + 1} steps" in run.communicate()[0]

@@ -136,3 +136,31 @@ def test_a_finished_run_takes_no_further_step(sft):
     whole = train("sft", sft | {"max_steps": 4})
     again = train("sft", sft | {"max_steps": 4, "resume_from_checkpoint": "true"})
     assert whole.step == again.step == 4
+
+
+def test_a_checkpoint_is_on_the_disk_before_it_counts(sft, monkeypatch):
+    """All its files, then its state, and only then is the one before removed. So is the finished model."""
+    output, synced, seen = Path(sft["output_dir"]), set(), []
+    plain = os.fsync
+
+    def fsync(handle):
+        path = Path(f"/proc/self/fd/{handle}").readlink()
+        plain(handle)
+        synced.add(path)
+        if path.name.startswith("checkpoint-"):
+            state = path / "trainer_state.json"
+            whole = {file for file in path.rglob("*") if not file.name.startswith(".")}
+            seen.append((path.name, state.exists(), whole <= synced | {state}))
+            seen.append([each.name for each in sorted(output.glob("checkpoint-*"))])
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    train("sft", sft | {"max_steps": 4, "save_steps": 2, "save_total_limit": 1})
+    assert seen == [
+        ("checkpoint-2", False, True), ["checkpoint-2"],
+        ("checkpoint-2", True, True), ["checkpoint-2"],
+        ("checkpoint-4", False, True), ["checkpoint-2", "checkpoint-4"],
+        ("checkpoint-4", True, True), ["checkpoint-2", "checkpoint-4"],
+    ]  # fmt: skip
+    assert output in synced
+    model = {path for path in output.iterdir() if path.suffix in (".safetensors", ".json")}
+    assert model <= synced | {output / "trainer_state.json"}

@@ -25,7 +25,7 @@ from benchmarks.mindcube.cogmap import extract_map
 from benchmarks.mindcube.references import relations_from_map
 from benchmarks.run.workers import worker_pool
 from benchmarks.spar.marks import marked, marked_names, marks_of
-from parsers.cognitive_map import parse_map
+from parsers.cognitive_map import FACINGS, parse_map
 from parsers.references import VIEWER, normalise_name
 from parsers.types import Relation
 from rewards.answers import infer_kind, score_answer
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from benchmarks.datasets import OnError, Sample
     from benchmarks.mindcube.references import Relations
     from benchmarks.spar.marks import Mark
+    from parsers.cognitive_map import MapReading
     from trainers.data.card import WeightChoice
     from trainers.data.training_rows import OnProgress, Row
 
@@ -222,11 +223,31 @@ def _usable(settings: PreparationSettings, tests: TestSets, run: Run) -> Iterato
             run.drop("question_in_test_set")
         elif settings.task != "multiview" and not sample.extra.get("grounded_cogmap"):
             run.drop("no_map")
+        elif settings.task != "multiview" and (view := _upright_view(sample)):
+            told = f"{view!r} looks into or out of the page, which is upright there: this is no map from above"
+            run.drop("upright_map", DataError(f"{sample.place}: key 'grounded_cogmap': {told}"))
         elif settings.task != "multiview" and sample.images in mapped:
             run.drop("another_question_on_these_images")
         else:
             mapped.add(sample.images)
             yield sample
+
+
+def _upright_view(sample: Sample) -> str | None:
+    """Return a view that looks into the page; the owners draw what lies above and below something so.
+
+    In their maps of *translation* up on the page is then above, and for another view of the same map it may be behind:
+    such a map has no frame in which both are right.
+    """
+    read = _read_map(sample, (*FACINGS, "inner", "outer"))
+    things = {} if read.value is None else read.value.things
+    return next((name for name, thing in things.items() if (thing.facing or 0) >= len(FACINGS)), None)
+
+
+def _read_map(sample: Sample, facings: tuple[str, ...] = FACINGS) -> MapReading:
+    written = sample.extra["grounded_cogmap"]
+    text = written if isinstance(written, str) else json.dumps(written)
+    return parse_map(text, layout="complex", grid=10, facings=facings)
 
 
 def _is_verifiable(sample: Sample) -> bool:
@@ -387,8 +408,7 @@ def prepared_row(sample: Sample, task: str = "multiview") -> Row:
 
 
 def _map_row(sample: Sample, task: str) -> Row:
-    written = sample.extra["grounded_cogmap"]
-    read = parse_map(written if isinstance(written, str) else json.dumps(written), layout="complex", grid=10)
+    read = _read_map(sample)
     if read.value is None or len(read.value.views) != len(sample.images):
         told = "it has not one view for each image" if read.fault is None else read.fault.message
         raise DataError(f"{sample.place}: key 'grounded_cogmap': {told}")

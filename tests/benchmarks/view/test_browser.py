@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from rewards import score_completion
 from star_cli.main import star
@@ -574,3 +575,64 @@ def test_every_asset_is_in_the_package():
     for file in (home / "benchmarks" / "view").iterdir():
         if file.is_file() and file.suffix != ".py":
             assert any(file.match(pattern) for pattern in patterns), file
+
+
+@pytest.fixture(scope="module")
+def views(tmp_path_factory):
+    """A question about four views, the last image upright."""
+    folder = tmp_path_factory.mktemp("views")
+    names = [f"an image with a long name of view {at}.png" for at in range(1, 5)]
+    write_images(folder, names[:3])
+    Image.new("RGB", (30, 80), "teal").save(folder / names[3])
+    objects = [["a large red metal cube", f"a small chair that view {at} alone has"] for at in range(1, 5)]
+    think = "\n".join(f"View {at}: [{one}, {other}, left]" for at, (one, other) in enumerate(objects, 1))
+    row = {
+        "task": "multiview",
+        "prompt": "Which one?",
+        "completion": completion("B", think=think),
+        "target": "B",
+        "options": ["this", "that"],
+        "references": objects,
+        "relations": [[[*each, "left"]] for each in objects],
+        "images_file_names": names,
+    }
+    write_rows(folder / "rows.jsonl", [row])
+    with served(folder / "rows.jsonl") as url:
+        yield url
+
+
+FIGURES = """[...document.querySelectorAll(".images figure")].map((figure) => {
+    const image = figure.querySelector("img").getBoundingClientRect(), whole = figure.getBoundingClientRect();
+    return [image.width, image.height, whole.width, whole.left, whole.right, whole.top].map(Math.round);
+})"""
+
+
+@pytest.mark.parametrize("width", [1300, 400])
+def test_each_view_has_its_image_with_what_is_true_of_it(chromium, views, width):
+    """An image is as wide as it is, and not as what is said of it; two of them stand side by side on a telephone."""
+    with watched(chromium) as page:
+        page.set_viewport_size({"width": width, "height": 1000})
+        page.homes.append(views)
+        visit(page, f"{views}#group=0")
+        until(page, "[...document.images].length === 4 && [...document.images].every(i => i.naturalWidth)")
+        told = page.locator(".images figure").all_inner_texts()
+        for at, text in enumerate(told, 1):
+            assert text.startswith(f"View {at} an image with a long name of view {at}.png")
+            assert f"large red metal cube, small chair that view {at} alone has" in text
+            assert "1 relation" in text
+        figures = page.evaluate(FIGURES)
+        for wide, _, whole, left, right, _ in figures:
+            assert whole <= max(wide, 110)
+            assert 0 <= left < right <= width
+        assert figures[0][5] == figures[1][5]
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        page.click(".images figure:nth-child(2) summary")
+        assert "large red metal cube, small chair that view 2 alone has, left" in page.locator(".images").inner_text()
+        page.hover("mark[data-view='3'] >> nth=1")
+        assert page.locator(".images figure.told").get_attribute("data-view") == "3"
+        assert page.locator("mark[data-view='3'] >> nth=1").get_attribute("title").startswith("view 3, correct")
+        page.hover(".target")
+        assert page.locator(".images figure.told").count() == 0
+        page.click(".images img >> nth=0")
+        column = page.evaluate("document.querySelector('.seen').clientWidth")
+        assert page.evaluate(FIGURES)[0][0] == min(760, column)

@@ -142,6 +142,21 @@ def test_triplets_of_a_question_are_told_right_from_wrong(tmp_path):
     assert ("B", "correct") in found
 
 
+def test_what_is_true_of_a_view_and_what_is_said_of_it_go_with_it(tmp_path):
+    think = "View 1: [red ball, sofa, right]\nView 2: [sofa, lamp, behind] [lamp, lamp"
+    given = question(think, relations=[[["red ball", "sofa", "left"]], [["lamp", "sofa", "in front of"]]])
+    shown = group_data(opened(tmp_path / "q.jsonl", [given], task="multiview"), 0)
+    assert shown["references"] == [[1, ["red ball", "sofa"]], [2, ["lamp", "sofa"]]]
+    assert shown["relations"] == [[1, ["red ball, sofa, left"]], [2, ["lamp, sofa, in front of"]]]
+    marks = shown["rows"][0]["marks"]
+    assert [(mark["kind"], mark["view"]) for mark in marks[:6]] == [
+        *[("reference", 1), ("reference", 1), ("relation", 1)],
+        *[("reference", 2), ("reference", 2), ("relation", 2)],
+    ]
+    assert marks[-1]["kind"] == "answer"
+    assert {mark["view"] for mark in marks[6:]} == {None}
+
+
 def test_triplets_of_a_list_task_are_marked_where_there_are_labels(tmp_path):
     think = "View 1: [red ball, sofa, left] [door, lamp, left]\nView 2: [sofa, lamp, in front of]"
     row = question(think, completion=completion("2.color.cyan", think=think), target="2.color.cyan")

@@ -595,6 +595,45 @@ def test_maps_of_mindcube_are_rows_of_their_own(mindcube, tmp_path, task):
             assert row["target"] == ", ".join(turns[1:])
 
 
+def translation(number, views, *, folder):
+    """Three things one after the other, as the owners draw them: `inner` where one is below the other."""
+    files = [f"other_all_image/translation/t{number}/{k}.png" for k in range(len(views))]
+    for k, file in enumerate(files):
+        picture(folder / file, 30, number, k, 9)
+    places = [[5, 7], [5, 5], [5, 3]]
+    objects = [{"name": name, "position": place} for name, place in zip(NAMES, places, strict=False)]
+    seen = [{"name": f"View {k}", "position": [5, 5 + k], "facing": way} for k, way in enumerate(views, 1)]
+    return {
+        "id": f"translation_group{number}_q0",
+        "category": ["t"],
+        "meta_info": ["down,down", *NAMES[:3]],
+        "question": f"What is beyond the lamp at {number}? A. {NAMES[0]} B. {NAMES[2]}",
+        "images": files,
+        "gt_answer": "B",
+        "grounded_cogmap": json.dumps({"objects": objects, "views": seen}),
+    }
+
+
+@pytest.mark.parametrize("task", ["cogmap", "trajectory"])
+def test_maps_whose_page_is_upright_are_refused_each_by_its_place(tmp_path, task):
+    """Up on the page is above for a view into it, and behind for another view of the same map."""
+    ways = [("up", "up"), ("inner", "inner"), ("left", "inner"), ("up", "outer")]
+    rows = [translation(at, views, folder=tmp_path) for at, views in enumerate(ways)]
+    rows[3]["grounded_cogmap"] = json.loads(rows[3]["grounded_cogmap"])  # files have it in both ways
+    path, told = write(tmp_path / "raw" / "train.jsonl", rows), []
+    settings = PreparationSettings(name="mindcube", path=path, sft=0, rl=4, task=task)
+    card = prepare(settings, tmp_path / "out", on_error=told.append)
+    assert card["left_out"] == {"upright_map": 3}
+    (row,) = [row for _, row in read_training_rows(tmp_path / "out" / "rl")]
+    assert row["id"].endswith("translation_group0_q0")
+    seen = [(2, "view 1"), (3, "view 2"), (4, "view 2")]
+    assert [str(each) for each in told] == [
+        f"{path}:{line}: key 'grounded_cogmap': {view!r} looks into or out of the page, which is upright there: "
+        "this is no map from above"
+        for line, view in seen
+    ]
+
+
 def test_maps_that_cannot_be_used_are_left_out(mindcube, tmp_path):
     rows = [json.loads(line) for line in mindcube.read_text().splitlines()]
     for at, row in enumerate(rows):
