@@ -81,13 +81,22 @@ def in_order(column: Any) -> Sequence[Any]:
 _SOURCE = "star-r1/"
 
 
+def source_task(source: Any) -> str | None:
+    """Return what stands behind ``star-r1/`` in a ``data_source``; None for a source of other people's.
+
+    >>> source_task("star-r1/multiview"), source_task("hub/multiview")
+    ('multiview', None)
+    """
+    return source.removeprefix(_SOURCE) if isinstance(source, str) and source.startswith(_SOURCE) else None
+
+
 def row_tasks(
     columns: Mapping[str, Any], length: int, packed: Sequence[str | None] | None
 ) -> Sequence[str | None] | None:
     """Return the task that each row names, in a packed target or a column; None where no row names one.
 
-    A column ``task`` whose words are no tasks' names is the data set's own. One that holds both is wrong somewhere, and
-    the row is named where it is routed.
+    A column ``task`` whose words are no tasks' names is the data set's own. One that holds both is wrong somewhere, as is
+    a ``data_source`` of ours that names no task, and the row is named where it is routed.
     """
     if packed is None and not ("task" in columns or "data_source" in columns or "extra_info" in columns):
         return None
@@ -96,16 +105,14 @@ def row_tasks(
         if columns.get(name) is None or not is_column(columns[name]):
             continue
         said = [task_of(plain_value(value)) for value in column_of(columns, name, length)]
-        if any(_is_task(task) for task in set(said)):
+        if name == "data_source" or any(_is_task(task) for task in set(said)):
             found = [old if old is not None else new for old, new in zip(found, said, strict=True)]
     return found if any(task is not None for task in found) else None
 
 
 _NAMED_BY: Mapping[str, Callable[[Any], str | None]] = {
     "task": lambda value: value if isinstance(value, str) else None,
-    "data_source": lambda value: (
-        value.removeprefix(_SOURCE) if isinstance(value, str) and value.startswith(_SOURCE) else None
-    ),
+    "data_source": source_task,
     "extra_info": lambda value: (
         value["task"] if isinstance(value, Mapping) and isinstance(value.get("task"), str) else None
     ),

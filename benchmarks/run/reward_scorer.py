@@ -19,6 +19,7 @@ from benchmarks.run.reward_summary import RewardTally
 from benchmarks.run.score_files import Scored
 from parsers.known import FIRST_CHARACTER, known_records, pack
 from rewards.batch_score import answer_text
+from rewards.columns import source_task
 from rewards.errors import ConfigError, DataError
 from rewards.score import ParsedBatch, parse_answers, parse_completions, score_for_specs, score_questions, wrong_targets
 from rewards.score_table import Answers, is_tabular, read_packed, score_table
@@ -196,7 +197,7 @@ def own_rows(block: Block, task: Task) -> Block:
     """Return a block with packed targets spread over its columns, without the rows of tasks that this one cannot score.
 
     A row is of the task that its packed target names, or its column ``task``; words that are no tasks' names are the
-    data set's own.
+    data set's own, unless ``star-r1/`` stands before them.
     """
     packed: dict[int, dict[str, Any]] = {}
     errors: dict[int, str] = {}
@@ -210,9 +211,11 @@ def own_rows(block: Block, task: Task) -> Block:
         return block
     given = block.columns.get("task", [None] * len(block))
     named = [packed[row].get("task") if row in packed else each for row, each in enumerate(given)]
-    names = [each.removeprefix("star-r1/") if isinstance(each, str) else None for each in named]
-    for row, name in enumerate(names if not set(task_names()).isdisjoint(names) else ()):
-        if name is not None and row not in errors:
+    sources = list(map(source_task, named))
+    names = [(source or each) if isinstance(each, str) else None for source, each in zip(sources, named, strict=True)]
+    some = not set(task_names()).isdisjoint(names)
+    for row, name in enumerate(names if some or any(sources) else ()):
+        if name is not None and row not in errors and (some or sources[row]):
             try:
                 if route_task(task, name) is None:
                     errors[row] = f"its task is {name!r}, and {task.name!r} is scored: --task {name}"

@@ -248,6 +248,15 @@ def test_words_that_are_no_tasks_are_the_data_sets_own():
         tvr_reward([RIGHT] * 2, target=["2.color.cyan", "B"], task=["tvr", "multivew"])
 
 
+def test_a_source_of_ours_names_a_task(tmp_path):
+    for name in ("multivew", ""):
+        with pytest.raises(DataError, match=f"^row 1: task: unknown task '{name}'; it is one of .*multiview"):
+            tvr_reward([RIGHT] * 2, target=["2.color.cyan"] * 2, data_source=["hub/tvr", f"star-r1/{name}"])
+    path = tmp_path / "mine.yaml"
+    path.write_text("name: mine\nkind: question\nreward: {answer_weight: 2, reference_weight: 0}\n")
+    assert TaskReward(str(path))([SEEN], target=["B"], data_source=["star-r1/mine"]) == [2.0]
+
+
 # --- misuse ----------------------------------------------------------------------------------------------------------
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from rewards.errors import DataError
+from rewards.columns import source_task
+from rewards.errors import ConfigError, DataError
 from rewards.score import score_completion
 from rewards.targets import unpack_value
-from rewards.tasks import task_names, task_parts
+from rewards.tasks import load_task, route_task, task_names, task_parts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,16 +29,27 @@ def score_row(completion: Any, target: Any, row: Mapping[str, Any] | None = None
         **settings: of `rewards.score_completion`; ``task`` is that of rows that name none.
 
     Raises:
-        DataError: for a target that is wrong.
+        DataError: for a target that is wrong, or a ``data_source`` of ours that names no task.
         ConfigError: for a wrong setting.
     """
     row = row or {}
     gold = {name: row[name] for name in COLUMNS if row.get(name) is not None}
-    _, ours, source = str(row.get("data_source") or "").partition("star-r1/")
-    gold.setdefault("task", source if ours else None)
-    if gold["task"] not in task_names():  # words of somebody's own, such as a category
-        del gold["task"]
+    if gold.get("task") not in task_names():  # words of somebody's own, such as a category
+        gold["task"] = _source(row.get("data_source"), settings.get("task", "tvr"))
     return score_completion(completion, gold | unpack_value(target), **settings)
+
+
+def _source(source: Any, task: Any) -> str | None:
+    """Return the task that a ``data_source`` names, or None: a file of the user's own keeps its rows."""
+    name = source_task(source)
+    if name is None or name in task_names():
+        return name
+    mine = load_task(task) if isinstance(task, str) else task
+    try:
+        route_task(mine, name)
+    except ConfigError as error:
+        raise DataError(f"data_source {source!r}: {error}") from error
+    return None
 
 
 def only(targets: Sequence[Any]) -> Any:

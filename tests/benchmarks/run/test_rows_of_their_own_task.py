@@ -54,6 +54,17 @@ def test_rows_of_another_task_are_errors_and_not_graded_as_text(tmp_path, form):
     assert totals == {"a": 6.0, "b": None, "c": None}
 
 
+def test_a_source_of_ours_that_names_no_task_is_an_error(tmp_path):
+    rows = [
+        {**source(row), "data_source": name}
+        for row, name in zip(MIXED[1:3], ("star-r1/multivew", "hub/x"), strict=True)
+    ]
+    totals, errors = run(tmp_path, rows, "multiview")
+    assert totals == {"b": None, "c": 1.5}
+    (error,) = errors
+    assert error.startswith("1: unknown task 'multivew'; it is one of ")
+
+
 def test_packed_targets_are_scored_as_columns_are(tmp_path):
     rows = [packed(row) if at % 2 else row for at, row in enumerate([MIXED[1]] * 4)]
     assert run(tmp_path, [{**row, "id": str(at)} for at, row in enumerate(rows)], "multiview") == (

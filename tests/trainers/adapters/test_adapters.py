@@ -110,6 +110,21 @@ def test_verl(packed):
     )  # by position, as main_eval
 
 
+def test_a_source_of_ours_that_names_no_task_is_refused(tmp_path):
+    compute_score = adapter("verl").compute_score
+    text, gold = TVR[0]["text"], TVR[0]["gold"]
+    with pytest.raises(DataError, match="^data_source 'star-r1/tvrr': unknown task 'tvrr'; it is one of .*multiview"):
+        compute_score("star-r1/tvrr", text, gold)
+    for free in ("tvrr", "hub/star-r1/tvrr", "", None):
+        assert compute_score(free, text, gold)["score"] == TVR[0]["total"]
+    mine = tmp_path / "mine.yaml"
+    mine.write_text("name: mine\nkind: question\nreward: {answer_weight: 2, reference_weight: 0}\n")
+    assert compute_score("star-r1/mine", "<think>b</think><answer>B</answer>", "B", task=str(mine))["score"] == 2
+    question = QUESTIONS[0]
+    named = compute_score("star-r1/multiview", question["text"], question["gold"], {"task": "counting"})
+    assert named["score"] == question["total"]  # a category of somebody's own hides no source
+
+
 def test_openrlhf(caplog):
     pytest.importorskip("torch")
     module = adapter("openrlhf")
