@@ -95,8 +95,8 @@ def row_tasks(
 ) -> Sequence[str | None] | None:
     """Return the task that each row names, in a packed target or a column; None where no row names one.
 
-    A column ``task`` whose words are no tasks' names is the data set's own. One that holds both is wrong somewhere, as is
-    a ``data_source`` of ours that names no task, and the row is named where it is routed.
+    A column ``task`` whose words are no tasks' names is the data set's own. One that holds both is wrong somewhere, and
+    so is a ``data_source`` of ours that names no task; the row is named where it is routed.
     """
     if packed is None and not ("task" in columns or "data_source" in columns or "extra_info" in columns):
         return None

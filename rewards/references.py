@@ -401,13 +401,16 @@ def _by_view(value: Any, what: str) -> dict[int, Any]:
 
 
 def _view_number(key: object, what: str) -> int:
-    if isinstance(key, str) and key.isascii() and key.isdigit() and len(key) < 5:
-        return int(key)
-    if isinstance(key, int) and not isinstance(key, bool) and key >= 0:
-        return key
-    number = view_number(key) if isinstance(key, str) else None  # `View 1`, as headers of a reasoning
+    if isinstance(key, int) and not isinstance(key, bool):
+        number = key if key >= 0 else None
+    elif isinstance(key, str) and key.isascii() and key.isdigit() and len(key) < 5:
+        number = int(key)
+    else:
+        number = view_number(key) if isinstance(key, str) else None  # `View 1`, as headers of a reasoning
     if number is None:
         raise DataError(f"{what}: {key!r} is no view number, such as 1 or 'View 1'")
+    if number == 0:  # all of the row's labels would be those of the view before
+        raise DataError(f"{what}: there is a view {key!r}; views count from 1, as in prompts and 'View 1:'")
     return number
 
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 SAMPLE: Final = 8  # rows that are looked at
 GIB: Final = 2**30
+_NO_MODEL: Final = "model_name_or_path names no model: pass --model_name_or_path, or name one in the configuration"
 
 
 class Finding(NamedTuple):
@@ -124,6 +125,8 @@ def _batches(training: Any) -> Finding:
 def _lengths(settings: Settings, data: Any) -> Finding:
     """Hold the targets' lengths against the greatest length of completions."""
     most = int(settings.training.max_completion_length)
+    if not settings.model.model_name_or_path:
+        return _bad("lengths", _NO_MODEL)
     try:
         lengths = sorted(answer_lengths(data, load_processor(str(settings.model.model_name_or_path))))
     except Exception as error:  # noqa: BLE001  whatever it is, it is a finding
@@ -179,7 +182,7 @@ def _paid(functions: list[Any], weights: Sequence[float], texts: list[str], colu
 def _processor(settings: Settings, rows: list[Any]) -> Finding:
     name = settings.model.model_name_or_path
     if not name:
-        return _bad("processor", "model_name_or_path names no model")
+        return _bad("processor", _NO_MODEL)
     star = settings.star
     try:
         processor = load_processor(
@@ -216,6 +219,8 @@ def _memory(settings: Settings) -> Finding:
     from transformers import AutoConfig, AutoModelForImageTextToText
 
     model, training = settings.model, settings.training
+    if not model.model_name_or_path:
+        return _bad("memory", _NO_MODEL)
     try:
         config = AutoConfig.from_pretrained(model.model_name_or_path, revision=model.model_revision)
         with torch.device("meta"):

@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmarks.audit.findings import AuditFinding, Example, World
 from benchmarks.audit.policies import LONG, PROSE, unlike, written
-from benchmarks.audit.reward import TOLERANCE, Candidate, honest, score_candidates, score_texts, write
+from benchmarks.audit.reward import TOLERANCE, Candidate, honest, raised, score_candidates, score_texts, write
 from benchmarks.audit.scenes import in_order, new_names, rename, rename_views, renamed_scene, target_text
 from benchmarks.audit.uncertainty import Belief, majority_answer
 
@@ -251,7 +251,9 @@ def check_repeatable(audited: AuditedReward, asked: Probes) -> list[AuditFinding
     found = []
     if np.isnan(first).any():
         bad = np.isnan(first)
-        says = "the reward raises, or gives no finite number"
+        row = int(bad.argmax())
+        reason = raised(audited, asked.texts[row], asked.scenes[row])
+        says = f"the reward raises {reason}" if reason else "the reward gives no finite number"
         found.append(_again("finite", says, bad, asked, first=first, second=first))
     again = score_texts(audited, asked.texts, asked.scenes)
     if unsteady := compare("deterministic", "the same batch scores differently the second time", asked, first, again):

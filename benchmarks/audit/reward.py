@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from traceback import extract_tb
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -199,6 +200,18 @@ def score_texts(audited: AuditedReward, completions: Sequence[str], scenes: Sequ
         return np.empty(0)
     texts = [text.removeprefix("<think>") for text in completions] if audited.prefilled else completions
     return score_rows(audited, texts, columns(audited, scenes))
+
+
+def raised(audited: AuditedReward, completion: str, scene: Scene) -> str | None:
+    """Return in a line what the reward raises on a completion, and where; None where it raises nothing."""
+    text = completion.removeprefix("<think>") if audited.prefilled else completion
+    try:
+        _numbers(_call(audited, [text], columns(audited, [scene])), 1)
+    except Exception as error:  # noqa: BLE001  as above
+        frame = extract_tb(error.__traceback__)[-1]
+        said = " ".join(f"{type(error).__name__}: {error}".split())
+        return f"{said[:200]} ({frame.filename.rpartition('/')[2]}:{frame.lineno})"
+    return None
 
 
 def score_candidates(

@@ -16,6 +16,7 @@ from rewards.errors import ConfigError, DataError
 from rewards.references import (
     reference_facts,
     reference_names,
+    reference_triplets,
     score_informedness,
     score_references,
 )
@@ -302,9 +303,20 @@ def test_words_for_wrong_weights():
 
 
 def test_view_numbers():
-    truth = {"9999": [], "0": ["a"], 12345: ["b"]}
-    assert reference_names(truth) == {9999: set(), 0: {"a"}, 12345: {"b"}}
-    assert reference_names({0: ["a"]}) == {0: {"a"}}
+    truth = {"9999": [], "1": ["a"], 12345: ["b"]}
+    assert reference_names(truth) == {9999: set(), 1: {"a"}, 12345: {"b"}}
+
+
+@pytest.mark.parametrize("zero", [0, "0", "00", "View 0", "image 0"])
+def test_labels_that_count_views_from_zero_are_refused(zero):
+    for what, read, labels in (
+        ("references", reference_names, {zero: ["a"], 1: ["b"]}),
+        ("relations", reference_facts, {zero: [["a", "b", "left"]]}),
+        ("relations", reference_triplets, {zero: [["a", "b", "left"]]}),
+    ):
+        with pytest.raises(DataError, match=f"^{what}: there is a view {zero!r}; views count from 1"):
+            read(labels)
+    assert reference_names({"0": None, "1": ["a"]}) == {1: {"a"}}  # Arrow's structs hold every key of the column
 
 
 def test_who_looks_is_a_reference_only_where_the_truth_says_so():

@@ -243,6 +243,12 @@ def test_a_row_of_a_task_that_is_not_rewarded_is_named_before_a_model_is_loaded(
     assert all(each.right for each in check_run("rl", both)), check_run("rl", both)
 
 
+def test_a_dry_run_without_a_model_says_so(rl):
+    found = {finding.what: finding.text for finding in check_run("rl", rl | {"model_name_or_path": None})}
+    for what in ("processor", "lengths", "memory"):
+        assert found[what].startswith("model_name_or_path names no model: pass --model_name_or_path")
+
+
 def test_a_dry_run_reads_packed_targets(rl, tmp_path):
     packed = json.dumps({"target": "0.shape.cube", "references": [["a" * 50]] * 4})
     (tmp_path / "rows.jsonl").write_text((json.dumps({"prompt": "changed?", "solution": packed}) + "\n") * 8)

@@ -48,8 +48,12 @@ def score_queries(
     """Score responses behind their prompts, (rows,) each.
 
     Raises:
-        DataError: for a wrong label, or a query without its prompt; its ``row`` says where.
+        DataError: for a wrong label, or a query without its prompt; its ``row`` says where. Also for columns of unequal
+            length.
     """
+    if len(queries) != len(prompts) or len(queries) != len(labels):
+        counts = f"{len(queries)} queries, {len(prompts)} prompts and {len(labels)} labels"
+        raise DataError(f"there are {counts}; pass one of each for every row")
     scores = []
     for row, (query, prompt, label) in enumerate(zip(queries, prompts, labels, strict=True)):
         try:

@@ -125,9 +125,15 @@ def test_a_reward_that_raises_on_an_empty_answer():
 
     (found,) = check_repeatable(AuditedReward(reward), ASKED)
     assert found.name == "finite"
+    assert re.fullmatch(r"the reward raises ZeroDivisionError: .* \(test_audit_checks.py:\d+\)", found.says)
     assert 0 < found.share < 1
     assert found.smallest.completion == ""
     assert np.isnan(found.smallest.worlds[0].paid)
+
+
+def test_a_reward_that_gives_no_number():
+    (found,) = check_repeatable(AuditedReward(lambda completions, **_: [float("nan")] * len(completions)), ASKED)
+    assert (found.name, found.says) == ("finite", "the reward gives no finite number")
 
 
 def test_comparing_two_runs():

@@ -18,7 +18,7 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
-from rewards.errors import DataError
+from rewards.errors import ConfigError, DataError
 from tests.conformance.rows import apart, make_rows
 from trainers.adapters import VERSIONS
 
@@ -141,6 +141,8 @@ def test_openrlhf(caplog):
     with pytest.raises(DataError, match="row 0: .*teal"):
         module.reward_func(["a"], [""], ["2.size.teal"])
     assert "no reward" in caplog.text
+    with pytest.raises(DataError, match="^there are 2 queries, 1 prompts and 2 labels"):
+        module.reward_func(["a", "a"], [""], ["2.color.cyan"] * 2)
     mixed = partial(module.reward_func, tasks=("tvr", "multiview"))
     logged = [
         mixed([row["text"]], [""], [{**columns(row), "target": row["target"], "task": row["task"]}]) for row in ROWS
@@ -190,6 +192,8 @@ def test_easyr1():
         found = partial(module.compute_score, task=task)(items)
         assert [each["overall"] for each in found] == totals(rows)
         one_schema(found, COMMON | {"overall", "accuracy"})
+    with pytest.raises(ConfigError, match="^compute_score was given one response; it takes a list: import REWARD_TYPE"):
+        module.compute_score({"response": "a", "response_length": 9, "ground_truth": "B"})
 
 
 def test_trl_by_dotted_names():
