@@ -286,6 +286,7 @@ def read_correspondences(
     workers: int = 1,
     on_error: Callable[[str], None] | None = None,
     on_progress: Callable[[Progress], None] | None = None,
+    on_notice: Callable[[str], None] | None = None,
     part_bytes: int = PART_BYTES,
 ) -> CorrespondenceTally:
     """Read files of completions and count those that name correspondences across views.
@@ -300,6 +301,7 @@ def read_correspondences(
         workers: processes.
         on_error: takes ``file:line: what is wrong`` of each row that cannot be read.
         on_progress: called now and then.
+        on_notice: called with a line for people.
         part_bytes: see `benchmarks.run.score_files.Run`.
 
     Raises:
@@ -313,6 +315,7 @@ def read_correspondences(
         by=Executor(workers),
         on_error=on_error,
         on_progress=on_progress,
+        on_notice=on_notice,
         part_bytes=part_bytes,
     )
     settings = {"whole": whole, "examples": examples, "mapping": dict(mapping or {})}

@@ -86,6 +86,7 @@ def correspondences(
             workers=workers,
             on_error=errors.add,
             on_progress=advance,
+            on_notice=print_line,
         )
         errors.close()
     if as_json:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 from difflib import get_close_matches
 from glob import glob, has_magic
 from pathlib import Path
@@ -51,6 +52,28 @@ def find_files(given: Iterable[str]) -> list[str]:
             continue
         files += found
     return files
+
+
+def given_twice(files: Iterable[str]) -> list[str]:
+    """Return the files that stand more than once among some, by whatever name (a link, too), each once.
+
+    >>> given_twice(["runs/a.jsonl", "b.jsonl", "runs/../runs/a.jsonl", "-"])
+    ['runs/../runs/a.jsonl']
+    """
+    seen: set[object] = set()
+    found: dict[object, str] = {}
+    for name in files:
+        file: object = name
+        if name != STREAM and not is_address(name):
+            path = Path(name).resolve()
+            file = path
+            with suppress(OSError):  # a hard link is the same file under a path of its own
+                about = path.stat()
+                file = (about.st_dev, about.st_ino) if about.st_ino else path
+        if file in seen:
+            found.setdefault(file, name)
+        seen.add(file)
+    return list(found.values())
 
 
 def is_address(path: str) -> bool:

@@ -18,7 +18,7 @@ import msgspec
 
 from benchmarks.files.blocks import CARRIED, read_block, row_decoder, spread_attempts
 from benchmarks.files.columns import ROLES, find_columns
-from benchmarks.files.paths import file_size, find_files
+from benchmarks.files.paths import file_size, find_files, given_twice
 from benchmarks.files.sources import CHUNK_ROWS, Position, is_stream, read_chunks
 from benchmarks.run.executors import Executor
 from benchmarks.run.output import (
@@ -361,6 +361,8 @@ def score_files(
         ConfigError: for an ambiguous column, options that do not go together, or an output that cannot be written.
     """
     run.check(files)
+    for path in given_twice(files) if run.on_notice is not None else ():
+        run.on_notice(f"{path}: the file is given more than once, and its rows count each time")
     inputs = [*files, *(find_files([reading.targets.path]) if reading.targets else [])]
     signed = fingerprint(inputs, {**settings, "limit": run.limit, "version": installed_version()})
     columns = {path: _locate(path, reading) for path in files if not is_stream(path)}

@@ -51,6 +51,24 @@ def good(tmp_path):
     return write(tmp_path / "good.jsonl", GOOD, {**GOOD, "completion": WRONG})
 
 
+def test_a_file_given_twice_counts_twice_and_is_told(good, tmp_path):
+    link, hard = tmp_path / "link.jsonl", tmp_path / "hard.jsonl"
+    link.symlink_to(good)
+    hard.hardlink_to(good)
+    for again in (good, link, hard):
+        done = real("score", str(good), str(again), "--json")
+        found = json.loads(done.stdout)
+        assert found["rows"] == 4
+        assert found["source"]["given_twice"] == [str(again)]
+        assert f"{again}: the file is given more than once, and its rows count each time" in done.stderr.decode()
+    for once in ([str(good)], [str(good), str(write(tmp_path / "other.jsonl", GOOD))]):
+        done = real("score", *once, "--json")
+        assert json.loads(done.stdout)["source"]["given_twice"] == []
+        assert "more than once" not in done.stderr.decode()
+    done = real("correspondences", str(good), str(good))
+    assert "more than once" in done.stderr.decode()
+
+
 def test_the_example():
     done = real("score", EXAMPLE)
     assert done.returncode == 0
