@@ -18,13 +18,14 @@ _APART = ("reasoning_content", "reasoning", "thinking", "reasoning_text")
 _IN_PIECES = ("reasoning_details", "thinking_blocks")
 """The same in pieces, often beside one of the above: OpenRouter, LiteLLM."""
 
-_BESIDE = frozenset((*_APART, *_IN_PIECES, "additional_kwargs", "channel"))
+_BESIDE = frozenset((*_APART, *_IN_PIECES, "additional_kwargs", "channel", "type"))
 _CONTENT = ("content", "text", "parts")
 """Where a message keeps its content; ``parts``: Gemini and the AI SDK."""
 
 _THOUGHT = ("thinking", "reasoning", "reasoning_text", "summary_text")
 _SAID = ("text", "output_text")
-_OTHERS = ("user", "system", "developer", "tool", "human")
+_MINE = ("assistant", "model", "ai", "gpt", "bot")
+_OTHERS = ("user", "system", "developer", "tool", "function", "human")
 _HOLDS_TEXT = ("thinking", "reasoning", "reasoning_content", "content", "text", "value", "summary")
 _LONGEST_TOKEN = 64
 
@@ -39,7 +40,7 @@ def completion_text(completion: Any) -> str:
     """Return the text of a completion: a string, a message, or a list of messages, content parts or response items.
 
     Mappings and objects with attributes are read alike, and arrays of numpy and values of Arrow as lists. Of several
-    messages the last one of the assistant counts (or the last one, where no role says "assistant"). Reasoning that is
+    messages the last one of the assistant counts (or the last one, where no role names any). Reasoning that is
     kept apart is put back in front of the content, as ``<think>...</think>``: from ``reasoning_content``, ``reasoning``
     or ``thinking`` of the message, from parts of these types, and from the reasoning items, or messages of the channel
     ``analysis``, before it. A message whose content holds the tags already is left alone.
@@ -76,16 +77,16 @@ def completion_text(completion: Any) -> str:
 
 
 def _last_message(messages: Sequence[Any]) -> str:
-    """Return the last message of the assistant, with the reasoning items that stand directly before it."""
+    """Return the last message of the assistant, with the reasoning items before it; gpt-oss may comment in between."""
     places = [at for at, each in enumerate(messages) if not _thinks(each)]
     if not places:  # cut off while it thought
         return _join("".join(map(_thought, messages)), "", "")
-    mine = [at for at in places if _get(messages[at], "role") == "assistant"]
+    mine = [at for at in places if _role(messages[at]) in _MINE]
     last = (mine or places)[-1]
     first = last
-    while first and _thinks(messages[first - 1]):
+    while first and (_thinks(messages[first - 1]) or _get(messages[first - 1], "channel") == "commentary"):
         first -= 1
-    return _message(messages[last], "".join(map(_thought, messages[first:last])))
+    return _message(messages[last], "".join(map(_thought, filter(_thinks, messages[first:last]))))
 
 
 def _is_record(value: Any) -> bool:
@@ -99,9 +100,17 @@ def _thinks(value: Any) -> bool:
     return _get(value, "thought") is True or (_get(value, "type") in _THOUGHT and _get(value, "role") is None)
 
 
+def _role(message: Any) -> Any:
+    """Return who speaks, in lower case; LangChain's messages say it by their type. None where nobody is named."""
+    role, kind = _get(message, "role"), _get(message, "type")
+    if role is None and isinstance(kind, str) and kind in (*_MINE, *_OTHERS):
+        role = kind
+    return role.lower() if isinstance(role, str) else role
+
+
 def _message(message: Any, before: str = "") -> str:
-    if _get(message, "role") in _OTHERS:
-        raise DataError(f"a completion is of the assistant, not of the {_get(message, 'role')}: {_shorten(message)}")
+    if _role(message) in _OTHERS:
+        raise DataError(f"a completion is of the assistant, not of the {_role(message)}: {_shorten(message)}")
     name = next((name for name in _CONTENT if _has(message, name)), None)
     if name is None and not _has(message, *_APART, "tool_calls"):
         raise DataError(f"a message has no content: {_shorten(message)}")

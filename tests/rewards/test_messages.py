@@ -25,6 +25,9 @@ FORMS = {
     "the last of several": [{"role": "assistant", "content": "A"}, {"role": "user", "content": "C"}, SAID],
     "the assistant's, not the last": [SAID, {"role": "tool", "content": "A"}],
     "the last where none is the assistant's": [{"role": "user", "content": "A"}, {"role": "model", "content": "B"}],
+    "roles in capitals": [{"role": "Assistant", "content": "B"}, {"role": "User", "content": "A"}],
+    "a model's, not the last": [{"role": "model", "content": "B"}, {"role": "user", "content": "A"}],
+    "LangChain's, not the last": [{"type": "ai", "content": "B"}, {"type": "human", "content": "A"}],
     "content parts": [{"role": "assistant", "content": [{"type": "text", "text": "B"}]}],
     "several content parts": {"role": "assistant", "content": [{"text": ""}, {"type": "text", "text": "B"}]},
     "parts beside an image": {"content": [{"type": "image", "image": "x.png"}, {"type": "text", "text": "B"}]},
@@ -120,6 +123,11 @@ APART = {
     },
     "gpt-oss's channels": [
         {"role": "assistant", "channel": "analysis", "content": "b"},
+        {"role": "assistant", "channel": "final", "content": "B"},
+    ],
+    "gpt-oss's comment between its channels": [
+        {"role": "assistant", "channel": "analysis", "content": "b"},
+        {"role": "assistant", "channel": "commentary", "content": "I look again."},
         {"role": "assistant", "channel": "final", "content": "B"},
     ],
     "Gemini's parts": {"role": "model", "parts": [{"text": "b", "thought": True}, {"text": "B"}]},
@@ -231,9 +239,14 @@ def test_form(name):
     assert completion_text(FORMS[name]) == OTHERS.get(name, "B")
 
 
-@pytest.mark.parametrize("role", ["user", "system", "developer", "tool"])
+@pytest.mark.parametrize("role", ["user", "system", "developer", "tool", "function"])
 def test_what_is_not_of_the_assistant_is_refused(role):
-    for completion in ({"role": role, "content": "B"}, [{"role": role, "content": "B"}]):
+    for completion in (
+        {"role": role, "content": "B"},
+        [{"role": role, "content": "B"}],
+        {"role": role.title(), "content": "B"},
+        [{"type": role, "content": "B"}],
+    ):
         with pytest.raises(DataError, match=f"a completion is of the assistant, not of the {role}"):
             completion_text(completion)
 
