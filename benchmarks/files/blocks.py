@@ -13,7 +13,7 @@ import msgspec
 
 from benchmarks.files.columns import MISSING, encoded, several_texts, single_texts, unwrap
 from benchmarks.files.dialects import failed_request
-from benchmarks.files.sources import BadRow
+from benchmarks.files.sources import BadRow, CellRow
 from benchmarks.files.targets import join_key, shorten
 from rewards.errors import DataError
 from rewards.messages import completion_text
@@ -350,5 +350,7 @@ def _absent(names: Sequence[str], row: Mapping[str, Any]) -> str:
     if (failed := failed_request(row)) is not None:
         return failed
     if (null := next((name for name in names if name in row), None)) is not None:
+        if type(row) is CellRow:
+            return f"the cell under {null!r} is empty; where a list is right that holds nothing, write none"
         return f"{null!r} is null"
     return f"there is no {' or '.join(map(repr, names))}; the row has {', '.join(row) or 'no columns'}"

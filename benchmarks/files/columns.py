@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from benchmarks.files.dialects import DIALECTS
-from benchmarks.files.sources import BadRow, column_names
+from benchmarks.files.sources import BadRow, CellRow, column_names
 from rewards.columns import TARGET_COLUMNS
 from rewards.errors import ConfigError, DataError
 from rewards.messages import completion_text
@@ -122,10 +122,10 @@ class Columns:
         return values
 
     def _of_first(self, role: str, rows: Rows) -> list[Any]:
-        values = _values(self.roles[role], rows)
+        values = _written(role, self.roles[role], rows)
         for other in self.others.get(role, ()):
             absent = [at for at, value in enumerate(values) if value is MISSING or value is None]
-            for at, value in zip(absent, _values(other, [rows[at] for at in absent]), strict=True):
+            for at, value in zip(absent, _written(role, other, [rows[at] for at in absent]), strict=True):
                 values[at] = values[at] if value is MISSING else value
         return values
 
@@ -370,6 +370,14 @@ def _check(mapping: Mapping[str, str], known: Collection[str], names: Sequence[s
 def _candidates(names: Names, rows: Rows) -> list[str]:
     """Return which columns are there with a value in at least one row."""
     return [name for name in names if any(value not in (MISSING, None) for value in _values(name, rows))]
+
+
+def _written(role: str, column: str, rows: Rows) -> list[Any]:
+    """Return the values of a column; a target's empty cell is None: as text it would be the empty list."""
+    values = _values(column, rows)
+    if role != "target" or not rows or type(rows[0]) is not CellRow:
+        return values
+    return [None if isinstance(value, str) and not value.strip() else value for value in values]
 
 
 def _values(column: str, rows: Rows) -> list[Any]:

@@ -46,6 +46,10 @@ _decode = msgspec.json.Decoder().decode
 _decode_lines = msgspec.json.Decoder().decode_lines
 
 
+class CellRow(dict[str, Any]):
+    """A row of cells, in which nobody can write null: an empty target is none."""
+
+
 class BadRow(NamedTuple):
     """What takes the place of a row that could not be read."""
 

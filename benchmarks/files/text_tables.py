@@ -11,7 +11,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from benchmarks.extras import need
-from benchmarks.files.sources import MAX_LINE, BadRow, SizedRow
+from benchmarks.files.sources import MAX_LINE, BadRow, CellRow, SizedRow
 from rewards.errors import DataError
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def _row(header: Sequence[str], cells: Sequence[str]) -> Row | BadRow:
     for cell in cells:
         if not cell.isascii() and (odd := _NO_UTF8.search(cell)):
             return BadRow(f"invalid UTF-8: byte 0x{ord(odd.group()) - 0xDC00:02x}")
-    return {name: _cell(cell) for name, cell in zip(header, cells, strict=True)}
+    return CellRow((name, _cell(cell)) for name, cell in zip(header, cells, strict=True))
 
 
 def _cell(cell: str) -> Any:

@@ -264,6 +264,22 @@ def test_a_workbook_keeps_text_as_it_is(tmp_path):
         read(tmp_path / "b.xlsx")
 
 
+@pytest.mark.parametrize("kind", ["csv", "xlsx"])
+def test_an_empty_target_of_a_table_is_none(tmp_path, kind):
+    """As text it would be the empty list: merged cells, and tables with rows that lack a target, would be scored by it."""
+    text = "<think>b</think><answer></answer>"
+    rows = [
+        {"id": str(at), "completion": text, "target": each} for at, each in enumerate(["2.color.cyan", "", " ", "none"])
+    ]
+    path = write(tmp_path / f"a.{kind}", table_of(rows) if kind == "csv" else workbook_of(rows))
+    errors = []
+    summary = score_rewards([str(path)], on_error=errors.append)
+    assert (summary.rows, summary.errors) == (2, 2)
+    assert summary.accuracy.value == 0.5
+    told = "the cell under 'target' is empty; where a list is right that holds nothing, write none"
+    assert errors == [f"{path}:{line}: {told}" for line in (3, 4)]
+
+
 def test_a_cell_that_excel_cut_off_is_no_completion(tmp_path):
     path = write(
         tmp_path / "a.xlsx", workbook_of([{"id": "1", "completion": "x" * 40_000}, {"id": "2", "completion": "y"}])
