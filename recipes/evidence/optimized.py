@@ -211,8 +211,8 @@ first test on the way whose TAcc is under the start's by more than twice its sta
 
 {table(["run", "alarm (step)", "falls at step", "steps before the fall", "chosen with"], rows)}
 
-On the {len(chosen)} runs that it was chosen with, {_told(chosen)} On the {len(others)} others, {_told(others)} So it does not
-cry wolf, and it names over-prediction where that is what happens, mostly when accuracy falls rather than before. Runs that
+On the {len(chosen)} runs that it was chosen with, {_told(chosen)} On the {len(others)} others, {_told(others)} So it names
+over-prediction where that is what happens, mostly when accuracy falls rather than before. Runs that
 fall otherwise it does not see, and is not made to: `count_difference` teaches wrong guesses in place of right ones without
 more of them than are true, a learning rate that is too high or scenes that are too few spoil the policy itself. On runs in words
 it is held [below](#on-two-cpu-cores). Silence, format only and blind references did not occur in any run; that they are told is

@@ -1,6 +1,6 @@
 """Write docs/evidence.md and its figures from the committed results: ``python -m recipes.evidence.page``.
 
-No figure on the page is typed by hand but the paper's own and those of an earlier trial, in `recipes.evidence.claims`.
+No figure on the page is typed by hand but the paper's own, in `recipes.evidence.claims`.
 """
 
 from __future__ import annotations

@@ -187,10 +187,12 @@ def _collapse(results: Results, title: str) -> str:
     start, every = results.runs["start"], results.of_seeds("no_incorrect_penalty")
     right = digits(start["final"]["each"]["correct"])
     fell = [estimate(each["tacc"] - right) for each in every.values()]
+    mean = estimate(results.outcomes("no_incorrect_penalty")["tacc"] - right)
     ones = [percent(results.mean(name, "tacc", results.true == 1).value) for name in ("start", "no_incorrect_penalty")]
     return (
         f"- *The collapse without the incorrect penalty, with {title}:* TAcc falls in {sum(each.high < 0 for each in fell)} of "
-        f"{len(fell)} seeds, by {', '.join(points(each, -1) for each in fell)} points from the start; against `full` it is "
+        f"{len(fell)} seeds, by {', '.join(points(each, -1) for each in fell)} points from the start, {points(mean, -1)} for the mean of these "
+        "policies (intervals over scenes); against `full` it is "
         f"{points(results.difference('no_incorrect_penalty', 'full', 'tacc'))} over seeds. "
         f"{results.mean('no_incorrect_penalty', 'predictions').value:.2f} changes are named where {results.true.mean():.2f} are "
         f"true: of scenes with one true change it has {ones[1]}% right, the start {ones[0]}%."
@@ -213,8 +215,9 @@ def _over_prediction(group: Results, batch: Results) -> str:
         f"- *Over-prediction under the paper's reward (`full`) {words[lasts[0], lasts[1]]}.* With GRPO's own, "
         f"{most['predictions']:.2f} changes are named after {most['step']} steps and "
         f"{group.mean('full', 'predictions').value:.2f} at the end, where {true:.2f} are true; with the batch's, "
-        f"{batch.mean('full', 'predictions').value:.2f}. That scores more of the reward ({earned[1]:.2f} against {earned[0]:.2f}, "
-        f"greedy) and has fewer scenes right: TAcc {points(apart)} points; the start has {percent(group.mean('start', 'tacc').value)}%."
+        f"{batch.mean('full', 'predictions').value:.2f}. That scores {'more' if earned[1] > earned[0] else 'no more'} of the reward "
+        f"({earned[1]:.2f} against {earned[0]:.2f}, greedy), and TAcc is {'less' if apart.sign < 0 else 'not shown to be less'}: by "
+        f"{points(apart)} points; the start has {percent(group.mean('start', 'tacc').value)}%."
     )
 
 
@@ -247,7 +250,8 @@ def _alarm(group: Results, batch: Results) -> str:
     early = sum(steps > 0 for steps in ahead)
     false = sum(bool(record.raised) and record.fell is None for record in records)
     tests = group.runs["full"]["tests"]
-    told = f", {-max(ahead)} to {-min(ahead)} steps after it in the others" if early < len(ahead) else ""
+    late = [-steps for steps in ahead if steps <= 0]
+    told = f", {min(late)} to {max(late)} steps after it in the others" if late else ""
     return (
         f"- *The alarm on these {len(records)} runs,* which it was not chosen with: TAcc is under the start's in {len(fell)}, mostly "
         f"at the first test already (tests are {tests[1]['step']} steps apart, of {tests[0]['scenes']} scenes). It is raised in "
