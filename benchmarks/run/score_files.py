@@ -361,8 +361,9 @@ def score_files(
         ConfigError: for an ambiguous column, options that do not go together, or an output that cannot be written.
     """
     run.check(files)
-    for path in given_twice(files) if run.on_notice is not None else ():
-        run.on_notice(f"{path}: the file is given more than once, and its rows count each time")
+    if run.on_notice is not None:
+        for path in given_twice(files):
+            run.on_notice(f"{path}: the file is given more than once, and its rows count each time")
     inputs = [*files, *(find_files([reading.targets.path]) if reading.targets else [])]
     signed = fingerprint(inputs, {**settings, "limit": run.limit, "version": installed_version()})
     columns = {path: _locate(path, reading) for path in files if not is_stream(path)}

@@ -60,7 +60,9 @@ def __getattr__(name: str) -> Any:
 
         async def verify(self, body: StarRequest) -> StarResponse:
             row = body.model_dump()
-            score = score_row(completion_text(body.response.output), row["target"], row, **self.config.settings)
+            output = body.response.output  # without items where a response was cut off before the first
+            text = completion_text(output) if output else ""
+            score = score_row(text, row["target"], row, **self.config.settings)
             found = {name: value for name, value in score.flat().items() if name not in ("total", "correct")}
             fault = None if score.fault is None else score.fault.code
             more = {"correct": score.correct, "fault": fault, "reward_components": dict(score.parts)}

@@ -379,6 +379,9 @@ def test_nemo_gym(stand_in):
     output = [{"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": TWICE}]}]
     twice = request(response=SimpleNamespace(output=output), target="2.color.cyan")
     assert asyncio.run(server.verify(twice)).reward == 11.0
+    for nothing in ([], [{"type": "function_call", "name": "look", "arguments": "{}", "call_id": "1"}]):
+        answer = asyncio.run(server.verify(request(response=SimpleNamespace(output=nothing), target="2.color.cyan")))
+        assert (answer.fault, answer.correct) == ("empty", False)
 
 
 # --- evaluations ------------------------------------------------------------------------------------------------------
