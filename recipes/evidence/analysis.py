@@ -285,8 +285,9 @@ class AlarmRecord(NamedTuple):
 
 def alarm_record(run: Mapping[str, Any]) -> AlarmRecord:
     """Return what the alarm would have said of a recorded run, and when its held-out accuracy fell."""
-    fell = None
-    if run["stage"] == "rl" and run["tests"] and run["tests"][0]["step"] == 0:
-        start = run["tests"][0]["tacc"]
-        fell = next((test["step"] for test in run["tests"] if test["tacc"] < start - 2 * test["tacc_se"]), None)
+    fell, tests = None, run["tests"]
+    if run["stage"] == "rl" and tests and tests[0]["step"] == 0:
+        right = "tacc" if "tacc" in tests[0] else "accuracy"  # of questions
+        least = tests[0][right]
+        fell = next((test["step"] for test in tests if test[right] < least - 2 * test[f"{right}_se"]), None)
     return AlarmRecord(first_alarms(run["curve"]), fell)

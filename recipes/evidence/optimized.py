@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from math import isnan
 from typing import TYPE_CHECKING, Any, Final
 
 from recipes.evidence.analysis import alarm_record, break_even, logged
 from recipes.evidence.claims import code, interval, percent, points, table
+from recipes.evidence.study import RESULTS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -215,8 +217,19 @@ On the {len(chosen)} runs that it was chosen with, {_told(chosen)} On the {len(o
 over-prediction where that is what happens, mostly when accuracy falls rather than before. Runs that
 fall otherwise it does not see, and is not made to: `count_difference` teaches wrong guesses in place of right ones without
 more of them than are true, a learning rate that is too high or scenes that are too few spoil the policy itself. On runs in words
-it is held [below](#on-two-cpu-cores). Silence, format only and blind references did not occur in any run; that they are told is
-tested on made-up logs only."""
+it is held [below](#on-two-cpu-cores). *Blind references*, that references score more while answers are not right more often, is
+raised in {_blind()} ([questions](#questions-which-references-are-learned)). Silence and format only did not occur in any run; that
+they are told is tested on made-up logs only."""
+
+
+def _blind() -> str:
+    """Return in how many runs on questions the alarm tells of blind references, by arm."""
+    raised: dict[str, list[bool]] = {}
+    for path in sorted(RESULTS.glob("questions*/*.json")):
+        run = json.loads(path.read_text(encoding="utf-8"))
+        if run["stage"] == "rl":
+            raised.setdefault(run["arm"], []).append("blind references" in alarm_record(run).raised)
+    return ", ".join(f"{sum(each)} of {len(each)} runs under {code(arm)}" for arm, each in raised.items())
 
 
 def _told(records: Sequence[tuple[dict[str, Any], AlarmRecord]]) -> str:
