@@ -218,14 +218,15 @@ over-prediction where that is what happens, mostly when accuracy falls rather th
 fall otherwise it does not see, and is not made to: `count_difference` teaches wrong guesses in place of right ones without
 more of them than are true, a learning rate that is too high or scenes that are too few spoil the policy itself. On runs in words
 it is held [below](#on-two-cpu-cores). *Blind references*, that references score more while answers are not right more often, is
-raised in {_blind()} ([questions](#questions-which-references-are-learned)). Silence and format only did not occur in any run; that
+raised of [drawn questions](#questions-which-references-are-learned) in {_blind("questions")}; in words, where a run is short and
+its log noisy, in {_blind("questions-cpu")}, which tells nothing. Silence and format only did not occur in any run; that
 they are told is tested on made-up logs only."""
 
 
-def _blind() -> str:
+def _blind(study: str) -> str:
     """Return in how many runs on questions the alarm tells of blind references, by arm."""
     raised: dict[str, list[bool]] = {}
-    for path in sorted(RESULTS.glob("questions*/*.json")):
+    for path in sorted((RESULTS / study).glob("*.json")):
         run = json.loads(path.read_text(encoding="utf-8"))
         if run["stage"] == "rl":
             raised.setdefault(run["arm"], []).append("blind references" in alarm_record(run).raised)
