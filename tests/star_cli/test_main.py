@@ -120,14 +120,22 @@ def test_a_shell_is_told_so():
 
 @pytest.mark.parametrize("arguments", [["--help"], ["score", "examples/tvr_predictions.jsonl", "--json"]])
 def test_an_interrupt_while_a_command_loads_is_one_line(arguments):
-    """Whatever it is importing then. The process says when Python itself has started, and waits for the signal."""
+    """Whatever it is importing then: the signal comes some time after `main` has called the first function."""
     code = (
-        "import os, runpy, signal, sys, threading, time\n"
+        "import os, signal, sys, threading, time\n"
+        "from star_cli.__main__ import main\n"
+        "delay, here = float(sys.argv.pop(1)), threading.main_thread().ident\n"
+        "def loading():\n"
+        "    frame = sys._current_frames()[here].f_back\n"
+        "    while frame is not None and frame.f_code is not main.__code__:\n"
+        "        frame = frame.f_back\n"
+        "    return frame is not None\n"
         "def interrupt():\n"
-        "    time.sleep(float(sys.argv.pop(1)))\n"
+        "    while not loading():\n"
+        "        pass\n"
+        "    time.sleep(delay)\n"
         "    os.kill(os.getpid(), signal.SIGINT)\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-        "from star_cli.__main__ import main\n"
         "threading.Thread(target=interrupt, daemon=True).start()\n"
         "main()\n"
     )
