@@ -209,7 +209,9 @@ def test_a_stream_is_the_same_drawn_and_not_and_for_any_number_of_workers(proces
         loader = DataLoader(data, batch_size=4, num_workers=workers, collate_fn=fast)
         return [patches.finished(batch) for batch in islice(loader, 4)]
 
-    wanted = batches(0, drawn=True)
-    for other in (batches(0, drawn=False), batches(2, drawn=False)):
-        for one, two in zip(wanted, other, strict=True):
-            assert all(torch.equal(one[name], two[name]) for name in one)
+    # without workers, blocks are dealt out to the streams that a shuffle reads at once
+    for ways in (((0, True), (0, False)), ((1, True), (1, False), (2, False))):
+        wanted, *others = (batches(workers, drawn=drawn) for workers, drawn in ways)
+        for other in others:
+            for one, two in zip(wanted, other, strict=True):
+                assert all(torch.equal(one[name], two[name]) for name in one)
