@@ -113,16 +113,26 @@ def not_run(results: Results) -> str:
     run = "python -m recipes.evidence.run"
     rows = [
         [
-            "the eleven rewards with each scene once (three seeds of two of them have run: `full_once`, `ndiff_once`)",
+            f"the eleven rewards with each scene once ({len(results.seeds['full_once'])} seeds of two have run: `full_once`, `ndiff_once`)",
             f"`{run} two --out runs/evidence --seed 0`, then `--seed 1`, `--seed 2`",
         ],
         [
             "further seeds of harder optimization, of longer runs, of fewer scenes and of the better start",
             f"`{run} three --out runs/evidence --seed 1`; `long`, `samples` and `better` likewise",
         ],
-        ["stage 2 on the center alone with each scene once", f"`{run} three --only rl_center --out runs/once`"],
+        [
+            f"1,300 steps: `*_long` ended by time at {results.runs['full_long']['steps']}",
+            f"`{run} long --out runs/long --start runs/evidence/models`, on two GPUs with nothing beside it",
+        ],
+        [
+            "stage 2 on the center alone with each scene once",
+            f"`{run} three --only rl_center --out runs/once --start runs/evidence/models`",
+        ],
+        [
+            "drawn questions from a start that beats not looking, to 260 steps",
+            f"`{run} all --study recipes/evidence/questions.yaml --out runs/questions`",
+        ],
     ]
-    rows = [[rows[0][0].replace("three seeds", f"{len(results.seeds['full_once'])} seeds"), rows[0][1]], *rows[1:]]
     if missing:
         rows.append([f"arms: {', '.join(map(code, missing))}", f"`{run} CALL --only ARM --out runs/evidence`"])
     return f"""\
@@ -130,7 +140,7 @@ def not_run(results: Results) -> str:
 
 {table(["what", "command"], rows)}
 
-All of it needs a GPU, and the start that `make evidence` leaves in `runs/evidence/models`. `make evidence` runs every call of
+All of it needs a GPU, and but for questions the start that `make evidence` leaves in `runs/evidence/models`. `make evidence` runs every call of
 the study from nothing and writes predictions before it trains what is predicted."""
 
 
