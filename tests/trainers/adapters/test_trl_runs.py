@@ -100,7 +100,8 @@ config = GRPOConfig(output_dir="out", max_completion_length=4, log_completions=T
 trainer = GRPOTrainer(model="model", reward_funcs=rewards, args=config, train_dataset=data)
 trainer.train()
 if trainer.accelerator.is_main_process:
-    print("LOGGED", json.dumps(trainer.state.log_history[0]))
+    print("LOGGED", json.dumps(trainer.state.log_history[0]), flush=True)
+trainer.accelerator.end_training()  # without it torch's threads now and then abort a process that exits
 """
 
 
