@@ -229,14 +229,14 @@ def _by_text(reading: _Reading, letters: Collection[str], phrases: _Phrases) -> 
 
 # What may announce an option's text; `choice.lark` says what may announce a letter.
 _SAYINGS = tuple(
-    tuple(f"{consequence} {pronoun}".split())
+    tuple(f"{consequence} {saying}".split())
     for consequence in ("so", "thus", "hence", "therefore", "then", "")
-    for pronoun in ("it is", "it's", "that is", "that's", "this is", "it must be", "it should be", "")
-    if consequence or pronoun
-) + tuple(
-    tuple(said.split())
-    for said in ("i think", "i believe", "i guess", "i'd say", "my guess is", "definitely", "certainly", "clearly")
-    + ("probably", "likely", "most likely", "maybe", "perhaps", "possibly")
+    for saying in (
+        *("it is", "it's", "that is", "that's", "this is", "it must be", "it should be"),
+        *("i think", "i believe", "i guess", "i'd say", "my guess is", "definitely", "certainly", "clearly"),
+        *("probably", "likely", "most likely", "maybe", "perhaps", "possibly", ""),
+    )
+    if consequence or saying
 )
 
 
@@ -331,7 +331,9 @@ def _read(text: str) -> _Reading:
 
 
 _LETTER_ALONE = re.compile(r"(?<![A-Za-z0-9'’])[A-Za-z](?![A-Za-z0-9'’])")
-_SET_OFF = re.compile(r"[)\]}`*_$\"'”’]*+\s*+(?:[.,;:!?)/—]|\Z|(?:and|or|but|so)\b|[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af])").match
+_SET_OFF = re.compile(
+    r"[)\]}`*_$\"'”’]*+\s*+(?:[.,;:!?)/—]|\Z|(?:and|or|but|so)\b|[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af])"
+).match
 
 
 _cached_reading = lru_cache(maxsize=4096)(_read)

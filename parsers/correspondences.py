@@ -92,7 +92,9 @@ _JOINED = re.compile(r"(?i)\s?(?:,|and|&|,\s?and)\s(?:(?:in|of|to|from)\s)?(?:th
 
 _SENTENCE = re.compile(r"[.!?;](?=[\s)\"'*]|$)|\n")
 _ABBREVIATION = re.compile(r"\b(?:vs|etc|e\.g|i\.e|approx|fig)$")
-_ORDINAL = re.compile(r"[\s\-*•#>(]*[0-9]{1,2}")  # before an item of a list; behind other words a number ends a sentence
+_ORDINAL = re.compile(
+    r"[\s\-*•#>(]*[0-9]{1,2}"
+)  # before an item of a list; behind other words a number ends a sentence
 
 _NEGATED = re.compile(
     r"(?i)\b(?=[acdgmnuw])(?:not?|none|never|neither|nor|nothing|cannot|without|unclear|unknown|unsure|uncertain"

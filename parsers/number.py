@@ -6,7 +6,6 @@ import math
 import re
 import unicodedata
 from functools import cache, lru_cache
-from itertools import pairwise
 from string import digits
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -64,7 +63,7 @@ _SPELLED = {
 }
 _RANGE = frozenset({"or", "to", "and", "through"})
 _ANNOUNCING = frozenset(
-    ["the", "answer", "is", "it", "it's", "it’s", "so", "final", "correct", "ans", "exactly", *"答案是为為"]
+    ["the", "answer", "is", "it", "it's", "it’s", "so", "final", "correct", "ans", "exactly", *"答案是为為个個"]
 )
 
 
@@ -176,7 +175,8 @@ def _bound(children: Sequence[Any], at: int) -> Any:
     if at and _is_a(children[at - 1], "BOUND"):
         return children[at - 1]
     for behind in children[at + 1 : at + 4]:
-        if _is_a(behind, "LIMITED") or (_is_a(behind, "BOUND") and behind is children[-1]):  # `2 at least`
+        at_least = _is_a(behind, "BOUND") and behind is children[-1] and behind.casefold().startswith("at")
+        if at_least or _is_a(behind, "LIMITED"):  # `2 at least`
             return behind
         if not _is_a(behind, "WORD", "HAN"):
             break
@@ -191,10 +191,10 @@ def _is_quantity(child: Any) -> bool:
 
 
 def _with_words(children: Sequence[Any], quantities: list[int]) -> list[int]:
-    """Return the places of the quantities, with those in words: where there are no digits or labels, all that are named.
+    """Return the places of the quantities, with those in words: all of them where there are no digits.
 
-    Beside digits it is the ones with a unit, or at an end of ``two to three m``; a single ``one`` that is not the whole
-    answer may be a pronoun.
+    Beside digits it is the ones with a unit, or at an end of ``two to three m``; ``one`` alone may be a pronoun, unless
+    it is the whole answer.
     """
     spelled = [at for at, child in enumerate(children) if not isinstance(child, str) and child.data == "spelled"]
     sure = [at for at in spelled if _is_measured(children, at)]
@@ -237,7 +237,8 @@ def _quantity(tree: Any) -> Number:
             case "PI":
                 value *= -math.pi if token[0] in "-−–" else math.pi
             case "ROOT":  # also behind a number: `2√3`
-                value *= (-1.0 if token[0] in "-−–" else 1.0) * math.sqrt(_float(token.strip("√-−–+*·× \t\r\n\\cdotimesqr{()}")))
+                sign, radicand = -1.0 if token[0] in "-−–" else 1.0, "".join(filter(f"{digits}.".__contains__, token))
+                value *= sign * math.sqrt(float(radicand))
             case "HALF":
                 value += math.copysign(0.5, value)
             case "SCALE":

@@ -14,11 +14,19 @@ from parsers.types import Fault
 _CACHED_LENGTH = 512  # longer texts are parsed anew each time, which bounds the cache's memory
 
 _SEPARATOR = re.compile(r"[,;\n&|]|\b(?i:and)\b|和|以及")
-_ANNOUNCED = re.compile(r"\A(?i:(?:the\s)?(?:objects?|items?|names?|things?|set)(?:\s(?:is|are)\b|\s*+[:=])|both\b)[\s:]*+")
+_ANNOUNCED = re.compile(
+    r"\A(?i:(?:the\s)?(?:objects?|items?|names?|things?|set)(?:\s(?:is|are)\b|\s*+[:=])|both\b)[\s:]*+"
+)
 _OPEN = re.compile(r"\.{2,}|…|etc\.?|\?", re.IGNORECASE)  # what else there is, or may be, is not said
 _KEYED = re.compile(r"\A\{\s*+[\"'][\w ]{1,20}[\"']\s*+:\s*+(\[[^\[\]{}]*+\])\s*+\}\Z")
 _BULLET = re.compile(r"(?:[-+*•—]|[0-9]{1,3}[.)]|\([0-9]{1,3}\))\s++")
-_NOTHING = re.compile(r"[\[({\"'`*\s]*+(?:none(?: of (?:them|these|those))?|nothing|null|no (?:objects?|items?|things?)|(?:the )?empty(?: set)?|∅|\\emptyset|无|無|没有)?+[\])}\"'`*.\s]*+", re.IGNORECASE)
+_NOTHING = re.compile(
+    r"""[\[({"'`*\s]*+
+        (?: none (?:\ of\ (?:them|these|those))? | nothing | null | no\ (?:objects?|items?|things?)
+          | (?:the\ )?empty(?:\ set)? | ∅ | \\emptyset | 无 | 無 | 没有 )?+
+        [\])}"'`*.\s]*+""",
+    re.IGNORECASE | re.VERBOSE,
+)
 _FENCE = re.compile(r"\A\s*```\w*+\s|\s```\s*\Z")
 
 
@@ -28,7 +36,8 @@ class WordSet(NamedTuple):
     Attributes:
         items: each as `parsers.choice.parse_words` reads it; the empty set for ``none`` and the like. None where there
             is no set.
-        fault: why there is none: ``empty``, ``too_long``, ``ambiguous`` (alternatives, ``a or b``; left open, ``a, ...``).
+        fault: why there is none: ``empty``, ``too_long``, ``ambiguous`` (alternatives, ``a or b``, or
+            left open, ``a, ...``).
     """
 
     items: frozenset[str] | None
