@@ -39,7 +39,7 @@ ASCII_MARKS = {ord(char): mark for mark, others in _MARKS.items() for char in ot
 """For `str.translate`: punctuation and invisible characters of any script -> those of ASCII, a dash and a bullet."""
 ASCII_LETTERS = {ord(char) + 0xFEE0: char for char in digits + ascii_letters}
 """Likewise letters and digits of full width; other letters only look like them."""
-_TAG = re.compile(r"</?(?!(?:answer|think)>)[A-Za-z|][^<>\n]{0,40}>|<[/|]\w{0,20}\Z")
+_TAG = re.compile(r"</?[A-Za-z|][^<>\n]{0,40}>|<[/|]\w{0,20}\Z")
 _INSTEAD = {
     "<|begin_of_box|>": "(",
     "<|end_of_box|>": ")",
@@ -48,7 +48,7 @@ _INSTEAD = {
 
 
 def without_tags(text: str) -> str:
-    """Blank the tags of HTML and of chat templates in an answer, cut off or not, but its own; places in it stay.
+    """Blank the tags of HTML and of chat templates in an answer, cut off or not, so that places in it stay.
 
     GLM's box is one pair of brackets, and what ends a line a new line.
 

@@ -380,7 +380,7 @@ def _triplet(text: str) -> Relation | Fault:
 def _read_triplet(text: str) -> Relation | Fault:
     subject, other, relation = [text[start:end] for start, end in _places(text)]
     triplet = Relation(normalise_name(subject), normalise_name(other), normalise_relation(relation))
-    plain = text[0] == "[" and (text[-1] == "]" and ";" not in text and "|" not in text)
+    plain = text[0] == "[" and "," in text
     if not plain and (inverse(relation) is None or inverse(subject) or inverse(other)):
         return _EMPTY_PART
     if triplet == ("object 1", "object 2", "relation"):

@@ -17,7 +17,7 @@ _SEPARATOR = re.compile(r"[,;\n&|]|\b(?i:and)\b|和|以及")
 _ANNOUNCED = re.compile(
     r"\A(?i:(?:the\s)?(?:objects?|items?|names?|things?|set)(?:\s(?:is|are)\b|\s*+[:=])|both\b)[\s:]*+"
 )
-_OPEN = re.compile(r"\.{2,}|…|etc\.?|\?", re.IGNORECASE)  # what else there is, or may be, is not said
+_OPEN = re.compile(r"\.{2,}|…|etc\.?", re.IGNORECASE)  # what else there is is not said
 _KEYED = re.compile(r"\A\{\s*+[\"'][\w ]{1,20}[\"']\s*+:\s*+(\[[^\[\]{}]*+\])\s*+\}\Z")
 _BULLET = re.compile(r"(?:[-+*•—]|[0-9]{1,3}[.)]|\([0-9]{1,3}\))\s++")
 _NOTHING = re.compile(
@@ -72,7 +72,7 @@ def _read(text: str) -> WordSet:
         return WordSet(frozenset())
     items = set()
     for piece in _pieces(body):
-        if _OPEN.fullmatch(piece.strip()) or piece.rstrip().endswith("?"):
+        if _OPEN.fullmatch(piece.strip()):
             return WordSet(None, Fault("ambiguous", "the set is left open"))
         read = parse_words(_BULLET.sub("", piece.strip(), count=1)) if piece.strip() else None
         if read is not None and read.fault is not None and read.fault.code == "ambiguous":
