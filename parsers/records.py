@@ -256,7 +256,8 @@ def _without_noise(text: str, grammar: RecordGrammar) -> str:
         text = f"{_blank(wrapped)}{text[wrapped.end() : end]} {text[end + 1 :]}"
     if not grammar.closed:
         return text
-    text = prefix.sub(_blank, without_tags(text.translate(ASCII_LETTERS)))
+    text = without_tags(text if text.isascii() else text.translate(ASCII_LETTERS))
+    text = prefix.sub(_blank, text)
     return conjunction.sub(lambda found: "&".ljust(len(found[0])), text)
 
 
