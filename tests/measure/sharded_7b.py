@@ -35,6 +35,14 @@ from tests.measure.stand_in import qwen_config, qwen_processor, qwen_tokenizer
 ROOT = Path(__file__).parents[2]
 RECIPE = ROOT / "recipes" / "multiview-7b"
 SCENES = 24
+ON_CPU = {  # where bfloat16 is slow
+    "use_cpu": True,
+    "bf16": False,
+    "dtype": "float32",
+    "image_max_pixels": 12544,
+    "per_device_train_batch_size": 2,
+}
+SHORT = {"max_completion_length": 2, "num_generations": 2}  # what stage 2 takes there
 LORA = {"use_peft": True, "lora_r": 16, "lora_target_modules": ["q_proj", "k_proj", "v_proj", "o_proj"]}
 
 
@@ -77,7 +85,7 @@ def launcher(backend: str, folder: Path, *, cpu: bool, processes: int, port: int
     """Return the start of a command: accelerate with the recipe's file."""
     values = yaml.safe_load((ROOT / "recipes" / "accelerate" / f"{backend}.yaml").read_text(encoding="utf-8"))
     values |= {"num_processes": processes}
-    if cpu:  # where bfloat16 is slow
+    if cpu:
         values |= {"use_cpu": True, "mixed_precision": "no"}
     file = folder / f"{backend}.yaml"
     file.write_text(yaml.safe_dump(values), encoding="utf-8")
@@ -252,16 +260,9 @@ def narrow(folder: Path, backends: list[str], *, cpu: bool, processes: int, unti
         changes |= {"per_device_train_batch_size": 4, "gradient_accumulation_steps": 1} | (LORA if lora else {})
         changes |= {"train_rows": SCENES}
         if cpu:
-            changes |= {
-                "use_cpu": True,
-                "bf16": False,
-                "dtype": "float32",
-                "max_steps": 2,
-                "per_device_train_batch_size": 2,
-                "image_max_pixels": 12544,
-            }
+            changes |= ON_CPU | {"max_steps": 2}
         if stage == "rl":
-            changes |= {"max_completion_length": 2 if cpu else 16, "num_generations": 2 if cpu else 4}
+            changes |= SHORT if cpu else {"max_completion_length": 16, "num_generations": 4}
             changes |= {"reward_funcs": ["tests/trainers/test_training_resume.py:odd_lengths"], "reward_weights": None}
             changes = drawn[name] = changes | {"log_completions": True}
         file = settings(stage, folder, folder / "start", folder / name, changes)
@@ -296,7 +297,7 @@ def killed(folder: Path, backends: list[str], *, cpu: bool, processes: int, unti
         changes |= {"gradient_accumulation_steps": 1, "max_completion_length": 16, "num_generations": 4}
         changes |= {"train_rows": SCENES, "resume_from_checkpoint": "true"}
         if cpu:
-            changes |= {"use_cpu": True, "bf16": False, "dtype": "float32", "image_max_pixels": 12544}
+            changes |= ON_CPU | SHORT
         start = launcher(backend, folder, cpu=cpu, processes=processes, port=29700 + number)
         file = settings("rl", folder, folder / "start", folder / name, changes)
         command = [*start, "star_cli", "train", "--stage", "rl", "--config", str(file)]
