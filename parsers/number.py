@@ -141,7 +141,7 @@ def parse_number(text: str) -> Number:
 def _parse(text: str) -> Number:
     children: list[Any] = _parser()(without_tags(text.translate(_MARKS))).children
     quantities = [at for at, child in enumerate(children) if _is_quantity(child)]
-    if not any(isinstance(child, str) and child.type == "LARGE" for child in children):
+    if not any(_is_a(child, "LARGE") for child in children):
         quantities = _with_words(children, quantities)
     for at in quantities:
         if at and _is_a(children[at - 1], "RULED"):
@@ -167,7 +167,7 @@ _cached = lru_cache(maxsize=4096)(_parse)
 
 
 def _is_a(child: Any, *types: str) -> bool:
-    return isinstance(child, str) and child.type in types  # type: ignore[attr-defined]  a token of lark
+    return getattr(child, "type", None) in types  # a token has a type, a tree has none
 
 
 def _bound(children: Sequence[Any], at: int) -> Any:
