@@ -222,7 +222,9 @@ def _by_text(reading: _Reading, letters: Collection[str], phrases: _Phrases) -> 
     letter = min(options)
     if len(options) > 1:
         return Choice(None, Fault("ambiguous", f"options {', '.join(sorted(options))} are named"))
-    other, place = next(((other, place) for other, place in reading.weak if other != letter), ("", None))
+    other, place = next(
+        ((other, place) for other, place in reading.weak if other in letters and other != letter), ("", None)
+    )
     if other:
         return Choice(None, Fault("ambiguous", f"both {letter} and {other} are named", place))
     if letter != "A" and "A" in letters and any(lettered for _, _, lettered in named):

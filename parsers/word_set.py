@@ -21,10 +21,10 @@ _OPEN = re.compile(r"\.{2,}|…|etc\.?", re.IGNORECASE)  # what else there is is
 _KEYED = re.compile(r"\A\{\s*+[\"'][\w ]{1,20}[\"']\s*+:\s*+(\[[^\[\]{}]*+\])\s*+\}\Z")
 _BULLET = re.compile(r"(?:[-+*•—]|[0-9]{1,3}[.)]|\([0-9]{1,3}\))\s++")
 _NOTHING = re.compile(
-    r"""[\[({"'`*\s]*+
+    r"""["'`*\s]*+ (?: [\[({"'`*\s]*+
         (?: none (?:\ of\ (?:them|these|those))? | nothing | null | no\ (?:objects?|items?|things?)
-          | (?:the\ )?empty(?:\ set)? | ∅ | \\emptyset | 无 | 無 | 没有 )?+
-        [\])}"'`*.\s]*+""",
+          | (?:the\ )?empty(?:\ set)? | ∅ | \\emptyset | 无 | 無 | 没有 ) [\])}"'`*.\s]*+
+      | \[\s*+\] | \{\s*+\} | \(\s*+\) ) ["'`*.\s]*+""",
     re.IGNORECASE | re.VERBOSE,
 )
 _FENCE = re.compile(r"\A\s*```\w*+\s|\s```\s*\Z")

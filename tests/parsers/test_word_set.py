@@ -84,3 +84,8 @@ def test_other_words_for_nothing(text):
 @pytest.mark.parametrize("text", ["lamp, sofa, ...", "lamp, sofa, etc.", "lamp, ..., sofa", "lamp, …"])
 def test_a_set_that_is_left_open_is_none(text):
     assert parse_set(text).fault.code == "ambiguous"
+
+
+@pytest.mark.parametrize("text", [".", "...", "**", "`", "<b></b>", "<answer>", '""', "["])
+def test_an_answer_without_a_word_is_not_the_empty_set(text):
+    assert parse_set(text).items is None
