@@ -230,7 +230,7 @@ class References:
         return tuple(view for view in self.relations if view is not None)
 
     def __str__(self) -> str:
-        """Return the canonical form, which `parse_references` reads back."""
+        """Return the canonical form, which `parse_references` reads back unless an object is called like a relation."""
         blocks = sorted(self.relations.items(), key=lambda item: item[0] is not None)
         return "\n".join(_render(view, triplets) for view, triplets in blocks)
 
