@@ -98,11 +98,9 @@ def correspondences(
 
 
 def _show(tally: CorrespondenceTally, files: tuple[str, ...], *, out: str | None, no_color: bool) -> None:
-    from rich import box
-    from rich.table import Table
     from rich.text import Text
 
-    from star_cli.screen import Screen
+    from star_cli.screen import Screen, ruled_table
 
     told = tally.as_dict()
     every = told["shares"]["all"]
@@ -115,7 +113,7 @@ def _show(tally: CorrespondenceTally, files: tuple[str, ...], *, out: str | None
     if tally.errors:
         text.append(f", {how_many(tally.errors, 'row')} could not be read", style="red")
     console.print(text, soft_wrap=True)
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold cyan")
+    table = ruled_table()
     for at, header in enumerate(("rows", "reasoning", "name one", "95% interval")):
         table.add_column(header, justify="right" if at else "left", no_wrap=True)
     for name, row in told["shares"].items():
@@ -125,7 +123,7 @@ def _show(tally: CorrespondenceTally, files: tuple[str, ...], *, out: str | None
     console.print()
     console.print(table)
     if told["kinds"]:
-        kinds = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold cyan")
+        kinds = ruled_table()
         for at, header in enumerate(("way", "rows", "first in")):
             kinds.add_column(header, justify="right" if at == 1 else "left", no_wrap=at < 2, overflow="fold")
         for kind, count in told["kinds"].items():

@@ -5,18 +5,17 @@ from __future__ import annotations
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-from rich import box
-from rich.table import Table
 from rich.text import Text
 
 from benchmarks.metric_names import MEANINGS, format_metric, format_range
 from star_cli.console import how_many
-from star_cli.screen import Screen
+from star_cli.screen import Screen, ruled_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from rich.console import JustifyMethod
+    from rich.table import Table
 
     from benchmarks import Report
     from benchmarks.run.group_counts import GroupCounts
@@ -74,7 +73,7 @@ def _summary_headline(summary: Summary, files: Sequence[str]) -> Text:
 
 
 def _reward_table(*headers: str, numeric: Sequence[int] = ()) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold cyan")
+    table = ruled_table()
     for number, header in enumerate(headers):
         last = number == len(headers) - 1
         justify: JustifyMethod = "right" if number in numeric else "left"
@@ -190,7 +189,7 @@ def _benchmark_table(*headers: str, words: Sequence[int] = (0,), long: bool = Fa
     several lines where a terminal is narrow.
     """
     gap = (0, 0, 0, 1) if long else (0, 1)
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold cyan", padding=gap)
+    table = ruled_table(padding=gap)
     for number, header in enumerate(headers):
         if number in words:
             folded = long and number == 0
