@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from benchmarks.run.score_files import Progress
     from trainers.data.training_rows import OnProgress
@@ -143,6 +143,17 @@ class ErrorLines:
 def how_many(number: int, noun: str) -> str:
     """Return a number of things: ``1 row``, ``2,000 rows``."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def source_name(files: Sequence[str]) -> str:
+    """Return how headlines call the files that were given; at least one.
+
+    >>> source_name(["-"]), source_name(["a.jsonl"]), source_name(["a.jsonl", "b.jsonl"])
+    ('standard input', 'a.jsonl', '2 files')
+    """
+    if len(files) > 1:
+        return how_many(len(files), "file")
+    return "standard input" if files[0] == "-" else files[0]
 
 
 def point_at(text: str, offset: int, *, width: int = 78) -> tuple[str, str]:

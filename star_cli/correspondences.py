@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from star_cli.console import ErrorLines, echo, how_many, progress_bar
+from star_cli.console import ErrorLines, echo, how_many, progress_bar, source_name
 from star_cli.options import InputPath, name_value_pairs
 
 if TYPE_CHECKING:
@@ -105,9 +105,7 @@ def _show(tally: CorrespondenceTally, files: tuple[str, ...], *, out: str | None
     told = tally.as_dict()
     every = told["shares"]["all"]
     console = Screen(color=not no_color)
-    named = "standard input" if files[0] == "-" else files[0]
-    source = named if len(files) == 1 else how_many(len(files), "file")
-    text = Text.assemble((how_many(every["rows"] + every["without_reasoning"], "row"), "bold"), f" of {source}")
+    text = Text.assemble((how_many(every["rows"] + every["without_reasoning"], "row"), "bold"), f" of {source_name(files)}")
     if every["without_reasoning"]:
         text.append(f", {every['without_reasoning']:,} without reasoning", style="yellow")
     if tally.errors:

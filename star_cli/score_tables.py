@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rich.text import Text
 
 from benchmarks.metric_names import MEANINGS, format_metric, format_range
-from star_cli.console import how_many
+from star_cli.console import how_many, source_name
 from star_cli.screen import Screen, ruled_table
 
 if TYPE_CHECKING:
@@ -45,11 +45,6 @@ def _print(
         console.print(Text(f"written to {out}", style="dim"), soft_wrap=True)
 
 
-def _source(files: Sequence[str]) -> str:
-    named = "standard input" if files[0] == "-" else files[0]
-    return named if len(files) == 1 else f"{len(files)} files"
-
-
 # --- rewards ---------------------------------------------------------------------------------------------------------
 
 
@@ -66,7 +61,7 @@ def print_rewards(
 
 
 def _summary_headline(summary: Summary, files: Sequence[str]) -> Text:
-    text = Text.assemble((how_many(summary.rows, "row"), "bold"), f" of {_source(files)}")
+    text = Text.assemble((how_many(summary.rows, "row"), "bold"), f" of {source_name(files)}")
     if summary.dialects:
         text.append(f" ({', '.join(summary.dialects)})")
     return _with_ends(text, summary)
@@ -168,7 +163,7 @@ def print_report(report: Report, files: Sequence[str], *, out: str | None, no_co
 
 def _report_headline(report: Report, files: Sequence[str]) -> Text:
     text = Text.assemble(
-        (how_many(report.rows, "row"), "bold"), f" of {_source(files)} on {report.benchmark}, {report.protocol}"
+        (how_many(report.rows, "row"), "bold"), f" of {source_name(files)} on {report.benchmark}, {report.protocol}"
     )
     return _with_ends(text, report)
 
