@@ -128,11 +128,11 @@ class ErrorLines:
         self.count = 0
         self._print_line = print_line
 
-    def add(self, message: str) -> None:
-        """Take one error."""
+    def add(self, error: object) -> None:
+        """Take one error, or what is said of it."""
         self.count += 1
         if self.count <= SHOWN_ERRORS:
-            self._print_line(message)
+            self._print_line(str(error))
 
     def close(self) -> None:
         """Say how many were not shown."""

@@ -219,13 +219,7 @@ def prepare(
     )
     with counted(hidden=as_json) as (on_progress, print_line):
         errors = ErrorLines(print_line)
-        card = prepare_data(
-            settings,
-            out,
-            workers=workers,
-            on_error=lambda error: errors.add(str(error)),
-            on_progress=on_progress,
-        )
+        card = prepare_data(settings, out, workers=workers, on_error=errors.add, on_progress=on_progress)
         errors.close()
     if as_json:
         echo(json.dumps(card))
@@ -371,15 +365,7 @@ def export(
     refuse_existing(out, source=source, overwrite=overwrite)
     with counted(hidden=as_json) as (on_progress, print_line):
         errors = ErrorLines(print_line)
-        done = export_rows(
-            source,
-            out,
-            to=to,
-            stage=stage,
-            task=task,
-            on_error=lambda error: errors.add(str(error)),
-            on_progress=on_progress,
-        )
+        done = export_rows(source, out, to=to, stage=stage, task=task, on_error=errors.add, on_progress=on_progress)
         errors.close()
     if as_json:
         echo(json.dumps({**done._asdict(), "out": str(out)}))
