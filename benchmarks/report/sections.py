@@ -30,13 +30,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from benchmarks.report.content import Cell, Item
-    from benchmarks.report.runs import Run
+    from benchmarks.report.runs import RowScores, Run, Spread, Training
 
     Found = Mapping[str, Any]  # an interval as JSON has it
-    from collections.abc import Mapping
-
-    from benchmarks.report.runs import RowScores, Spread, Training
-
 
 _TVR_BARS: Final = {
     "Accuracy by view": (("ID", "ID (center)"), ("OOD", "OOD"), ("left", "left"), ("right", "right")),
