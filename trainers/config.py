@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
-from rewards.errors import ConfigError, nearest
+from rewards.errors import ConfigError, did_you_mean
 from rewards.yaml_files import read_yaml
 
 if TYPE_CHECKING:
@@ -236,8 +236,7 @@ def _object(value: Any, name: str) -> dict[str, Any]:
 
 
 def _near(name: str, names: list[str]) -> str:
-    hint = nearest(str(name), names)
-    return hint if hint.startswith(" (did") else "; `star train --help` says where the names are listed"
+    return did_you_mean(name, names) or "; `star train --help` says where the names are listed"
 
 
 def _underscored(argument: str) -> str:
