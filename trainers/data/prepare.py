@@ -38,7 +38,7 @@ from trainers.data.training_rows import score_row
 from trainers.scenes.multiview_maps import asked_of_map
 from trainers.scenes.prompts import MULTIVIEW, multiview_prompt
 from trainers.scenes.records import IMAGES
-from trainers.scenes.validation import CheckedSettings
+from trainers.validation import CheckedSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
