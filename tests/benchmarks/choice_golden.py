@@ -51,8 +51,3 @@ def disagreements(name, score_row):
 
 def scored(name, score_row):
     return [{**row, **score_row(row)} for row in rows(name)]
-
-
-def read_lines(path):
-    """Read JSON Lines; in its texts may be other ends of lines, which `str.splitlines` takes for ones too."""
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from rewards.errors import ConfigError
+from tests.json_lines import read
 from tests.trainers.data.chat_server import CHAIN, answer, fine, serving
 from trainers.data import chat_client
 from trainers.data.chat_client import Endpoint, RetryPolicy
@@ -40,10 +41,6 @@ def write(folder, count=6, **changes):
     rows = [row | changes for row in rows]
     (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     return folder / "rows.jsonl"
-
-
-def read(path):
-    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
 
 
 def everything_written(folder):
