@@ -28,12 +28,6 @@ KEY = "sk-secret-0123456789"
 QUICK = RetryPolicy(concurrency=4, tries=3, first_pause=0.01, longest_pause=0.05)
 
 
-@pytest.fixture(autouse=True)
-def _no_proxy(monkeypatch):
-    for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-
-
 @pytest.fixture
 def data(tmp_path):
     Image.new("RGB", (6, 4), "red").save(tmp_path / "a.png")

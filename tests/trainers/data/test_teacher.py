@@ -20,12 +20,6 @@ KEY = "sk-secret-0123456789"
 QUICK = RetryPolicy(concurrency=4, tries=4, first_pause=0.01, longest_pause=0.05)
 
 
-@pytest.fixture(autouse=True)
-def _no_proxy(monkeypatch):
-    for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-
-
 def endpoint(server, **options):
     return Endpoint(**{"base_url": server.url, "model": "m", "key": KEY, "timeout": 5.0} | options)
 
