@@ -105,7 +105,8 @@ def _show(tally: CorrespondenceTally, files: tuple[str, ...], *, out: str | None
     told = tally.as_dict()
     every = told["shares"]["all"]
     console = Screen(color=not no_color)
-    text = Text.assemble((how_many(every["rows"] + every["without_reasoning"], "row"), "bold"), f" of {source_name(files)}")
+    rows = how_many(every["rows"] + every["without_reasoning"], "row")
+    text = Text.assemble((rows, "bold"), f" of {source_name(files)}")
     if every["without_reasoning"]:
         text.append(f", {every['without_reasoning']:,} without reasoning", style="yellow")
     if tally.errors:
