@@ -67,7 +67,7 @@ def _summary_headline(summary: Summary, files: Sequence[str]) -> Text:
     return _with_ends(text, summary)
 
 
-def _reward_table(*headers: str, numeric: Sequence[int] = ()) -> Table:
+def _reward_table(*headers: str, numeric: Sequence[int]) -> Table:
     table = ruled_table()
     for number, header in enumerate(headers):
         last = number == len(headers) - 1
