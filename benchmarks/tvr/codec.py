@@ -40,7 +40,11 @@ _KIND_COLUMNS: Final = np.array([*_KINDS, (ABSENT,) * POSITION], dtype=np.int8) 
 
 
 def encode_scene(objects: Sequence[Mapping[str, Any]]) -> State:
-    """Encode one scene, see `encode_scenes`; arrays have the shapes ``(10, 4)`` and ``(10, 2)``."""
+    """Encode one scene, see `encode_scenes`; arrays have the shapes ``(10, 4)`` and ``(10, 2)``.
+
+    Raises:
+        DataError: as `encode_scenes`.
+    """
     try:
         batch = encode_scenes([objects])
     except DataError as error:
