@@ -262,9 +262,9 @@ def _read_targets(given: dict[str, Any]) -> tuple[Scene, ...]:
     Raises:
         DataError: if no row can be read, or a target is wrong.
     """
-    from benchmarks.files.targets import read_targets_apart
+    from benchmarks.files.targets import read_separate_targets
 
-    gold, _ = read_targets_apart(given["targets"], given["on"], given["mapping"])
+    gold, _ = read_separate_targets(given["targets"], given["on"], given["mapping"])
     assert gold is not None  # there is such a file
     rows = list(gold.rows.values())
     columns = {role: [row.values[at] for row in rows] for at, role in enumerate(gold.roles)}
@@ -303,10 +303,10 @@ def _read(path: str, given: dict[str, Any], audited: AuditedReward) -> tuple[tup
     from benchmarks.audit.groups import contradicting_share
     from benchmarks.audit.reward import score_rows
     from benchmarks.files.predictions import read_predictions
-    from benchmarks.files.targets import TARGET_ROLES, read_targets_apart
+    from benchmarks.files.targets import TARGET_ROLES, read_separate_targets
     from star_cli.console import ErrorLines
 
-    gold, own = read_targets_apart(given["targets"], given["on"], given["mapping"])
+    gold, own = read_separate_targets(given["targets"], given["on"], given["mapping"])
     found = read_predictions(path, mapping=own, targets=gold)
     errors = ErrorLines(lambda line: echo(line, err=True))
     for error in found.errors:

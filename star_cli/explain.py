@@ -138,10 +138,10 @@ def _from_file(
     if (row_id is None) == (line is None):
         raise click.UsageError("say which row: --id ID or --line N")
     from benchmarks.files.predictions import find_rows
-    from benchmarks.files.targets import TARGET_ROLES, read_targets_apart
+    from benchmarks.files.targets import TARGET_ROLES, read_separate_targets
     from rewards.targets import unpack_value
 
-    gold, own = read_targets_apart(targets, on, mapping)
+    gold, own = read_separate_targets(targets, on, mapping)
     first, *rest = find_rows(file, row_id=row_id, line=line, mapping=own, targets=gold)
     labels = {role: first.values[role] for role in TARGET_ROLES if role in first.values}
     packed = {"task": first.values.get("task")} | unpack_value(labels["target"])

@@ -101,7 +101,7 @@ def read_target_file(
     )
 
 
-def read_targets_apart(
+def read_separate_targets(
     path: str | None, on: On, mapping: Mapping[str, str] | None, *, roles: Sequence[str] = TARGET_ROLES
 ) -> tuple[TargetFile | None, dict[str, str]]:
     """Read the file of targets, if there is one, and say which named columns are then looked for in the predictions.

@@ -11,7 +11,7 @@ from benchmarks.files.blocks import Block, number_of, read_block, spread_attempt
 from benchmarks.files.columns import ROLES, find_columns
 from benchmarks.files.paths import STREAM, find_files
 from benchmarks.files.sources import START, BadRow, read_chunks
-from benchmarks.files.targets import read_targets_apart
+from benchmarks.files.targets import read_separate_targets
 from rewards.errors import DataError
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class Files:
         self.names = find_files(names)
         if STREAM in self.names:
             raise DataError("standard input cannot be read again, which showing its rows needs; give a file")
-        self._targets, self._mapping = read_targets_apart(targets, on, mapping)
+        self._targets, self._mapping = read_separate_targets(targets, on, mapping)
         self._need: str = need
         self.columns: list[Columns | None] = [None] * len(self.names)
         self.without_completions: set[int] = set()
