@@ -1,5 +1,6 @@
 """Rows on disk as most tests need them: JSON Lines."""
 
+import gzip
 import json
 
 
@@ -11,5 +12,6 @@ def write(path, rows):
 
 
 def read(path):
-    """Read rows; in their texts may be other ends of lines, which `str.splitlines` takes for ones too."""
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
+    """Read rows, also those in gzip; in their texts may be other ends of lines, which `str.splitlines` would split."""
+    with (gzip.open if path.suffix == ".gz" else open)(path, "rt", encoding="utf-8", newline="\n") as lines:
+        return [json.loads(line) for line in lines if line.strip()]
