@@ -52,7 +52,7 @@ def mitsuba_picture(
     """
     mi = _mitsuba()
     parts = {"integrator": {"type": "volpath", "max_depth": 8, "hide_emitters": True}}
-    air = {"type": "constant", "radiance": {"type": "rgb", "value": AMBIENT}}
+    air: dict[str, Any] = {"type": "constant", "radiance": {"type": "rgb", "value": AMBIENT}}
     parts |= {"camera": _camera(stage.cameras[view], size), "air": air}
     parts |= {f"lamp{k}": _lamp(k, place) for k, place in enumerate(stage.lamps)}
     loaded = {name: mi.load_dict(part, parallel=False) for name, part in parts.items()}
