@@ -32,6 +32,8 @@ def printable(text: str) -> str:
 
     Somebody else's package may be in the way of that one, and `star doctor` has to say so.
     """
+    if text.isprintable() or text == "\n":  # nearly everything that is drawn
+        return text
     try:
         from benchmarks.plain_text import plain
     except Exception:  # noqa: BLE001  whatever that package does when it is imported
