@@ -64,6 +64,8 @@ def train(stage: Any, config: str | None, *, dry_run: bool, quiet: bool, argumen
         try:
             trained = run(stage, config, arguments=arguments, on_progress=advance, on_advice=say)
         except TrainingFailed as error:
+            if error.told:
+                sys.exit(1)
             raise click.ClickException(str(error)) from error
         except KeyboardInterrupt:
             if os.environ.get("RANK", "0") == "0":  # of several processes the first one speaks

@@ -29,7 +29,28 @@ CLIPPED: Final = "completions/clipped_ratio"  # as TRL calls the share of comple
 
 
 class TrainingFailed(RuntimeError):  # noqa: N818  the run failed, not the program
-    """A run cannot go on: what happened, at which step, and what is left."""
+    """A run cannot go on: what happened, at which step, and what is left.
+
+    Attributes:
+        told: another process of the run says so; one line is enough.
+    """
+
+    told = False
+
+
+def first_to_say(what: str) -> bool:
+    """Return whether no other process of the run has asked to say this yet.
+
+    Processes count in the store by which they have found each other. The launcher keeps it, so that it outlives any of
+    them; where it is gone, too, each speaks.
+    """
+    from torch.distributed import distributed_c10d
+
+    try:
+        store = distributed_c10d._get_default_store()  # noqa: SLF001  torch has no public name for it
+        return int(store.add(f"star_r1/{what}", 1)) == 1
+    except (ValueError, RuntimeError):  # no processes; no store any more
+        return True
 
 
 class Progress(NamedTuple):

@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from benchmarks.files.lock import locked
 from rewards.errors import ConfigError, DataError
 from rewards.named import named_object
-from trainers.advice import PATIENCE, Launcher, Lengths, Stop, TrainingFailed, fault_shares, watching
+from trainers.advice import (
+    PATIENCE,
+    Launcher,
+    Lengths,
+    Stop,
+    TrainingFailed,
+    fault_shares,
+    first_to_say,
+    watching,
+)
 from trainers.checkpoints import (
     ExactResume,
     check_can_save,
@@ -110,21 +119,29 @@ def _train(
     lengths = _lengths(trainer, settings)
     if on_advice is not None and trainer.is_world_process_zero() and (warning := lost_updates(trainer)):
         on_advice(warning)
-    with Stop(lambda: None if on_advice is None else on_advice(_late(trainer, output))) as stop:
+
+    def tell_late() -> None:
+        if on_advice is not None and first_to_say("late"):
+            on_advice(_late(trainer, output))
+
+    with Stop(tell_late) as stop:
         trainer.add_callback(watching(on_progress, on_advice, stop=stop, lengths=lengths))
         try:
             stopped = _run(trainer, settings, stop, resume)
         except (TrainingFailed, ConfigError, DataError) as error:
             raise _with_rest(error, output) from error.__cause__
         except Exception as error:  # the model itself, or a table of completions
+            lost = _is_lost_process(error)
             if _is_full_disk(error):
-                failed = TrainingFailed(f"step {trainer.state.global_step}: the disk is full: {error}")
-            elif _is_lost_process(error):
+                what = f"step {trainer.state.global_step}: the disk is full: {error}"
+            elif lost:
                 reason = str(error).splitlines()[0]
-                failed = TrainingFailed(f"{_where(trainer)}: another process of the run is gone ({reason[:160]})")
+                what = f"{_where(trainer)}: another process of the run is gone ({reason[:160]})"
             else:
                 raise
-            raise _with_rest(failed, output) from error
+            failed = TrainingFailed(f"{what}; {_rest(output)}")
+            failed.told = lost and not first_to_say("lost")
+            raise failed from error
     state = trainer.state
     return Trained(output, int(state.global_step), stopped, list(state.log_history), bool(state.is_world_process_zero))
 

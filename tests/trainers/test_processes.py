@@ -1,4 +1,4 @@
-"""Runs of two processes on one machine, as torchrun starts them."""
+"""Runs of several processes on one machine, as torchrun starts them."""
 
 import os
 import re
@@ -18,14 +18,14 @@ pytest.importorskip("trl")
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 ROOT = Path(__file__).parents[2]
-TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
+TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node")
 
 
-def start(settings, folder):
+def start(settings, folder, processes=2):
     file = folder / "rl.yaml"
     file.write_text(yaml.safe_dump(settings))
     return subprocess.Popen(
-        [sys.executable, *TORCHRUN, "-m", "star_cli", "train", "--stage", "rl", "--config", str(file)],
+        [sys.executable, *TORCHRUN, str(processes), "-m", "star_cli", "train", "--stage", "rl", "--config", str(file)],
         env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -43,13 +43,13 @@ def until_step(number, run):
     return "".join(said)
 
 
-def test_a_run_that_loses_a_process_goes_on_and_sigterm_stops_both_after_the_same_step(rl, tmp_path):
-    """A group of sixteen needs the completions of both processes; one of them speaks for both."""
-    settings = rl | {"num_generations": 16, "max_steps": 100_000, "save_strategy": "steps", "save_steps": 2}
-    with start(settings, tmp_path) as run:
+def test_a_run_that_loses_a_process_goes_on_and_sigterm_stops_all_after_the_same_step(rl, tmp_path):
+    """A group of 24 needs the completions of all three processes; one of those that are left speaks for both."""
+    settings = rl | {"num_generations": 24, "max_steps": 100_000, "save_strategy": "steps", "save_steps": 2}
+    with start(settings, tmp_path, processes=3) as run:
         said = until_step(3, run)
         ranks = {each.environ().get("RANK"): each for each in psutil.Process(run.pid).children()}
-        assert {"0", "1"} <= ranks.keys()
+        assert {"0", "1", "2"} <= ranks.keys()
         ranks["1"].kill()
         last_words = run.communicate(timeout=60)[0]
     assert run.returncode != 0
@@ -57,10 +57,10 @@ def test_a_run_that_loses_a_process_goes_on_and_sigterm_stops_both_after_the_sam
     (line,) = [line for line in last_words.splitlines() if "another process of the run is gone" in line]
     checkpoint = last_complete(Path(rl["output_dir"]))
     assert line.endswith(f"{checkpoint} is complete: resume_from_checkpoint: true")
-    assert not re.search(r"\[rank0\]", last_words)  # no traceback of a survivor
+    assert not re.search(r"\[rank[02]\]", last_words)  # no traceback of a survivor
 
     last = int(checkpoint.name.rpartition("-")[2])
-    with start(settings | {"save_steps": 100_000, "resume_from_checkpoint": "true"}, tmp_path) as run:
+    with start(settings | {"save_steps": 100_000, "resume_from_checkpoint": "true"}, tmp_path, processes=3) as run:
         said = until_step(last + 1, run)
         run.send_signal(signal.SIGTERM)
         said += run.communicate()[0]
