@@ -166,12 +166,13 @@ class Results:
     def beside(self, name: str, other: str) -> tuple[str, str] | None:
         """Return two arms under the names of their runs that can be compared; None: there are none.
 
-        They saw each scene once, or few scenes; they share a seed, and with each of these took about as many steps.
+        They saw each scene once, or few scenes; they share seeds, and with these took about as many steps.
         """
         for kind in ("", FEW):
             steps = [{run["seed"]: run["steps"] for run in self.seeds.get(kind + arm, ())} for arm in (name, other)]
             shared = steps[0].keys() & steps[1].keys()
-            if shared and all(abs(steps[0][seed] - steps[1][seed]) <= ALIKE * steps[1][seed] for seed in shared):
+            one, two = (sum(each[seed] for seed in shared) for each in steps)
+            if shared and abs(one - two) <= ALIKE * two:
                 return kind + name, kind + other
         return None
 

@@ -322,7 +322,8 @@ def _reason(results: Results, name: str) -> str:
         )
     level = [other for other in said if abs(said[other]["tacc"] - said[name]["tacc"]) <= LEVEL]
     low, high = min(said[each]["tacc"] for each in level), max(said[each]["tacc"] for each in level)
-    against = f"trained, it is {points(results.difference(name, 'full', 'tacc'))} points from `full`"
+    other = "start" if name == "full" else "full"
+    against = f"trained, it is {points(results.difference(name, other, 'tacc'))} points from {code(other)}"
     if len(level) == 1:
         return f"it went {signed(way_gone(results, name, 'tacc'))} of the way; {against}."
     return (
