@@ -83,7 +83,7 @@ def foreseen(results: Results) -> str:
     unseen = [title for title in titles.values() if title not in seen]
     told = [f"So the audit foresees {' and '.join(seen)}."] if seen else []
     if unseen:
-        told.append(f"It is not shown to foresee {' or '.join(unseen)}.")
+        told.append(f"{'It' if seen else 'So the audit'} is not shown to foresee {' or '.join(unseen)}.")
     lowest = [
         sorted(results.predicted, key=accuracy)[: len(RUINED)]
         for accuracy in (

@@ -221,7 +221,7 @@ def test_words_follow_other_results(tmp_path, drawn):
     by_number = sorted(ELEVEN, key=lambda name: said[name]["predictions"])
     text = drawn(as_once(tmp_path, (0, 1, 2), others=dict(zip(by_number, reversed(by_number), strict=True))))
     assert "So the audit foresees" not in text
-    assert "It is not shown to foresee which rewards make a policy name too much" in text
+    assert "So the audit is not shown to foresee which rewards make a policy name too much" in text
     assert "**Without the incorrect penalty the model enumerates:** not reproduced. It names" in text
     assert ", is optimized at the cost of answers" not in text
 
