@@ -231,6 +231,7 @@ def headline(results: Results) -> Results:
     return replace(results, seeds={**results.seeds, **chosen})
 
 
+@cache
 def digits(text: str) -> Array:
     """Return numbers that are written as a digit each, up to 35.
 

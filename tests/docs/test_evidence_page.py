@@ -197,7 +197,7 @@ def test_the_headline_is_of_scenes_that_come_once_as_soon_as_a_seed_is_whole(tmp
     assert f"| each scene once | {len(seeds)} seed{'s' if len(seeds) > 1 else ''} |" in text
     assert (
         ("run two --seed 1 --only no_incorrect_penalty" in text)
-        == ("run two --seed 2 --out" in text)
+        == ("run two --seed 2 --out runs/evidence`" in text)
         == (len(seeds) < 3)
     )
 
