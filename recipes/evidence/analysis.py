@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -29,6 +29,10 @@ LATELY: Final = 5  # logged steps that are averaged at either end of a run
 SEEDS: Final = 3  # runs of an arm with which seeds count
 RUINED: Final = ("paper", "no_incorrect_penalty")
 """Arms whose seeds differ more than others': how fast a policy falls is not even."""
+FEW: Final = "few/"
+"""Before the name of an arm that saw few scenes, each ten times; its results lie in a folder of that name."""
+FREE: Final = 10  # degrees of freedom with which the noise of seeds needs no other arms
+ALIKE: Final = 0.1  # share by which the steps of runs that are compared may differ
 
 
 class Estimate(NamedTuple):
@@ -69,12 +73,14 @@ class Results:
         true: how many changes each held-out scene has, in the order of the outcomes.
         objects: how many objects each has.
         predictions: what was said of arms before they were trained.
+        few: whether the arms that were predicted stand here as they were trained on few scenes.
     """
 
     seeds: Mapping[str, Sequence[dict[str, Any]]]
     true: Array
     objects: Array
     predictions: Mapping[str, Any]
+    few: bool = False
 
     @property
     def runs(self) -> Mapping[str, dict[str, Any]]:
@@ -98,25 +104,40 @@ class Results:
         return {measure: np.mean([each[measure] for each in every], axis=0) for measure in MEASURES}
 
     @cache  # noqa: B019
-    def noise(self, measure: str) -> tuple[float, int] | None:
+    def noise(self, measure: str, *, few: bool = False) -> tuple[float, int] | None:
         """Return the variance that seeds make in an arm's mean, and its degrees of freedom; None: too few seeds.
 
-        It is what is left of a table of arms and seeds once both have been taken out, over the arms that have `SEEDS`
-        seeds, without `RUINED`.
+        It is that of the arms of a kind, on few scenes or not; of the others where these leave more degrees of freedom
+        and the kind itself fewer than `FREE`.
         """
-        names = [name for name, runs in self.seeds.items() if len(runs) >= SEEDS and name not in RUINED]
-        if len(names) < 2:
+        found = [each for kind in (few, not few) if (each := self.left_over(measure, few=kind)) is not None]
+        return max(found, key=lambda each: min(each[1], FREE), default=None)
+
+    @cache  # noqa: B019
+    def left_over(self, measure: str, *, few: bool) -> tuple[float, int] | None:
+        """Return what is left of a table of arms and seeds once both have been taken out, of one kind.
+
+        Arms are those that have `SEEDS` seeds, without `RUINED`; seeds are those that all of them have.
+        """
+        names = [
+            name
+            for name, runs in self.seeds.items()
+            if len(runs) >= SEEDS and name.startswith(FEW) == few and name.removeprefix(FEW) not in RUINED
+        ]
+        every = [self.of_seeds(name) for name in names]
+        shared = sorted(set.intersection(*map(set, every))) if every else []
+        if len(names) < 2 or len(shared) < SEEDS:
             return None
-        means = np.array([[each[measure].mean() for each in self.of_seeds(name).values()][:SEEDS] for name in names])
+        means = np.array([[each[seed][measure].mean() for seed in shared] for each in every])
         left = means - means.mean(axis=1, keepdims=True) - means.mean(axis=0) + means.mean()
-        free = (len(names) - 1) * (SEEDS - 1)
+        free = (len(names) - 1) * (len(shared) - 1)
         return float((left**2).sum()) / free, free
 
     def mean(self, name: str, measure: str, some: npt.NDArray[np.bool_] | None = None) -> Estimate:
         """Return an arm's mean over scenes, or over some of them."""
         column = self.outcomes(name)[measure]
         found = estimate(column if some is None else column[some])
-        noise = self.noise(measure)
+        noise = self.noise(measure, few=name.startswith(FEW))
         if noise is None or "from" not in self.runs[name]:
             return found
         return found.wider(student.ppf(0.975, noise[1]) * np.sqrt(noise[0] / len(self.seeds[name])))
@@ -127,19 +148,37 @@ class Results:
         Against the start, from which all seeds of an arm begin, it is over the seeds of that arm.
         """
         one, two = self.of_seeds(name), self.of_seeds(other)
-        trained = "from" in self.runs[other]
+        began = {int(run["seed"]): run.get("from", "").rpartition("-") for run in self.seeds[name]}
+        trained = "from" in self.runs[other] and not all(begins[0] == other for begins in began.values())
         shared = sorted(one.keys() & two.keys()) if trained else sorted(one)
-        columns = [one[seed][measure] - two[seed if trained else 0][measure] for seed in shared]
+        columns = [one[seed][measure] - two[seed if trained else int(began[seed][2] or 0)][measure] for seed in shared]
         by_seed = [float(column.mean()) for column in columns]
         column = np.mean(columns, axis=0)
         found = estimate(column if some is None else column[some])
-        noise = self.noise(measure)
+        noise = self.noise(measure, few=name.startswith(FEW))
         if noise is None or "from" not in self.runs[name]:
             return found
-        if {name, other} & set(RUINED) and len(shared) >= SEEDS:
+        if {name.removeprefix(FEW), other.removeprefix(FEW)} & set(RUINED) and len(shared) >= SEEDS:
             alone = np.std(by_seed, ddof=1) / np.sqrt(len(shared))
             return found.wider(student.ppf(0.975, len(shared) - 1) * alone)
         return found.wider(student.ppf(0.975, noise[1]) * np.sqrt((1 + trained) * noise[0] / len(shared)))
+
+    def beside(self, name: str, other: str) -> tuple[str, str] | None:
+        """Return two arms under the names of their runs that can be compared; None: there are none.
+
+        They saw each scene once, or few scenes; they share seeds, and with these took about as many steps.
+        """
+        for kind in ("", FEW):
+            steps = [{run["seed"]: run["steps"] for run in self.seeds.get(kind + arm, ())} for arm in (name, other)]
+            shared = steps[0].keys() & steps[1].keys()
+            one, two = (sum(each[seed] for seed in shared) for each in steps)
+            if shared and abs(one - two) <= ALIKE * two:
+                return kind + name, kind + other
+        return None
+
+    def either(self, name: str) -> str:
+        """Return an arm's name, with each scene once where it was run so, else on few scenes."""
+        return name if name in self.seeds else FEW + name
 
     def views(self, *names: str) -> npt.NDArray[np.bool_]:
         """Return which held-out scenes are seen from given views; scene ``i`` is seen from view ``i mod 3``."""
@@ -153,12 +192,13 @@ class Results:
         return found
 
 
-def read_results(folder: Path = RESULTS / "study", scenes: str = "scenes.json") -> Results:
-    """Return the committed results of the study and what was said before."""
+def read_results(folder: Path, scenes: str = "scenes.json") -> Results:
+    """Return the results in a folder that are whole, and what was said before."""
     runs: dict[str, list[dict[str, Any]]] = {}
     for path in sorted(folder.glob("*.json")):
         found = json.loads(path.read_text(encoding="utf-8"))
-        runs.setdefault(found["arm"], []).append(found)
+        if found["complete"]:
+            runs.setdefault(found["arm"], []).append(found)
     for each in runs.values():
         each.sort(key=lambda run: int(run["seed"]))
     told = json.loads((HERE / scenes).read_text(encoding="utf-8"))
@@ -166,6 +206,32 @@ def read_results(folder: Path = RESULTS / "study", scenes: str = "scenes.json") 
     return Results(runs, digits(told["true"]), digits(told["objects"]), predictions)
 
 
+def read_drawn(folder: Path = RESULTS) -> Results:
+    """Return the results of the drawn study, those on few scenes with `FEW` before their names."""
+    once, few = (read_results(folder / name) for name in ("study", FEW.strip("/")))
+    return replace(once, seeds={**once.seeds, **{FEW + name: runs for name, runs in few.seeds.items()}})
+
+
+def on_few_scenes(results: Results) -> Results:
+    """Return the results with the arms that were predicted as they were trained on few scenes."""
+    return replace(
+        results, seeds={**results.seeds, **{name: results.seeds[FEW + name] for name in results.predicted}}, few=True
+    )
+
+
+def headline(results: Results) -> Results:
+    """Return the results with the arms that were predicted as they are told: compared seed by seed.
+
+    They are of the seeds that all of them have with each scene once; where there is none, on few scenes.
+    """
+    shared = set.intersection(*({run["seed"] for run in results.seeds.get(name, ())} for name in results.predicted))
+    if not shared:
+        return on_few_scenes(results)
+    chosen = {name: [run for run in results.seeds[name] if run["seed"] in shared] for name in results.predicted}
+    return replace(results, seeds={**results.seeds, **chosen})
+
+
+@cache
 def digits(text: str) -> Array:
     """Return numbers that are written as a digit each, up to 35.
 

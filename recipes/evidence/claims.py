@@ -46,6 +46,15 @@ def signed(value: float) -> str:
     return f"{value:+.2f}"
 
 
+def counted(count: int, what: str) -> str:
+    """Return how many there are of something.
+
+    >>> counted(1, "seed"), counted(3, "seed")
+    ('1 seed', '3 seeds')
+    """
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
 def interval(ends: tuple[float, float], places: int = 2) -> str:
     """Return an interval."""
     return f"[{ends[0]:.{places}f}, {ends[1]:.{places}f}]"
@@ -64,8 +73,13 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def claims(results: Results) -> str:
-    """Return the paper's tables beside ours, and a sentence for each claim."""
+def claims(results: Results, every: Results) -> str:
+    """Return the paper's tables beside ours, and a sentence for each claim.
+
+    Args:
+        results: as the headline tells them.
+        every: all of them.
+    """
     rows = []
     for name, (title, tacc, ndiff) in PAPER.items():
         ours = results.difference(name, "full", "tacc")
@@ -81,19 +95,20 @@ def claims(results: Results) -> str:
                 + ("" if name == "full" else f" ({wrong.value:+.2f} {interval(wrong[1:])})"),
             ]
         )
-    sentences = "\n".join(f"- **{title}** {text}" for title, text in _sentences(results))
+    told = "\n".join(f"- **{title}** {text}" for title, text in sentences(results, every))
     return f"""\
 ## The paper's claims
 
-Means over {len(results.seeds["full"])} seeds. In brackets: the difference from `full`, ours with its 95% interval over scenes and
+Means over {counted(len(results.seeds["full"]), "seed")}. In brackets: the difference from `full`, ours with its 95% interval over scenes and
 seeds; *reproduced* below is what it leaves zero out of.
 
 {table(["paper's Table 3", "preset", "paper: TAcc, %", "NDiff", "ours: TAcc, %", "NDiff"], rows)}
 
-{sentences}"""
+{told}"""
 
 
-def _sentences(results: Results) -> list[tuple[str, str]]:
+def sentences(results: Results, every: Results) -> list[tuple[str, str]]:
+    """Return each claim and what is found of it."""
     from recipes.evidence.questions_page import claim  # which is told with what stands above
 
     found = [_ablation(results, name) for name in PAPER if name != "full"]
@@ -102,7 +117,7 @@ def _sentences(results: Results) -> list[tuple[str, str]]:
     length = [logged(results.seeds["full"], "completions/mean_length", last=end) for end in (False, True)]
     more = results.difference("no_incorrect_penalty", "full", "predictions")
     named = results.mean("no_incorrect_penalty", "predictions").value
-    texts = [example["completion"] for run in results.runs.values() for example in run["examples"]]
+    texts = [example["completion"] for run in every.runs.values() for example in run["examples"]]
     spoken = [places for text in texts if (places := find_in(text)) is not None]
     fewer = interval((more.low, more.high))
     return [
@@ -110,7 +125,7 @@ def _sentences(results: Results) -> list[tuple[str, str]]:
         (
             "Without the incorrect penalty the model enumerates:",
             (
-                f"{'reproduced' if more.sign > 0 else 'not reproduced'}, in its beginnings. It names {named:.2f} changes, "
+                f"{'reproduced, in its beginnings' if more.sign > 0 else 'not reproduced'}. It names {named:.2f} changes, "
                 f"{more.value:+.2f} {fewer} against `full`, where {results.true.mean():.2f} are true."
             ),
         ),
@@ -121,7 +136,7 @@ def _sentences(results: Results) -> list[tuple[str, str]]:
                 f"ours: {percent(by_objects[0].value)}% with 2, {percent(by_objects[1].value)}% with 4 (`full`)."
             ),
         ),
-        ("SFT is better on the trained view, RL on others:", _views(results)),
+        ("SFT is better on the trained view, RL on others:", _views(every)),
         (
             "RL alone is enough:",
             (
@@ -144,7 +159,7 @@ def _sentences(results: Results) -> list[tuple[str, str]]:
                 "completions with reasoning, and [counts them](evaluation.md#correspondences-across-views) in any rollouts."
             ),
         ),
-        ("Ten times less data is enough for RL:", _few(results)),
+        ("Ten times less data is enough for RL:", _few(every)),
         ("R_ref adds up to 17.5 points:", claim()),
     ]
 
@@ -164,17 +179,22 @@ def _ablation(results: Results, name: str) -> tuple[str, str]:
 
 def _views(results: Results) -> str:
     some = {"center": results.views("center"), "other": results.views("left", "right")}
-    gained = {
-        name: {view: results.difference(name, "start", "tacc", which) for view, which in some.items()}
-        for name in ("center_more", "rl_center")
+    rl_arm = results.either("rl_center")
+    sft, rl = (
+        {view: results.difference(name, "start", "tacc", which) for view, which in some.items()}
+        for name in ("center_more", rl_arm)
+    )
+    trained, other = (results.difference(rl_arm, "center_more", "tacc", some[view]).sign for view in some)
+    halves = {
+        (True, True): "reproduced",
+        (True, False): "the first half reproduced, the second not",
+        (False, True): "the second half reproduced, the first not",
+        (False, False): "not reproduced",
     }
-    more = results.difference("rl_center", "center_more", "tacc", some["other"])
-    verdict = "reproduced" if more.sign > 0 else "the first half reproduced, the second not"
-    sft, rl = gained["center_more"], gained["rl_center"]
     return (
-        f"{verdict}. Paper, center and other views: SFT {SFT[0]} and {SFT[1]}, RL {RL[0]} and {RL[1]}. Ours, both on the center "
+        f"{halves[trained < 0, other > 0]}. Paper, center and other views: SFT {SFT[0]} and {SFT[1]}, RL {RL[0]} and {RL[1]}. Ours, both on the center "
         f"only, from a start that knows all views: demonstrations add {points(sft['center'])} and {points(sft['other'])} points, "
-        f"RL {points(rl['center'])} and {points(rl['other'])}. Demonstrations from the center alone, without that start: "
+        f"RL ({code(rl_arm)}) {points(rl['center'])} and {points(rl['other'])}. Demonstrations from the center alone, without that start: "
         f"{percent(results.mean('center', 'tacc', some['center']).value)}% and "
         f"{percent(results.mean('center', 'tacc', some['other']).value)}%."
     )
@@ -184,7 +204,7 @@ def _few(results: Results) -> str:
     lost = {
         stage: [results.difference(fewer, whole, "tacc") for fewer in (tenth, hundredth)]
         for stage, whole, tenth, hundredth in (
-            ("RL", "full_once", "full_tenth", "full_hundredth"),
+            ("RL", "full", "full_tenth", "full_hundredth"),
             ("SFT", "sft_all", "sft_tenth", "sft_hundredth"),
         )
     }

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Final
 
 from benchmarks.files.write import write_whole
 from recipes.evidence import claims, optimized, said, stages, words
-from recipes.evidence.analysis import MEASURES, RUINED, correlation, read_results
-from recipes.evidence.claims import code, interval, table
-from recipes.evidence.figure import curves, headline
-from recipes.evidence.study import HERE, read_study
+from recipes.evidence.analysis import ALIKE, FEW, MEASURES, RUINED, SEEDS, correlation, headline, read_drawn
+from recipes.evidence.claims import code, counted, interval, table
+from recipes.evidence.figure import curves
+from recipes.evidence.figure import headline as figure_of
+from recipes.evidence.questions_page import read_trained
+from recipes.evidence.study import HERE, RESULTS, read_study
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,33 +23,39 @@ if TYPE_CHECKING:
     from recipes.evidence.analysis import Results
 
 DOCS: Final = HERE.parent.parent / "docs"
+RUN: Final = "python -m recipes.evidence.run"
 
 
-def pages() -> dict[Path, str]:
-    """Return the text of each file that the results decide."""
-    results = read_results()
+def pages(folder: Path = RESULTS) -> dict[Path, str]:
+    """Return the text of each file that the results in a folder decide."""
+    every = read_drawn(folder)
+    told = headline(every)
     sections = [
-        opening(results),
-        claims.claims(results),
-        said.predicted_and_trained(results),
-        said.misses(results),
-        optimized.on_the_way(results),
-        stages.stage_one(results),
-        stages.more(results),
-        stages.few_scenes(results),
-        stages.images(results),
-        stages.groups(results),
-        optimized.guesses(results),
-        optimized.alarm(results),
+        opening(told, every),
+        claims.claims(told, every),
+        said.predicted_and_trained(told),
+        said.misses(told),
+        optimized.on_the_way(told, every),
+        stages.stage_one(told, every),
+        stages.more(every),
+        stages.fewer_scenes(every),
+        stages.ten_times(every),
+        stages.images(every),
+        stages.groups(told),
+        optimized.guesses(told),
+        optimized.alarm(every),
         words.in_words(),
         words.questions(),
-        not_run(results),
-        provenance(results),
+        not_run(every),
+        provenance(every),
     ]
+    readme = DOCS.parent / "README.md"
+    before, figure, after = readme.read_text(encoding="utf-8").partition("(docs/images/evidence.svg)\n\n")
     return {
         DOCS / "evidence.md": "\n\n".join(map(wrapped, "\n\n".join(sections).split("\n\n"))) + "\n",
-        DOCS / "images" / "evidence.svg": headline(results),
-        DOCS / "images" / "evidence-curves.svg": curves(results),
+        DOCS / "images" / "evidence.svg": figure_of(told),
+        DOCS / "images" / "evidence-curves.svg": curves(told),
+        readme: before + figure + fill(said.in_short(told)) + after[after.index("\n\n") :],
     }
 
 
@@ -71,14 +79,15 @@ def fill(text: str, subsequent: str = "") -> str:
     return textwrap.fill(" ".join(text.split()), 120, subsequent_indent=subsequent, **options)  # type: ignore[arg-type]
 
 
-def opening(results: Results) -> str:
+def opening(results: Results, every: Results) -> str:
     """Return what was found in a paragraph, under the figure."""
     found = {measure: correlation(results, measure) for measure in MEASURES}
     told = ", ".join(
         f"{name} {found[measure].value:.2f} {interval(found[measure].over_arms)}"
         for measure, name in (("ndiff", "NDiff"), ("predictions", "changes named"), ("tacc", "TAcc"))
     )
-    steps = [str(run["steps"]) for run in results.seeds["full"]]
+    noise = {measure: results.noise(measure) or (float("nan"), 0) for measure in MEASURES}
+    own = results.left_over("tacc", few=False) == results.noise("tacc")
     return f"""\
 <!-- Written by `python -m recipes.evidence.page` from recipes/evidence/results; do not edit. -->
 # Evidence
@@ -86,89 +95,116 @@ def opening(results: Results) -> str:
 ![Eleven rewards: what the audit said before training, and what came about](images/evidence.svg)
 
 What eleven rewards do to a policy was said by `star audit --predict` and committed *before* they were trained. Then each
-trained the same start, {len(steps)} seeds of {", ".join(steps)} steps. Spearman's rank correlation, with 95% intervals over arms and
+trained the same start, {counted(len(results.seeds["full"]), "seed")} of {_steps(results)} steps. Spearman's rank correlation, with 95% intervals over arms and
 scenes: {told}.
 
 A model of {results.runs["start"]["parameters"] / 1e6:.1f} million parameters, drawn scenes of two to four objects,
 {len(results.true):,} held-out scenes. Percentages are of scenes whose whole set of changes is right (TAcc). NDiff is wrong
 cells of the final state per true change: less is better. **Intervals** are of 95%, over these scenes, paired where arms are
-compared, and over seeds: equal runs with other seeds differ by {100 * _noise(results, "tacc"):.1f} points of TAcc and
-{_noise(results, "ndiff"):.3f} of NDiff (standard deviation of a run, from the eleven arms without
-{" and ".join(map(code, RUINED))}, whose own three runs count instead). The start is one, of one seed. No result at 7B is claimed.
+compared, and over seeds: equal runs with other seeds differ by {100 * noise["tacc"][0] ** 0.5:.1f} points of TAcc and
+{noise["ndiff"][0] ** 0.5:.3f} of NDiff (standard deviation of a run, from the arms of three seeds{"" if own else " on few scenes"} without
+{" and ".join(map(code, RUINED))}, whose own runs count instead where there are three). The start is one, of one seed. No result at 7B is claimed.
 
-**Few scenes.** The eleven rewards were trained on some 1,700 scenes, each of which came ten times: the shuffle that TRL
-makes of a stream read ten copies of it. It was found after these runs; each scene comes once since, in the arms of
-[the same with more scenes](#more-scenes-more-steps-a-better-start). Arms of either kind are compared among themselves."""
+{_scenes(results, every)}"""
 
 
-def _noise(results: Results, measure: str) -> float:
-    found = results.noise(measure)
-    return float("nan") if found is None else float(found[0] ** 0.5)
+def _steps(results: Results) -> str:
+    """Return how many steps the eleven rewards were trained for, by seed."""
+    by_seed = [
+        sorted({results.seeds[name][place]["steps"] for name in results.predicted})
+        for place in range(len(results.seeds["full"]))
+    ]
+    return ", ".join(str(each[0]) if len(each) == 1 else f"{each[0]} to {each[-1]}" for each in by_seed)
+
+
+def _scenes(results: Results, every: Results) -> str:
+    """Return how often scenes came, and which seeds are not whole."""
+    if results.few:
+        return f"""\
+**Few scenes.** The eleven rewards were trained on some 1,700 scenes, each of which came ten times
+([what that does](#ten-times-the-same-scenes)). Each scene comes once in the arms of
+[the same with more scenes](#more-scenes-more-steps-a-better-start). Arms of either kind are compared among themselves; where
+both stand in one table, names of those on few scenes begin with {code(FEW)}."""
+    shared = [run["seed"] for run in results.seeds["full"]]
+    more = {run["seed"] for name in results.predicted for run in every.seeds.get(name, ())} - set(shared)
+    lack = "; ".join(
+        f"of seed {seed}, {sum(seed in {run['seed'] for run in every.seeds[name]} for name in results.predicted)} of "
+        f"{len(results.predicted)} have run, which are left out of what compares all"
+        for seed in sorted(more)
+    )
+    few = f" Fewer than {SEEDS} seeds have run ([not run](#not-run))." if len(shared) < SEEDS else ""
+    return f"""\
+**Scenes.** Each scene comes once; the eleven rewards are of {"seed" if len(shared) == 1 else "seeds"} {", ".join(map(str, shared))}{f" ({lack})" if lack else ""}.{few} They were first
+trained on few scenes, each of which came ten times: names of such runs begin with {code(FEW)}, and
+[what that did](#ten-times-the-same-scenes) is told apart."""
 
 
 def not_run(results: Results) -> str:
-    """Return what the study holds that has not been run, with the command for each."""
+    """Return what of three seeds the study still lacks, with the command for each."""
     study = read_study(HERE / "study.yaml")
-    missing = [name for name in study.values["arms"] if name not in results.runs]
-    run = "python -m recipes.evidence.run"
-    rows = [
-        [
-            f"the eleven rewards with each scene once ({len(results.seeds['full_once'])} seeds of two have run: `full_once`, `ndiff_once`)",
-            f"`{run} two --out runs/evidence --seed 0`, then `--seed 1`, `--seed 2`",
-        ],
-        [
-            "further seeds of harder optimization, of longer runs, of fewer scenes and of the better start",
-            f"`{run} three --out runs/evidence --seed 1`; `long`, `samples` and `better` likewise",
-        ],
-        [
-            f"1,300 steps: `*_long` ended by time at {results.runs['full_long']['steps']}",
-            f"`{run} long --out runs/long --start runs/evidence/models`, on two GPUs with nothing beside it",
-        ],
-        [
-            "stage 2 on the center alone with each scene once",
-            f"`{run} three --only rl_center --out runs/once --start runs/evidence/models`",
-        ],
-        [
-            "drawn questions from a start that beats not looking, to 260 steps",
-            f"`{run} all --study recipes/evidence/questions.yaml --out runs/questions`",
-        ],
-    ]
-    if missing:
-        rows.append([f"arms: {', '.join(map(code, missing))}", f"`{run} CALL --only ARM --out runs/evidence`"])
+    rows = []
+    for call, of_call in study.values["calls"].items():
+        lacking: dict[tuple[str, ...], list[int]] = {}
+        for seed in range(SEEDS):
+            there = {name for name, runs in results.seeds.items() if seed in {run["seed"] for run in runs}}
+            if lack := tuple(
+                name
+                for name in of_call["arms"]
+                if name not in there and (seed == 0 or ("from" in (arm := study.arm(name)) and not arm.get("keep")))
+            ):
+                lacking.setdefault(lack, []).append(seed)
+        for lack, seeds in lacking.items():
+            only = "" if list(lack) == of_call["arms"] else f" --only {','.join(lack)}"
+            told = (
+                f"{', '.join(map(code, lack))}: {'seed' if len(seeds) == 1 else 'seeds'} {', '.join(map(str, seeds))}"
+            )
+            rows.append([told, code(f"{RUN} {call} --seed {' '.join(map(str, seeds))}{only} --out runs/evidence")])
+    for call, of_call in study.values["calls"].items():
+        runs = [run for name in of_call["arms"] for run in results.seeds.get(name, ()) if run["stage"] == "rl"]
+        short = [run for run in runs if run["steps"] < (1 - ALIKE) * run["config"]["max_steps"]]
+        for seed in sorted({run["seed"] for run in short}):
+            ended = [run for run in short if run["seed"] == seed]
+            told = ", ".join(f"{code(run['arm'])} ({run['steps']} of {run['config']['max_steps']})" for run in ended)
+            command = f"{RUN} {call} --seed {seed} --only {','.join(run['arm'] for run in ended)} --out runs/{call}"
+            rows.append([f"to the end, where time ended it: {told}", code(f"{command} --start runs/evidence/models")])
+    found = read_trained("questions")
+    if found is None or not found.looks:
+        command = f"{RUN} all --study recipes/evidence/questions.yaml --out runs/questions"
+        rows.append(["drawn questions from a start that beats not looking", code(command)])
     return f"""\
 ## Not run
 
-{table(["what", "command"], rows)}
+{table(["what", "command"], rows) if rows else "Nothing that the study holds."}
 
-All of it needs a GPU, and but for questions the start that `make evidence` leaves in `runs/evidence/models`. `make evidence` runs every call of
-the study from nothing and writes predictions before it trains what is predicted."""
+All of it needs a GPU, and but for questions the start that `make evidence` leaves in `runs/evidence/models`. A command trains what has no
+result in its folder. `make evidence` runs every call of the study from nothing and writes predictions before it trains what is predicted."""
 
 
 def provenance(results: Results) -> str:
     """Return where each figure comes from."""
-    every = [run for runs in results.seeds.values() for run in runs]
+    every = [(f"{name}-{run['seed']}", run) for name, runs in results.seeds.items() for run in runs]
     rows = [
         [
-            code(f"{run['arm']}-{run['seed']}"),
+            code(name),
             str(run["seed"]),
             code(run["config_hash"]),
             code(run["commit"]),
             str(run["steps"]),
             run["machine"]["device"],
         ]
-        for run in every
+        for name, run in every
     ]
-    commands = sorted({run["command"] for run in every})
+    commands = sorted({run["command"] for _, run in every})
     versions = results.runs["full"]["machine"]
     known = results.predictions["from"]
     return f"""\
 ## Where each figure comes from
 
 `recipes/evidence/results/study/ARM-SEED.json` holds configuration, curve, tests on the way and the outcome of each held-out
-scene; `recipes/evidence/scenes.json` the true number of changes and of objects of each. torch {versions["torch"]}, transformers
+scene; `results/few` those of stage 2 in which a scene came ten times, `{FEW}` here; `recipes/evidence/scenes.json` the true number of changes and of objects of each. torch {versions["torch"]}, transformers
 {versions["transformers"]}, trl {versions["trl"]}. `e1` was given to call `one` in place of a commit; its code is that of `{known["commit"]}`, which `predictions.json` names for
-the start that it was made from (`{known["config_hash"]}`). Runs of one call shared two GPUs, with MPS from commit `a54086c`
-on: their seconds compare arms of one call. Up to that commit a scene came ten times in stage 2.
+the start that it was made from (`{known["config_hash"]}`). `once` was a call of `full` and `ndiff` alone, then named `full_once` and
+`ndiff_once`. Runs of one call shared GPUs, with MPS from commit `a54086c` on: their seconds compare arms of one call.
 
 {table(["result", "seed", "config", "commit", "steps", "device"], rows)}
 

@@ -1,10 +1,14 @@
 """Run a study: arms side by side on one GPU or several, each a process of its own, within a number of minutes.
 
-python -m recipes.evidence.run CALL --out FOLDER [--study FILE] [--minutes 9] [--seed 0] [--commit ID] [--only ARM,ARM]
+python -m recipes.evidence.run CALL --out FOLDER [--study FILE] [--minutes 9] [--seed 0 1] [--commit ID] [--only A,B]
 python -m recipes.evidence.run all --out FOLDER            every call but those apart; what is predicted, first
 python -m recipes.evidence.run predict --out FOLDER        what the arms will do, from the start's knowledge alone
 
-An arm whose result is in FOLDER is not trained again. ``--start`` names the folder of packed models where it is not
+An arm whose result is in FOLDER is not trained again: a call that was cut short is given again as it was, and committed
+results that are copied to FOLDER first are left out. With several seeds one follows another, each with its own minutes.
+Arms are dealt over the GPUs that there are. With NVIDIA's Multi-Process Service (``nvidia-cuda-mps-control -d`` before,
+``echo quit | nvidia-cuda-mps-control`` after) those of one GPU run side by side instead of in turns; eleven took 8 GiB
+each. ``--start`` names the folder of packed models where it is not
 FOLDER/models; ``--tiny`` runs the same code with small sizes on a CPU.
 """
 
@@ -98,6 +102,7 @@ class Call:
                 if self.together:
                     self.agree()
                 if time.time() > self.until + AFTER:
+                    self.failed += [*self.running, *self.waiting]
                     say(f"time is up: {', '.join((*self.running, *self.waiting))} ended")
                     return
                 time.sleep(0.2)
@@ -203,22 +208,20 @@ def say(text: str) -> None:
     sys.stdout.flush()
 
 
-def run_call(study: Study, name: str, given: Any) -> list[str]:
-    """Run the arms of a call that have no result yet; return those that failed."""
+def run_call(study: Study, name: str, seed: int, given: Any) -> list[str]:
+    """Run the arms of a call and a seed that have no result yet; return those that failed."""
     wanted = study.call(name)["arms"] if given.only is None else given.only.split(",")
     waiting = [
-        arm
-        for arm in wanted
-        if not ((found := read_result(given.out, arm, given.seed)) is not None and found["complete"])
+        arm for arm in wanted if not ((found := read_result(given.out, arm, seed)) is not None and found["complete"])
     ]
     until = time.time() + 60 * given.minutes
-    options = ["--study", str(given.study), "--out", str(given.out), "--seed", str(given.seed)]
+    options = ["--study", str(given.study), "--out", str(given.out), "--seed", str(seed)]
     options += ["--start-seed", str(given.start_seed), "--until", str(until), "--commit", given.commit]
     options += ["--command", shlex.join(["python", "-m", "recipes.evidence.run", *sys.argv[1:]])]
     options += ["--tiny"] if given.tiny else []
     options += ["--start", str(given.start)] if given.start else []
     together = bool(study.call(name).get("together"))
-    call = Call(study, given.out, given.seed, until, together, given.most, gpu_count(), options, waiting)
+    call = Call(study, given.out, seed, until, together, given.most, gpu_count(), options, waiting)
     call.run()
     return call.failed
 
@@ -229,8 +232,10 @@ def main() -> None:
     options.add_argument("call")
     options.add_argument("--study", type=Path, default=HERE / "study.yaml")
     options.add_argument("--out", type=Path, required=True, help="where results go")
-    options.add_argument("--minutes", type=float, default=60.0, help="after which everything has been written")
-    options.add_argument("--seed", type=int, default=0)
+    options.add_argument(
+        "--minutes", type=float, default=60.0, help="of each seed, after which its results have been written"
+    )
+    options.add_argument("--seed", type=int, nargs="+", default=[0], help="one or several, one after another")
     options.add_argument("--start-seed", type=int, default=0, help="of the model that stage 2 begins with")
     options.add_argument("--start", type=Path, help="folder of packed models; default: OUT/models")
     options.add_argument("--only", help="some arms, separated by commas")
@@ -251,7 +256,8 @@ def main() -> None:
             if given.call == "all" and predicted & set(study.call(name)["arms"]):
                 say(f"{write_predictions(study, given.out, given.start_seed, to=given.out)}")
                 predicted = set()  # written once, before the first of them is trained
-            failed += run_call(study, name, given)
+            for seed in given.seed:
+                failed += run_call(study, name, seed, given)
     except ConfigError as error:
         raise SystemExit(f"error: {error}") from None
     if failed:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from itertools import combinations
 from typing import TYPE_CHECKING, Final
 
-from recipes.evidence.analysis import MEASURES, RUINED, correlation, logged, order, trained_ranks, way_gone
-from recipes.evidence.claims import code, decimals, interval, percent, points, signed, table
+from recipes.evidence.analysis import MEASURES, RUINED, break_even, correlation, logged, order, trained_ranks, way_gone
+from recipes.evidence.claims import code, counted, decimals, interval, percent, points, signed, table
 from recipes.evidence.predict import predicted
 from recipes.evidence.study import HERE, read_study
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from recipes.evidence.analysis import Results
 
 FAR: Final = 3  # ranks by which a prediction misses
@@ -52,7 +55,6 @@ def predicted_and_trained(results: Results) -> str:
             ]
         )
     known = results.predictions["from"]["knowledge"]
-    chance = correlation(results, "tacc", rest).over_arms[0] > 0
     return f"""\
 ## Predict, then train
 
@@ -64,9 +66,7 @@ What the audit knew of the start: a first guess at a true change, the value that
 
 {table(["rank correlation", "all eleven", "95%, scenes", "95%, scenes and arms", "without " + " and ".join(map(code, RUINED)), "direction from the start"], ranked)}
 
-So the audit foresees which rewards make a policy name too much and which keep NDiff low. It tells arms that ruin a policy
-from others. Its order of TAcc among arms that do not is {"better than chance" if chance else "not shown to be better than chance"}; most of them differ by less
-than seeds make. The same for each seed alone: {_by_seed(results)}.
+{foreseen(results)} The same for each seed alone: {_by_seed(results)}.
 
 Said → trained. Direction is that from the start: *right* or *wrong* where the paired interval leaves out zero, else *level*.
 
@@ -74,6 +74,50 @@ Said → trained. Direction is that from the start: *right* or *wrong* where the
 
 There are {results.true.mean():.2f} true changes a scene. `ndiff` is `calibrated` without a charge for missing changes,
 `ndiff_missing` has half of it. `full` is the default preset, the paper's tiers matched one to one; `paper` is the literal sum."""
+
+
+def foreseen(results: Results) -> str:
+    """Return what of the order that came about the audit has foreseen, by the intervals over scenes and arms."""
+    titles = {"predictions": "which rewards make a policy name too much", "ndiff": "which keep NDiff low"}
+    seen = [title for measure, title in titles.items() if tells(results, measure)]
+    unseen = [title for title in titles.values() if title not in seen]
+    told = [f"So the audit foresees {' and '.join(seen)}."] if seen else []
+    if unseen:
+        told.append(f"{'It' if seen else 'So the audit'} is not shown to foresee {' or '.join(unseen)}.")
+    lowest = [
+        sorted(results.predicted, key=accuracy)[: len(RUINED)]
+        for accuracy in (
+            lambda name: results.predicted[name]["tacc"],
+            lambda name: results.mean(name, "tacc").value,
+        )
+    ]
+    if set(lowest[0]) == set(lowest[1]):
+        told.append(f"It tells the arms of lowest TAcc, {' and '.join(map(code, lowest[1]))}, from the others.")
+    rest = [name for name in results.predicted if name not in RUINED]
+    pairs = list(combinations(rest, 2))
+    level = sum(results.difference(*pair, "tacc").sign == 0 for pair in pairs)
+    told.append(
+        f"Its order of TAcc among arms without {' and '.join(map(code, RUINED))} is "
+        f"{'better than chance' if tells(results, 'tacc', rest) else 'not shown to be better than chance'}; {level} of their "
+        f"{len(pairs)} pairs differ by less than scenes and seeds make."
+    )
+    return " ".join(told)
+
+
+def tells(results: Results, measure: str, arms: Sequence[str] | None = None) -> bool:
+    """Return whether the order that was said is better than chance."""
+    return correlation(results, measure, arms).over_arms[0] > 0
+
+
+def in_short(results: Results) -> str:
+    """Return the paragraph of the README."""
+    rest = [name for name in results.predicted if name not in RUINED]
+    return (
+        "What `star audit --predict` said of eleven rewards before they were trained, and what they did to one policy: it "
+        f"{'tells' if tells(results, 'predictions') else 'is not shown to tell'} which make a policy name too much, and "
+        f"{'orders' if tells(results, 'tacc', rest) else 'is not shown to order'} the rest by accuracy "
+        f"([evidence](docs/evidence.md), {counted(len(results.seeds['full']), 'seed')}, a small model)."
+    )
 
 
 def _by_seed(results: Results) -> str:
@@ -105,9 +149,10 @@ def _if_less_were_known(results: Results) -> list[list[str]]:
     return rows
 
 
-def _by_table(results: Results) -> str:
+def _by_table(results: Results) -> list[tuple[str, dict[str, float], dict[str, float]]]:
+    """Return by whom something was said, its rank correlations and its mean distances, by measure."""
     told = json.loads((HERE / "table-study.json").read_text(encoding="utf-8"))
-    rows = []
+    found = []
     for title, arms in (
         ("audit, before", results.predictions["arms"]),
         ("table, each group's spread", told["group"]),
@@ -118,23 +163,36 @@ def _by_table(results: Results) -> str:
             measure: sum(abs(arms[name][measure] - results.mean(name, measure).value) for name in arms) / len(arms)
             for measure in MEASURES
         }
-        rows.append(
-            [
-                title,
-                *(f"{order(other, measure):.2f}" for measure in MEASURES),
-                *(f"{100 * off['tacc']:.1f}", f"{off['ndiff']:.2f}", f"{off['predictions']:.2f}"),
-            ]
-        )
-    head = [
-        "said by",
-        "rank correlation: TAcc",
-        "NDiff",
-        "changes named",
-        "mean distance: TAcc, points",
-        "NDiff",
-        "changes named",
+        found.append((title, {measure: order(other, measure) for measure in MEASURES}, off))
+    return found
+
+
+def _of_the_table(results: Results) -> str:
+    found = _by_table(results)
+    rows = [
+        [
+            title,
+            *(f"{ranked[measure]:.2f}" for measure in MEASURES),
+            *(f"{100 * off['tacc']:.1f}", f"{off['ndiff']:.2f}", f"{off['predictions']:.2f}"),
+        ]
+        for title, ranked, off in found
     ]
-    return table(head, rows)
+    head = ["said by", "rank correlation: TAcc", "NDiff", "changes named"]
+    head += ["mean distance: TAcc, points", "NDiff", "changes named"]
+    nearest = {measure: min(found, key=lambda each: each[2][measure])[0] for measure in MEASURES}
+    ranked = {measure: max(found, key=lambda each: each[1][measure])[0] for measure in MEASURES}
+    told = [
+        f"{words} {'; '.join(f'{_title(measure)}: {who}' for measure, who in chosen.items())}."
+        for words, chosen in (("Best in order,", ranked), ("Nearest,", nearest))
+    ]
+    return f"{table(head, rows)}\n\n{' '.join(told)}"
+
+
+def _on_p(rows: Sequence[Sequence[str]]) -> str:
+    """Return how far order and direction depend on what is supposed to be known."""
+    spans = [max(map(float, column)) - min(map(float, column)) for column in list(zip(*rows, strict=True))[1:4]]
+    right = [int(row[4].split()[0]) for row in rows]
+    return f"Rank correlations differ by {max(spans):.2f} at most; from {min(right)} to {max(right)} arms go from the start as said."
 
 
 def _direction(said: float, came: int) -> str:
@@ -162,7 +220,7 @@ def misses(results: Results) -> str:
         for name, said in results.predicted.items()
         if _direction(said["predictions"] - start, results.difference(name, "start", "predictions").sign) == "wrong"
     ]
-    others = ", ".join(code(name) for name in wrong if name != "naive_binary")
+    rose = results.difference("full", "start", "predictions")
     arms = [
         [
             code(name),
@@ -175,6 +233,7 @@ def misses(results: Results) -> str:
         ]
         for name in results.predicted
     ]
+    less_known = _if_less_were_known(results)
     return f"""\
 ### If less had been known
 
@@ -182,47 +241,58 @@ The majority of samples flatters a policy whose single completions are right les
 was changed to count greedy guesses, and the predictions were left. So this was computed *after* the results: what would have
 been said with a lower chance p.
 
-{table(["p", "rank correlation: TAcc", "NDiff", "changes named", "TAcc went as said"], _if_less_were_known(results))}
+{table(["p", "rank correlation: TAcc", "NDiff", "changes named", "TAcc went as said"], less_known)}
 
-The order hardly depends on p; the direction from the start does.
+{_on_p(less_known)}
 
 ### What GRPO makes of the same knowledge
 
-Also computed *after* these results, and before those [in words](#on-two-cpu-cores): a table of decisions with the start's
+{"Also computed *after* these results, and" if results.few else "Computed after the results on [few scenes](#ten-times-the-same-scenes), *before* these (commit `57e76cd`) and"} before those [in words](#on-two-cpu-cores): a table of decisions with the start's
 knowledge, which does not know how many changes there are, trained by GRPO's own steps for each reward
-(`recipes/evidence/tabular.py`; nothing in it is fitted to an arm). With the advantage divided by each group's spread, as in
-these runs, it tells how far arms go and hardly one from another; divided by the batch's, their order.
+(`recipes/evidence/tabular.py`; nothing in it is fitted to an arm). In these runs the advantage is divided by each group's spread.
 
-{_by_table(results)}
+{_of_the_table(results)}
 
 ### Where its model of a policy is wrong
 
 Ranks that are off by {FAR} or more (1 is the highest TAcc, the lowest NDiff, the most changes named):
 
-{chr(10).join(lines)}
+{chr(10).join(lines or ["- none."])}
 
 What the model supposes, and what is not so:
 
-- *It predicts the end of optimization.* {results.runs["full"]["steps"]} steps went part of the way: in NDiff from
+- *It predicts the end of optimization.* In {results.runs["full"]["steps"]} steps arms went, in NDiff,
   {signed(min(gone.values()))} to {signed(max(gone.values()))} of the distance from the start to what was said.
-- *It keeps knowledge fixed.* Training adds to it: sampled completions hit {first:.2f} of the true changes in the first
+- *It keeps knowledge fixed.* {"Training adds to it: sampled" if last > first else "Sampled"} completions hit {first:.2f} of the true changes in the first
   {5 * 5} steps and {last:.2f} in the last (mean over the arms whose log tells it). Part of that is sharper sampling (the
-  entropy under `full` falls from {logged(results.seeds["full"], "entropy", last=False):.2f} to
+  entropy under `full` goes from {logged(results.seeds["full"], "entropy", last=False):.2f} to
   {logged(results.seeds["full"], "entropy", last=True):.2f}), which greedy completions do not gain from.
 - *It maximises the expected reward.* GRPO divides the advantage by the spread of each group, so that a wrong guess in a group
   that varies in nothing else weighs as much as a right one in another, whatever the reward gives for either: the chance from
-  which a guess is worth it lies between b and 1/2, and nearer to 1/2 the more equal groups become. That `full` does not go on
-  to name more, as b = 1/6 would have it, fits; in [small](#on-two-cpu-cores) it was tried with another advantage.
+  which a guess is worth it lies between b and 1/2, and nearer to 1/2 the more equal groups become. {"That `full` does not go on to name more, as b = 1/6 would have it, fits; in" if rose.sign <= 0 else "`full` goes on to name more, as b = 1/6 has it; in"} [small](#on-two-cpu-cores) it was tried with another advantage.
 - *It lets the policy know how many changes there are.* The start names {start:.2f} where {said_fewest:.2f} are true: with one
-  true change {views["1"]["predictions"]:.2f}, with two {views["2"]["predictions"]:.2f}. So `naive_binary`, which should name
-  exactly as many as are true, went down instead of up. Of the others that went the wrong way ({others}), those with b = 1/2
-  ([break-even](#break-even)) were said to name about as many, too; `no_underprediction_penalty` was said to name more, and
-  nothing here explains why it does not.
+  true change {views["1"]["predictions"]:.2f}, with two {views["2"]["predictions"]:.2f}. {_wrong_way(results, wrong)}
 
 Share of the way from the start to what was said (1 is there, beyond 1 past it, below 0 the other way; large where the way is
 short), share of groups without any difference in reward, and hits among true changes, in the first and last {5 * 5} steps:
 
 {table(["reward", "TAcc", "NDiff", "changes named", "equal groups, first, %", "last, %", "hits"], arms)}"""
+
+
+def _wrong_way(results: Results, wrong: Sequence[str]) -> str:
+    """Return what is explained of arms that moved the number of changes named the other way than was said, and what not."""
+    told = []
+    if "naive_binary" in wrong:
+        told.append("So `naive_binary`, which should name exactly as many as are true, went down instead of up.")
+    if others := [name for name in wrong if name != "naive_binary"]:
+        told.append(f"{'Others' if told else 'Arms'} that went the wrong way: {', '.join(map(code, others))}.")
+    if half := [name for name in others if break_even(results.runs[name]) == 0.5]:
+        told.append(
+            f"{' and '.join(map(code, half))}, with b = 1/2 ([break-even](#break-even)), should name about as many, too."
+        )
+    if "no_underprediction_penalty" in wrong:
+        told.append("`no_underprediction_penalty` was said to name more, and nothing here explains why it does not.")
+    return " ".join(told or ["No arm went the wrong way in how many are named."])
 
 
 def _title(measure: str) -> str:
@@ -244,7 +314,7 @@ def _reason(results: Results, name: str) -> str:
             f"nothing ({usual}% under `full`); it went {signed(way_gone(results, name, 'tacc'))} of the way. The audit "
             "knows what is worth it, not how fast it is learned."
         )
-    if name == "count_difference":
+    if name == "count_difference" and results.difference(name, "start", "predictions").sign > 0:
         return (
             "a wrong guess is free while fewer are named than are true, and the policy, which does not know the number, "
             f"names more at once: it went {signed(way_gone(results, name, 'predictions'))} of the way, `full` "
@@ -252,7 +322,8 @@ def _reason(results: Results, name: str) -> str:
         )
     level = [other for other in said if abs(said[other]["tacc"] - said[name]["tacc"]) <= LEVEL]
     low, high = min(said[each]["tacc"] for each in level), max(said[each]["tacc"] for each in level)
-    against = f"trained, it is {points(results.difference(name, 'full', 'tacc'))} points from `full`"
+    other = "start" if name == "full" else "full"
+    against = f"trained, it is {points(results.difference(name, other, 'tacc'))} points from {code(other)}"
     if len(level) == 1:
         return f"it went {signed(way_gone(results, name, 'tacc'))} of the way; {against}."
     return (

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from recipes.evidence.claims import code, percent, points, table
+from recipes.evidence.analysis import FEW, MEASURES, correlation, headline, on_few_scenes
+from recipes.evidence.claims import code, counted, decimals, interval, percent, points, table
 
 if TYPE_CHECKING:
     from recipes.evidence.analysis import Results
@@ -13,11 +14,21 @@ BLIND: Final = 0.023
 """TAcc of the best answer without images, as `recipes/small-gpu/world.yaml` derives it."""
 
 
-def stage_one(results: Results) -> str:
-    """Return stage 1 and what more of it does, beside stage 2."""
+STARTS: Final = {"better": "better", "long": "start"}
+"""With what `full_better` and `full_long` begin."""
+
+
+def stage_one(results: Results, every: Results) -> str:
+    """Return stage 1 and what more of it does, beside stage 2.
+
+    Args:
+        results: as the headline tells them.
+        every: all of them.
+    """
+    rl_center = results.either("rl_center")
     both = results.views("left", "right")
     center = results.views("center")
-    names = ["start", "sft_more", "center_more", "labels_more", "center_labels_more", "full", "calibrated", "rl_center"]
+    names = ["start", "sft_more", "center_more", "labels_more", "center_labels_more", "full", "calibrated", rl_center]
     names += ["center", "labels", "rl_alone"]
     rows = []
     for name in names:
@@ -33,26 +44,29 @@ def stage_one(results: Results) -> str:
     beside = min(results.runs["full"]["tests"][1:], key=lambda test: abs(test["seconds"] - at["seconds"]))
     gains = {
         name: [results.difference(name, "start", "tacc", some) for some in (center, both)]
-        for name in ("center_more", "center_labels_more", "full", "rl_center")
+        for name in ("center_more", "center_labels_more", "full", rl_center)
     }
     alone = results.runs["rl_alone"]
+    once = percent(every.mean("full", "tacc").value)
+    once = f" ({once}% [where each scene comes once](#more-scenes-more-steps-a-better-start))" if results.few else ""
+    carried = gains[rl_center][1].sign > 0
     return f"""\
 ## Stage 1, stage 2, and either alone
 
-Seconds are by the clock while up to eleven arms shared two GPUs, not GPU seconds of a run alone: they compare arms of one
-call, and the two calls only roughly; steps and seconds are of seed 0. `labels` arms learn answers without reasoning, `center` arms see final images from the
+Seconds are by the clock while arms shared GPUs, not GPU seconds of a run alone: they compare arms of one
+call, and other calls only roughly; steps and seconds are of the first seed. `labels` arms learn answers without reasoning, `center` arms see final images from the
 front only; the rest see all three views. `*_more` arms ended by time, before their learning rate fell.
 
 {table(["arm", "begins with", "stage", "steps", "seconds", "TAcc, %", "center", "left, right", "NDiff"], rows)}
 
-- *More demonstrations beat RL here.* After {at["seconds"]:.0f} seconds `sft_more` has {percent(at["tacc"])}%; RL under `full`
+- *More demonstrations {"beat RL here" if at["tacc"] > results.mean("full", "tacc").value else "and RL"}.* After {at["seconds"]:.0f} seconds `sft_more` has {percent(at["tacc"])}%; RL under `full`
   has {percent(beside["tacc"])}% after {beside["seconds"]:.0f} and {percent(results.mean("full", "tacc").value)}% after
-  {results.runs["full"]["seconds"]:.0f} ({percent(results.mean("full_once", "tacc").value)}% [where each scene comes once](#more-scenes-more-steps-a-better-start)). Demonstrations are free and exact in a drawn world, and what is missing is
+  {results.runs["full"]["seconds"]:.0f}{once}. Demonstrations are free and exact in a drawn world, and what is missing is
   perception, which they teach token by token. That says nothing of a pretrained model with few demonstrations.
 - *Demonstrations from the front only* add {points(gains["center_more"][0])} points on the center and
   {points(gains["center_more"][1])} on left and right: what they teach stays where it was taught. RL under `full`, which
-  sees all views, adds {points(gains["full"][0])} and {points(gains["full"][1])}; on the center alone (`rl_center`)
-  {points(gains["rl_center"][0])} and {points(gains["rl_center"][1])}: RL does not carry over to the other views here either.
+  sees all views, adds {points(gains["full"][0])} and {points(gains["full"][1])}; on the center alone ({code(rl_center)})
+  {points(gains[rl_center][0])} and {points(gains[rl_center][1])}: {"what RL teaches carries over to the other views" if carried else "RL does not carry over to the other views here either"}.
 - *Labels alone* undo what reasoning had taught: {points(gains["center_labels_more"][0])} points on the center,
   {points(gains["center_labels_more"][1])} on left and right. From random weights they taught next to nothing in
   {results.runs["labels"]["steps"]} steps ({percent(results.mean("labels", "tacc").value)}%), where reasoning, from the front
@@ -63,24 +77,71 @@ front only; the rest see all three views. `*_more` arms ended by time, before th
 
 def more(results: Results) -> str:
     """Return the arms in which each scene comes once: as many steps, more, and from a better start."""
-    names = ("full_once", "ndiff_once", "full_long", "calibrated_long", "ndiff_long", "half_long", "better")
+    names = ("full", "ndiff", "full_long", "calibrated_long", "ndiff_long", "half_long", "better")
     rows = [_row(results, name, "start") for name in names]
     rows += [_row(results, name, "better") for name in ("full_better", "calibrated_better", "ndiff_better")]
-    once = {measure: results.difference("full_once", "full", measure) for measure in ("tacc", "ndiff")}
     start, better = results.runs["full_better"]["from"], results.runs["better"]
+    gained = {name: points(results.difference(f"full_{name}", begins, "tacc")) for name, begins in STARTS.items()}
     return f"""\
 ## More scenes, more steps, a better start
 
 Each scene comes once in these. `better` are demonstrations from `start` on until {better["about"]["until"]:.2f} on the way
-(greedy, {better["tests"][-1]["scenes"]:,} scenes); `*_better` begin with it (`{start}`), `*_long` took
-{results.runs["full_long"]["steps"]} steps, and the rest {results.runs["full_once"]["steps"]} or, by the end of the time, some fewer.
+(greedy, {better["tests"][-1]["scenes"]:,} scenes); `*_better` begin with it (`{start}`).
 
 {table(["arm", "seeds", "steps", "TAcc, %", "from its start, points", "NDiff", "changes named"], rows)}
 
-- *Scenes that come once instead of ten times* are worth {points(once["tacc"])} points of TAcc and
-  {once["ndiff"].value:+.3f} of NDiff to `full`, as many steps, completions and seconds.
-- *From a better start* RL adds {points(results.difference("full_better", "better", "tacc"))} points in
-  {results.runs["full_better"]["steps"]} steps."""
+From a better start RL adds {gained["better"]} points in {results.runs["full_better"]["steps"]} steps; from `start`, in
+{results.runs["full_long"]["steps"]} steps, {gained["long"]}."""
+
+
+def ten_times(results: Results) -> str:
+    """Return what the same steps made of few scenes that come ten times, and of scenes that come once."""
+    rows = []
+    for name in results.predicted:
+        if not {run["seed"] for run in results.seeds.get(name, ())} & {
+            run["seed"] for run in results.seeds[FEW + name]
+        }:
+            continue
+        cells = [code(name)]
+        for measure in MEASURES:
+            few, once = (results.mean(each, measure).value for each in (FEW + name, name))
+            gained = results.difference(name, FEW + name, measure)
+            show = percent if measure == "tacc" else decimals
+            told = points(gained) if measure == "tacc" else f"{gained.value:+.2f} {interval(gained[1:])}"
+            cells += [f"{show(few)} → {show(once)}", told]
+        rows.append(cells)
+    steps = [", ".join(str(run["steps"]) for run in results.seeds[name]) for name in (f"{FEW}full", "full")]
+    return f"""\
+## Ten times the same scenes
+
+The eleven rewards were first trained on some 1,700 scenes, each of which came ten times: the shuffle that TRL makes of a stream
+read ten copies of it. It was found after these runs; each scene comes once since. Both from one start, few scenes → each scene
+once, and the difference over the seeds of both; steps of `full` by seed: {steps[0]} on few, {steps[1]} with each once.
+
+{table(["reward", "TAcc, %", "points", "NDiff", "", "changes named", ""], rows)}
+
+{_both_orders(results, len(rows))}"""
+
+
+def _both_orders(results: Results, count: int) -> str:
+    """Return the rank correlations of either kind, where all arms have been trained with each scene once."""
+    once = headline(results)
+    if once.few:
+        return (
+            f"Of {len(results.predicted)} rewards {count} have been trained so; the headline takes the others' place once "
+            "all have a seed in common ([not run](#not-run))."
+        )
+    kinds = {"few scenes": on_few_scenes(results), "each scene once": once}
+    rows = [
+        [title, counted(len(each.seeds["full"]), "seed")]
+        + [
+            f"{found.value:.2f} {interval(found.over_arms)}"
+            for found in (correlation(each, measure) for measure in MEASURES)
+        ]
+        for title, each in kinds.items()
+    ]
+    head = ["what was said, and what came about", "", *("TAcc", "NDiff", "changes named")]
+    return f"Rank correlation with what was said, with 95% intervals over arms and scenes:\n\n{table(head, rows)}"
 
 
 def _row(results: Results, name: str, begins: str) -> list[str]:
@@ -95,11 +156,11 @@ def _row(results: Results, name: str, begins: str) -> list[str]:
     ]
 
 
-def few_scenes(results: Results) -> str:
+def fewer_scenes(results: Results) -> str:
     """Return accuracy against the number of scenes, for RL and for demonstrations."""
     rows = []
     for scenes, rl, sft in (
-        ("16,640", "full_once", "sft_all"),
+        ("16,640", "full", "sft_all"),
         ("1,664", "full_tenth", "sft_tenth"),
         ("192", "full_hundredth", "sft_hundredth"),
     ):
@@ -115,12 +176,30 @@ def few_scenes(results: Results) -> str:
 ## Fewer scenes
 
 As many steps over fewer scenes, from `start`: RL under `full` ({steps[0]} steps of 64 prompts) and demonstrations ({steps[1]}
-steps of 64). One seed each, two of RL on all.
+steps of 64). {counted(len(results.seeds["full_tenth"]), "seed")} each, {len(results.seeds["full"])} of RL on all.
 
 {table(["scenes", "RL: TAcc, %", "from the start, points", "demonstrations: TAcc, %", "from the start, points"], rows)}
 
-Demonstrations teach more where there are many and spoil the policy where there are few, since they are learned by heart; RL
-loses less. With a tenth of the scenes both are level. That is the sense of the paper's claim, not its number."""
+{_which_loses(results)}"""
+
+
+def _which_loses(results: Results) -> str:
+    """Return whether demonstrations gain more from many scenes and lose more from few than RL does."""
+    over = {
+        size: results.difference(f"sft_{size}", rl, "tacc")
+        for size, rl in (("all", "full"), ("tenth", "full_tenth"), ("hundredth", "full_hundredth"))
+    }
+    words = {1: "teach more than RL", 0: "are level with RL", -1: "teach less than RL"}
+    told = ", ".join(
+        f"{words[over[size].sign]} {where} ({points(over[size])})"
+        for size, where in (("all", "on all scenes"), ("tenth", "on a tenth"), ("hundredth", "on a hundredth"))
+    )
+    why = (
+        ": few are learned by heart. That is the sense of the paper's claim, not its number"
+        if over["hundredth"].sign < 0
+        else ""
+    )
+    return f"Demonstrations {told}{why}."
 
 
 def images(results: Results) -> str:

@@ -266,11 +266,22 @@ def test_arms_with_a_result_are_not_trained_again(tmp_path, monkeypatch):
     write_result(tmp_path, {"arm": "full", "seed": 0, "complete": True})
     write_result(tmp_path, {"arm": "no_incorrect_penalty", "seed": 0, "complete": False})
     given = SimpleNamespace(
-        only=None, out=tmp_path, seed=0, minutes=1, study=HERE / "cpu.yaml", start_seed=0, commit="c", tiny=True,
+        only=None, out=tmp_path, minutes=1, study=HERE / "cpu.yaml", start_seed=0, commit="c", tiny=True,
         start=None, most=1,
     )  # fmt: skip
-    run_module.run_call(read_study(HERE / "cpu.yaml"), "two", given)
+    run_module.run_call(read_study(HERE / "cpu.yaml"), "two", 0, given)
     assert asked == ["no_incorrect_penalty"]
+
+
+def test_seeds_follow_one_another_and_only_what_is_missing_is_trained(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(Call, "run", lambda self: asked.append((self.seed, self.waiting)))
+    for seed, arm in ((0, "full"), (0, "paper"), (1, "paper")):
+        write_result(tmp_path, {"arm": arm, "seed": seed, "complete": True})
+    line = ["run", "eleven", "--study", str(HERE / "cpu.yaml"), "--out", str(tmp_path), "--seed", "0", "1", "2"]
+    monkeypatch.setattr("sys.argv", [*line, "--only", "full,paper"])
+    run_module.main()
+    assert asked == [(0, []), (1, ["full"]), (2, ["full", "paper"])]
 
 
 def test_all_of_a_study_is_predicted_before_it_is_trained(tmp_path, monkeypatch, capsys):
