@@ -3,9 +3,9 @@
 The camera moves along the row, so that the images share one object, by which they hang together; which of them shows
 the left part is drawn. What an image does not show is left out of it. A question names all objects in random order, as
 the options of real ones do, and asks for an end of the row, which no single image tells, or how an object of one image
-stands to one of the other. What is named says nothing of the view that it is in. Where each object has its own color,
-that tells which of the named ones it is. Told in words instead of drawn, some words are hidden, so that no policy can
-know everything.
+stands to one of the other. What is named says nothing of the view that it is in. An object is named by its color and
+shape, or by its color alone where each has its own. Told in words instead of drawn, some words are hidden, so that no
+policy can know everything.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Item(NamedTuple):
 
     Attributes:
         scene: for `Picture`: ``initial`` is what view 1 shows, ``final`` what view 2 does.
-        names: of the objects from left to right, all different: ``"red cube"``.
+        names: of the objects from left to right, all different: ``"red cube"``, or ``"red"``.
         views: for each of the two views the indices of the objects that it shows, from left to right.
         kind: one of `KINDS`.
         question: its text, options included.
@@ -93,7 +93,8 @@ def items(
         part: another number gives other scenes.
         held_out: only scenes of the held-out tenth, otherwise only others.
         hidden: the share of words that is hidden where scenes are told.
-        own_colors: whether no two objects of a scene have the same color; else they differ in color or shape.
+        own_colors: whether no two objects of a scene have the same color, which is then their name; else they differ in
+            color or shape, and are named by both.
         kinds: of questions, some of `KINDS`.
 
     >>> item = next(items(World(objects=(2, 2), spacing=12.0), 0))
@@ -132,7 +133,8 @@ def _draw(
     stage = Stage(nominal.cameras * world.distance, nominal.lamps)
     shown = [_shown(attributes, places, view) for view in views]
     clear = [_is_clear(state, rotations, stage, view) for state, view in zip(shown, views, strict=True)]
-    names = tuple(f"{COLORS[color]} {SHAPES[shape]}" for color, shape, *_ in attributes[:count].tolist())
+    words = [(COLORS[color], SHAPES[shape]) for color, shape, *_ in attributes[:count].tolist()]
+    names = tuple(color if own_colors else f"{color} {shape}" for color, shape in words)
     kind = kinds[int(rng.integers(len(kinds)))]
     question, options, answer = _ask(kind, names, views, rng)
     told = _told(names, views, rng, hidden)

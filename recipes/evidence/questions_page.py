@@ -209,16 +209,18 @@ def _shown(given: dict[str, Any]) -> str:
     if hidden := given.get("hidden"):
         return f"{percent(hidden)}% of the words hidden"
     varies = "sizes and materials vary" if "size" in given["world"]["attributes"] else "of one size and material"
-    return f"{given['world']['side']} pixels, {varies}{', each of its own color' if given.get('own_colors') else ''}"
+    return f"{given['world']['side']} pixels, {varies}{', each named by a color of its own' if given.get('own_colors') else ''}"
 
 
 def _limits(name: str, found: Trained) -> str:
     told = [LOST[name]] if name in LOST else []
     if not found.looks:
-        colors, shapes, count = _perceived(name, found)
+        words, count = _perceived(name, found)
+        kinds = [
+            f"the right {kind} in {percent(share)}%" for kind, share in zip(("color", "shape"), words, strict=False)
+        ]
         told.append(
-            f"What the start lacks is shapes: of {count} names in the recorded completions (three scenes a run) {percent(colors)}% "
-            f"have the right color and {percent(shapes)}% the right shape."
+            f"What the start sees: names in the recorded completions ({count}, three scenes a run) have {' and '.join(kinds)}."
         )
     every = [run for runs in found.runs.values() for run in runs.values()]
     if len({run["steps"] for run in every}) > 1:
@@ -232,8 +234,8 @@ def _limits(name: str, found: Trained) -> str:
     return " ".join(told) + "\n\n" if told else ""
 
 
-def _perceived(name: str, found: Trained) -> tuple[float, float, int]:
-    """Return how often colors and shapes are right in recorded completions, of views with the true number of names."""
+def _perceived(name: str, found: Trained) -> tuple[list[float], int]:
+    """Return how often each word of a name is right in recorded completions, of views with the true number of names."""
     scenes = held_out_items(read_study(HERE / f"{name}.yaml"), 3)
     pairs: list[tuple[str, str]] = []
     for run in (found.start, *(run for runs in found.runs.values() for run in runs.values())):
@@ -247,9 +249,9 @@ def _perceived(name: str, found: Trained) -> tuple[float, float, int]:
                 )
                 pairs += zip(said, true, strict=True) if len(said) == len(true) else []
     alike = np.array(
-        [[one == other for one, other in zip(said.split(), true.split(), strict=True)] for said, true in pairs]
+        [[one in said.split()[at : at + 1] for at, one in enumerate(true.split())] for said, true in pairs]
     )
-    return float(alike[:, 0].mean()), float(alike[:, 1].mean()), len(pairs)
+    return [float(share) for share in alike.mean(axis=0)], len(pairs)
 
 
 def _cells(finals: Sequence[dict[str, Any]]) -> list[str]:

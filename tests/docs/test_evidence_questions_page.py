@@ -89,7 +89,7 @@ def test_a_start_that_does_not_look_tests_nothing(tmp_path):
     found = write(tmp_path, (0, 1), start=0.37, answers=(0.4, 0.1), plain_sum=(0.7, 0.1), references=(0.7, 0.1))
     assert questions_page._verdict(found).startswith("not testable with this start")
     text = questions_page._section("questions", "drawn", found)
-    assert "What the start lacks is shapes" in text
+    assert "What the start sees: names" in text
     assert "`plain_sum` 0.62 → 0.62" in text
 
 

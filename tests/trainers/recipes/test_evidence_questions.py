@@ -9,7 +9,7 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("trl")
 
-from benchmarks.tvr.world import present
+from benchmarks.tvr.world import ATTRIBUTES, COLORS, SHAPES, present
 from parsers.completion import parse_completion
 from parsers.references import parse_references
 from recipes.evidence import run as run_module
@@ -142,13 +142,24 @@ def test_the_same_names_in_every_view_are_worth_much_in_the_plain_sum_and_nothin
     assert max(multiview_reward(swapped, **columns)) < 1  # worse than none
 
 
+def named(colors, shapes):
+    return [COLORS[color] for color in colors], [SHAPES[shape] for shape in shapes]
+
+
 def test_what_is_named_and_asked_is_what_the_study_says(some, study):
     given = study.base["sft"]["dataset_arguments"]
     assert {item.kind for item in some} == set(given.get("kinds", KINDS))
-    repeated = [len({name.split()[0] for name in item.names}) < len(item.names) for item in some]
-    assert any(repeated) != given.get("own_colors", False)
-    shapes = [len({name.split()[1] for name in item.names}) < len(item.names) for item in some]
-    assert any(shapes)
+    own = given.get("own_colors", False)
+    assert {len(name.split()) for item in some for name in item.names} == {1 if own else 2}
+    assert any(len({name.split()[0] for name in item.names}) < len(item.names) for item in some) != own
+    for item in some:
+        seen = np.flatnonzero(present(item.scene.initial))
+        colors, shapes = item.scene.initial.attributes[seen][
+            :, [ATTRIBUTES.index("color"), ATTRIBUTES.index("shape")]
+        ].T.tolist()
+        assert [" ".join(pair[: 1 if own else 2]) for pair in zip(*named(colors, shapes), strict=True)] == [
+            item.names[at] for at in seen
+        ]
     assert [item.names for item in held_out_items(study, 20)] == [
         item.names for item in islice(drawn(study, SEED, held_out=True), 20)
     ]
