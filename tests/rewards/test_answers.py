@@ -1,6 +1,5 @@
 """R_ans: golden rows of SPAR-Bench, an independent twin, properties, cases, wrong gold."""
 
-import gzip
 import json
 import math
 import re
@@ -18,6 +17,7 @@ from rewards.answers import AnswerScore, infer_kind, mra, score_answer, score_re
 from rewards.errors import ConfigError, DataError
 from rewards.spec import QuestionSpec
 from tests.case_names import plain
+from tests.json_lines import read
 from tests.oracles import question_scores as oracle
 
 TESTS = Path(__file__).parents[1]
@@ -26,8 +26,7 @@ PLAIN = re.compile(r"\s*[0-9]+(\.[0-9]+)?\s*", re.ASCII)
 
 
 def golden():
-    with gzip.open(TESTS / "golden" / "spar.jsonl.gz", "rt", encoding="utf-8") as lines:
-        rows = [json.loads(line) for line in lines]
+    rows = read(TESTS / "golden" / "spar.jsonl.gz")
     numeric = [row for row in rows if row["expected"]["metric"].startswith("MRA")]
     return [row for row in numeric if PLAIN.fullmatch(row["answer"])]
 
