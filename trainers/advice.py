@@ -27,6 +27,8 @@ PATIENCE: Final = 15.0
 
 CLIPPED: Final = "completions/clipped_ratio"  # as TRL calls the share of completions that have the greatest length
 
+LEFT_OUT: Final = "updates_left_out"  # updates whose gradient was not finite, since the last logged step
+
 
 class TrainingFailed(RuntimeError):  # noqa: N818  the run failed, not the program
     """A run cannot go on: what happened, at which step, and what is left.
@@ -80,7 +82,7 @@ class Lengths(NamedTuple):
 
 
 def advice(history: Sequence[Logs], lengths: Lengths | None = None) -> dict[str, str]:
-    """Return what the logs of an RL run give reason to say, by kind: what was seen, and what to do.
+    """Return what the logs of a run give reason to say, by kind: what was seen, and what to do.
 
     Args:
         history: logged steps, the oldest first. What is missing, None or no number is passed over.
@@ -91,6 +93,11 @@ def advice(history: Sequence[Logs], lengths: Lengths | None = None) -> dict[str,
     """
     steps = [logs for logs in history if "reward" in logs]
     found: dict[str, str] = {}
+    if any(LEFT_OUT in logs for logs in history[-1:]):
+        found["left out"] = (
+            "a gradient was not finite, though the loss was: that update was left out, so that the weights are as they "
+            "were; if it happens often, lower the learning_rate, or try attn_implementation: eager"
+        )
     recent = steps[-STILL:]
     if len(recent) < STILL:
         return found

@@ -1,4 +1,4 @@
-"""Attention within each image, all images of one size at once.
+"""Attention within each image, all images of one size at once; and which of torch's kernels attends.
 
 Vision towers that cut their tokens into images (Qwen's) attend in a Python loop over them where there is no flash
 attention: twelve times slower on a GPU for a few hundred small images. transformers hands the borders of the images
@@ -80,3 +80,15 @@ def attend_at_once(model: Any) -> int:
     for layer in layers:  # by the property: `set_attn_implementation` would look for a package of that name
         layer.config._attn_implementation = BY_PICTURE  # noqa: SLF001
     return len(layers)
+
+
+def attend_without_cudnn() -> None:
+    """Let ``sdpa`` choose among torch's own kernels: a backward pass of cuDNN's makes gradients that are no numbers.
+
+    From torch 2.11 on cuDNN's is the first choice on Hopper GPUs (H100, H200). With a mask, which padded prompts need,
+    and at lengths of 64 above a multiple of 128, its gradient of the queries can be NaN where the forward pass and the
+    loss are right (pytorch/pytorch#196678, huggingface/trl#7181). The others were found to be clean there.
+    """
+    import torch
+
+    torch.backends.cuda.enable_cudnn_sdp(enabled=False)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import atexit
 import errno
 import time
+from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from benchmarks.files.lock import locked
 from rewards.errors import ConfigError, DataError
 from rewards.named import named_object
 from trainers.advice import (
+    LEFT_OUT,
     PATIENCE,
     Launcher,
     Lengths,
@@ -21,6 +23,7 @@ from trainers.advice import (
     first_to_say,
     watching,
 )
+from trainers.attention import attend_without_cudnn
 from trainers.checkpoints import (
     ExactResume,
     check_can_save,
@@ -45,6 +48,8 @@ if TYPE_CHECKING:
 
     from trainers.advice import Progress
     from trainers.config import Settings, Stage
+
+HOPELESS: Final = 3  # updates in a row whose gradient is not finite
 
 
 class Trained(NamedTuple):
@@ -89,7 +94,8 @@ def train(
         ConfigError: the configuration is wrong, a reward function does not do what it must, or another run writes into
             ``output_dir``.
         DataError: the data are wrong.
-        TrainingFailed: the loss is no number, or a checkpoint could not be written.
+        TrainingFailed: the loss is no number, or the gradient in several steps in a row; or a checkpoint could not be
+            written.
     """
     with Launcher(on_advice) as launcher:
         settings = read_config(stage, config, arguments)
@@ -216,6 +222,7 @@ def build_trainer(settings: Settings) -> Any:
         ConfigError: as `train`.
         DataError: as `train`.
     """
+    attend_without_cudnn()
     star, training, model = settings.star, settings.training, settings.model
     if not model.model_name_or_path:
         raise ConfigError("model_name_or_path names no model")
@@ -319,12 +326,14 @@ def _model_options(model: Any) -> dict[str, Any]:
 
 
 def _with_care(base: Any) -> Any:
-    """Return a TRL trainer that resumes exactly, stops at a loss that is no number, and chooses completions."""
+    """Return a TRL trainer that resumes exactly, chooses completions, and learns nothing from what is no number."""
 
     class Careful(ExactResume, base):  # type: ignore[misc]
         drop_equal_groups = False
         keep_varied: int | None = None
         credit: SpanCredit | None = None
+        left_out = 0  # updates since the last logged step
+        in_a_row = 0  # of those, without one between them
         finish = staticmethod(lambda batch: batch)  # what a collator left to the training device
 
         def _prepare_inputs(self, inputs: Any) -> Any:
@@ -339,6 +348,25 @@ def _with_care(base: Any) -> Any:
                     "max_grad_norm, or bf16 in place of fp16, often helps"
                 )
             return loss
+
+        def _get_grad_norm(self, model: Any, *args: Any, **kwargs: Any) -> Any:
+            norm = super()._get_grad_norm(model, *args, **kwargs)
+            # fp16's scaler leaves out updates itself, and DeepSpeed has made its own by now
+            if self.is_deepspeed_enabled or self.accelerator.scaler is not None:
+                return norm
+            if isfinite(float(norm)):
+                self.in_a_row = 0
+                return norm
+            model.zero_grad()  # an optimizer without gradients changes neither weights nor its moments
+            self.left_out += 1
+            self.in_a_row += 1
+            if self.in_a_row == HOPELESS:
+                raise TrainingFailed(
+                    f"step {self.state.global_step + 1}: the gradient is {float(norm)} in {HOPELESS} steps in a row, "
+                    "though the loss is finite; a lower learning_rate may help, and attn_implementation: eager tells "
+                    "whether an attention kernel is at fault"
+                )
+            return norm
 
         def _save_checkpoint(self, *args: Any, **kwargs: Any) -> None:
             try:
@@ -379,6 +407,9 @@ def _with_care(base: Any) -> Any:
             return output
 
         def log(self, logs: dict[str, float], *args: Any) -> None:
+            if "loss" in logs and self.left_out:
+                logs[LEFT_OUT] = self.left_out
+                self.left_out = 0
             if "loss" in logs and (tables := getattr(self, "_logs", None)):
                 logs |= fault_shares(tables["extra"].get("fault", ()))
             super().log(logs, *args)

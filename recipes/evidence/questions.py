@@ -3,8 +3,9 @@
 The camera moves along the row, so that the images share one object, by which they hang together; which of them shows
 the left part is drawn. What an image does not show is left out of it. A question names all objects in random order, as
 the options of real ones do, and asks for an end of the row, which no single image tells, or how an object of one image
-stands to one of the other. What is named says nothing of the view that it is in. Told in words instead of drawn, some
-words are hidden, so that no policy can know everything.
+stands to one of the other. What is named says nothing of the view that it is in. An object is named by its color and
+shape, or by its color alone where each has its own. Told in words instead of drawn, some words are hidden, so that no
+policy can know everything.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from trainers.scenes.solids import bodies_of
 from trainers.scenes.tvr import Scene
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     import numpy.typing as npt
 
@@ -50,7 +51,7 @@ class Item(NamedTuple):
 
     Attributes:
         scene: for `Picture`: ``initial`` is what view 1 shows, ``final`` what view 2 does.
-        names: of the objects from left to right, all different: ``"red cube"``.
+        names: of the objects from left to right, all different: ``"red cube"``, or ``"red"``.
         views: for each of the two views the indices of the objects that it shows, from left to right.
         kind: one of `KINDS`.
         question: its text, options included.
@@ -74,7 +75,16 @@ class Item(NamedTuple):
         return [[self.names[index] for index in view] for view in self.views]
 
 
-def items(world: World, seed: int, *, part: int = 0, held_out: bool = False, hidden: float = 0.0) -> Iterator[Item]:
+def items(
+    world: World,
+    seed: int,
+    *,
+    part: int = 0,
+    held_out: bool = False,
+    hidden: float = 0.0,
+    own_colors: bool = False,
+    kinds: tuple[str, ...] = KINDS,
+) -> Iterator[Item]:
     """Yield scenes with questions without end; the same for the same arguments.
 
     Args:
@@ -83,6 +93,9 @@ def items(world: World, seed: int, *, part: int = 0, held_out: bool = False, hid
         part: another number gives other scenes.
         held_out: only scenes of the held-out tenth, otherwise only others.
         hidden: the share of words that is hidden where scenes are told.
+        own_colors: whether no two objects of a scene have the same color, which is then their name; else they differ in
+            color or shape, and are named by both.
+        kinds: of questions, some of `KINDS`.
 
     >>> item = next(items(World(objects=(2, 2), spacing=12.0), 0))
     >>> item.references, item.question, item.answer  # doctest: +NORMALIZE_WHITESPACE
@@ -92,7 +105,7 @@ def items(world: World, seed: int, *, part: int = 0, held_out: bool = False, hid
     rng = np.random.default_rng([seed, part, int(held_out)])
     index = 0
     while True:
-        found = _draw(world, rng, index, hidden)
+        found = _draw(world, rng, index, hidden, own_colors=own_colors, kinds=kinds)
         if found is not None and is_held_out(found) == held_out:
             yield found
             index += 1
@@ -103,13 +116,15 @@ def is_held_out(item: Item) -> bool:
     return crc32(repr((item.names, item.views)).encode()) % HELD_OUT == 0
 
 
-def _draw(world: World, rng: np.random.Generator, index: int, hidden: float) -> Item | None:
+def _draw(
+    world: World, rng: np.random.Generator, index: int, hidden: float, *, own_colors: bool, kinds: tuple[str, ...]
+) -> Item | None:
     """Draw an item; None where objects touch, or stand in another order in an image than in the row."""
     left, right = (int(count) for count in rng.integers(world.objects[0], world.objects[1] + 1, 2))
     count = left + right - 1
     parts = tuple(range(left)), tuple(range(left - 1, count))
     views = parts if rng.integers(2) else parts[::-1]
-    attributes = _looks(world, rng, count)
+    attributes = _looks(world, rng, count, own_colors=own_colors)
     along = np.arange(count) * world.spacing + rng.uniform(-world.jitter, world.jitter, count)
     places = np.stack([rng.uniform(-world.depth, world.depth, count), along], axis=-1)
     rotations = np.zeros(N_OBJECTS)
@@ -118,8 +133,9 @@ def _draw(world: World, rng: np.random.Generator, index: int, hidden: float) -> 
     stage = Stage(nominal.cameras * world.distance, nominal.lamps)
     shown = [_shown(attributes, places, view) for view in views]
     clear = [_is_clear(state, rotations, stage, view) for state, view in zip(shown, views, strict=True)]
-    names = tuple(f"{COLORS[color]} {SHAPES[shape]}" for color, shape, *_ in attributes[:count].tolist())
-    kind = KINDS[int(rng.integers(len(KINDS)))]
+    words = [(COLORS[color], SHAPES[shape]) for color, shape, *_ in attributes[:count].tolist()]
+    names = tuple(color if own_colors else f"{color} {shape}" for color, shape in words)
+    kind = kinds[int(rng.integers(len(kinds)))]
     question, options, answer = _ask(kind, names, views, rng)
     told = _told(names, views, rng, hidden)
     if not all(clear):
@@ -127,10 +143,13 @@ def _draw(world: World, rng: np.random.Generator, index: int, hidden: float) -> 
     return Item(Scene(index, *shown, (), rotations, stage), names, views, kind, question, options, answer, told)
 
 
-def _looks(world: World, rng: np.random.Generator, count: int) -> npt.NDArray[np.int8]:
+def _looks(world: World, rng: np.random.Generator, count: int, *, own_colors: bool) -> npt.NDArray[np.int8]:
     """Draw attributes; no two objects share color and shape."""
     attributes = np.full((N_OBJECTS, len(ATTRIBUTES)), ABSENT, dtype=np.int8)
-    color, shape = np.divmod(rng.permutation(len(COLORS) * len(SHAPES))[:count], len(SHAPES))
+    if own_colors:
+        color, shape = rng.permutation(len(COLORS))[:count], rng.integers(len(SHAPES), size=count)
+    else:
+        color, shape = np.divmod(rng.permutation(len(COLORS) * len(SHAPES))[:count], len(SHAPES))
     known = {"color": color, "shape": shape}
     for column, name in enumerate(ATTRIBUTES):
         if name in known:
@@ -220,10 +239,12 @@ def row(item: Item, world: World, *, symbolic: bool = False, name: str = "questi
     return found
 
 
-def held_out_items(study: Study) -> list[Item]:
-    """Return the held-out scenes of a study."""
-    found = items(study.world, SEED, held_out=True, hidden=study.values.get("hidden", 0.0))
-    return list(islice(found, study.test["scenes"]))
+def held_out_items(study: Study, count: int | None = None) -> list[Item]:
+    """Return the held-out scenes of a study, or the first of them."""
+    given = study.base["sft"]["dataset_arguments"]
+    settings = {name: given[name] for name in ("hidden", "own_colors", "kinds") if name in given}
+    found = items(study.world, SEED, held_out=True, **settings)
+    return list(islice(found, study.test["scenes"] if count is None else count))
 
 
 def stream(
@@ -234,6 +255,8 @@ def stream(
     block: int = 64,
     symbolic: bool = False,
     hidden: float = 0.0,
+    own_colors: bool = False,
+    kinds: Sequence[str] = KINDS,
 ) -> Any:
     """Return an endless data set, for ``dataset_name: recipes.evidence.questions:stream``.
 
@@ -244,11 +267,15 @@ def stream(
         block: rows that one worker of the data loader makes in a row.
         symbolic: whether scenes are told in words; else ``fast_collator`` draws them.
         hidden: see `items`.
+        own_colors: likewise.
+        kinds: likewise.
     """
     from datasets import IterableDataset
 
     lists: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in world.items()}
-    arguments = {"world": World(**lists), "seed": seed, "block": block, "symbolic": symbolic, "hidden": hidden}
+    # a tuple, since `datasets` deals out lists among workers
+    drawn = {"hidden": hidden, "own_colors": own_colors, "kinds": tuple(kinds)}
+    arguments = {"world": World(**lists), "seed": seed, "block": block, "symbolic": symbolic, "drawn": drawn}
     return IterableDataset.from_generator(_blocks, gen_kwargs=arguments | {"workers": list(range(WORKERS))})
 
 
@@ -258,10 +285,10 @@ def _blocks(
     block: int,
     *,
     symbolic: bool,
-    hidden: float,
+    drawn: dict[str, Any],
     workers: list[int],
 ) -> Iterator[dict[str, Any]]:
     """Yield rows without end, block by block."""
     for part in parts_of(workers):
-        for item in islice(items(world, seed, part=part, hidden=hidden), block):
+        for item in islice(items(world, seed, part=part, **drawn), block):
             yield row(item, world, symbolic=symbolic, name=f"questions-{part}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from itertools import islice
 from math import sqrt
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -13,8 +12,9 @@ from scipy.stats import t as student
 from parsers.references import parse_references
 from recipes.evidence.analysis import LATELY, Estimate, digits
 from recipes.evidence.claims import code, decimals, percent, points, table
-from recipes.evidence.questions import SEED, items
+from recipes.evidence.questions import KINDS, held_out_items
 from recipes.evidence.study import HERE, RESULTS, read_study
+from rewards.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     Array = npt.NDArray[np.float64]
 
 ARMS: Final = {"answers": "R_ans alone", "plain_sum": "R_ans + R_ref, preset `paper`", "references": "the default"}
-STUDIES: Final = {"questions": "drawn", "questions-cpu": "told in words"}
-SEEDS: Final = (0, 1, 2)
-RUN: Final = "python -m recipes.evidence.run --study recipes/evidence/questions.yaml --out runs/questions"
+STUDIES: Final = {"questions-clear": "drawn clearly", "questions": "drawn", "questions-cpu": "told in words"}
 LOST: Final = {
-    "questions": "`answers` of seed 0 ended at step 47 with a loss that was NaN; the cause is not known, the eight other arms "
-    "had none. That seed is left out."
+    "questions": "`answers` of seed 0 ended at step 47 with a loss that was NaN, and that seed is left out. Losses and gradients "
+    "were as ever until step 45. The likeliest cause is the attention of cuDNN, torch's default on that GPU, whose gradient can "
+    "be NaN where prompts are padded ([training](training.md#while-it-runs)); that was not reproduced, and training does not "
+    "use it any more."
 }
 """Of each study, what was run and has no result."""
 PAPER: Final = 17.5  # points of accuracy that the paper loses without R_ref
@@ -84,10 +84,18 @@ def _each(run: dict[str, Any], measure: str) -> Array:
 
 
 def read_trained(name: str, folder: Path = RESULTS) -> Trained | None:
-    """Return the committed results of a study of questions; None where it has not been run."""
+    """Return the committed results of a study of questions; None where it has not been run.
+
+    Raises:
+        ConfigError: a result is of another configuration than the study's file has: other scenes, or another training.
+    """
+    study = read_study(HERE / f"{name}.yaml")
     found: dict[str, dict[int, dict[str, Any]]] = {}
     for path in sorted((folder / name).glob("*.json")):
         run = json.loads(path.read_text(encoding="utf-8"))
+        end = {"max_steps": run["config"]["max_steps"]}
+        if run["config"] != study.configuration(run["arm"], run["seed"]) | end:
+            raise ConfigError(f"{path}: not of the configuration in {study.path.name}: run it again, or move it away")
         found.setdefault(run["arm"], {})[run["seed"]] = run
     if "start" not in found or any(arm not in found for arm in ARMS):
         return None
@@ -112,15 +120,6 @@ def claim() -> str:
     told, found = next((pair for pair in every if pair[1].looks), every[0])
     others = "".join(f" Of scenes {other}, {_verdict(each)}." for other, each in every if each is not found)
     return f"of scenes {told}, {_verdict(found)}. {_told(found)}.{others} See {link}."
-
-
-def left() -> str:
-    """Return the commands of what three seeds of the drawn study still lack."""
-    found = read_trained("questions")
-    seeds = [seed for seed in SEEDS if found is None or seed not in found.seeds]
-    if not seeds:
-        return f"drawn, run with seeds {', '.join(map(str, SEEDS))}"
-    return ", ".join(code(f"{RUN} {call}") for call in ([] if found else ["one"]) + [f"two --seed {n}" for n in seeds])
 
 
 def _told(found: Trained) -> str:
@@ -159,8 +158,12 @@ def _verdict(found: Trained) -> str:
     return verdict + (" (with one seed)" if len(found.seeds) == 1 else "")
 
 
+def _command(name: str, call: str) -> str:
+    return f"python -m recipes.evidence.run {call} --study recipes/evidence/{name}.yaml --out runs/{name}"
+
+
 def _section(name: str, told: str, found: Trained | None) -> str:
-    command = f"python -m recipes.evidence.run one --study recipes/evidence/{name}.yaml --out runs/{name}"
+    command = _command(name, "one")
     title = f"### Models trained on questions, scenes {told}"
     if found is None:
         return f"{title}\n\nNot run yet: `{command}`, then `two`, also with `--seed 1` and `--seed 2`."
@@ -177,15 +180,16 @@ def _section(name: str, told: str, found: Trained | None) -> str:
         "in the other, %",
         "in both, %",
     ]
-    world = found.start["config"]["dataset_arguments"]["world"]["objects"]
-    hidden = found.start["config"]["dataset_arguments"].get("hidden")
-    shown = f"{percent(hidden)}% of the words hidden" if hidden else "112 pixels, sizes and materials vary"
+    given = found.start["config"]["dataset_arguments"]
+    objects = given["world"]["objects"]
+    ends = "which is leftmost or rightmost"
+    asked = ends if "where" not in given.get("kinds", KINDS) else f"{ends}, or where one is from another"
     steps = sorted({run["steps"] for arm in ARMS for run in found.runs[arm].values()})
     return f"""\
 {title}
 
-A row of objects, of which each of two views shows {world[0]} or {world[1]} and both show one ({shown}). A question names all
-objects and asks which is leftmost or rightmost, or where one is from another; whoever does not look is right at most
+A row of objects, of which each of two views shows {objects[0]} or {objects[1]} and both show one ({_shown(given)}). A question
+names all objects and asks {asked}; whoever does not look is right at most
 {percent(final["floor"])}% of the time. One start (demonstrations until {percent(final["accuracy"])}% were right), then
 {" to ".join(map(str, (steps[0], steps[-1]) if len(steps) > 1 else steps))} steps under each reward; {_seeds(found)}{", mean and (lowest to highest)" if len(found.seeds) > 1 else ""}; greedy,
 {final["scenes"]:,} held-out scenes. References are the names of each view; the last three columns are of the objects that stand
@@ -200,13 +204,23 @@ in one view alone; R_ref is the default's, in [-1, 1] (`{command}`, then `two`; 
 {_kinds(found)}{_images(found)}"""
 
 
+def _shown(given: dict[str, Any]) -> str:
+    """Return what scenes look like, of the arguments of a data set."""
+    if hidden := given.get("hidden"):
+        return f"{percent(hidden)}% of the words hidden"
+    varies = "sizes and materials vary" if "size" in given["world"]["attributes"] else "of one size and material"
+    return f"{given['world']['side']} pixels, {varies}{', each named by a color of its own' if given.get('own_colors') else ''}"
+
+
 def _limits(name: str, found: Trained) -> str:
     told = [LOST[name]] if name in LOST else []
     if not found.looks:
-        colors, shapes, count = _perceived(name, found)
+        words, count = _perceived(name, found)
+        kinds = [
+            f"the right {kind} in {percent(share)}%" for kind, share in zip(("color", "shape"), words, strict=False)
+        ]
         told.append(
-            f"What the start lacks is shapes: of {count} names in the recorded completions (three scenes a run) {percent(colors)}% "
-            f"have the right color and {percent(shapes)}% the right shape."
+            f"What the start sees: names in the recorded completions ({count}, three scenes a run) have {' and '.join(kinds)}."
         )
     every = [run for runs in found.runs.values() for run in runs.values()]
     if len({run["steps"] for run in every}) > 1:
@@ -220,10 +234,9 @@ def _limits(name: str, found: Trained) -> str:
     return " ".join(told) + "\n\n" if told else ""
 
 
-def _perceived(name: str, found: Trained) -> tuple[float, float, int]:
-    """Return how often colors and shapes are right in recorded completions, of views with the true number of names."""
-    study = read_study(HERE / f"{name}.yaml")
-    scenes = list(islice(items(study.world, SEED, held_out=True, hidden=study.values.get("hidden", 0.0)), 3))
+def _perceived(name: str, found: Trained) -> tuple[list[float], int]:
+    """Return how often each word of a name is right in recorded completions, of views with the true number of names."""
+    scenes = held_out_items(read_study(HERE / f"{name}.yaml"), 3)
     pairs: list[tuple[str, str]] = []
     for run in (found.start, *(run for runs in found.runs.values() for run in runs.values())):
         for item, example in zip(scenes, run["examples"], strict=True):
@@ -236,9 +249,9 @@ def _perceived(name: str, found: Trained) -> tuple[float, float, int]:
                 )
                 pairs += zip(said, true, strict=True) if len(said) == len(true) else []
     alike = np.array(
-        [[one == other for one, other in zip(said.split(), true.split(), strict=True)] for said, true in pairs]
+        [[one in said.split()[at : at + 1] for at, one in enumerate(true.split())] for said, true in pairs]
     )
-    return float(alike[:, 0].mean()), float(alike[:, 1].mean()), len(pairs)
+    return [float(share) for share in alike.mean(axis=0)], len(pairs)
 
 
 def _cells(finals: Sequence[dict[str, Any]]) -> list[str]:

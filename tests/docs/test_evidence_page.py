@@ -92,7 +92,7 @@ def test_the_committed_predictions_follow_from_the_start_alone():
         assert predicted(study, name, results.runs["start"]["knowledge"]) == pytest.approx(said, abs=2e-4)
 
 
-@pytest.mark.parametrize("name", ["study", "few", "cpu", "questions", "questions-cpu"])
+@pytest.mark.parametrize("name", ["study", "few", "cpu", "questions-clear", "questions", "questions-cpu"])
 def test_results_are_of_the_configurations_that_there_are(name):
     study = read_study(HERE / f"{'study' if name == 'few' else name}.yaml")
     for path in (RESULTS / name).glob("*.json"):

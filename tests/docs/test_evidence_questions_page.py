@@ -1,16 +1,24 @@
 """What docs/evidence.md says of models trained on questions follows from their results, whichever these are."""
 
 import json
+from functools import cache
 
 import numpy as np
 import pytest
 
 from recipes.evidence import questions_page
-from recipes.evidence.questions_page import read_trained
+from recipes.evidence.questions_page import STUDIES, read_trained
+from recipes.evidence.study import HERE, read_study
+from rewards import ConfigError
 
 KINDS = ("leftmost", "rightmost", "where")
 MEASURES = ("accuracy", "precision", "recall", "informedness", "own", "other", "both", "same")
 SCENES = 2000
+
+
+@cache
+def study():
+    return read_study(HERE / "questions.yaml")
 
 
 def run(arm, seed, accuracy, both):
@@ -27,7 +35,7 @@ def run(arm, seed, accuracy, both):
     }
     each = {"correct": "".join(str(int(right)) for right in correct), "both": [100 * int(one) for one in blind]}
     each |= dict.fromkeys(("f1", "informedness"), each["both"])
-    config = {"dataset_arguments": {"world": {"objects": [2, 3]}}}
+    config = study().configuration(arm, seed)
     text = "<think> View 1: [ red cube, red cube, left ] View 2: [ red cube, red cube, left ]</think><answer> left</answer>"
     told = {"curve": [{"reward": 0.5}, {"reward": 0.75}], "examples": [{"completion": text}] * 3}
     return told | {"arm": arm, "seed": seed, "steps": 260, "config": config, "final": final | {"each": each}}
@@ -81,7 +89,7 @@ def test_a_start_that_does_not_look_tests_nothing(tmp_path):
     found = write(tmp_path, (0, 1), start=0.37, answers=(0.4, 0.1), plain_sum=(0.7, 0.1), references=(0.7, 0.1))
     assert questions_page._verdict(found).startswith("not testable with this start")
     text = questions_page._section("questions", "drawn", found)
-    assert "What the start lacks is shapes" in text
+    assert "What the start sees: names" in text
     assert "`plain_sum` 0.62 → 0.62" in text
 
 
@@ -119,3 +127,29 @@ def test_seeds_that_an_arm_lacks_are_left_out(tmp_path):
     (tmp_path / "questions" / "references-0.json").unlink()
     assert read_trained("questions", tmp_path) is None
     assert "Not run yet" in questions_page._section("questions", "drawn", None)
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_committed_results_are_read_or_there_are_none(name):
+    assert (read_trained(name) is None) == (not list((questions_page.RESULTS / name).glob("*.json")))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda config: config["dataset_arguments"]["world"].update(distance=0.45),
+        lambda config: config["dataset_arguments"].update(own_colors=True),
+        lambda config: config.update(learning_rate=1e-3),
+    ],
+    ids=["world", "scenes", "training"],
+)
+def test_results_of_another_configuration_are_not_mixed_in(tmp_path, change):
+    write(tmp_path, (0, 1), answers=(0.5, 0.1), plain_sum=(0.5, 0.1), references=(0.5, 0.1))
+    path = tmp_path / "questions" / "references-1.json"
+    found = json.loads(path.read_text(encoding="utf-8"))
+    change(found["config"])
+    path.write_text(json.dumps(found), encoding="utf-8")
+    with pytest.raises(
+        ConfigError, match=r"references-1.json: not of the configuration in questions.yaml: run it again"
+    ):
+        read_trained("questions", tmp_path)

@@ -19,6 +19,8 @@ CASES = [
     ("nothing logged yet", [], set()),
     ("too short to judge", logs(STILL - 1, reward=1.0, **{"rewards/a/std": 0.0}), set()),
     ("supervised logs", logs(9, loss=1.0), set()),
+    ("an update left out", [*logs(2, loss=1.0), {"loss": 1.0, "updates_left_out": 1}], {"left out"}),
+    ("an update left out, and told", [{"loss": 1.0, "updates_left_out": 1}, *logs(2, loss=1.0)], set()),
     (
         "all is well",
         logs(30, reward=lambda at: at, **{"rewards/a/std": 1.0, "tvr/accuracy": lambda at: at / 30}),

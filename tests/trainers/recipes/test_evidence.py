@@ -29,7 +29,7 @@ from trainers.processors import load_processor
 
 # transformers 5.24 has another name for gradient_checkpointing, which older ones do not know
 pytestmark = pytest.mark.filterwarnings("ignore:.*gradient_checkpointing:FutureWarning")
-STUDIES = [HERE / f"{name}.yaml" for name in ("study", "cpu", "questions", "questions-cpu")]
+STUDIES = [HERE / f"{name}.yaml" for name in ("study", "cpu", "questions-clear", "questions", "questions-cpu")]
 
 
 @pytest.mark.parametrize("tiny", [False, True])

@@ -9,28 +9,52 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("trl")
 
-from benchmarks.tvr.world import present
+from benchmarks.tvr.world import ATTRIBUTES, COLORS, SHAPES, present
 from parsers.completion import parse_completion
 from parsers.references import parse_references
 from recipes.evidence import run as run_module
 from recipes.evidence.held_out import HeldOut
-from recipes.evidence.questions import HIDDEN, KINDS, WORDS, demonstration, is_held_out, items, row, stream
+from recipes.evidence.questions import (
+    HIDDEN,
+    KINDS,
+    SEED,
+    WORDS,
+    demonstration,
+    held_out_items,
+    is_held_out,
+    items,
+    row,
+    stream,
+)
 from recipes.evidence.questions_judged import groups, guessed, in_full, judge
 from recipes.evidence.study import HERE, read_study
 from recipes.tiny.model import tiny_tokenizer
 from rewards import answer_reward, multiview_reward
 from trainers.processors import load_processor
 from trainers.scenes.cameras import frame_at, project
-from trainers.scenes.solids import bodies_of
+from trainers.scenes.solids import CUBE, bodies_of
 
 # transformers 5.24 has another name for gradient_checkpointing, which older ones do not know
 pytestmark = pytest.mark.filterwarnings("ignore:.*gradient_checkpointing:FutureWarning")
-WORLD = read_study(HERE / "questions.yaml").world
+DRAWN = {name: read_study(HERE / f"{name}.yaml") for name in ("questions", "questions-clear")}
+WORLD = DRAWN["questions"].world
+
+
+def drawn(study, seed, **more):
+    """Yield scenes as a study has them."""
+    given = study.base["sft"]["dataset_arguments"]
+    own = {name: given[name] for name in ("own_colors", "kinds") if name in given}
+    return items(study.world, seed, **own, **more)
+
+
+@pytest.fixture(scope="module", params=DRAWN)
+def study(request):
+    return DRAWN[request.param]
 
 
 @pytest.fixture(scope="module")
-def some():
-    return list(islice(items(WORLD, 3), 400))
+def some(study):
+    return list(islice(drawn(study, 3), 400))
 
 
 def triplets(names):
@@ -43,7 +67,8 @@ def naming(item, first, second, answer=None):
     return f"<think> {said}</think><answer> {answer or item.answer}</answer>"
 
 
-def test_images_share_one_object_and_show_the_others_once(some):
+def test_images_share_one_object_and_show_the_others_once(some, study):
+    cut = 3 if "size" in study.world.attributes else 0  # pixels; of large ones
     for item in some:
         first, second = map(set, item.references)
         assert len(first & second) == 1
@@ -53,11 +78,15 @@ def test_images_share_one_object_and_show_the_others_once(some):
             assert sorted(np.flatnonzero(present(state))) == sorted(view)
             bodies = bodies_of(state, item.scene.rotations)
             assert bodies.shown[list(view)].all()
+            frame, side = frame_at(item.scene.stage.cameras[0]), study.world.side
             centers = np.stack([bodies.x, bodies.y, bodies.half], axis=-1)[list(view)]
-            pixels, _ = project(centers, frame_at(item.scene.stage.cameras[0]), WORLD.side, WORLD.side)
+            pixels, _ = project(centers, frame, side, side)
             assert (np.diff(pixels[:, 0]) > 0).all()  # as the names of the view are told
-            assert (pixels > 0).all()
-            assert (pixels < WORLD.side).all()
+            reach = (bodies.half * np.where(bodies.shape == CUBE, 2**0.5, 1))[list(view), None]
+            for edge in (frame.right, -frame.right, frame.up, -frame.up):
+                pixels, _ = project(centers + reach * edge, frame, side, side)
+                assert (pixels > -cut).all()
+                assert (pixels < side + cut).all()
 
 
 def test_a_shared_object_looks_the_same_in_both_images(some):
@@ -86,8 +115,9 @@ def test_answers_follow_from_the_row(some):
 
 
 def test_no_answer_is_told_by_its_place(some):
-    places = {kind: [item.options.index(item.answer) for item in some if item.kind == kind] for kind in KINDS}
-    assert 0.35 < np.mean(places["where"]) < 0.65
+    for kind in {item.kind for item in some}:
+        places = [item.options.index(item.answer) / (len(item.options) - 1) for item in some if item.kind == kind]
+        assert 0.35 < np.mean(places) < 0.65
     views = [item.answer in item.references[0] for item in some if item.kind != "where"]
     assert 0.35 < np.mean(views) < 0.7
 
@@ -112,14 +142,38 @@ def test_the_same_names_in_every_view_are_worth_much_in_the_plain_sum_and_nothin
     assert max(multiview_reward(swapped, **columns)) < 1  # worse than none
 
 
-def test_the_tokenizer_writes_again_what_it_reads(some):
+def named(colors, shapes):
+    return [COLORS[color] for color in colors], [SHAPES[shape] for shape in shapes]
+
+
+def test_what_is_named_and_asked_is_what_the_study_says(some, study):
+    given = study.base["sft"]["dataset_arguments"]
+    assert {item.kind for item in some} == set(given.get("kinds", KINDS))
+    own = given.get("own_colors", False)
+    assert {len(name.split()) for item in some for name in item.names} == {1 if own else 2}
+    assert any(len({name.split()[0] for name in item.names}) < len(item.names) for item in some) != own
+    for item in some:
+        seen = np.flatnonzero(present(item.scene.initial))
+        colors, shapes = item.scene.initial.attributes[seen][
+            :, [ATTRIBUTES.index("color"), ATTRIBUTES.index("shape")]
+        ].T.tolist()
+        assert [" ".join(pair[: 1 if own else 2]) for pair in zip(*named(colors, shapes), strict=True)] == [
+            item.names[at] for at in seen
+        ]
+    assert [item.names for item in held_out_items(study, 20)] == [
+        item.names for item in islice(drawn(study, SEED, held_out=True), 20)
+    ]
+    told = next(iter(stream(**given | {"views": ["center"], "seed": 3})))
+    assert told["references"] == next(drawn(study, 3)).references
+
+
+def test_the_tokenizer_writes_again_what_it_reads(some, study):
     tokenizer = tiny_tokenizer(WORDS)
     told = list(islice(items(WORLD, 3, hidden=0.3), 50))
     for text in [*map(demonstration, some[:50]), *(item.question for item in some[:50]), *(item.told for item in told)]:
         ids = tokenizer(text)["input_ids"]
         assert tokenizer.unk_token_id not in ids
         assert tokenizer.decode(ids).strip() == text
-    study = read_study(HERE / "questions.yaml")
     assert max(len(tokenizer(naming(item, item.names, item.names))["input_ids"]) for item in some) < study.longest
 
 
@@ -135,9 +189,9 @@ def test_hidden_words_hide_nothing_else():
     assert text == f"{hidden[0].told} {hidden[0].question}"
 
 
-def test_held_out_scenes_are_never_trained_on(some):
+def test_held_out_scenes_are_never_trained_on(some, study):
     assert not any(map(is_held_out, some))
-    assert all(map(is_held_out, islice(items(WORLD, 3, held_out=True), 50)))
+    assert all(map(is_held_out, islice(drawn(study, 3, held_out=True), 50)))
 
 
 def test_the_stream_goes_on_and_depends_on_its_seed():
@@ -200,7 +254,7 @@ def test_swapped_images_leave_the_question(held_out):
     assert (swapped["pixel_values"].reshape(6, -1)[:5] == own[1:]).all()
 
 
-@pytest.mark.parametrize("name", ["questions", "questions-cpu"])
+@pytest.mark.parametrize("name", ["questions", "questions-clear", "questions-cpu"])
 def test_start_and_arms_are_trained_and_leave_their_results(tmp_path, monkeypatch, capsys, name):
     for call in ("one", "two"):
         monkeypatch.setattr(
