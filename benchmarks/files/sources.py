@@ -468,9 +468,9 @@ def _decode_row(text: bytes) -> dict[str, Any] | BadRow:
 
 
 def _decode_patiently(text: bytes) -> Any:
-    """Decode what the fast decoder refuses: Python's ``NaN`` and lone surrogates; or say what is wrong."""
+    """Decode what the fast decoder refuses: Python's constants and lone surrogates; or say what is wrong."""
     try:
-        return mend(json.loads(text.decode("utf-8")))
+        return mend(json.loads(text.decode("utf-8"), parse_constant=constant))
     except UnicodeDecodeError as error:
         return BadRow(f"invalid UTF-8: byte 0x{text[error.start]:02x} at column {error.start + 1}")
     except json.JSONDecodeError as error:
@@ -479,6 +479,15 @@ def _decode_patiently(text: bytes) -> Any:
         return BadRow("the JSON is nested too deeply")
     except ValueError as error:
         return BadRow(f"broken JSON: {error}")
+
+
+def constant(name: str) -> float | None:
+    """Return what a word of Python's JSON stands for: ``NaN``, as pandas and numpy write it, for a missing value.
+
+    >>> constant("NaN"), constant("-Infinity")
+    (None, -inf)
+    """
+    return None if name == "NaN" else float(name)
 
 
 def mend(value: Any) -> Any:

@@ -115,17 +115,27 @@ def sheet_rows(path: str, stream: BinaryIO) -> Iterator[SizedRow]:
         ConfigError: openpyxl is not installed.
     """
     openpyxl = need("openpyxl", package="'star-r1[scale]'", purpose=f"{path}: reading Excel workbooks")
-    try:
-        # Formulas as they were typed: an answer that begins with "=" is no formula, and of others no value is stored.
-        book = openpyxl.load_workbook(stream, read_only=True, data_only=False)
-    except Exception as error:  # whatever its XML holds
-        raise DataError(f"{path}: not a readable Excel workbook: {error}") from error
-    used = [sheet for sheet in book.worksheets if any(_filled(sheet))]
+
+    def sheets(*, stored: bool) -> list[Any]:
+        try:
+            book = openpyxl.load_workbook(stream, read_only=True, data_only=stored)
+        except Exception as error:  # whatever its XML holds
+            raise DataError(f"{path}: not a readable Excel workbook: {error}") from error
+        return list(book.worksheets)
+
+    typed = sheets(stored=False)
+    used = [number for number, sheet in enumerate(typed) if any(_filled(sheet))]
     if len(used) > 1:
-        raise DataError(f"{path}: the sheets {', '.join(sheet.title for sheet in used)} have rows; keep one of them")
+        names = ", ".join(typed[number].title for number in used)
+        raise DataError(f"{path}: the sheets {names} have rows; keep one of them")
     header: list[str] = []
-    for sheet in used:
-        for line, cells in _filled(sheet):
+    for number in used:
+        values: Iterator[tuple[int, Sequence[Any]]] | None = None
+        for line, found in _filled(typed[number]):
+            if any(map(_formula, found)):  # the second look takes as long as the first
+                values = values or _filled(sheets(stored=True)[number])
+                found = _calculated(found, next((row for at, row in values if at == line), ()))  # noqa: PLW2901
+            cells = ["" if value is None else str(value) for value in found]
             if not header:
                 width = max(at for at, cell in enumerate(cells, 1) if cell)
                 header = _names(cells[:width])
@@ -133,13 +143,30 @@ def sheet_rows(path: str, stream: BinaryIO) -> Iterator[SizedRow]:
             yield SizedRow(line, _sheet_row(header, cells), sum(map(len, cells)))
 
 
-def _filled(sheet: Any) -> Iterator[tuple[int, list[str]]]:
+def _filled(sheet: Any) -> Iterator[tuple[int, Sequence[Any]]]:
     """Yield the rows of a sheet that hold anything, with their numbers."""
     sheet.reset_dimensions()  # which some writers state wrongly
     for line, values in enumerate(sheet.iter_rows(values_only=True), 1):
-        cells = ["" if value is None else str(value) for value in values]
-        if any(cells):
-            yield line, cells
+        if any(value not in (None, "") for value in values):
+            yield line, values
+
+
+def _formula(value: Any) -> str:
+    """Return a formula as it was typed, and of what is none an empty text."""
+    text = getattr(value, "text", value)  # of a formula over several cells
+    return text if isinstance(text, str) and text.startswith("=") else ""
+
+
+def _calculated(typed: Sequence[Any], stored: Sequence[Any]) -> list[Any]:
+    """Return cells with the values that a program has stored beside formulas.
+
+    Where it stored none, or an error, this is no formula: pandas writes an answer that begins with ``=`` as one.
+    """
+    values = [*stored, *[None] * (len(typed) - len(stored))]
+    return [
+        (formula if value is None or str(value).startswith("#") else value) if (formula := _formula(cell)) else cell
+        for cell, value in zip(typed, values, strict=False)
+    ]
 
 
 def _sheet_row(header: Sequence[str], cells: Sequence[str]) -> Row | BadRow:

@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.files.paths import find_files, given_twice
+from benchmarks.files.paths import find_files
 from benchmarks.files.targets import TARGET_ROLES, read_target_file
 from benchmarks.run.executors import Executor
 from benchmarks.run.parts import PART_BYTES
@@ -133,7 +133,7 @@ def score_rewards(
         return None
     read = {
         "files": list(files),
-        "given_twice": given_twice(files),
+        "given_twice": total.given_twice,
         "mapping": dict(mapping),
         "targets": targets and str(targets),
         "on": on,

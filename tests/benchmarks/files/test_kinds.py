@@ -7,6 +7,7 @@ import io
 import json
 import lzma
 import random
+import re
 import sys
 import zipfile
 from pathlib import Path
@@ -190,6 +191,45 @@ def test_chunks_of_large_rows_are_small(tmp_path, monkeypatch):
         assert max(len(chunk.rows) for chunk in read_chunks(str(path))) == 4
 
 
+def test_frames_of_zstd_that_hold_something_else_are_passed_over(tmp_path):
+    """pzstd and the seekable format write such; their first byte is 50 to 5f."""
+    for at, number in enumerate(range(0x50, 0x60)):
+        other = bytes([number]) + b"\x2a\x4d\x18" + (100_000 * at).to_bytes(4, "little") + b"?" * 100_000 * at
+        half = [zstandard.compress(lines_of(some)) for some in (ROWS[:2], ROWS[2:])]
+        path = write(tmp_path / "a.jsonl.zst", other + half[0] + other + other + half[1] + other)
+        assert read(path) == ROWS
+
+
+def test_rows_under_two_keys_of_a_document_are_refused(tmp_path):
+    path = write(tmp_path / "a.json", json.dumps({"rows": ROWS[:1], "n": [1], "data": ROWS}).encode())
+    with pytest.raises(DataError, match=r"a\.json: rows stand under rows and data; write those that are meant"):
+        read(path)
+    path.write_text(json.dumps({"rows": [], "data": ROWS}))
+    assert read(path) == ROWS
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "array.json", "held.json", "a.parquet", "a.arrow"])
+def test_nan_is_null(tmp_path, name):
+    """pandas and numpy say so that a value is missing; as a group it was one with all others, as words a target."""
+    rows = [{"id": 1.5, "prompt_id": float("nan"), "completion": "x", "n": float("inf")}, {"id": float("nan")}]
+    rows[1] |= {"prompt_id": 2.0, "completion": "y", "n": 1.0}
+    if name.endswith((".parquet", ".arrow")):
+        table = pa.Table.from_pylist(rows)
+        if name == "a.parquet":
+            pyarrow.parquet.write_table(table, tmp_path / name)
+        else:
+            write(tmp_path / name, arrow_of(rows, pa.ipc.new_file))
+    else:
+        lines = "".join(json.dumps(row) + "\n" for row in rows)
+        write(
+            tmp_path / name,
+            {"a": lines, "array": json.dumps(rows), "held": json.dumps({"rows": rows})}[name.split(".")[0]].encode(),
+        )
+    first, second = read(tmp_path / name)
+    assert first == {"id": 1.5, "prompt_id": None, "completion": "x", "n": float("inf")}
+    assert second["id"] is None
+
+
 # --- tables of text ---------------------------------------------------------------------------------------------------
 
 
@@ -262,6 +302,36 @@ def test_a_workbook_keeps_text_as_it_is(tmp_path):
     book.save(tmp_path / "b.xlsx")
     with pytest.raises(DataError, match="the sheets Sheet, empty have rows; keep one of them"):
         read(tmp_path / "b.xlsx")
+
+
+@pytest.mark.parametrize(
+    ("stored", "read_as"),
+    [(b"<v>3</v>", "3"), (b"", "=1+2"), (b"<v/>", "=1+2")],
+)
+def test_a_formula_is_the_value_that_is_stored_with_it(tmp_path, stored, read_as):
+    """As it was typed where none is: pandas writes an answer that begins with "=" as a formula."""
+    book, buffer = openpyxl.Workbook(), io.BytesIO()
+    for row in (["id", "answer"], ["1", "plain"], [], ["2", "=1+2"]):
+        book.active.append(row)
+    book.save(buffer)
+    with zipfile.ZipFile(buffer) as old, zipfile.ZipFile(tmp_path / "a.xlsx", "w") as new:
+        for name in old.namelist():
+            new.writestr(name, re.sub(rb"(<f>[^<]*</f>)<v ?/>", rb"\1" + stored, old.read(name)))
+    path = tmp_path / "a.xlsx"
+    assert read(path) == [{"id": "1", "answer": "plain"}, {"id": "2", "answer": read_as}]
+    assert places(path) == ["2", "4"]
+
+
+def test_a_formula_with_an_error_for_a_value_is_what_was_typed(tmp_path):
+    book, buffer = openpyxl.Workbook(), io.BytesIO()
+    for row in (["id", "answer"], ["1", "=B"]):
+        book.active.append(row)
+    book.save(buffer)
+    with zipfile.ZipFile(buffer) as old, zipfile.ZipFile(tmp_path / "a.xlsx", "w") as new:
+        for name in old.namelist():
+            typed = old.read(name).replace(b'<c r="B2"', b'<c r="B2" t="e"')
+            new.writestr(name, re.sub(rb"(<f>[^<]*</f>)<v ?/>", rb"\1<v>#NAME?</v>", typed))
+    assert read(tmp_path / "a.xlsx") == [{"id": "1", "answer": "=B"}]
 
 
 @pytest.mark.parametrize("kind", ["csv", "xlsx"])
