@@ -9,7 +9,7 @@ from typing import Any
 
 from parsers.first_time import FIRST_TIME
 from rewards.errors import ConfigError
-from rewards.targets import plain_value
+from rewards.targets import ALSO, ROW_KEYS, misspelt, plain_value
 from rewards.tasks import task_names
 
 TARGET_COLUMNS = (
@@ -23,9 +23,6 @@ TARGET_COLUMNS = (
     "transformations",
 )
 """Names under which the target is looked for, in this order."""
-
-GIVEN_COLUMNS = ("references", "relations", "options")
-"""What scores a question beside its target."""
 
 
 def is_column(value: Any) -> bool:
@@ -187,15 +184,15 @@ def check_names(columns: Mapping[str, Any], settings: frozenset[str], *, taken: 
             raise ConfigError(f"unknown setting {name!r} (did you mean {meant!r}?)")
         elif scalar and not isinstance(value, int):  # flags and counts are trainers' own
             _warn_once(f"keyword {name!r} is not read: it is no setting of a reward, and no column with a value a row")
-        elif meant in _READ and columns.get(meant) is None and value is not None and is_column(value):
+        elif meant in ROW_KEYS and columns.get(meant) is None and value is not None and is_column(value):
             _warn_once(f"column {name!r} is not read (did you mean {meant!r}?)")
 
 
-_READ = (*GIVEN_COLUMNS, "task", "target")
-"""Columns whose misspelling would change a score."""
-
-_ALSO = {"choices": "options", "refs": "references"}
-"""What others call them."""
+def check_row(row: Mapping[str, Any]) -> None:
+    """Warn once of a column of one row that is nearly one of ours, as `check_names` does of those of a batch."""
+    for name, meant in misspelt(tuple(map(str, row))):
+        if row.get(name) is not None:
+            _warn_once(f"{name!r} of a row is not read (did you mean {meant!r}?)")
 
 
 @lru_cache(maxsize=256)
@@ -204,11 +201,11 @@ def _doubtful(names: tuple[str, ...], settings: frozenset[str]) -> tuple[tuple[s
     with FIRST_TIME:
         from difflib import get_close_matches  # noqa: PLC0415  as in `rewards.errors.nearest`
 
-    known = sorted(settings.union(_READ))
-    unknown = sorted({*names} - _KNOWN - settings.union(_READ))
+    known = sorted(settings.union(ROW_KEYS))
+    unknown = sorted({*names} - _KNOWN - settings.union(ROW_KEYS))
     near = [(name, get_close_matches(name.lower(), known, n=1, cutoff=0.8)) for name in unknown]
     return tuple((name, name) for name in sorted({*names} & settings)) + tuple(
-        (name, _ALSO.get(name) or (found[0] if found else None)) for name, found in near
+        (name, ALSO.get(name) or (found[0] if found else None)) for name, found in near
     )
 
 

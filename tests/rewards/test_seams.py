@@ -157,12 +157,35 @@ def test_what_is_packed_wrongly_is_named():
         ('{"target": "B", "options": [', "row 1: the packed target is no JSON"),
         ('{"target": null}', "row 1: the packed target holds no 'target'"),
         ('{"target": ' + "[" * 100_000, "row 1: the packed target is no JSON"),
+        ('{"target": "B", "task": 3}', "row 1: the task of the packed target is 3; it is a name"),
     ):
         with pytest.raises(DataError, match=message):
             multiview_reward([SEEN] * 2, solution=["B", packed])
     assert unpack_gold(ROW) == ROW
     assert unpack_gold({"index": 2}) == {"target": {"index": 2}}
     assert multiview_reward([SEEN] * 2, solution=["B", {"target": None}]) == [1.0, None]
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("option", "options"), ("Options", "options"), ("choices", "options"), ("reference", "references"),
+     ("refs", "references"), ("relation", "relations"), ("tsk", "task"), ("tasks", "task")],
+)  # fmt: skip
+def test_a_key_of_a_packed_target_that_is_nearly_a_known_one_is_refused(name, meant):
+    packed = {"target": "B", name: ["right", "left"]}
+    message = f"the packed target holds '{name}', which is not read: did you mean '{meant}'?"
+    for target in (packed, json.dumps(packed), pa.scalar(packed)):
+        for score in (
+            lambda: multiview_reward([SEEN], solution=[target]),  # noqa: B023
+            lambda: score_completion(SEEN, target, task="multiview"),  # noqa: B023
+            lambda: unpack_gold(target),  # noqa: B023
+        ):
+            with pytest.raises(DataError) as caught:
+                score()
+            assert caught.value.message == message
+    assert multiview_reward([SEEN], solution=[{"target": "B", "difficulty": 3, "question": "?"}]) == [1.0]
+    both = {"target": "B", name: None, meant: None}
+    assert multiview_reward([SEEN], solution=[both]) == [1.0]
 
 
 @pytest.mark.parametrize(
