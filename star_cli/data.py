@@ -25,6 +25,14 @@ _TASK = click.option(
     shell_complete=complete_task,
     help="Task of rows without a column `task`: tvr, trance, multiview or route.",
 )
+_TOLD_BY = {
+    "trl": "reward_funcs=[TaskReward({!r})]",
+    "verl": "+reward.custom_reward_function.reward_kwargs.task={}",
+    "openrlhf": "reward_func = partial(star_r1.openrlhf.reward_func, task={!r})",
+    "swift": "star_r1.swift.register(NAME, {!r})",
+    "easyr1": 'worker.reward.reward_function_kwargs={{"task": "{}"}}',
+}
+"""How a trainer's reward is told the task of its rows."""
 TEST_SETS = {"mindcube": "mindcube", "sparbench": "sparbench", "spar7m": "sparbench"}
 """Data set -> the benchmark that it must not leak into, unless --test names another."""
 
@@ -385,5 +393,7 @@ def export(
         echo(json.dumps({**done._asdict(), "out": str(out)}))
     else:
         echo(f"{out}: {done.written} of {done.read} rows for {to}")
+    for name in done.untold:
+        echo(f"the rows do not tell {to}'s reward that their task is {name}: {_TOLD_BY[to].format(name)}", err=True)
     if done.failed:
         sys.exit(1)
