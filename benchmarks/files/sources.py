@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 import numpy as np
 
+from benchmarks.files.ambiguous import refuse_key_twice, table_fault
 from benchmarks.files.kinds import COMPRESSED, HEAD, kind_of
 from benchmarks.files.paths import STREAM, client_reason, file_size, is_address, is_data_set, open_address
 from rewards.errors import DataError
@@ -352,6 +353,8 @@ def _chunks(source: Source, extent: Extent, decode: Decode | None) -> Generator[
     typed = decode is not None
     begin = end = extent.start
     for block, offset in _blocks(source, begin.offset, extent.stop):
+        if not (rows or begin.offset or isinstance(block, BadRow)):
+            refuse_key_twice(source.path, block.removeprefix(BOM_UTF8).lstrip().partition(b"\n")[0])
         found = _read_block(block, end.line, decode if typed else None)
         if typed is not found.typed and rows:
             yield _chunk(source.path, rows, lines, end, source.read(), typed=typed)
@@ -506,6 +509,7 @@ def _chunk(
 ) -> Chunk:
     if typed:
         return Chunk(path, rows, lines, None, end, read, typed=True)
+    rows = [BadRow(wrong) if type(row) is dict and (wrong := table_fault(row)) else row for row in rows]
     tables = [type(row) is dict and type(row.get("step", row.get("gen_step"))) is list for row in rows]
     if True not in tables:
         return Chunk(path, rows, lines, None, end, read)

@@ -16,6 +16,7 @@ from benchmarks.run.signature import signature
 from rewards.errors import ConfigError
 from rewards.score import resolve
 from rewards.spec import QuestionSpec
+from rewards.targets import GIVEN_COLUMNS
 from rewards.yaml_files import read_yaml
 
 if TYPE_CHECKING:
@@ -108,6 +109,7 @@ def score_rewards(
         needed=("completion", on if target_file else "target"),
         mapping={role: column for role, column in mapping.items() if not (target_file and role in TARGET_ROLES)},
         targets=target_file,
+        hinted=("task", *GIVEN_COLUMNS) if isinstance(spec, QuestionSpec) else ("task",),
     )
     total = score_files(
         files,

@@ -19,7 +19,7 @@ import msgspec
 from benchmarks.files.blocks import CARRIED, number_of, read_block, row_decoder, spread_attempts
 from benchmarks.files.columns import ROLES, find_columns
 from benchmarks.files.paths import file_size, find_files, given_twice, missing_shards
-from benchmarks.files.sources import CHUNK_ROWS, Position, is_stream, read_chunks
+from benchmarks.files.sources import CHUNK_ROWS, Position, column_names, is_stream, read_chunks
 from benchmarks.run.executors import Executor
 from benchmarks.run.output import (
     check_unchanged,
@@ -34,6 +34,7 @@ from benchmarks.run.output import (
 from benchmarks.run.parts import PART_BYTES, Part, PartTask, plan_parts, unpack
 from benchmarks.run.signature import installed_version
 from rewards.errors import ConfigError, DataError
+from rewards.targets import misspelt
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -119,6 +120,7 @@ class Reading(NamedTuple):
         one_each: whether a list of texts may be one completion, see `benchmarks.files.blocks.spread_attempts`.
         mapping: role -> column, where the user says so.
         targets: where the targets come from, if not from the files.
+        hinted: roles that files need not have, of whose columns nearly the right name is told.
     """
 
     needed: Sequence[str] = ("completion", "target")
@@ -129,6 +131,7 @@ class Reading(NamedTuple):
     one_each: bool = False
     mapping: Mapping[str, str] | None = None
     targets: TargetFile | None = None
+    hinted: Sequence[str] = ()
 
     def find(self, chunk: Chunk) -> Columns:
         """Say which column is what, see `benchmarks.files.columns.find_columns`."""
@@ -449,11 +452,13 @@ class _Head(NamedTuple):
         columns: which is what; None where no row can be read.
         empty: whether the file holds no rows.
         start: what two files share iff their first rows are the same; None where none can be read.
+        unread: names of columns, each with the role that is nearly called so and that no column has.
     """
 
     columns: Columns | None
     empty: bool
     start: int | None
+    unread: Sequence[tuple[str, str]] = ()
 
 
 def _head(path: str, reading: Reading) -> _Head:
@@ -461,7 +466,10 @@ def _head(path: str, reading: Reading) -> _Head:
     empty = True
     for chunk in read_chunks(path):
         if _readable(chunk):
-            return _Head(reading.find(chunk), empty=False, start=number_of(chunk.rows[:_HEAD_ROWS]))
+            columns = reading.find(chunk)
+            near = misspelt(tuple(column_names(chunk)))
+            unread = [(name, role) for name, role in near if role in reading.hinted and role not in columns.roles]
+            return _Head(columns, empty=False, start=number_of(chunk.rows[:_HEAD_ROWS]), unread=unread)
         empty = False
     return _Head(None, empty=empty, start=None)
 
@@ -474,6 +482,9 @@ def _notices(files: Sequence[str], heads: Mapping[str, _Head], twice: Mapping[st
     """Say what is odd about files that are given together: nobody would see it in the figures."""
     yield from (f"{path}: {known}, and its rows count each time" for path, known in twice.items())
     yield from missing_shards(files)
+    for path, head in heads.items():
+        for name, role in head.unread:
+            yield f"{path}: the column {name!r} is not read; if it holds the {role}: --map {role}={name}"
     if len(heads) > 1:
         yield from (f"{path}: the file holds no rows" for path, head in heads.items() if head.empty)
 
