@@ -25,7 +25,7 @@ LONGEST_CELL: Final = 32_767
 """Characters that Excel keeps of a cell."""
 
 _NO_UTF8: Final = re.compile("[\udc80-\udcff]")  # what the error handler "surrogateescape" makes of other bytes
-_MESSAGES: Final = re.compile(r"\[?\s*\{\s*['\"](?:role|content)['\"]")
+MESSAGES_AS_TEXT: Final = re.compile(r"\[?\s*\{\s*['\"](?:role|content)['\"]")
 
 
 def table_rows(stream: io.BufferedReader, packed: Decompressed | None) -> Iterator[SizedRow]:
@@ -92,12 +92,12 @@ def _row(header: Sequence[str], cells: Sequence[str]) -> Row | BadRow:
     for cell in cells:
         if not cell.isascii() and (odd := _NO_UTF8.search(cell)):
             return BadRow(f"invalid UTF-8: byte 0x{ord(odd.group()) - 0xDC00:02x}")
-    return CellRow((name, _cell(cell)) for name, cell in zip(header, cells, strict=True))
+    return CellRow((name, messages_of(cell)) for name, cell in zip(header, cells, strict=True))
 
 
-def _cell(cell: str) -> Any:
-    """Return a cell as it stands; messages, which tables hold as JSON or as Python prints them, as a list."""
-    if not _MESSAGES.match(cell):
+def messages_of(cell: str) -> Any:
+    """Return a text as it stands; messages, which tables hold as JSON or as Python prints them, as a list."""
+    if not MESSAGES_AS_TEXT.match(cell):
         return cell
     for read in (json.loads, ast.literal_eval):
         try:

@@ -412,3 +412,18 @@ def test_a_column_nearly_called_as_one_of_a_question_is_told(tmp_path):
     path.write_text(json.dumps(row | {"target": "2.color.cyan"}) + "\n")
     score_rewards([str(path)], on_notice=notices.append)
     assert notices == []  # a list of changes has no options
+
+
+def test_messages_that_were_written_as_text_are_messages(tmp_path):
+    """As pandas, W&B and others write objects in a column of text; in one row alone it is what a model wrote."""
+    messages = [
+        {"role": "user", "content": "?"},
+        {"role": "assistant", "content": "<think>a</think><answer>B</answer>"},
+    ]
+    path = tmp_path / "a.jsonl"
+    for text in (json.dumps(messages), str(messages), json.dumps(messages[1])):
+        path.write_text(json.dumps({"id": 1, "completion": text, "target": "B"}) + "\n")
+        assert score_rewards([str(path)], task="multiview").accuracy.value == 1.0
+    rows = [{"id": at, "completion": text, "target": "B"} for at, text in enumerate([json.dumps(messages), "B"])]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert score_rewards([str(path)], task="multiview").accuracy.value == 0.0
