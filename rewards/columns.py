@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from parsers.first_time import FIRST_TIME
-from rewards.errors import ConfigError
+from rewards.errors import ConfigError, nearest
 from rewards.targets import ALSO, ROW_KEYS, misspelt, plain_value
 from rewards.tasks import task_names
 
@@ -102,7 +102,11 @@ def row_tasks(
         if columns.get(name) is None or not is_column(columns[name]):
             continue
         said = [task_of(plain_value(value)) for value in column_of(columns, name, length)]
-        if name == "data_source" or any(_is_task(task) for task in set(said)):
+        words = set(said)
+        if name != "data_source" and not any(map(_is_task, words)):
+            for word in words:
+                warn_of_task(word)
+        else:
             found = [old if old is not None else new for old, new in zip(found, said, strict=True)]
     return found if any(task is not None for task in found) else None
 
@@ -119,6 +123,17 @@ _NAMED_BY: Mapping[str, Callable[[Any], str | None]] = {
 @lru_cache(maxsize=1024)
 def _is_task(name: str | None) -> bool:
     return name is not None and name in task_names()
+
+
+@lru_cache(maxsize=1024)
+def warn_of_task(name: str | None) -> None:
+    """Warn of a word in a column ``task`` that is no task of ours, but nearly: the row is scored as if it had none."""
+    if (
+        isinstance(name, str)
+        and not _is_task(name)
+        and (near := nearest(name.lower(), task_names())).startswith(" (did")
+    ):
+        _warn_once(f"the task {name!r:.60} of a row is none of ours{near}, and is not read")
 
 
 # --- words that are nearly ours --------------------------------------------------------------------------------------

@@ -271,6 +271,15 @@ def test_words_that_are_no_tasks_are_the_data_sets_own():
         tvr_reward([RIGHT] * 2, target=["2.color.cyan", "B"], task=["tvr", "multivew"])
 
 
+def test_a_word_that_is_nearly_a_task_is_warned_of():
+    for word in ("multivew", "TVR", "multi_view"):
+        for name, column in (("task", [word]), ("extra_info", [{"task": word}])):
+            columns_module._warn_once.cache_clear()
+            columns_module.warn_of_task.cache_clear()
+            with pytest.warns(UserWarning, match=rf"^the task '{word}' of a row is none of ours \(did you mean '"):
+                assert tvr_reward([RIGHT], target=["2.color.cyan"], **{name: column}) == [6.0]
+
+
 def test_a_source_of_ours_names_a_task(tmp_path):
     for name in ("multivew", ""):
         with pytest.raises(DataError, match=f"^row 1: task: unknown task '{name}'; it is one of .*multiview"):
