@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from parsers.first_time import FIRST_TIME
-from rewards.errors import ConfigError, nearest
+from rewards.errors import ConfigError
 from rewards.targets import ALSO, ROW_KEYS, misspelt, plain_value
 from rewards.tasks import task_names
 
@@ -128,12 +128,13 @@ def _is_task(name: str | None) -> bool:
 @lru_cache(maxsize=1024)
 def warn_of_task(name: str | None) -> None:
     """Warn of a word in a column ``task`` that is no task of ours, but nearly: the row is scored as if it had none."""
-    if (
-        isinstance(name, str)
-        and not _is_task(name)
-        and (near := nearest(name.lower(), task_names())).startswith(" (did")
-    ):
-        _warn_once(f"the task {name!r:.60} of a row is none of ours{near}, and is not read")
+    if not isinstance(name, str) or _is_task(name):
+        return
+    with FIRST_TIME:
+        from difflib import get_close_matches  # noqa: PLC0415  as in `rewards.errors.nearest`
+
+    if near := get_close_matches(name.lower(), task_names(), n=1, cutoff=0.8):
+        _warn_once(f"the task {name!r:.60} of a row is none of ours, and not read (did you mean {near[0]!r}?)")
 
 
 # --- words that are nearly ours --------------------------------------------------------------------------------------

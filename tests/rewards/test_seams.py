@@ -276,8 +276,14 @@ def test_a_word_that_is_nearly_a_task_is_warned_of():
         for name, column in (("task", [word]), ("extra_info", [{"task": word}])):
             columns_module._warn_once.cache_clear()
             columns_module.warn_of_task.cache_clear()
-            with pytest.warns(UserWarning, match=rf"^the task '{word}' of a row is none of ours \(did you mean '"):
+            with pytest.warns(
+                UserWarning, match=rf"^the task '{word}' of a row is none of ours, and not read \(did you mean '"
+            ):
                 assert tvr_reward([RIGHT], target=["2.color.cyan"], **{name: column}) == [6.0]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for word in ("spatial", "counting", "object rotation", "what", ""):
+            assert tvr_reward([RIGHT], target=["2.color.cyan"], task=[word]) == [6.0]
 
 
 def test_a_source_of_ours_names_a_task(tmp_path):
