@@ -135,6 +135,9 @@ def _chunks(
         before, after = after, after + batch.num_rows
         first, end = max(before, extent.start.offset), after if extent.stop is None else min(after, extent.stop)
         if first < end:
+            names: list[str] = batch.schema.names
+            if twice := next((name for at, name in enumerate(names) if name in names[:at]), None):
+                raise DataError(f"{path}: the column {twice!r} is there twice")
             rows = _named_classes(batch.slice(first - before, end - first))
             read = None if total is None else end / total
             yield Chunk(path, rows, range(first + 1, end + 1), None, Position(end, end), read)

@@ -267,7 +267,7 @@ def _with_groups(columns: Columns, rows: Rows, *, asked: bool) -> Columns:
     prompt_id = ROLES["group"][0]
     groups = columns.of("group") if "group" in columns.roles else ()
     trusted = groups[:1] if asked else tuple(name for name in groups if name == prompt_id)
-    told = (name for name in groups if _tells_prompts(_values(name, rows), columns, rows))
+    told = (name for name in groups if _tells_prompts(_written("group", name, rows), columns, rows))
     group = next(iter(trusted), None) or next(told, None)
     roles = {role: column for role, column in columns.roles.items() if role != "group"}
     others = {role: names for role, names in columns.others.items() if names and role != "group"}
@@ -381,9 +381,12 @@ def _candidates(names: Names, rows: Rows) -> list[str]:
 
 
 def _written(role: str, column: str, rows: Rows) -> list[Any]:
-    """Return the values of a column; a target's empty cell is None: as text it would be the empty list."""
+    """Return the values of a column; an empty cell is None, but for a completion, which may be empty.
+
+    As text it would be the list that holds nothing, one group of all rows without any, or no JSON.
+    """
     values = _values(column, rows)
-    if role != "target" or not rows or type(rows[0]) is not CellRow:
+    if role == "completion" or not rows or type(rows[0]) is not CellRow:
         return values
     return [None if isinstance(value, str) and not value.strip() else value for value in values]
 

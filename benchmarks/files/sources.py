@@ -183,7 +183,7 @@ def read_chunks(
         elif kind == "table":
             from benchmarks.files.text_tables import table_rows  # noqa: PLC0415
 
-            chunks = chunk_rows(source, table_rows(stream, packed), extent)
+            chunks = chunk_rows(source, table_rows(path, stream, packed), extent)
         else:
             chunks = _json_chunks(kind, source, extent, decode)
         with closing(chunks):  # before the file that they read

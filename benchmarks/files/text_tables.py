@@ -28,10 +28,11 @@ _NO_UTF8: Final = re.compile("[\udc80-\udcff]")  # what the error handler "surro
 MESSAGES_AS_TEXT: Final = re.compile(r"\[?\s*\{\s*['\"](?:role|content)['\"]")
 
 
-def table_rows(stream: io.BufferedReader, packed: Decompressed | None) -> Iterator[SizedRow]:
+def table_rows(path: str, stream: io.BufferedReader, packed: Decompressed | None) -> Iterator[SizedRow]:
     """Yield the rows of a table with a header, separated by commas, semicolons, tabs or bars.
 
     Args:
+        path: the file as it was named.
         stream: the table in UTF-8.
         packed: what decompresses it; the row that damaged data cuts is left out.
 
@@ -41,7 +42,7 @@ def table_rows(stream: io.BufferedReader, packed: Decompressed | None) -> Iterat
     limit = csv.field_size_limit(MAX_LINE)
     text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="")
     try:
-        yield from _rows(_whole_lines(text, packed))
+        yield from _rows(path, _whole_lines(text, packed))
     finally:
         csv.field_size_limit(limit)
         text.detach()
@@ -54,7 +55,7 @@ def _whole_lines(text: io.TextIOWrapper, packed: Decompressed | None) -> Iterato
         yield line
 
 
-def _rows(lines: Iterator[str]) -> Iterator[SizedRow]:
+def _rows(path: str, lines: Iterator[str]) -> Iterator[SizedRow]:
     first, before = "", 0
     for before, first in enumerate(lines):  # noqa: B007  both are used below
         if first.strip():
@@ -75,14 +76,14 @@ def _rows(lines: Iterator[str]) -> Iterator[SizedRow]:
         if header and cells:
             yield SizedRow(line, _row(header, cells), sum(map(len, cells)))
         elif cells:
-            header = _names(cells)
+            header = _names(path, cells)
 
 
-def _names(cells: Sequence[str]) -> list[str]:
+def _names(path: str, cells: Sequence[str]) -> list[str]:
     names = [cell.strip() for cell in cells]
     twice = next((name for at, name in enumerate(names) if name and name in names[:at]), None)
     if twice is not None:
-        raise DataError(f"the column {twice!r} is there twice")
+        raise DataError(f"{path}: the column {twice!r} is there twice")
     return names
 
 
@@ -138,7 +139,7 @@ def sheet_rows(path: str, stream: BinaryIO) -> Iterator[SizedRow]:
             cells = ["" if value is None else str(value) for value in found]
             if not header:
                 width = max(at for at, cell in enumerate(cells, 1) if cell)
-                header = _names(cells[:width])
+                header = _names(path, cells[:width])
                 continue
             yield SizedRow(line, _sheet_row(header, cells), sum(map(len, cells)))
 

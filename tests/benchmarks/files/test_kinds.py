@@ -271,8 +271,12 @@ def test_messages_in_a_table_are_messages(tmp_path):
 
 
 def test_a_table_with_one_column_twice_is_refused(tmp_path):
-    with pytest.raises(DataError, match="the column 'a' is there twice"):
-        read(write(tmp_path / "a.csv", b"a,b,a\n1,2,3\n"))
+    table = pa.Table.from_arrays([pa.array(["1"])] * 3, names=["a", "b", "a"])
+    pyarrow.parquet.write_table(table, tmp_path / "a.parquet")
+    write(tmp_path / "a.csv", b"a,b,a\n1,2,3\n")
+    for name in ("a.csv", "a.parquet"):
+        with pytest.raises(DataError, match=rf"{name}: the column 'a' is there twice"):
+            read(tmp_path / name)
 
 
 def test_a_header_alone_is_no_row(tmp_path):
@@ -348,6 +352,30 @@ def test_an_empty_target_of_a_table_is_none(tmp_path, kind):
     assert summary.accuracy.value == 0.5
     told = "the cell under 'target' is empty; where a list is right that holds nothing, write none"
     assert errors == [f"{path}:{line}: {told}" for line in (3, 4)]
+
+
+@pytest.mark.parametrize("kind", ["csv", "xlsx"])
+def test_empty_cells_of_a_table_are_null(tmp_path, kind):
+    """Rows without a prompt_id were one group, and rows without options or a task were errors."""
+    text = "<think>b</think><answer>{}</answer>"
+    given = [("p", "left", '["right", "left"]', "mindcube"), ("p", "B", "", ""), ("", "B", "", ""), ("", "A", "", "")]
+    names = ("prompt_id", "completion", "options", "task")
+    rows = [
+        {
+            "id": "",
+            "target": "B",
+            "references": "",
+            **dict(zip(names, each, strict=True)),
+            "completion": text.format(each[1]),
+        }
+        for each in given
+    ]
+    path = write(tmp_path / f"a.{kind}", table_of(rows) if kind == "csv" else workbook_of(rows))
+    errors = []
+    summary = score_rewards([str(path)], task="multiview", on_error=errors.append, out=str(tmp_path / "out.jsonl"))
+    assert (errors, summary.rows, summary.accuracy.value, summary.groups.groups) == ([], 4, 0.75, 1)
+    out = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert [row["id"] for row in out] == [f"{path}:{line}" for line in (2, 3, 4, 5)]
 
 
 def test_a_cell_that_excel_cut_off_is_no_completion(tmp_path):
