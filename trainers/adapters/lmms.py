@@ -41,6 +41,6 @@ def process_results(doc: Mapping[str, Any], results: Sequence[str], **settings: 
     """
     if len(results) != 1:
         raise DataError(f"a row has {len(results)} results; one completion is scored at a time: set repeats to 1")
-    score = score_row(results[0], doc["target"], doc, **settings)
+    score = score_row(results[0], doc.get("target"), doc, **settings)
     fault = None if score.fault is None else score.fault.code
     return {f"star_{name}": value for name, value in score.flat().items()} | {"star_fault": fault}

@@ -101,8 +101,7 @@ def image_files(row: Mapping[str, Any], folder: Path, where: str) -> list[Path]:
     Raises:
         DataError: they are no list of file names.
     """
-    names: Any = next((row[name] for name in IMAGES if row.get(name) is not None), [])
-    names = [names] if isinstance(names, str) else names
+    names: Any = next((_several(name, row[name]) for name in IMAGES if row.get(name) is not None), [])
     if not _are_names(names):
         raise DataError(f"{where}: images: expected a list of file names, found {names!r:.60}")
     return [folder / name for name in names]
@@ -112,14 +111,17 @@ def rebased(row: Row, old: Path, new: Path) -> Row:
     """Return a row as it must be written into a file of another folder."""
     if old.resolve() == new.resolve():
         return row
+    moved = {
+        name: [os.path.relpath((old / image).resolve(), new.resolve()) for image in names]
+        for name in IMAGES
+        if _are_names(names := _several(name, row.get(name)))
+    }
+    return {**row, **moved}
 
-    def moved(image: str) -> str:
-        return os.path.relpath((old / image).resolve(), new.resolve())
 
-    names = {name: row[name] for name in IMAGES if name in row}
-    several = {name: [*map(moved, each)] for name, each in names.items() if _are_names(each)}
-    one = {name: moved(each) for name, each in names.items() if isinstance(each, str)}
-    return {**row, **several, **one}
+def _several(column: str, names: Any) -> Any:
+    """Return what a column of images holds as a list; ``image`` may hold one."""
+    return [names] if column == "image" and isinstance(names, str) else names
 
 
 def _are_names(value: object) -> TypeGuard[list[str]]:

@@ -294,7 +294,7 @@ def test_one_image_under_its_usual_name_is_exported(tmp_path):
     made = export_row(row, "rows:1", tmp_path, to="verl", stage="rl")
     assert made["images"] == [{"image": str(tmp_path / "a.png")}]
     assert made["prompt"][0]["content"] == "<image>?"
-    assert rebased(row, tmp_path, tmp_path / "deep")["image"] == "../a.png"
+    assert rebased(row, tmp_path, tmp_path / "deep")["image"] == ["../a.png"]
 
 
 def test_a_column_that_would_be_left_out_is_named(tmp_path):
