@@ -377,6 +377,7 @@ def export(
     from trainers.data.files import refuse_existing
 
     refuse_existing(out, source=source, overwrite=overwrite)
+    untold: list[str] = []
     with counted(hidden=as_json) as (on_progress, print_line):
         errors = ErrorLines(print_line)
         done = export_rows(
@@ -386,6 +387,7 @@ def export(
             stage=stage,
             task=task,
             on_error=lambda error: errors.add(str(error)),
+            on_untold=untold.append,
             on_progress=on_progress,
         )
         errors.close()
@@ -393,7 +395,7 @@ def export(
         echo(json.dumps({**done._asdict(), "out": str(out)}))
     else:
         echo(f"{out}: {done.written} of {done.read} rows for {to}")
-    for name in done.untold:
+    for name in untold:
         echo(f"the rows do not tell {to}'s reward that their task is {name}: {_TOLD_BY[to].format(name)}", err=True)
     if done.failed:
         sys.exit(1)

@@ -123,6 +123,7 @@ def export(
     stage: str | None = None,
     task: str | None = None,
     on_error: Callable[[DataError], None] | None = None,
+    on_untold: Callable[[str], None] | None = None,
     on_progress: OnProgress | None = None,
 ) -> Written:
     """Write rows for a trainer; a row that is wrong costs no other.
@@ -134,6 +135,7 @@ def export(
         stage: one of `STAGES`; None: ``sft`` if the first row has a completion, else ``rl``.
         task: of rows that do not tell.
         on_error: takes what is wrong with a row.
+        on_untold: takes each task that the written rows do not tell to whoever scores them, in the end.
         on_progress: takes the number done.
 
     Raises:
@@ -173,7 +175,9 @@ def export(
     else:
         with whole_file(out) as file:
             file.writelines(map(json_line, exported()))
-    return Written(counts["read"], counts["written"], counts["read"] - counts["written"], tuple(untold))
+    for name in untold if on_untold is not None else ():
+        on_untold(name)
+    return Written(counts["read"], counts["written"], counts["read"] - counts["written"])
 
 
 def _told(to: str) -> Collection[str]:

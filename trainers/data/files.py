@@ -28,13 +28,11 @@ class Written(NamedTuple):
         read: rows that were read.
         written: rows that were written.
         failed: rows that could not be.
-        untold: tasks that the written rows do not tell to whoever scores them.
     """
 
     read: int
     written: int
     failed: int
-    untold: tuple[str, ...] = ()
 
 
 def json_line(record: Mapping[str, Any]) -> str:

@@ -263,13 +263,18 @@ def test_rows_of_a_task_of_the_users_own_and_the_wrong_gold_among_them(tmp_path,
     source = tmp_path / "rows.jsonl"
     targets = ["U1/3", [["U1", 3]], "U1/17"]
     source.write_text("".join(json.dumps({"prompt": "Name them.", "target": target}) + "\n" for target in targets))
-    errors = []
+    errors, untold = [], []
     done = export(
-        source, tmp_path / "out.jsonl", to=to, task=str(task), on_error=lambda error: errors.append(str(error))
+        source,
+        tmp_path / "out.jsonl",
+        to=to,
+        task=str(task),
+        on_error=lambda error: errors.append(str(error)),
+        on_untold=untold.append,
     )
     assert (done.written, done.failed) == (2, 1)
     assert errors == [f"{source}:3: labels: target 'U1/17', character 4: '17' is not a pin (1 to 16)"]
-    assert done.untold == (str(task),)
+    assert untold == [str(task)]
     for row in read(tmp_path / "out.jsonl"):
         gold = exported_gold(row, to)
         assert score_completion("<think>b</think><answer>U1/3</answer>", gold["target"], task=str(task)).total == 3.0
@@ -279,8 +284,10 @@ def test_rows_of_a_task_of_the_users_own_and_the_wrong_gold_among_them(tmp_path,
 @pytest.mark.parametrize("to", TRAINERS)
 def test_which_tasks_a_trainers_reward_has_to_be_told(folder, tmp_path, to):
     alone = to in ("openrlhf", "easyr1")  # they hand over a label and nothing else
-    for name, untold in (("tvr", ()), ("ring", ("multiview",) if alone else ())):
-        assert export(folder / name, tmp_path / "out.jsonl", to=to).untold == untold
+    for name, expected in (("tvr", []), ("ring", ["multiview"] if alone else [])):
+        untold = []
+        export(folder / name, tmp_path / "out.jsonl", to=to, on_untold=untold.append)
+        assert untold == expected
     done = CliRunner().invoke(
         star, ["data", "export", str(folder / "ring"), "--to", to, "--out", str(tmp_path / "cli.jsonl")]
     )
