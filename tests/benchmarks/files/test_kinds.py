@@ -423,7 +423,7 @@ def test_a_broken_array_keeps_what_stands_before(tmp_path, content, good, messag
 def test_arrays_take_what_lines_take(tmp_path):
     path = write(tmp_path / "a.json", rb'[{"a": NaN, "b": "\ud83d\ude00 \ud800 x"}]')
     ((row),) = read(path)
-    assert row["a"] != row["a"]
+    assert row["a"] is None
     assert row["b"] == "\N{GRINNING FACE} \N{REPLACEMENT CHARACTER} x"
 
 
