@@ -36,7 +36,7 @@ def score_row(completion: Any, target: Any, row: Mapping[str, Any] | None = None
     check_row(row)
     gold = {name: row[name] for name in COLUMNS if row.get(name) is not None}
     if gold.get("task") not in task_names():  # words of somebody's own, such as a category
-        warn_of_task(gold.get("task"))
+        warn_of_task(str(gold.get("task", "")))
         gold["task"] = _source(row.get("data_source"), settings.get("task", "tvr"))
     return score_completion(completion, gold | unpack_value(target), **settings)
 
