@@ -175,8 +175,9 @@ def export(
     else:
         with whole_file(out) as file:
             file.writelines(map(json_line, exported()))
-    for name in untold if on_untold is not None else ():
-        on_untold(name)
+    if on_untold is not None:
+        for name in untold:
+            on_untold(name)
     return Written(counts["read"], counts["written"], counts["read"] - counts["written"])
 
 
