@@ -9,7 +9,7 @@ from typing import Any
 
 from parsers.first_time import FIRST_TIME
 from rewards.errors import ConfigError
-from rewards.targets import plain_value
+from rewards.targets import ALSO, ROW_KEYS, misspelt, plain_value
 from rewards.tasks import task_names
 
 TARGET_COLUMNS = (
@@ -23,9 +23,6 @@ TARGET_COLUMNS = (
     "transformations",
 )
 """Names under which the target is looked for, in this order."""
-
-GIVEN_COLUMNS = ("references", "relations", "options")
-"""What scores a question beside its target."""
 
 
 def is_column(value: Any) -> bool:
@@ -105,7 +102,11 @@ def row_tasks(
         if columns.get(name) is None or not is_column(columns[name]):
             continue
         said = [task_of(plain_value(value)) for value in column_of(columns, name, length)]
-        if name == "data_source" or any(_is_task(task) for task in set(said)):
+        words = set(said)
+        if name != "data_source" and not any(map(_is_task, words)):
+            for word in words:
+                warn_of_task(word)
+        else:
             found = [old if old is not None else new for old, new in zip(found, said, strict=True)]
     return found if any(task is not None for task in found) else None
 
@@ -122,6 +123,18 @@ _NAMED_BY: Mapping[str, Callable[[Any], str | None]] = {
 @lru_cache(maxsize=1024)
 def _is_task(name: str | None) -> bool:
     return name is not None and name in task_names()
+
+
+@lru_cache(maxsize=1024)
+def warn_of_task(name: str | None) -> None:
+    """Warn of a word in a column ``task`` that is no task of ours, but nearly: the row is scored as if it had none."""
+    if not isinstance(name, str) or _is_task(name):
+        return
+    with FIRST_TIME:
+        from difflib import get_close_matches  # noqa: PLC0415  as in `rewards.errors.nearest`
+
+    if near := get_close_matches(name.lower(), task_names(), n=1, cutoff=0.8):
+        _warn_once(f"the task {name!r:.60} of a row is none of ours, and not read (did you mean {near[0]!r}?)")
 
 
 # --- words that are nearly ours --------------------------------------------------------------------------------------
@@ -187,15 +200,15 @@ def check_names(columns: Mapping[str, Any], settings: frozenset[str], *, taken: 
             raise ConfigError(f"unknown setting {name!r} (did you mean {meant!r}?)")
         elif scalar and not isinstance(value, int):  # flags and counts are trainers' own
             _warn_once(f"keyword {name!r} is not read: it is no setting of a reward, and no column with a value a row")
-        elif meant in _READ and columns.get(meant) is None and value is not None and is_column(value):
+        elif meant in ROW_KEYS and columns.get(meant) is None and value is not None and is_column(value):
             _warn_once(f"column {name!r} is not read (did you mean {meant!r}?)")
 
 
-_READ = (*GIVEN_COLUMNS, "task", "target")
-"""Columns whose misspelling would change a score."""
-
-_ALSO = {"choices": "options", "refs": "references"}
-"""What others call them."""
+def check_row(row: Mapping[str, Any]) -> None:
+    """Warn once of a column of one row that is nearly one of ours, as `check_names` does of those of a batch."""
+    for name, meant in misspelt(tuple(map(str, row))):
+        if row.get(name) is not None:
+            _warn_once(f"{name!r} of a row is not read (did you mean {meant!r}?)")
 
 
 @lru_cache(maxsize=256)
@@ -204,11 +217,11 @@ def _doubtful(names: tuple[str, ...], settings: frozenset[str]) -> tuple[tuple[s
     with FIRST_TIME:
         from difflib import get_close_matches  # noqa: PLC0415  as in `rewards.errors.nearest`
 
-    known = sorted(settings.union(_READ))
-    unknown = sorted({*names} - _KNOWN - settings.union(_READ))
+    known = sorted(settings.union(ROW_KEYS))
+    unknown = sorted({*names} - _KNOWN - settings.union(ROW_KEYS))
     near = [(name, get_close_matches(name.lower(), known, n=1, cutoff=0.8)) for name in unknown]
     return tuple((name, name) for name in sorted({*names} & settings)) + tuple(
-        (name, _ALSO.get(name) or (found[0] if found else None)) for name, found in near
+        (name, ALSO.get(name) or (found[0] if found else None)) for name, found in near
     )
 
 

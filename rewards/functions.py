@@ -32,12 +32,12 @@ import numpy as np
 
 from parsers.first_time import FIRST_TIME
 from rewards.batch_score import BatchScore, add_up, answer_text
-from rewards.columns import GIVEN_COLUMNS, check_names, column_of, in_order, is_column, row_tasks, targets_of
+from rewards.columns import check_names, column_of, in_order, is_column, row_tasks, targets_of
 from rewards.errors import ConfigError, DataError
 from rewards.score import check_batch, check_reading, parse_completions, resolve, score_rows
 from rewards.score_table import is_tabular, score_table
 from rewards.spec import QuestionSpec, TieredSpec
-from rewards.targets import Rows, unpack_rows
+from rewards.targets import GIVEN_COLUMNS, Rows, unpack_rows
 from rewards.tasks import load_task, route_task
 
 if TYPE_CHECKING:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rewards.batch_score import answer_text
-from rewards.columns import GIVEN_COLUMNS, target_name
+from rewards.columns import target_name
 from rewards.errors import ConfigError, DataError
 from rewards.score import check_reading, is_null, resolve, score_batch, spoken, wrong_targets
+from rewards.targets import GIVEN_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

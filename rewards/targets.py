@@ -9,8 +9,9 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from parsers.first_time import FIRST_TIME
 from parsers.formats import FIELD_KEYS, LARGEST
 from parsers.records import parse_records
 from rewards.errors import DataError, nearest
@@ -18,6 +19,15 @@ from rewards.errors import DataError, nearest
 if TYPE_CHECKING:
     from parsers.formats import RecordFormat
     from rewards.tiered import Record
+
+GIVEN_COLUMNS: Final = ("references", "relations", "options")
+"""What scores a question beside its target."""
+
+ROW_KEYS: Final = ("target", *GIVEN_COLUMNS, "task")
+"""All that scores a row: the columns that are read, and the keys of a packed target."""
+
+ALSO: Final = {"choices": "options", "refs": "references"}
+"""What others call them."""
 
 _JSON_RECORDS = re.compile(r"\{|\[\s*\{")
 
@@ -204,7 +214,7 @@ def unpack_gold(target: Any) -> dict[str, Any]:
         ``{"target": ...}`` and what else there is.
 
     Raises:
-        DataError: it begins like an object of JSON, but is none with a target.
+        DataError: it begins like an object of JSON, but is none with a target; or a key of it is nearly a known one.
 
     >>> unpack_gold("2.color.cyan")
     {'target': '2.color.cyan'}
@@ -213,7 +223,7 @@ def unpack_gold(target: Any) -> dict[str, Any]:
     """
     target = plain_value(target)
     if isinstance(target, Mapping) and "target" in target:
-        return dict(target)
+        return _checked(dict(target))
     if not isinstance(target, str) or not target.lstrip().startswith("{"):
         return {"target": target}
     try:
@@ -222,7 +232,35 @@ def unpack_gold(target: Any) -> dict[str, Any]:
         raise DataError(f"the packed target is no JSON ({error}): {target[:60]!r}") from error
     if not isinstance(gold, dict) or gold.get("target") is None:
         raise DataError(f"the packed target holds no 'target': {target[:60]!r}")
+    return _checked(gold)
+
+
+def _checked(gold: dict[str, Any]) -> dict[str, Any]:
+    """Refuse a key that would be passed over, and is nearly one that is read."""
+    for name, meant in misspelt(tuple(map(str, gold))):
+        raise DataError(f"the packed target holds {name!r}, which is not read: did you mean {meant!r}?")
+    if not isinstance(gold.get("task"), str | None):
+        raise DataError(f"the task of the packed target is {gold['task']!r:.60}; it is a name")
     return gold
+
+
+@lru_cache(maxsize=256)
+def misspelt(names: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """Return the names that are nearly one of `ROW_KEYS`, or mean the same, with the one that is meant and not there.
+
+    >>> misspelt(("target", "option", "refs", "question"))
+    (('option', 'options'), ('refs', 'references'))
+    """
+    with FIRST_TIME:
+        from difflib import get_close_matches  # noqa: PLC0415  as in `rewards.errors.nearest`
+
+    found = []
+    for name in names:
+        near = () if name in ROW_KEYS else get_close_matches(name.lower(), ROW_KEYS, n=1, cutoff=0.8)
+        meant = ALSO.get(name) or next(iter(near), None)
+        if meant is not None and meant not in names:
+            found.append((name, meant))
+    return tuple(found)
 
 
 class Rows(NamedTuple):

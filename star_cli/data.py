@@ -24,6 +24,14 @@ _TASK = click.option(
     shell_complete=complete_task,
     help="Task of rows without a column `task`: tvr, trance, multiview or route.",
 )
+_TOLD_BY = {
+    "trl": "reward_funcs=[TaskReward({!r})]",
+    "verl": "+reward.custom_reward_function.reward_kwargs.task={}",
+    "openrlhf": "reward_func = partial(star_r1.openrlhf.reward_func, task={!r})",
+    "swift": "star_r1.swift.register(NAME, {!r})",
+    "easyr1": 'worker.reward.reward_function_kwargs={{"task": "{}"}}',
+}
+"""How a trainer's reward is told the task of its rows."""
 _NEW_FOLDER = click.option(
     "--out", type=click.Path(path_type=Path), required=True, metavar="DIR", help="A folder that does not exist yet."
 )
@@ -394,13 +402,25 @@ def export(
     from trainers.data.files import refuse_existing
 
     refuse_existing(out, source=source, overwrite=overwrite)
+    untold: list[str] = []
     with counted(hidden=as_json) as (on_progress, print_line):
         errors = ErrorLines(print_line)
-        done = export_rows(source, out, to=to, stage=stage, task=task, on_error=errors.add, on_progress=on_progress)
+        done = export_rows(
+            source,
+            out,
+            to=to,
+            stage=stage,
+            task=task,
+            on_error=errors.add,
+            on_untold=untold.append,
+            on_progress=on_progress,
+        )
         errors.close()
     if as_json:
         echo(json.dumps({**done._asdict(), "out": str(out)}))
     else:
         echo(f"{out}: {done.written} of {done.read} rows for {to}")
+    for name in untold:
+        echo(f"the rows do not tell {to}'s reward that their task is {name}: {_TOLD_BY[to].format(name)}", err=True)
     if done.failed:
         sys.exit(1)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+from argparse import ArgumentTypeError
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,7 +19,7 @@ from rewards.errors import ConfigError, did_you_mean
 from rewards.yaml_files import read_yaml
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
 Stage = Literal["sft", "rl"]
 STAGES: Final = ("sft", "rl")
@@ -45,8 +47,8 @@ class StarArguments:
     dataset_name: str | None = field(
         default=None,
         metadata={
-            "help": "Training rows: .jsonl, .parquet, a folder (of `star data generate`, or saved by datasets), "
-            "module:function or file.py:function that returns a data set, or a name on the hub."
+            "help": "Training rows: a file (.jsonl, .parquet, ...), a folder (of `star data generate`, or saved by "
+            "datasets), module:function or file.py:function that returns a data set, or a name on the hub."
         },
     )
     dataset_train_split: str = field(default="train", metadata={"help": "Split, of data sets that have some."})
@@ -145,10 +147,14 @@ def read_config(
     for name, value in _mapping(values.pop("env", {}), f"{where}: env").items():
         os.environ[str(name)] = str(value)
     parser = _parser(stage)
-    names = [action.dest for action in parser._actions if action.dest != "help"]  # noqa: SLF001  argparse has no other way
-    for name in values:
+    names = {action.dest: action for action in reversed(parser._actions) if action.dest != "help"}  # noqa: SLF001  argparse has no other way
+    for name, value in values.items():
         if name not in names:
             raise ConfigError(f"{where}: unknown key {name!r}{_near(name, names)}")
+        try:
+            values[name] = _typed(value, names[name])
+        except ValueError as error:
+            raise ConfigError(f"{where}: {name} is {value!r:.60}; {error}") from None
     for argument in arguments:
         name = argument.removeprefix("--").partition("=")[0].replace("-", "_")
         if argument.startswith("--") and name not in names and name.removeprefix("no_") not in names:
@@ -241,7 +247,47 @@ def _object(value: Any, name: str) -> dict[str, Any]:
     return _mapping(value, name)
 
 
-def _near(name: str, names: list[str]) -> str:
+def _typed(value: Any, action: Any) -> Any:
+    """Return a value of a file as its field has it: argparse, which TRL gives it to, looks only at text.
+
+    Raises:
+        ValueError: it is none; the message says what it is to be.
+    """
+    if value is None:
+        return None
+    if action.nargs == "+":  # one word is a list of one
+        return [_one(each, action) for each in (value if isinstance(value, list) else [value])]
+    return _one(value, action)
+
+
+def _one(value: Any, action: Any) -> Any:
+    if isinstance(value, str) and _VARIABLE.search(value) and not any(map(str.isspace, value)):
+        raise ValueError("variables are not filled in: write what it stands for, or give it on the command line")
+    if action.choices is not None and value not in action.choices:
+        quoted = "; YAML reads yes and no as true and false: write them in quotes" if isinstance(value, bool) else ""
+        raise ValueError(f"it is one of {', '.join(map(str, action.choices))}{quoted}")
+    expected, types = _KINDS.get(getattr(action.type, "__name__", ""), (None, object))
+    if expected is None:
+        return value
+    if isinstance(value, str):
+        try:
+            return action.type(value)
+        except (ValueError, ArgumentTypeError):
+            raise ValueError(f"it is {expected}") from None
+    if not isinstance(value, types) or isinstance(value, bool) is not (types is bool):
+        raise ValueError(f"it is {expected}")
+    return value
+
+
+_KINDS: Final[dict[str, tuple[str, Any]]] = {
+    "int": ("a whole number", int),
+    "float": ("a number", int | float),
+    "string_to_bool": ("true or false", bool),
+}
+_VARIABLE: Final = re.compile(r"\$\{\w+\}|\$[A-Za-z_]\w*")
+
+
+def _near(name: str, names: Collection[str]) -> str:
     return did_you_mean(name, names) or "; `star train --help` says where the names are listed"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import io
 import json
 from itertools import islice
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks.files.paths import METADATA
+from benchmarks.files.sources import BadRow, read_chunks
 from rewards.columns import TARGET_COLUMNS
 from rewards.errors import ConfigError, DataError
 from rewards.named import named_object
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from rewards.tasks import Task
 
 IMAGE_COLUMNS: Final = ("images", "images_file_names", "image")  # the first that is there
-_LINES: Final = (".jsonl", ".jsonl.gz", ".json")
+_TABLE: Final = ".parquet"
 _SAVED: Final = ("state.json", "dataset_info.json", "dataset_dict.json")
 
 
@@ -96,11 +96,10 @@ def place_of_row(data: Any, row: int) -> str:
     name = next((plain[row][key] for key in ("id", "idx") if key in plain.column_names), None)
     known = "" if name is None else f": id {name!r}"
     source = data.format["format_kwargs"]["transform"].source
-    if not source.endswith(_LINES):
+    if source.endswith(_TABLE) or not Path(source).is_file():
         return f"{source}: row {row}{known}"
-    with _opener(Path(source))(source, "rt", encoding="utf-8") as lines:
-        numbers = (number for number, line in enumerate(lines, start=1) if line.strip())
-        return f"{source}:{next(islice(numbers, row, None))}{known}"
+    places = (chunk.place(at) for chunk in read_chunks(source) for at in range(len(chunk.rows)))
+    return f"{next(islice(places, row, None))}{known}"
 
 
 def answer_lengths(data: Any, processor: Any, rows: int = 256) -> list[int]:
@@ -210,7 +209,7 @@ def _open(name: str, split: str, kwargs: Mapping[str, Any]) -> tuple[Any, str]:
     if path.is_dir() and (path / METADATA).exists():
         path = path / METADATA
     if path.is_file():
-        if path.suffix == ".parquet":
+        if path.suffix == _TABLE:
             import pyarrow.parquet
 
             return datasets.Dataset(pyarrow.parquet.read_table(path)), str(path)
@@ -227,27 +226,17 @@ def _open(name: str, split: str, kwargs: Mapping[str, Any]) -> tuple[Any, str]:
         ) from error
 
 
-def _opener(path: Path) -> Any:
-    return gzip.open if path.suffix == ".gz" else open
-
-
 def _from_lines(path: Path) -> Any:
-    """Read JSON Lines; targets that are not text become JSON, because Arrow would change structures."""
+    """Read a file of any kind; targets that are not text become JSON, because Arrow would change structures."""
     from datasets import Dataset
 
     records = []
-    with _opener(path)(path, "rt", encoding="utf-8") as lines:
-        for number, line in enumerate(lines, start=1):
-            if not line.strip():
-                continue
-            try:
-                record = json.loads(line)
-            except (ValueError, RecursionError) as error:
-                raise DataError(f"{path}:{number}: no JSON: {error}") from None
-            if not isinstance(record, dict):
-                raise DataError(f"{path}:{number}: a list or value, not a row")
+    for chunk in read_chunks(str(path)):
+        for at, record in enumerate(chunk.rows):
+            if isinstance(record, BadRow):
+                raise DataError(f"{chunk.place(at)}: {record.message}")
             gold = {key: record[key] for key in TARGET_COLUMNS if key in record and record[key] is not None}
-            records.append(record | {key: v if isinstance(v, str) else json.dumps(v) for key, v in gold.items()})
+            records.append({**record, **{key: v if isinstance(v, str) else json.dumps(v) for key, v in gold.items()}})
     names = {name: None for record in records for name in record}
     columns = {name: [record.get(name) for record in records] for name in names}
     try:

@@ -6,7 +6,7 @@ import json
 from contextlib import contextmanager
 from itertools import accumulate, pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks.extras import need
 from benchmarks.files.paths import is_address
@@ -123,6 +123,9 @@ def _arrow_batches(arrow: Any, path: str, stream: Any, most: int, names: Sequenc
         raise DataError(f"{path}: not a readable Arrow file: {' '.join(str(error).split())}") from error
 
 
+_FLOATS: Final = ("halffloat", "float", "double")
+
+
 def _chunks(
     path: str, batches: Iterable[Any], extent: Extent, *, before: int = 0, total: int | None = None
 ) -> Iterator[Chunk]:
@@ -132,6 +135,9 @@ def _chunks(
         before, after = after, after + batch.num_rows
         first, end = max(before, extent.start.offset), after if extent.stop is None else min(after, extent.stop)
         if first < end:
+            names: list[str] = batch.schema.names
+            if twice := next((name for at, name in enumerate(names) if name in names[:at]), None):
+                raise DataError(f"{path}: the column {twice!r} is there twice")
             rows = _named_classes(batch.slice(first - before, end - first))
             read = None if total is None else end / total
             yield Chunk(path, rows, range(first + 1, end + 1), None, Position(end, end), read)
@@ -142,6 +148,11 @@ def _chunks(
 def _named_classes(batch: Any) -> list[dict[str, Any]]:
     """Return the rows of a batch; `datasets` stores classes as numbers, and their names beside the schema."""
     rows: list[dict[str, Any]] = batch.to_pylist()
+    for name, kind in zip(batch.schema.names, batch.schema.types, strict=True):
+        if str(kind) in _FLOATS:
+            for row in rows:
+                if row[name] != row[name]:  # it is NaN: a value that is missing, as in JSON
+                    row[name] = None
     metadata = (batch.schema.metadata or {}).get(b"huggingface")
     features = json.loads(metadata)["info"]["features"] if metadata else {}
     for name, feature in features.items():

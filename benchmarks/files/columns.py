@@ -11,6 +11,7 @@ import msgspec
 
 from benchmarks.files.dialects import DIALECTS
 from benchmarks.files.sources import BadRow, CellRow, column_names
+from benchmarks.files.text_tables import MESSAGES_AS_TEXT, messages_of
 from rewards.columns import TARGET_COLUMNS
 from rewards.errors import ConfigError, DataError
 from rewards.messages import completion_text
@@ -93,6 +94,7 @@ class Columns:
         trusted: whether that is certain; otherwise only rows with the same target are of one prompt.
         attempts: whether a list of texts is certain to be several attempts, whatever is scored.
         only: a column and its value in the rows that count; the others are the same completions once more.
+        spoken: whether completions are messages that were written as text.
     """
 
     roles: Mapping[str, str]
@@ -103,6 +105,7 @@ class Columns:
     trusted: bool = False
     attempts: bool = False
     only: tuple[str, Any] | None = None
+    spoken: bool = False
 
     def of(self, role: str) -> Names:
         """Return the columns in which the values of a role stand, in the order in which they are looked at."""
@@ -115,6 +118,8 @@ class Columns:
         that text.
         """
         values = self._of_first(role, rows)
+        if role == "completion" and self.spoken:
+            values = [messages_of(value) if isinstance(value, str) else value for value in values]
         if role == "completion" and "reasoning" in self.roles:
             return list(map(_with_reasoning, values, self._of_first("reasoning", rows)))
         if role == "target":
@@ -210,6 +215,9 @@ def find_columns(
     columns = Columns(roles, None, others, rivals, attempts=roles.get("completion") in _SEVERAL)
     if dialect is not None:
         columns = _as_written(columns, dialect, read)
+    if "completion" in roles:
+        texts = [value for value in columns.values("completion", read) if isinstance(value, str)]
+        columns = replace(columns, spoken=bool(texts) and all(map(MESSAGES_AS_TEXT.match, texts)))
     counted = [row for row in columns.counted(chunk).rows if not isinstance(row, BadRow)]
     found_columns = _with_groups(columns, counted, asked="group" in mapping)
     if found_columns.grouped_by == "prompt" or known.get("images") != ROLES["images"]:
@@ -259,7 +267,7 @@ def _with_groups(columns: Columns, rows: Rows, *, asked: bool) -> Columns:
     prompt_id = ROLES["group"][0]
     groups = columns.of("group") if "group" in columns.roles else ()
     trusted = groups[:1] if asked else tuple(name for name in groups if name == prompt_id)
-    told = (name for name in groups if _tells_prompts(_values(name, rows), columns, rows))
+    told = (name for name in groups if _tells_prompts(_written("group", name, rows), columns, rows))
     group = next(iter(trusted), None) or next(told, None)
     roles = {role: column for role, column in columns.roles.items() if role != "group"}
     others = {role: names for role, names in columns.others.items() if names and role != "group"}
@@ -373,9 +381,12 @@ def _candidates(names: Names, rows: Rows) -> list[str]:
 
 
 def _written(role: str, column: str, rows: Rows) -> list[Any]:
-    """Return the values of a column; a target's empty cell is None: as text it would be the empty list."""
+    """Return the values of a column; an empty cell is None, but for a completion, which may be empty.
+
+    As text it would be the list that holds nothing, one group of all rows without any, or no JSON.
+    """
     values = _values(column, rows)
-    if role != "target" or not rows or type(rows[0]) is not CellRow:
+    if role == "completion" or not rows or type(rows[0]) is not CellRow:
         return values
     return [None if isinstance(value, str) and not value.strip() else value for value in values]
 

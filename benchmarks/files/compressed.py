@@ -12,13 +12,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from benchmarks.extras import need
+from benchmarks.files.kinds import ZSTD
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _STEP: Final = 64 * 1024
 _AHEAD: Final = 256 * 1024  # bytes
-_ZSTD: Final = b"\x28\xb5\x2f\xfd"
 _WINDOW: Final = 1 << 31  # what `zstd --long=31` needs
 _OPENED_BY: Final[dict[bytes, Callable[[BinaryIO], Any]]] = {
     b"\x1f\x8b": lambda raw: gzip.GzipFile(fileobj=raw),
@@ -82,7 +82,7 @@ def decompressed(raw: io.BufferedReader, path: str) -> Decompressed:
         ConfigError: the file is compressed with zstd, and nothing that reads it is installed.
     """
     head = raw.peek(4)
-    if head.startswith(_ZSTD):
+    if head.startswith(ZSTD):
         return Decompressed(_zstd_frames(raw, path))
     opened = next(opened(raw) for magic, opened in _OPENED_BY.items() if head.startswith(magic))
     return Decompressed(iter(partial(opened.read1, _STEP), b""))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import msgspec
 
 from benchmarks.files.paths import suffix
-from benchmarks.files.sources import MAX_LINE, BadRow, SizedRow, mend
+from benchmarks.files.sources import MAX_LINE, BadRow, SizedRow, constant, mend
 from rewards.errors import DataError
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def _what(error: Exception) -> str:
 
 def _elements(text: _Text) -> Iterator[SizedRow]:
     """Yield the elements up to the closing bracket, behind which nothing may stand."""
-    decode = json.JSONDecoder().raw_decode
+    decode = json.JSONDecoder(parse_constant=constant).raw_decode
     if text.next_character() == "]":
         text.at += 1
     else:
@@ -125,19 +125,25 @@ def document_rows(path: str, data: bytes) -> Sequence[SizedRow] | None:
         None where the file is no document but lines, as its suffix allows.
 
     Raises:
-        DataError: it is broken.
+        DataError: it is broken, or holds several lists of rows.
     """
     if (log := _log_rows(data)) is not None:
         return log
     try:
-        document = json.loads(data.decode("utf-8-sig"))
+        document = json.loads(data.decode("utf-8-sig"), parse_constant=constant)
     except (ValueError, RecursionError) as error:
         if suffix(path) != ".json":
             return None
         raise DataError(f"{path}: {_what(error)}") from error
     if not isinstance(document, dict):
         return [SizedRow(1, _as_row(document), len(data))]
-    held = next((document[key] for key in _HOLDERS if _is_rows(document.get(key))), [document])
+    holders = [key for key in _HOLDERS if _is_rows(document.get(key))]
+    if len(holders) > 1:
+        raise DataError(
+            f"{path}: rows stand under {' and '.join(holders)}; write those that are meant into a file of their own: "
+            f"jq .{holders[0]} FILE"
+        )
+    held = document[holders[0]] if holders else [document]
     return [SizedRow(number, mend(row), len(data) // len(held)) for number, row in enumerate(held, 1)]
 
 
@@ -176,7 +182,7 @@ def _decode(data: bytes, kind: type[_T]) -> _T:
     try:
         return msgspec.json.decode(data, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        return msgspec.convert(mend(json.loads(data)), kind)
+        return msgspec.convert(mend(json.loads(data, parse_constant=constant)), kind)
 
 
 def inspect_row(data: bytes, metadata: bytes | None = None) -> dict[str, Any] | BadRow:

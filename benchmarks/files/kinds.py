@@ -14,7 +14,10 @@ Kind = Literal["lines", "array", "document", "table", "parquet", "arrow", "zip"]
 HEAD: Final = 4096
 """Bytes by which a kind is told, where the file has as many."""
 
-COMPRESSED: Final = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"\xfd7zXZ", b"BZh")
+ZSTD: Final = (b"\x28\xb5\x2f\xfd", *(bytes([number]) + b"\x2a\x4d\x18" for number in range(0x50, 0x60)))
+"""First bytes of zstd: of a frame, and of those that hold something else and are passed over (pzstd writes some)."""
+
+COMPRESSED: Final = (b"\x1f\x8b", *ZSTD, b"\xfd7zXZ", b"BZh")
 """First bytes of gzip, zstd, xz and bzip2."""
 
 _BINARY: Final[dict[bytes, Kind]] = {

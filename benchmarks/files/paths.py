@@ -8,12 +8,13 @@ from contextlib import suppress
 from difflib import get_close_matches
 from glob import glob, has_magic
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from rewards.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from io import RawIOBase
 
 STREAM: Final = "-"
@@ -54,26 +55,66 @@ def find_files(given: Iterable[str]) -> list[str]:
     return files
 
 
-def given_twice(files: Iterable[str]) -> list[str]:
-    """Return the files that stand more than once among some, by whatever name (a link, too), each once.
+def given_twice(files: Iterable[str], starts: Mapping[str, object] = MappingProxyType({})) -> dict[str, str]:
+    """Return the files that stand more than once among some, each with how that is known.
 
-    >>> given_twice(["runs/a.jsonl", "b.jsonl", "runs/../runs/a.jsonl", "-"])
-    ['runs/../runs/a.jsonl']
+    Args:
+        files: by whatever name (a link, too).
+        starts: file -> what two files share iff they begin with the same rows, as a copy does, whatever compresses it.
+
+    >>> given_twice(["runs/a.jsonl", "b.jsonl", "runs/../runs/a.jsonl", "-"], {"b.jsonl": 7, "runs/a.jsonl": 7})
+    {'b.jsonl': 'it begins with the rows of runs/a.jsonl', 'runs/../runs/a.jsonl': 'the file is given more than once'}
     """
-    seen: set[object] = set()
-    found: dict[object, str] = {}
+    names: set[object] = set()
+    begun: dict[object, str] = {}
+    found: dict[str, str] = {}
     for name in files:
-        file: object = name
-        if name != STREAM and not is_address(name):
-            path = Path(name).resolve()
-            file = path
-            with suppress(OSError):  # a hard link is the same file under a path of its own
-                about = path.stat()
-                file = (about.st_dev, about.st_ino) if about.st_ino else path
-        if file in seen:
-            found.setdefault(file, name)
-        seen.add(file)
-    return list(found.values())
+        file, start = _identity(name), starts.get(name)
+        if file in names:
+            found.setdefault(name, "the file is given more than once")
+        elif start is not None and begun.setdefault(start, name) != name:
+            found[name] = f"it begins with the rows of {begun[start]}"
+        names.add(file)
+    return found
+
+
+def _identity(name: str) -> object:
+    """Return what two names of one file share."""
+    if name == STREAM or is_address(name):
+        return name
+    path = Path(name).resolve()
+    with suppress(OSError):  # a hard link is the same file under a path of its own
+        about = path.stat()
+        return (about.st_dev, about.st_ino) if about.st_ino else path
+    return path
+
+
+def missing_shards(files: Iterable[str]) -> list[str]:
+    """Say of which sets of numbered files, as ``train-00000-of-00003.parquet``, only some are there.
+
+    >>> missing_shards(["a-00000-of-00003.jsonl", "a-00002-of-00003.jsonl", "b-1-of-2.jsonl", "b-2-of-2.jsonl"])
+    ['a-*-of-00003.jsonl: 1 of 3 files is not among those given: 00001']
+    """
+    sets: dict[tuple[str, ...], set[str]] = {}
+    for name in files:
+        if match := _SHARD.fullmatch(name):
+            before, number, count, after = match.groups()
+            sets.setdefault((before, count, after), set()).add(number)
+    said = []
+    for (before, count, after), numbers in sets.items():
+        first = int(any(int(number) == int(count) for number in numbers))  # they count from 0 or from 1
+        width = len(next(iter(numbers)))
+        absent = [f"{at:0{width}}" for at in range(first, int(count) + first) if f"{at:0{width}}" not in numbers]
+        if absent and len(numbers) <= int(count):
+            shown = ", ".join(absent[:5]) + (", ..." if len(absent) > 5 else "")
+            are = "are" if len(absent) > 1 else "is"
+            said.append(
+                f"{before}*-of-{count}{after}: {len(absent)} of {int(count)} files {are} not among those given: {shown}"
+            )
+    return said
+
+
+_SHARD: Final = re.compile(r"(.*?)(\d{1,9})-of-(\d{1,9})([^/\d][^/]*)")
 
 
 def is_address(path: str) -> bool:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 import numpy as np
 
+from benchmarks.files.ambiguous import refuse_key_twice, table_fault
 from benchmarks.files.kinds import COMPRESSED, HEAD, kind_of
 from benchmarks.files.paths import STREAM, client_reason, file_size, is_address, is_data_set, open_address
 from rewards.errors import DataError
@@ -182,7 +183,7 @@ def read_chunks(
         elif kind == "table":
             from benchmarks.files.text_tables import table_rows  # noqa: PLC0415
 
-            chunks = chunk_rows(source, table_rows(stream, packed), extent)
+            chunks = chunk_rows(source, table_rows(path, stream, packed), extent)
         else:
             chunks = _json_chunks(kind, source, extent, decode)
         with closing(chunks):  # before the file that they read
@@ -352,6 +353,8 @@ def _chunks(source: Source, extent: Extent, decode: Decode | None) -> Generator[
     typed = decode is not None
     begin = end = extent.start
     for block, offset in _blocks(source, begin.offset, extent.stop):
+        if not (rows or begin.offset or isinstance(block, BadRow)):
+            refuse_key_twice(source.path, block.removeprefix(BOM_UTF8).lstrip().partition(b"\n")[0])
         found = _read_block(block, end.line, decode if typed else None)
         if typed is not found.typed and rows:
             yield _chunk(source.path, rows, lines, end, source.read(), typed=typed)
@@ -468,9 +471,9 @@ def _decode_row(text: bytes) -> dict[str, Any] | BadRow:
 
 
 def _decode_patiently(text: bytes) -> Any:
-    """Decode what the fast decoder refuses: Python's ``NaN`` and lone surrogates; or say what is wrong."""
+    """Decode what the fast decoder refuses: Python's constants and lone surrogates; or say what is wrong."""
     try:
-        return mend(json.loads(text.decode("utf-8")))
+        return mend(json.loads(text.decode("utf-8"), parse_constant=constant))
     except UnicodeDecodeError as error:
         return BadRow(f"invalid UTF-8: byte 0x{text[error.start]:02x} at column {error.start + 1}")
     except json.JSONDecodeError as error:
@@ -479,6 +482,15 @@ def _decode_patiently(text: bytes) -> Any:
         return BadRow("the JSON is nested too deeply")
     except ValueError as error:
         return BadRow(f"broken JSON: {error}")
+
+
+def constant(name: str) -> float | None:
+    """Return what a word of Python's JSON stands for: ``NaN``, as pandas and numpy write it, for a missing value.
+
+    >>> constant("NaN"), constant("-Infinity")
+    (None, -inf)
+    """
+    return None if name == "NaN" else float(name)
 
 
 def mend(value: Any) -> Any:
@@ -497,6 +509,7 @@ def _chunk(
 ) -> Chunk:
     if typed:
         return Chunk(path, rows, lines, None, end, read, typed=True)
+    rows = [BadRow(wrong) if type(row) is dict and (wrong := table_fault(row)) else row for row in rows]
     tables = [type(row) is dict and type(row.get("step", row.get("gen_step"))) is list for row in rows]
     if True not in tables:
         return Chunk(path, rows, lines, None, end, read)

@@ -25,13 +25,14 @@ LONGEST_CELL: Final = 32_767
 """Characters that Excel keeps of a cell."""
 
 _NO_UTF8: Final = re.compile("[\udc80-\udcff]")  # what the error handler "surrogateescape" makes of other bytes
-_MESSAGES: Final = re.compile(r"\[?\s*\{\s*['\"](?:role|content)['\"]")
+MESSAGES_AS_TEXT: Final = re.compile(r"\[?\s*\{\s*['\"](?:role|content)['\"]")
 
 
-def table_rows(stream: io.BufferedReader, packed: Decompressed | None) -> Iterator[SizedRow]:
+def table_rows(path: str, stream: io.BufferedReader, packed: Decompressed | None) -> Iterator[SizedRow]:
     """Yield the rows of a table with a header, separated by commas, semicolons, tabs or bars.
 
     Args:
+        path: the file as it was named.
         stream: the table in UTF-8.
         packed: what decompresses it; the row that damaged data cuts is left out.
 
@@ -41,7 +42,7 @@ def table_rows(stream: io.BufferedReader, packed: Decompressed | None) -> Iterat
     limit = csv.field_size_limit(MAX_LINE)
     text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="")
     try:
-        yield from _rows(_whole_lines(text, packed))
+        yield from _rows(path, _whole_lines(text, packed))
     finally:
         csv.field_size_limit(limit)
         text.detach()
@@ -54,7 +55,7 @@ def _whole_lines(text: io.TextIOWrapper, packed: Decompressed | None) -> Iterato
         yield line
 
 
-def _rows(lines: Iterator[str]) -> Iterator[SizedRow]:
+def _rows(path: str, lines: Iterator[str]) -> Iterator[SizedRow]:
     first, before = "", 0
     for before, first in enumerate(lines):  # noqa: B007  both are used below
         if first.strip():
@@ -75,14 +76,14 @@ def _rows(lines: Iterator[str]) -> Iterator[SizedRow]:
         if header and cells:
             yield SizedRow(line, _row(header, cells), sum(map(len, cells)))
         elif cells:
-            header = _names(cells)
+            header = _names(path, cells)
 
 
-def _names(cells: Sequence[str]) -> list[str]:
+def _names(path: str, cells: Sequence[str]) -> list[str]:
     names = [cell.strip() for cell in cells]
     twice = next((name for at, name in enumerate(names) if name and name in names[:at]), None)
     if twice is not None:
-        raise DataError(f"the column {twice!r} is there twice")
+        raise DataError(f"{path}: the column {twice!r} is there twice")
     return names
 
 
@@ -92,12 +93,12 @@ def _row(header: Sequence[str], cells: Sequence[str]) -> Row | BadRow:
     for cell in cells:
         if not cell.isascii() and (odd := _NO_UTF8.search(cell)):
             return BadRow(f"invalid UTF-8: byte 0x{ord(odd.group()) - 0xDC00:02x}")
-    return CellRow((name, _cell(cell)) for name, cell in zip(header, cells, strict=True))
+    return CellRow((name, messages_of(cell)) for name, cell in zip(header, cells, strict=True))
 
 
-def _cell(cell: str) -> Any:
-    """Return a cell as it stands; messages, which tables hold as JSON or as Python prints them, as a list."""
-    if not _MESSAGES.match(cell):
+def messages_of(cell: str) -> Any:
+    """Return a text as it stands; messages, which tables hold as JSON or as Python prints them, as a list."""
+    if not MESSAGES_AS_TEXT.match(cell):
         return cell
     for read in (json.loads, ast.literal_eval):
         try:
@@ -115,31 +116,58 @@ def sheet_rows(path: str, stream: BinaryIO) -> Iterator[SizedRow]:
         ConfigError: openpyxl is not installed.
     """
     openpyxl = need("openpyxl", package="'star-r1[scale]'", purpose=f"{path}: reading Excel workbooks")
-    try:
-        # Formulas as they were typed: an answer that begins with "=" is no formula, and of others no value is stored.
-        book = openpyxl.load_workbook(stream, read_only=True, data_only=False)
-    except Exception as error:  # whatever its XML holds
-        raise DataError(f"{path}: not a readable Excel workbook: {error}") from error
-    used = [sheet for sheet in book.worksheets if any(_filled(sheet))]
+
+    def sheets(*, stored: bool) -> list[Any]:
+        try:
+            book = openpyxl.load_workbook(stream, read_only=True, data_only=stored)
+        except Exception as error:  # whatever its XML holds
+            raise DataError(f"{path}: not a readable Excel workbook: {error}") from error
+        return list(book.worksheets)
+
+    typed = sheets(stored=False)
+    used = [number for number, sheet in enumerate(typed) if any(_filled(sheet))]
     if len(used) > 1:
-        raise DataError(f"{path}: the sheets {', '.join(sheet.title for sheet in used)} have rows; keep one of them")
+        names = ", ".join(typed[number].title for number in used)
+        raise DataError(f"{path}: the sheets {names} have rows; keep one of them")
     header: list[str] = []
-    for sheet in used:
-        for line, cells in _filled(sheet):
+    for number in used:
+        values: Iterator[tuple[int, Sequence[Any]]] | None = None
+        for line, found in _filled(typed[number]):
+            if any(map(_formula, found)):  # the second look takes as long as the first
+                values = values or _filled(sheets(stored=True)[number])
+                found = _calculated(found, next((row for at, row in values if at == line), ()))  # noqa: PLW2901
+            cells = ["" if value is None else str(value) for value in found]
             if not header:
                 width = max(at for at, cell in enumerate(cells, 1) if cell)
-                header = _names(cells[:width])
+                header = _names(path, cells[:width])
                 continue
             yield SizedRow(line, _sheet_row(header, cells), sum(map(len, cells)))
 
 
-def _filled(sheet: Any) -> Iterator[tuple[int, list[str]]]:
+def _filled(sheet: Any) -> Iterator[tuple[int, Sequence[Any]]]:
     """Yield the rows of a sheet that hold anything, with their numbers."""
     sheet.reset_dimensions()  # which some writers state wrongly
     for line, values in enumerate(sheet.iter_rows(values_only=True), 1):
-        cells = ["" if value is None else str(value) for value in values]
-        if any(cells):
-            yield line, cells
+        if any(value not in (None, "") for value in values):
+            yield line, values
+
+
+def _formula(value: Any) -> str:
+    """Return a formula as it was typed, and of what is none an empty text."""
+    text = getattr(value, "text", value)  # of a formula over several cells
+    return text if isinstance(text, str) and text.startswith("=") else ""
+
+
+def _calculated(typed: Sequence[Any], stored: Sequence[Any]) -> list[Any]:
+    """Return cells with the values that a program has stored beside formulas.
+
+    Where it stored none, or an error, this is no formula: pandas writes an answer that begins with ``=`` as one.
+    """
+    values = [*stored, *[None] * (len(typed) - len(stored))]
+    return [
+        (formula if value is None or str(value).startswith("#") else value) if (formula := _formula(cell)) else cell
+        for cell, value in zip(typed, values, strict=False)
+    ]
 
 
 def _sheet_row(header: Sequence[str], cells: Sequence[str]) -> Row | BadRow:

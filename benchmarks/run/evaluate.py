@@ -12,7 +12,7 @@ import numpy as np
 
 from benchmarks.attempts import several_attempts
 from benchmarks.benchmark import find_protocols, known_columns
-from benchmarks.files.paths import find_files, given_twice
+from benchmarks.files.paths import find_files
 from benchmarks.files.sources import CHUNK_ROWS, END, BadRow, Chunk, Position
 from benchmarks.files.targets import read_target_file
 from benchmarks.registry import find_benchmark
@@ -213,9 +213,8 @@ def evaluate(
         return make_report(plan, total, messages, {})
     settings = {"benchmark": plan.benchmark.name, "protocols": plan.protocols, **plan.source}
     total = score_files(files, plan.scorer(files), plan.reading, run, settings=settings)
-    return make_report(
-        plan, total, messages, {"files": files, "given_twice": given_twice(files), "limit": limit, **plan.source}
-    )
+    source = {"files": files, "given_twice": total.given_twice, "limit": limit, **plan.source}
+    return make_report(plan, total, messages, source)
 
 
 def _add_error(kept: list[str], tell: Callable[[str], None] | None, message: str) -> None:

@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.files.paths import find_files, given_twice
+from benchmarks.files.paths import find_files
 from benchmarks.files.targets import TARGET_ROLES, read_separate_targets
 from benchmarks.run.executors import Executor
 from benchmarks.run.parts import PART_BYTES
@@ -16,6 +16,7 @@ from benchmarks.run.signature import signature
 from rewards.errors import ConfigError
 from rewards.score import resolve
 from rewards.spec import QuestionSpec
+from rewards.targets import GIVEN_COLUMNS
 from rewards.yaml_files import read_yaml
 
 if TYPE_CHECKING:
@@ -102,7 +103,12 @@ def score_rewards(
     signed = signature(found.name, preset, spec, resolve(task, preset)[1], **settings)
     mapping = mapping or {}
     target_file, own = read_separate_targets(targets, on, mapping, roles=(*TARGET_ROLES, "scene"))
-    reading = Reading(needed=("completion", on if target_file else "target"), mapping=own, targets=target_file)
+    reading = Reading(
+        needed=("completion", on if target_file else "target"),
+        mapping=own,
+        targets=target_file,
+        hinted=("task", *GIVEN_COLUMNS) if isinstance(spec, QuestionSpec) else ("task",),
+    )
     total = score_files(
         files,
         RewardScorer(found, spec, mode, think_prefilled),
@@ -127,7 +133,7 @@ def score_rewards(
         return None
     read = {
         "files": list(files),
-        "given_twice": given_twice(files),
+        "given_twice": total.given_twice,
         "mapping": dict(mapping),
         "targets": targets and str(targets),
         "on": on,

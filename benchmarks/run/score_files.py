@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self, TypeVar
 
 import msgspec
 
-from benchmarks.files.blocks import CARRIED, read_block, row_decoder, spread_attempts
+from benchmarks.files.blocks import CARRIED, number_of, read_block, row_decoder, spread_attempts
 from benchmarks.files.columns import ROLES, find_columns
-from benchmarks.files.paths import file_size, find_files, given_twice
-from benchmarks.files.sources import CHUNK_ROWS, Position, is_stream, read_chunks
+from benchmarks.files.paths import file_size, find_files, given_twice, missing_shards
+from benchmarks.files.sources import CHUNK_ROWS, Position, column_names, is_stream, read_chunks
 from benchmarks.run.executors import Executor
 from benchmarks.run.output import (
     check_unchanged,
@@ -34,6 +34,7 @@ from benchmarks.run.output import (
 from benchmarks.run.parts import PART_BYTES, Part, PartTask, plan_parts, unpack
 from benchmarks.run.signature import installed_version
 from rewards.errors import ConfigError, DataError
+from rewards.targets import misspelt
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -119,6 +120,7 @@ class Reading(NamedTuple):
         one_each: whether a list of texts may be one completion, see `benchmarks.files.blocks.spread_attempts`.
         mapping: role -> column, where the user says so.
         targets: where the targets come from, if not from the files.
+        hinted: roles that files need not have, of whose columns nearly the right name is told.
     """
 
     needed: Sequence[str] = ("completion", "target")
@@ -129,6 +131,7 @@ class Reading(NamedTuple):
     one_each: bool = False
     mapping: Mapping[str, str] | None = None
     targets: TargetFile | None = None
+    hinted: Sequence[str] = ()
 
     def find(self, chunk: Chunk) -> Columns:
         """Say which column is what, see `benchmarks.files.columns.find_columns`."""
@@ -316,11 +319,14 @@ class Total:
     Attributes:
         tally: of the rows that were scored.
         progress: how many there were.
+        given_twice: the files that stand more than once among those that were read, by whatever name, or begin with the
+            same rows as one before.
     """
 
     def __init__(self, run: Run, tally: Any) -> None:
         self.tally = tally
         self.progress = Progress()
+        self.given_twice: list[str] = []
         self._run = run
 
     def add(self, made: Piece | PartResult, share: float | None) -> None:
@@ -361,14 +367,17 @@ def score_files(
         ConfigError: for an ambiguous column, options that do not go together, or an output that cannot be written.
     """
     run.check(files)
-    if run.on_notice is not None:
-        for path in given_twice(files):
-            run.on_notice(f"{path}: the file is given more than once, and its rows count each time")
     inputs = [*files, *(find_files([reading.targets.path]) if reading.targets else [])]
     signed = fingerprint(inputs, {**settings, "limit": run.limit, "version": installed_version()})
-    columns = {path: _locate(path, reading) for path in files if not is_stream(path)}
+    heads = {path: _head(path, reading) for path in files if not is_stream(path)}
+    columns = {path: head.columns for path, head in heads.items()}
+    twice = given_twice(files, {path: head.start for path, head in heads.items()})
+    if run.on_notice is not None:
+        for line in _notices(files, heads, twice):
+            run.on_notice(line)
     job = Job(scorer, reading, columns, run.strict_input)
     total = Total(run, scorer.tally())
+    total.given_twice = [*twice]
     if run.folder is not None:
         _to_folder(total, job, run, files, signed)
         return total
@@ -436,10 +445,48 @@ def _share(sizes: Sequence[int | None], number: int, read: float | None) -> floa
     return (sum(known[:number]) + read * known[number]) / (sum(known) or 1)
 
 
-def _locate(path: str, reading: Reading) -> Columns | None:
-    """Find the columns of a file in the first rows that can be read."""
-    chunk = next(filter(_readable, read_chunks(path)), None)
-    return None if chunk is None else reading.find(chunk)
+class _Head(NamedTuple):
+    """What the first rows of a file tell.
+
+    Attributes:
+        columns: which is what; None where no row can be read.
+        empty: whether the file holds no rows.
+        start: what two files share iff their first rows are the same; None where none can be read.
+        unread: names of columns, each with the role that is nearly called so and that no column has.
+    """
+
+    columns: Columns | None
+    empty: bool
+    start: int | None
+    unread: Sequence[tuple[str, str]] = ()
+
+
+def _head(path: str, reading: Reading) -> _Head:
+    """Look at the first rows of a file that can be read."""
+    empty = True
+    for chunk in read_chunks(path):
+        if _readable(chunk):
+            columns = reading.find(chunk)
+            near = misspelt(tuple(column_names(chunk)))
+            unread = [(name, role) for name, role in near if role in reading.hinted and role not in columns.roles]
+            return _Head(columns, empty=False, start=number_of(chunk.rows[:_HEAD_ROWS]), unread=unread)
+        empty = False
+    return _Head(None, empty=empty, start=None)
+
+
+_HEAD_ROWS = 256
+"""Rows by which a copy of a file is told."""
+
+
+def _notices(files: Sequence[str], heads: Mapping[str, _Head], twice: Mapping[str, str]) -> Iterator[str]:
+    """Say what is odd about files that are given together: nobody would see it in the figures."""
+    yield from (f"{path}: {known}, and its rows count each time" for path, known in twice.items())
+    yield from missing_shards(files)
+    for path, head in heads.items():
+        for name, role in head.unread:
+            yield f"{path}: the column {name!r} is not read; if it holds the {role}: --map {role}={name}"
+    if len(heads) > 1:
+        yield from (f"{path}: the file holds no rows" for path, head in heads.items() if head.empty)
 
 
 def _may_have(role: str, columns: Mapping[str, Columns | None], files: Sequence[str], reading: Reading) -> bool:

@@ -157,12 +157,35 @@ def test_what_is_packed_wrongly_is_named():
         ('{"target": "B", "options": [', "row 1: the packed target is no JSON"),
         ('{"target": null}', "row 1: the packed target holds no 'target'"),
         ('{"target": ' + "[" * 100_000, "row 1: the packed target is no JSON"),
+        ('{"target": "B", "task": 3}', "row 1: the task of the packed target is 3; it is a name"),
     ):
         with pytest.raises(DataError, match=message):
             multiview_reward([SEEN] * 2, solution=["B", packed])
     assert unpack_gold(ROW) == ROW
     assert unpack_gold({"index": 2}) == {"target": {"index": 2}}
     assert multiview_reward([SEEN] * 2, solution=["B", {"target": None}]) == [1.0, None]
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("option", "options"), ("Options", "options"), ("choices", "options"), ("reference", "references"),
+     ("refs", "references"), ("relation", "relations"), ("tsk", "task"), ("tasks", "task")],
+)  # fmt: skip
+def test_a_key_of_a_packed_target_that_is_nearly_a_known_one_is_refused(name, meant):
+    packed = {"target": "B", name: ["right", "left"]}
+    message = f"the packed target holds '{name}', which is not read: did you mean '{meant}'?"
+    for target in (packed, json.dumps(packed), pa.scalar(packed)):
+        for score in (
+            lambda: multiview_reward([SEEN], solution=[target]),  # noqa: B023
+            lambda: score_completion(SEEN, target, task="multiview"),  # noqa: B023
+            lambda: unpack_gold(target),  # noqa: B023
+        ):
+            with pytest.raises(DataError) as caught:
+                score()
+            assert caught.value.message == message
+    assert multiview_reward([SEEN], solution=[{"target": "B", "difficulty": 3, "question": "?"}]) == [1.0]
+    both = {"target": "B", name: None, meant: None}
+    assert multiview_reward([SEEN], solution=[both]) == [1.0]
 
 
 @pytest.mark.parametrize(
@@ -246,6 +269,21 @@ def test_words_that_are_no_tasks_are_the_data_sets_own():
     assert tvr_reward([RIGHT] * 2, target=["2.color.cyan"] * 2, extra_info=[{"split": "rl"}, None]) == [6.0, 6.0]
     with pytest.raises(DataError, match="^row 1: task: unknown task 'multivew'"):
         tvr_reward([RIGHT] * 2, target=["2.color.cyan", "B"], task=["tvr", "multivew"])
+
+
+def test_a_word_that_is_nearly_a_task_is_warned_of():
+    for word in ("multivew", "TVR", "multi_view"):
+        for name, column in (("task", [word]), ("extra_info", [{"task": word}])):
+            columns_module._warn_once.cache_clear()
+            columns_module.warn_of_task.cache_clear()
+            with pytest.warns(
+                UserWarning, match=rf"^the task '{word}' of a row is none of ours, and not read \(did you mean '"
+            ):
+                assert tvr_reward([RIGHT], target=["2.color.cyan"], **{name: column}) == [6.0]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for word in ("spatial", "counting", "object rotation", "what", ""):
+            assert tvr_reward([RIGHT], target=["2.color.cyan"], task=[word]) == [6.0]
 
 
 def test_a_source_of_ours_names_a_task(tmp_path):

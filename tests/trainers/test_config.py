@@ -74,6 +74,42 @@ def test_wrong_configurations(stage, config, arguments, message):
         read_config(stage, config, arguments)
 
 
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ({"num_generations": 4.5}, "num_generations is 4.5; it is a whole number"),
+        ({"num_generations": True}, "num_generations is True; it is a whole number"),
+        ({"num_generations": "four"}, "num_generations is 'four'; it is a whole number"),
+        ({"learning_rate": [1e-6]}, r"learning_rate is \[1e-06\]; it is a number"),
+        ({"learning_rate": False}, "learning_rate is False; it is a number"),
+        ({"learning_rate": "1,5"}, "learning_rate is '1,5'; it is a number"),
+        ({"reward_weights": [1, "half"]}, r"reward_weights is \[1, 'half'\]; it is a number"),
+        ({"drop_equal_groups": 3}, "drop_equal_groups is 3; it is true or false"),
+        ({"drop_equal_groups": "perhaps"}, "drop_equal_groups is 'perhaps'; it is true or false"),
+        ({"save_strategy": False}, "save_strategy is False; it is one of no, .*write them in quotes"),
+        ({"save_strategy": "sometimes"}, "save_strategy is 'sometimes'; it is one of no, "),
+        ({"dataset_name": "${DATA}/rows.jsonl"}, "dataset_name is '.*'; variables are not filled in"),
+        ({"reward_funcs": ["$HOME/mine.py:reward"]}, "reward_funcs is .*; variables are not filled in"),
+    ],
+    ids=str,
+)
+def test_values_of_another_kind_are_refused(value, message):
+    """argparse looks only at text: what YAML has read otherwise reached the trainer as it was."""
+    with pytest.raises(ConfigError, match=f"^the configuration: {message}"):
+        read_config("rl", CPU | value)
+
+
+def test_values_as_people_write_them(tmp_path):
+    file = tmp_path / "a.yaml"
+    file.write_text(
+        "use_cpu: true\nbf16: false\nlearning_rate: 1e-6\nreward_weights: [1, 1e-1]\nreward_funcs: tvr_reward\n"
+        "num_generations: '8'\ndrop_equal_groups: 'no'\nwarmup_steps: 3\nsystem_prompt: pay $x and ${y}\nbeta: 0\n"
+    )
+    star, training, _ = read_config("rl", file)[1:]
+    assert (training.learning_rate, training.reward_weights, star.reward_funcs) == (1e-6, [1, 0.1], ["tvr_reward"])
+    assert (training.num_generations, star.drop_equal_groups, training.beta) == (8, False, 0)
+
+
 def test_a_reporter_that_is_not_installed_is_named(monkeypatch):
     from trainers import config
 

@@ -1,5 +1,6 @@
 import gzip
 import json
+import lzma
 
 import pytest
 
@@ -99,8 +100,8 @@ def test_a_picture_that_is_not_there_is_named(folder):
     [
         ("", "there are no rows"),
         ('{"target": "x"}\n', "there is no column 'prompt'; the columns are target"),
-        ("{\n", ":1: no JSON"),
-        ("[1]\n", ":1: a list or value"),
+        ("{\n", ":1: broken JSON at column 2"),
+        ("[1]\n", ":1: a row is a JSON object, and this is a list"),
         ('{"prompt": "a", "n": 1}\n{"prompt": "a", "n": {"b": 1}}\n', "mixes types"),
     ],
 )
@@ -165,3 +166,27 @@ def test_lengths_of_answers_are_counted_with_their_tags(folder):
     ]
     found = load_rows(str(write(folder, [ROW | {"completion": "abc"}])))
     assert answer_lengths(found, Processor()) == [3]
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.json", "a.jsonl.xz", "bom.jsonl"])
+def test_rows_of_files_of_every_kind(folder, name):
+    rows = [{"id": "r1", "prompt": "one?", "target": "0.shape.cube"}, {"id": "r2", "prompt": "two?", "target": "none"}]
+    lines = "".join(json.dumps(row) + "\n" for row in rows)
+    content = {
+        "a.csv": "id,prompt,target\n" + "".join(",".join(row.values()) + "\n" for row in rows),
+        "a.json": json.dumps(rows, indent=1),
+        "a.jsonl.xz": lzma.compress(lines.encode()),
+        "bom.jsonl": "\ufeff" + lines,
+    }[name]
+    path = folder / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    found = load_rows(str(path))
+    assert [row["target"] for row in found] == ["0.shape.cube", "none"]
+    assert found[1]["prompt"] == [{"role": "user", "content": "two?"}]
+    assert place_of_row(found, 1) == f"{path}:{3 if name == 'a.csv' else 2}: id 'r2'"
+
+
+def test_nan_is_no_target(folder):
+    path = folder / "a.jsonl"
+    path.write_text('{"prompt": "a", "target": NaN}\n{"prompt": "b", "target": "none"}\n')
+    assert [row["target"] for row in load_rows(str(path))] == [None, "none"]

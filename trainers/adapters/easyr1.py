@@ -36,5 +36,5 @@ def compute_score(reward_inputs: Sequence[Mapping[str, Any]], **settings: Any) -
         raise ConfigError(
             "compute_score was given one response; it takes a list: import REWARD_TYPE and REWARD_NAME beside it"
         )
-    scores = [score_row(item["response"], item["ground_truth"], **settings) for item in reward_inputs]
+    scores = [score_row(item["response"], item.get("ground_truth"), **settings) for item in reward_inputs]
     return [{"overall": each.total, "accuracy": float(each.correct), **each.flat()} for each in scores]

@@ -27,6 +27,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from rewards.errors import DataError
 from trainers.adapters.score_row import score_row
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ def process_results(doc: Mapping[str, Any], results: Sequence[str], **settings: 
 
     Those that the task's ``metric_list`` names are averaged; the samples that lmms-eval logs hold them all.
     """
-    score = score_row(results[0], doc["target"], doc, **settings)
+    if len(results) != 1:
+        raise DataError(f"a row has {len(results)} results; one completion is scored at a time: set repeats to 1")
+    score = score_row(results[0], doc.get("target"), doc, **settings)
     fault = None if score.fault is None else score.fault.code
     return {f"star_{name}": value for name, value in score.flat().items()} | {"star_fault": fault}

@@ -7,7 +7,7 @@
 
 Settings are given in that file: ``reward_func = functools.partial(star_r1.openrlhf.reward_func, preset="calibrated")``,
 and the tasks that a data set mixes: ``tasks=("tvr", "multiview")``. A row's label is '2.color.cyan, 0.shape.cube', or
-all that it holds packed into one string, its task included, as `star data export --to openrlhf` writes it.
+all that it holds packed into one string, as `star data export --to openrlhf` writes it; that may name its task.
 
 Over HTTP, from a server that other machines share: ``--reward.remote_url http://127.0.0.1:8000/get_reward``, see `star
 serve`.

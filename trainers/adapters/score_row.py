@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from rewards.columns import source_task
+from rewards.columns import check_row, source_task, warn_of_task
 from rewards.errors import ConfigError, DataError
 from rewards.score import score_completion
 from rewards.targets import unpack_value
@@ -33,8 +33,10 @@ def score_row(completion: Any, target: Any, row: Mapping[str, Any] | None = None
         ConfigError: for a wrong setting.
     """
     row = row or {}
+    check_row(row)
     gold = {name: row[name] for name in COLUMNS if row.get(name) is not None}
     if gold.get("task") not in task_names():  # words of somebody's own, such as a category
+        warn_of_task(str(gold.get("task", "")))
         gold["task"] = _source(row.get("data_source"), settings.get("task", "tvr"))
     return score_completion(completion, gold | unpack_value(target), **settings)
 
@@ -48,7 +50,8 @@ def _source(source: Any, task: Any) -> str | None:
     try:
         route_task(mine, name)
     except ConfigError as error:
-        raise DataError(f"data_source {source!r}: {error}") from error
+        own = "; a task of your own is given by its file: task=FILE, in verl reward_kwargs.task=FILE"
+        raise DataError(f"data_source {source!r}: {error}{own}") from error
     return None
 
 

@@ -7,7 +7,8 @@
 Every setting of `score_completion` is a ``reward_kwargs``: task, preset, mode, think_prefilled, scale, ... A row holds
 ``reward_model={"style": "rule", "ground_truth": "2.color.cyan, 0.shape.cube"}``, or all of a question packed into that
 string as `star data export --to verl` writes it. Its task is that of ``extra_info.task``, of a ``data_source``
-"star-r1/multiview", or of ``reward_kwargs.task``. The older top-level ``custom_reward_function.path`` is not read.
+"star-r1/multiview", or of ``reward_kwargs.task``, which a task file of your own needs (``reward_kwargs.task=FILE``).
+The older top-level ``custom_reward_function.path`` is not read.
 """
 
 from __future__ import annotations

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 from benchmarks.extras import need
 from benchmarks.files.write import path_beside, whole_file
 from rewards.errors import ConfigError, DataError
-from rewards.targets import pack_gold
-from rewards.tasks import load_task
+from rewards.targets import misspelt, pack_gold
+from rewards.tasks import load_task, task_names
 from trainers.data.files import Written, json_line
 from trainers.data.training_rows import (
     COMPLETIONS,
@@ -28,7 +28,7 @@ from trainers.data.training_rows import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
     from pathlib import Path
 
     from trainers.data.training_rows import OnProgress, Row
@@ -51,7 +51,8 @@ def export_row(row: Row, where: str, folder: Path, *, to: str, stage: str, task:
         task: of rows that do not tell.
 
     Raises:
-        DataError: the row lacks something, or its prompt holds what stands for an image.
+        DataError: the row lacks something, holds a column that is nearly one that is read, or its prompt holds what
+            stands for an image.
         ConfigError: the trainer has no such stage, or none for rows with images.
     """
     if stage == "sft" and to == "easyr1":
@@ -71,6 +72,8 @@ def export_row(row: Row, where: str, folder: Path, *, to: str, stage: str, task:
     if stage == "sft":
         found = _sft(to, turns, completion_of(row, where))
     else:
+        for column, meant in misspelt(tuple(row)) if load_task(name).kind == "question" else ():
+            raise DataError(f"{where}: {column}: it would be left out: did you mean {meant!r}?")
         score_row(row, "", where, task=task)  # a wrong target is named here, and not in the middle of a run
         found = _rl(to, turns, gold_of(row, where), task=name, said=said, row=row)
     return found | ({"images": _images(to, images)} if images else {})
@@ -120,6 +123,7 @@ def export(
     stage: str | None = None,
     task: str | None = None,
     on_error: Callable[[DataError], None] | None = None,
+    on_untold: Callable[[str], None] | None = None,
     on_progress: OnProgress | None = None,
 ) -> Written:
     """Write rows for a trainer; a row that is wrong costs no other.
@@ -131,6 +135,7 @@ def export(
         stage: one of `STAGES`; None: ``sft`` if the first row has a completion, else ``rl``.
         task: of rows that do not tell.
         on_error: takes what is wrong with a row.
+        on_untold: takes each task that the written rows do not tell to whoever scores them, in the end.
         on_progress: takes the number done.
 
     Raises:
@@ -140,6 +145,7 @@ def export(
     if to not in TRAINERS or stage not in (None, *STAGES):
         raise ConfigError(f"{to!r} and {stage!r}: expected one of {', '.join(TRAINERS)} and one of {', '.join(STAGES)}")
     counts = {"read": 0, "written": 0}
+    untold: dict[str, None] = {}
     packed = out.suffix == ".parquet"
 
     def exported() -> Iterator[dict[str, Any]]:
@@ -157,6 +163,8 @@ def export(
                 if on_error is not None:
                     on_error(error)
                 continue
+            if chosen == "rl" and (name := task_of(row, where, task)) not in _told(to):
+                untold[name] = None
             counts["written"] += 1
             yield made
             if on_progress is not None:
@@ -167,7 +175,15 @@ def export(
     else:
         with whole_file(out) as file:
             file.writelines(map(json_line, exported()))
+    if on_untold is not None:
+        for name in untold:
+            on_untold(name)
     return Written(counts["read"], counts["written"], counts["read"] - counts["written"])
+
+
+def _told(to: str) -> Collection[str]:
+    """Return the tasks by which a trainer's reward scores such rows without being told."""
+    return ("tvr",) if to in ("openrlhf", "easyr1") else task_names()  # which hand over a label and nothing else
 
 
 def _write_parquet(out: Path, rows: Iterator[dict[str, Any]]) -> None:

@@ -2,8 +2,9 @@
 
 A row is a JSON object. Its columns: ``id``; ``scene``, the same for rows about one place, which are no independent
 samples; ``task`` (tvr, multiview, ...); ``prompt``; ``images_file_names``, paths relative to the row's file, in the
-order in which the prompt speaks of them; ``target``; of questions ``options``,
-``references`` (true names per view) and ``relations`` (true triplets per view); of chains of thought ``completion``.
+order in which the prompt speaks of them (also as ``images``, or one as ``image``); ``target``; of questions
+``options``, ``references`` (true names per view) and ``relations`` (true triplets per view); of chains of thought
+``completion``.
 Further columns are kept as they are.
 """
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     Row = dict[str, Any]
     OnProgress = Callable[[int, int | None], None]  # takes the number done and, where it is known, the total
 
-IMAGES: Final = ("images_file_names", "images")
+IMAGES: Final = ("images_file_names", "images", "image")
 COMPLETIONS: Final = ("completion", "response", "output", "prediction")
 GOLD: Final = ("options", "references", "relations")
 
@@ -100,7 +101,7 @@ def image_files(row: Mapping[str, Any], folder: Path, where: str) -> list[Path]:
     Raises:
         DataError: they are no list of file names.
     """
-    names: Any = next((row[name] for name in IMAGES if row.get(name) is not None), [])
+    names: Any = next((_several(name, row[name]) for name in IMAGES if row.get(name) is not None), [])
     if not _are_names(names):
         raise DataError(f"{where}: images: expected a list of file names, found {names!r:.60}")
     return [folder / name for name in names]
@@ -113,9 +114,14 @@ def rebased(row: Row, old: Path, new: Path) -> Row:
     moved = {
         name: [os.path.relpath((old / image).resolve(), new.resolve()) for image in names]
         for name in IMAGES
-        if _are_names(names := row.get(name))
+        if _are_names(names := _several(name, row.get(name)))
     }
     return {**row, **moved}
+
+
+def _several(column: str, names: Any) -> Any:
+    """Return what a column of images holds as a list; ``image`` may hold one."""
+    return [names] if column == "image" and isinstance(names, str) else names
 
 
 def _are_names(value: object) -> TypeGuard[list[str]]:

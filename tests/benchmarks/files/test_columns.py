@@ -1,10 +1,13 @@
 """Which column is what: known names, the dialects of other systems, the user's word; never a guess."""
 
+import json
+
 import pytest
 
 from benchmarks.files.columns import MISSING, ROLES, Columns, find_columns, unwrap
 from benchmarks.files.dialects import DIALECTS
 from benchmarks.files.sources import START, BadRow, Chunk
+from benchmarks.run.rewards import score_rewards
 from rewards.columns import TARGET_COLUMNS
 from rewards.errors import ConfigError, DataError
 
@@ -388,3 +391,39 @@ def test_reasoning_in_a_column_of_its_own_is_put_back():
 )
 def test_a_target_that_is_one_text_in_a_list_is_that_text(value, inner):
     assert Columns({"target": "t"}).values("target", [{"t": value}]) == [inner]
+
+
+def test_a_column_nearly_called_as_one_of_a_question_is_told(tmp_path):
+    path = tmp_path / "a.jsonl"
+    row = {"id": 1, "completion": "<think>a</think><answer>left</answer>", "target": "B", "choices": ["right", "left"]}
+    path.write_text(json.dumps(row) + "\n")
+    for task, mapping, told in (
+        (
+            "multiview",
+            {},
+            [f"{path}: the column 'choices' is not read; if it holds the options: --map options=choices"],
+        ),
+        ("multiview", {"options": "choices"}, []),
+    ):
+        notices = []
+        summary = score_rewards([str(path)], task=task, mapping=mapping, on_notice=notices.append)
+        assert notices == told
+        assert summary.accuracy.value == (not told)
+    path.write_text(json.dumps(row | {"target": "2.color.cyan"}) + "\n")
+    score_rewards([str(path)], on_notice=notices.append)
+    assert notices == []  # a list of changes has no options
+
+
+def test_messages_that_were_written_as_text_are_messages(tmp_path):
+    """As pandas, W&B and others write objects in a column of text; in one row alone it is what a model wrote."""
+    messages = [
+        {"role": "user", "content": "?"},
+        {"role": "assistant", "content": "<think>a</think><answer>B</answer>"},
+    ]
+    path = tmp_path / "a.jsonl"
+    for text in (json.dumps(messages), str(messages), json.dumps(messages[1])):
+        path.write_text(json.dumps({"id": 1, "completion": text, "target": "B"}) + "\n")
+        assert score_rewards([str(path)], task="multiview").accuracy.value == 1.0
+    rows = [{"id": at, "completion": text, "target": "B"} for at, text in enumerate([json.dumps(messages), "B"])]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert score_rewards([str(path)], task="multiview").accuracy.value == 0.0

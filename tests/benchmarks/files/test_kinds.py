@@ -7,6 +7,7 @@ import io
 import json
 import lzma
 import random
+import re
 import sys
 import zipfile
 from pathlib import Path
@@ -190,6 +191,45 @@ def test_chunks_of_large_rows_are_small(tmp_path, monkeypatch):
         assert max(len(chunk.rows) for chunk in read_chunks(str(path))) == 4
 
 
+def test_frames_of_zstd_that_hold_something_else_are_passed_over(tmp_path):
+    """pzstd and the seekable format write such; their first byte is 50 to 5f."""
+    for at, number in enumerate(range(0x50, 0x60)):
+        other = bytes([number]) + b"\x2a\x4d\x18" + (100_000 * at).to_bytes(4, "little") + b"?" * 100_000 * at
+        half = [zstandard.compress(lines_of(some)) for some in (ROWS[:2], ROWS[2:])]
+        path = write(tmp_path / "a.jsonl.zst", other + half[0] + other + other + half[1] + other)
+        assert read(path) == ROWS
+
+
+def test_rows_under_two_keys_of_a_document_are_refused(tmp_path):
+    path = write(tmp_path / "a.json", json.dumps({"rows": ROWS[:1], "n": [1], "data": ROWS}).encode())
+    with pytest.raises(DataError, match=r"a\.json: rows stand under rows and data; write those that are meant"):
+        read(path)
+    path.write_text(json.dumps({"rows": [], "data": ROWS}))
+    assert read(path) == ROWS
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "array.json", "held.json", "a.parquet", "a.arrow"])
+def test_nan_is_null(tmp_path, name):
+    """pandas and numpy say so that a value is missing; as a group it was one with all others, as words a target."""
+    rows = [{"id": 1.5, "prompt_id": float("nan"), "completion": "x", "n": float("inf")}, {"id": float("nan")}]
+    rows[1] |= {"prompt_id": 2.0, "completion": "y", "n": 1.0}
+    if name.endswith((".parquet", ".arrow")):
+        table = pa.Table.from_pylist(rows)
+        if name == "a.parquet":
+            pyarrow.parquet.write_table(table, tmp_path / name)
+        else:
+            write(tmp_path / name, arrow_of(rows, pa.ipc.new_file))
+    else:
+        lines = "".join(json.dumps(row) + "\n" for row in rows)
+        write(
+            tmp_path / name,
+            {"a": lines, "array": json.dumps(rows), "held": json.dumps({"rows": rows})}[name.split(".")[0]].encode(),
+        )
+    first, second = read(tmp_path / name)
+    assert first == {"id": 1.5, "prompt_id": None, "completion": "x", "n": float("inf")}
+    assert second["id"] is None
+
+
 # --- tables of text ---------------------------------------------------------------------------------------------------
 
 
@@ -231,8 +271,12 @@ def test_messages_in_a_table_are_messages(tmp_path):
 
 
 def test_a_table_with_one_column_twice_is_refused(tmp_path):
-    with pytest.raises(DataError, match="the column 'a' is there twice"):
-        read(write(tmp_path / "a.csv", b"a,b,a\n1,2,3\n"))
+    table = pa.Table.from_arrays([pa.array(["1"])] * 3, names=["a", "b", "a"])
+    pyarrow.parquet.write_table(table, tmp_path / "a.parquet")
+    write(tmp_path / "a.csv", b"a,b,a\n1,2,3\n")
+    for name in ("a.csv", "a.parquet"):
+        with pytest.raises(DataError, match=rf"{name}: the column 'a' is there twice"):
+            read(tmp_path / name)
 
 
 def test_a_header_alone_is_no_row(tmp_path):
@@ -264,6 +308,36 @@ def test_a_workbook_keeps_text_as_it_is(tmp_path):
         read(tmp_path / "b.xlsx")
 
 
+@pytest.mark.parametrize(
+    ("stored", "read_as"),
+    [(b"<v>3</v>", "3"), (b"", "=1+2"), (b"<v/>", "=1+2")],
+)
+def test_a_formula_is_the_value_that_is_stored_with_it(tmp_path, stored, read_as):
+    """As it was typed where none is: pandas writes an answer that begins with "=" as a formula."""
+    book, buffer = openpyxl.Workbook(), io.BytesIO()
+    for row in (["id", "answer"], ["1", "plain"], [], ["2", "=1+2"]):
+        book.active.append(row)
+    book.save(buffer)
+    with zipfile.ZipFile(buffer) as old, zipfile.ZipFile(tmp_path / "a.xlsx", "w") as new:
+        for name in old.namelist():
+            new.writestr(name, re.sub(rb"(<f>[^<]*</f>)<v ?/>", rb"\1" + stored, old.read(name)))
+    path = tmp_path / "a.xlsx"
+    assert read(path) == [{"id": "1", "answer": "plain"}, {"id": "2", "answer": read_as}]
+    assert places(path) == ["2", "4"]
+
+
+def test_a_formula_with_an_error_for_a_value_is_what_was_typed(tmp_path):
+    book, buffer = openpyxl.Workbook(), io.BytesIO()
+    for row in (["id", "answer"], ["1", "=B"]):
+        book.active.append(row)
+    book.save(buffer)
+    with zipfile.ZipFile(buffer) as old, zipfile.ZipFile(tmp_path / "a.xlsx", "w") as new:
+        for name in old.namelist():
+            typed = old.read(name).replace(b'<c r="B2"', b'<c r="B2" t="e"')
+            new.writestr(name, re.sub(rb"(<f>[^<]*</f>)<v ?/>", rb"\1<v>#NAME?</v>", typed))
+    assert read(tmp_path / "a.xlsx") == [{"id": "1", "answer": "=B"}]
+
+
 @pytest.mark.parametrize("kind", ["csv", "xlsx"])
 def test_an_empty_target_of_a_table_is_none(tmp_path, kind):
     """As text it would be the empty list: merged cells, and tables with rows that lack a target, would be scored by it."""
@@ -278,6 +352,30 @@ def test_an_empty_target_of_a_table_is_none(tmp_path, kind):
     assert summary.accuracy.value == 0.5
     told = "the cell under 'target' is empty; where a list is right that holds nothing, write none"
     assert errors == [f"{path}:{line}: {told}" for line in (3, 4)]
+
+
+@pytest.mark.parametrize("kind", ["csv", "xlsx"])
+def test_empty_cells_of_a_table_are_null(tmp_path, kind):
+    """Rows without a prompt_id were one group, and rows without options or a task were errors."""
+    text = "<think>b</think><answer>{}</answer>"
+    given = [("p", "left", '["right", "left"]', "mindcube"), ("p", "B", "", ""), ("", "B", "", ""), ("", "A", "", "")]
+    names = ("prompt_id", "completion", "options", "task")
+    rows = [
+        {
+            "id": "",
+            "target": "B",
+            "references": "",
+            **dict(zip(names, each, strict=True)),
+            "completion": text.format(each[1]),
+        }
+        for each in given
+    ]
+    path = write(tmp_path / f"a.{kind}", table_of(rows) if kind == "csv" else workbook_of(rows))
+    errors = []
+    summary = score_rewards([str(path)], task="multiview", on_error=errors.append, out=str(tmp_path / "out.jsonl"))
+    assert (errors, summary.rows, summary.accuracy.value, summary.groups.groups) == ([], 4, 0.75, 1)
+    out = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert [row["id"] for row in out] == [f"{path}:{line}" for line in (2, 3, 4, 5)]
 
 
 def test_a_cell_that_excel_cut_off_is_no_completion(tmp_path):
@@ -325,7 +423,7 @@ def test_a_broken_array_keeps_what_stands_before(tmp_path, content, good, messag
 def test_arrays_take_what_lines_take(tmp_path):
     path = write(tmp_path / "a.json", rb'[{"a": NaN, "b": "\ud83d\ude00 \ud800 x"}]')
     ((row),) = read(path)
-    assert row["a"] != row["a"]
+    assert row["a"] is None
     assert row["b"] == "\N{GRINNING FACE} \N{REPLACEMENT CHARACTER} x"
 
 

@@ -287,3 +287,54 @@ def test_an_address_whose_client_is_not_installed(missing):
 def test_reading_what_is_no_file(tmp_path):
     with pytest.raises(DataError, match="it is a folder, not a file"):
         list(read_chunks(str(tmp_path)))
+
+
+# --- files that are given together ------------------------------------------------------------------------------------
+
+
+def told(*paths):
+    notices = []
+    summary = score_rewards([str(path) for path in paths], on_notice=notices.append)
+    return summary, notices
+
+
+@pytest.mark.parametrize("name", ["copy.jsonl", "a.jsonl.gz", "deep/a.jsonl"])
+def test_a_copy_is_told_by_its_rows_whatever_it_is_called(tmp_path, name):
+    text = rows_of(*[RIGHT, WRONG] * 300)
+    path, copy = tmp_path / "a.jsonl", tmp_path / name
+    copy.parent.mkdir(exist_ok=True)
+    path.write_text(text)
+    copy.write_bytes(gzip.compress(text.encode()) if name.endswith(".gz") else text.encode())
+    summary, notices = told(path, copy)
+    assert notices == [f"{copy}: it begins with the rows of {path}, and its rows count each time"]
+    assert (summary.rows, summary.source["given_twice"]) == (1200, [str(copy)])
+    copy.write_text(rows_of(WRONG, *[RIGHT, WRONG] * 300))
+    summary, notices = told(path, copy)
+    assert (notices, summary.source["given_twice"]) == ([], [])
+
+
+def test_a_file_without_rows_among_others_is_told(tmp_path):
+    path, empty, bad = tmp_path / "a.jsonl", tmp_path / "b.csv", tmp_path / "c.jsonl"
+    path.write_text(rows_of(RIGHT))
+    empty.write_text("id,completion,target\n")
+    bad.write_text("no row\n")
+    summary, notices = told(path, empty, bad)
+    assert notices == [f"{empty}: the file holds no rows"]
+    assert (summary.rows, summary.errors) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "said"),
+    [
+        (["00000", "00001", "00002"], None),
+        (["00001", "00002", "00003"], None),  # some count from 1
+        (["00000", "00002"], "1 of 3 files is not among those given: 00001"),
+        (["00003"], "2 of 3 files are not among those given: 00001, 00002"),
+        (["00001"], "2 of 3 files are not among those given: 00000, 00002"),
+    ],
+)
+def test_a_shard_that_is_missing_is_told(tmp_path, numbers, said):
+    for at, number in enumerate(numbers):
+        (tmp_path / f"rows-{number}-of-00003.jsonl").write_text(rows_of(RIGHT, *[WRONG] * at))
+    _, notices = told(tmp_path)
+    assert notices == ([] if said is None else [f"{tmp_path}/rows-*-of-00003.jsonl: {said}"])

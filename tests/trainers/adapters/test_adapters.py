@@ -12,12 +12,14 @@ import inspect
 import pickle
 import subprocess
 import sys
+import warnings
 from functools import partial
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import pytest
 
+from rewards import columns as columns_module
 from rewards.errors import ConfigError, DataError
 from tests.conformance.rows import apart, make_rows
 from trainers.adapters import VERSIONS
@@ -123,6 +125,22 @@ def test_a_source_of_ours_that_names_no_task_is_refused(tmp_path):
     question = QUESTIONS[0]
     named = compute_score("star-r1/multiview", question["text"], question["gold"], {"task": "counting"})
     assert named["score"] == question["total"]  # a category of somebody's own hides no source
+
+
+def test_a_column_of_a_row_that_is_nearly_ours_is_warned_of():
+    """In verl's ``extra_info``, slime's metadata and lmms-eval's documents alike: as of a batch's columns."""
+    columns_module._warn_once.cache_clear()
+    row = {"task": "multiview", "choices": ["right", "left"], "split": "rl"}
+    text = "<think>a</think><answer>left</answer>"
+    said = r"^'choices' of a row is not read \(did you mean 'options'\?\)$"
+    with pytest.warns(UserWarning, match=said):
+        adapter("verl").compute_score("x", text, "B", row)
+    columns_module._warn_once.cache_clear()
+    with pytest.warns(UserWarning, match=said):
+        adapter("lmms").process_results({**row, "target": "B"}, [text], task="multiview")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert adapter("verl").compute_score("x", text, "B", {**row, "options": row["choices"]})["acc"] == 1.0
 
 
 def test_openrlhf(caplog):

@@ -2,6 +2,7 @@ import json
 
 import pyarrow.parquet as pq
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -9,11 +10,12 @@ from rewards.errors import ConfigError, DataError
 from rewards.functions import multiview_reward, tvr_reward
 from rewards.score import score_completion
 from rewards.targets import pack_gold, unpack_gold
+from star_cli.main import star
 from tests.json_lines import read
 from trainers.data.export import TRAINERS, export, export_row
 from trainers.data.generate import GenerationSettings, generate
 from trainers.data.oracle import write_oracle_chains
-from trainers.data.training_rows import GOLD, score_row
+from trainers.data.training_rows import GOLD, rebased, score_row
 
 WRONG = "<think>View 1: [red cube, blue sphere, left]</think><answer>A</answer>"
 
@@ -258,13 +260,49 @@ def test_rows_of_a_task_of_the_users_own_and_the_wrong_gold_among_them(tmp_path,
     source = tmp_path / "rows.jsonl"
     targets = ["U1/3", [["U1", 3]], "U1/17"]
     source.write_text("".join(json.dumps({"prompt": "Name them.", "target": target}) + "\n" for target in targets))
-    errors = []
+    errors, untold = [], []
     done = export(
-        source, tmp_path / "out.jsonl", to=to, task=str(task), on_error=lambda error: errors.append(str(error))
+        source,
+        tmp_path / "out.jsonl",
+        to=to,
+        task=str(task),
+        on_error=lambda error: errors.append(str(error)),
+        on_untold=untold.append,
     )
     assert (done.written, done.failed) == (2, 1)
     assert errors == [f"{source}:3: labels: target 'U1/17', character 4: '17' is not a pin (1 to 16)"]
+    assert untold == [str(task)]
     for row in read(tmp_path / "out.jsonl"):
         gold = exported_gold(row, to)
         assert score_completion("<think>b</think><answer>U1/3</answer>", gold["target"], task=str(task)).total == 3.0
         assert "wiring.yaml" not in str(row.get("data_source", row.get("datasource", "")))
+
+
+@pytest.mark.parametrize("to", TRAINERS)
+def test_which_tasks_a_trainers_reward_has_to_be_told(folder, tmp_path, to):
+    alone = to in ("openrlhf", "easyr1")  # they hand over a label and nothing else
+    for name, expected in (("tvr", []), ("ring", ["multiview"] if alone else [])):
+        untold = []
+        export(folder / name, tmp_path / "out.jsonl", to=to, on_untold=untold.append)
+        assert untold == expected
+    done = CliRunner().invoke(
+        star, ["data", "export", str(folder / "ring"), "--to", to, "--out", str(tmp_path / "cli.jsonl")]
+    )
+    assert done.exit_code == 0
+    assert ("the rows do not tell" in done.stderr) == alone
+
+
+def test_one_image_under_its_usual_name_is_exported(tmp_path):
+    (tmp_path / "a.png").touch()
+    row = {"id": "1", "task": "tvr", "prompt": "?", "target": "2.color.cyan", "image": "a.png"}
+    made = export_row(row, "rows:1", tmp_path, to="verl", stage="rl")
+    assert made["images"] == [{"image": str(tmp_path / "a.png")}]
+    assert made["prompt"][0]["content"] == "<image>?"
+    assert rebased(row, tmp_path, tmp_path / "deep")["image"] == ["../a.png"]
+
+
+def test_a_column_that_would_be_left_out_is_named(tmp_path):
+    row = {"task": "multiview", "prompt": "?", "target": "B", "choices": ["left", "right"]}
+    with pytest.raises(DataError, match="^rows:1: choices: it would be left out: did you mean 'options'"):
+        export_row(row, "rows:1", tmp_path, to="verl", stage="rl")
+    assert export_row({**row, "options": row["choices"]}, "rows:1", tmp_path, to="verl", stage="rl")
