@@ -10,7 +10,7 @@ import json
 import os
 import re
 from argparse import ArgumentTypeError
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
@@ -152,7 +152,7 @@ def read_config(
         if name not in names:
             raise ConfigError(f"{where}: unknown key {name!r}{_near(name, names)}")
         try:
-            values[name] = _typed(value, names[name])
+            values[name] = "none" if name == "report_to" and value is None else _typed(value, names[name])
         except ValueError as error:
             raise ConfigError(f"{where}: {name} is {value!r:.60}; {error}") from None
     for argument in arguments:
@@ -178,6 +178,10 @@ def read_config(
 
 def _check_words(star: StarArguments, stage: Stage, where: str) -> None:
     """Raise a ConfigError where a field holds none of its words, or one that is of the other stage."""
+    for each in fields(star):
+        value = getattr(star, each.name)
+        if each.type in ("str", "str | None") and isinstance(value, list | dict):
+            raise ConfigError(f"{where}: {each.name} is {value!r:.60}; it is a word")
     for name, word, known in (
         ("think_prefilled", str(star.think_prefilled).lower(), ("auto", "true", "false")),
         ("mode", star.mode, ("strict", "lenient")),
