@@ -1,6 +1,7 @@
 """Settings of every test: no time limits, since a loaded machine is no bug."""
 
 import os
+import signal
 import sys
 
 from hypothesis import HealthCheck, Phase, settings
@@ -31,7 +32,9 @@ settings.register_profile(
 
 
 def pytest_sessionstart():
-    """Under mutation, start without grammars and results: those from before would hide what a mutant does."""
+    """Let Ctrl-C reach what tests start; under mutation, start without grammars and results, which would hide a mutant."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a shell's background, and children would inherit it
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if "MUTANT_UNDER_TEST" in os.environ:
         _clear_caches()
 

@@ -56,11 +56,15 @@ def server(*options, **more):
         process.log = []
         reader = threading.Thread(target=lambda: process.log.extend(process.stderr), daemon=True)
         reader.start()
-        yield process, (found[1].strip("[]"), int(found[2]))
+        try:
+            yield process, (found[1].strip("[]"), int(found[2]))
+        finally:
+            process.terminate()
+            process.wait(300)
+            reader.join(60)
     finally:
-        process.terminate()
-        process.wait(60)
-        reader.join(10)
+        process.kill()
+        process.wait()
         process.stderr.close()
 
 
@@ -109,7 +113,7 @@ def alive(address):
 
 def raw(address, sent, *, done=False):
     """Send bytes and return what comes back until the other side closes; *done*: say that no more will come."""
-    with socket.create_connection(address, timeout=20) as connection:
+    with socket.create_connection(address, timeout=100) as connection:
         connection.sendall(sent)
         if done:
             connection.shutdown(socket.SHUT_WR)
@@ -323,7 +327,7 @@ def test_any_bytes_in_any_order_at_any_pace_are_done_with_in_time(impatient, pie
 def refused(*options, **more):
     done = subprocess.run(
         [sys.executable, "-m", "star_cli", "serve", "--port", "0", *options],
-        env=environment(**more), capture_output=True, text=True, timeout=60, check=False,
+        env=environment(**more), capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert done.returncode == 2, done
     assert "Traceback" not in done.stderr
