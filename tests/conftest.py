@@ -17,6 +17,10 @@ collect_ignore_glob = [
     "trainers/unequal_lengths.py",
 ]
 
+# A suite that a script starts in the background begins with Ctrl-C ignored, and so would all that its tests start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 settings.register_profile("star", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("star")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import errno
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -327,8 +328,18 @@ def _with_care(base: Any) -> Any:
             with gathered(self):
                 return super()._generate_single_turn(*args, **kwargs)
 
+        def _generate(self, prompts: Any) -> Any:
+            began = time.perf_counter()
+            generated = super()._generate(prompts)
+            self._metrics["train" if self.model.training else "eval"]["generation_seconds"].append(
+                time.perf_counter() - began
+            )
+            return generated
+
         def _calculate_rewards(self, inputs: Any, prompts: Any, completions: Any, completion_ids_list: Any) -> Any:
             rewards = super()._calculate_rewards(inputs, prompts, completions, completion_ids_list)
+            if seconds := self._pending_metrics.get("reward_seconds"):  # of each function; TRL would log their mean
+                seconds[:] = [sum(seconds)]
             if self.credit is not None and self.model.training:
                 self.credit.observe(self, inputs, completions, completion_ids_list, rewards)
             return rewards

@@ -2,14 +2,16 @@
 
     python -m tests.measure.sharded_7b FOLDER [--backends fsdp2 zero3] [--steps 3] [--tokens 128]
     python -m tests.measure.sharded_7b FOLDER --narrow
-    python -m tests.measure.sharded_7b FOLDER --narrow --cpu
+    python -m tests.measure.sharded_7b FOLDER --narrow --cpu [--processes 8]
     python -m tests.measure.sharded_7b FOLDER --kill
 
 Qwen2.5-VL-7B's configuration, all parameters, `recipes/multiview-7b` and `recipes/accelerate` as they are but for the
 number of processes, the steps, the length of completions and vLLM. Each run ends with a model that was read back;
 stage 2 starts from stage 1's. ``--narrow`` takes a model that is 14 times narrower: runs resumed from each of their
 checkpoints (`tests.trainers.every_checkpoint`), with all parameters and with LoRA, and predictions of what they leave;
-``--cpu`` tries that without GPUs (FSDP2 alone). ``--kill`` kills one process of such a run in the middle and goes on
+``--cpu`` tries that without GPUs (FSDP2 alone). Of stage 2's tables of completions it says how many rows and groups they
+hold, and fails where one is lost, doubled or another's. ``--processes`` takes fewer than all GPUs, at the same work for
+each: the runs of 2, 4 and 8 show how a step scales. ``--kill`` kills one process of such a run in the middle and goes on
 from what is there. Random weights never end a completion, so that all are of full length.
 """
 
@@ -33,6 +35,14 @@ from tests.measure.stand_in import qwen_config, qwen_processor, qwen_tokenizer
 ROOT = Path(__file__).parents[2]
 RECIPE = ROOT / "recipes" / "multiview-7b"
 SCENES = 24
+ON_CPU = {  # where bfloat16 is slow
+    "use_cpu": True,
+    "bf16": False,
+    "dtype": "float32",
+    "image_max_pixels": 12544,
+    "per_device_train_batch_size": 2,
+}
+SHORT = {"max_completion_length": 2, "num_generations": 2}  # what stage 2 takes there
 LORA = {"use_peft": True, "lora_r": 16, "lora_target_modules": ["q_proj", "k_proj", "v_proj", "o_proj"]}
 
 
@@ -71,13 +81,11 @@ def write_rows(folder: Path) -> None:
     file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
 
 
-def launcher(backend: str, folder: Path, *, cpu: bool, port: int) -> list[str]:
-    """Return the start of a command: accelerate with the recipe's file, on the GPUs that are here."""
-    import torch
-
+def launcher(backend: str, folder: Path, *, cpu: bool, processes: int, port: int) -> list[str]:
+    """Return the start of a command: accelerate with the recipe's file."""
     values = yaml.safe_load((ROOT / "recipes" / "accelerate" / f"{backend}.yaml").read_text(encoding="utf-8"))
-    values |= {"num_processes": torch.cuda.device_count() or 2}
-    if cpu:  # where bfloat16 is slow
+    values |= {"num_processes": processes}
+    if cpu:
         values |= {"use_cpu": True, "mixed_precision": "no"}
     file = folder / f"{backend}.yaml"
     file.write_text(yaml.safe_dump(values), encoding="utf-8")
@@ -116,9 +124,13 @@ def timed_run(stage: str, config: str, output: str) -> None:
         "files": sorted(path.name for path in trained.folder.iterdir() if path.suffix in (".json", ".safetensors")),
     }
     if stage == "rl":
-        seconds = sum(float(each["reward_seconds"]) for each in logs) / len(logs)
-        figures["reward_seconds"] = round(seconds, 4)
-        figures["reward_share"] = seconds / (sum(steps) / len(steps))
+        step = sum(steps) / len(steps)
+        generated, rewarded = (
+            sum(float(each[name]) for each in logs) / len(logs) for name in ("generation_seconds", "reward_seconds")
+        )
+        figures["generation_seconds"], figures["reward_seconds"] = round(generated, 2), round(rewarded, 4)
+        figures["update_seconds"] = round(step - generated - rewarded, 2)
+        figures["reward_share"] = rewarded / step
     Path(output).write_text(json.dumps(figures), encoding="utf-8")
 
 
@@ -173,7 +185,47 @@ def settings(stage: str, folder: Path, model: Path, output: Path, changes: dict[
     return file
 
 
-def whole(folder: Path, backends: list[str], stages: list[str], *, steps: int, tokens: int, until: float) -> None:
+def tables(folder: Path, rows: Path, *, processes: int, changes: dict[str, Any]) -> dict[str, Any]:
+    """Return what the tables of completions of a run hold, and what is wrong with them.
+
+    A step writes `per_device_train_batch_size` completions on each process, in groups of `num_generations`, and no row
+    comes twice in a pass over the data. Each completion stands beside the id, target, reward and advantage of its own.
+    """
+    import pyarrow.parquet as pq
+
+    lines = (rows / "metadata.jsonl").read_text(encoding="utf-8").splitlines()
+    targets = {row["id"]: row["target"] for row in map(json.loads, lines)}
+    size, held = changes["num_generations"], processes * changes["per_device_train_batch_size"]
+    seen: list[str] = []
+    wrong: set[str] = set()
+    files = sorted((folder / "completions").glob("*.parquet"))
+    for file in files:
+        table = pq.read_table(file).to_pylist()
+        if len(table) != held:
+            wrong.add(f"{file.name}: {len(table)} rows, not {held}")
+        for start in range(0, len(table), size):
+            group = table[start : start + size]
+            seen.append(group[0]["id"])
+            if len({row["id"] for row in group}) > 1:
+                wrong.add(f"{file.name}: the group at {start} mixes rows")
+            if abs(sum(row["advantage"] for row in group)) > 1e-3:
+                wrong.add(f"{file.name}: the advantages at {start} are not of one group")
+        for row in table:
+            text = row["completion"] if isinstance(row["completion"], str) else row["completion"][0]["content"]
+            if row["odd_lengths"] != len(text) % 7:
+                wrong.add(f"{file.name}: a reward of another completion")
+            if targets.get(row["id"]) != row["target"]:
+                wrong.add(f"{file.name}: the target of another row than {row['id']}")
+    if len(seen) > len(set(seen)):
+        wrong.add("a row comes twice")
+    if len(files) != changes["max_steps"]:
+        wrong.add(f"{len(files)} tables of {changes['max_steps']} steps")
+    return {"tables": len(files), "rows": held * len(files), "groups": len(seen), "wrong": sorted(wrong)}
+
+
+def whole(
+    folder: Path, backends: list[str], stages: list[str], *, processes: int, steps: int, tokens: int, until: float
+) -> None:
     """Run stages at 7B by each backend, one after the other; stage 2 starts from stage 1's model where that was run."""
     for backend in backends:
         model = folder / "start"
@@ -187,7 +239,7 @@ def whole(folder: Path, backends: list[str], stages: list[str], *, steps: int, t
                 changes |= {"max_completion_length": tokens, "gradient_accumulation_steps": 2}
             file = settings(stage, folder, model, folder / name, changes)
             result = folder / f"{name}.json"
-            start = launcher(backend, folder, cpu=False, port=29500)
+            start = launcher(backend, folder, cpu=False, processes=processes, port=29500)
             command = [*start, "tests.measure.sharded_7b", "--timed", stage, str(file), str(result)]
             code = ended(run(command, folder, name), until)
             say({"rc": code, **(json.loads(result.read_text()) if result.exists() else {})}, folder, name)
@@ -197,9 +249,9 @@ def whole(folder: Path, backends: list[str], stages: list[str], *, steps: int, t
             shutil.rmtree(folder / f"{backend}-{stage}", ignore_errors=True)
 
 
-def narrow(folder: Path, backends: list[str], *, cpu: bool, until: float) -> None:
+def narrow(folder: Path, backends: list[str], *, cpu: bool, processes: int, until: float) -> None:
     """Resume from every checkpoint of narrow runs, several side by side, and predict with what they leave."""
-    jobs = {}
+    jobs, drawn = {}, {}
     for number, (backend, stage, lora) in enumerate(
         (backend, stage, lora) for backend in backends for stage in ("sft", "rl") for lora in (False, True)
     ):
@@ -208,20 +260,14 @@ def narrow(folder: Path, backends: list[str], *, cpu: bool, until: float) -> Non
         changes |= {"per_device_train_batch_size": 4, "gradient_accumulation_steps": 1} | (LORA if lora else {})
         changes |= {"train_rows": SCENES}
         if cpu:
-            changes |= {
-                "use_cpu": True,
-                "bf16": False,
-                "dtype": "float32",
-                "max_steps": 2,
-                "per_device_train_batch_size": 2,
-                "image_max_pixels": 12544,
-            }
+            changes |= ON_CPU | {"max_steps": 2}
         if stage == "rl":
-            changes |= {"max_completion_length": 2 if cpu else 16, "num_generations": 2 if cpu else 4}
+            changes |= SHORT if cpu else {"max_completion_length": 16, "num_generations": 4}
             changes |= {"reward_funcs": ["tests/trainers/test_training_resume.py:odd_lengths"], "reward_weights": None}
+            changes = drawn[name] = changes | {"log_completions": True}
         file = settings(stage, folder, folder / "start", folder / name, changes)
-        command = [*launcher(backend, folder, cpu=cpu, port=29600 + number), "tests.trainers.every_checkpoint"]
-        jobs[name] = run([*command, stage, str(file)], folder, name)
+        start = launcher(backend, folder, cpu=cpu, processes=processes, port=29600 + number)
+        jobs[name] = run([*start, "tests.trainers.every_checkpoint", stage, str(file)], folder, name)
         if cpu:
             ended(jobs[name], until)
     codes = {name: ended(job, until) for name, job in jobs.items()}
@@ -234,10 +280,12 @@ def narrow(folder: Path, backends: list[str], *, cpu: bool, until: float) -> Non
             file = folder / f"{name}{'-predict.log' if failed else '.jsonl'}"
             text = file.read_text(encoding="utf-8", errors="replace")
             found["predicted"] = text[-600:] if failed else len(text.splitlines())
+            if name in drawn:
+                found |= tables(folder / name, folder / "rows", processes=processes, changes=drawn[name])
         say(found, folder, name)
 
 
-def killed(folder: Path, backends: list[str], *, cpu: bool, until: float) -> None:
+def killed(folder: Path, backends: list[str], *, cpu: bool, processes: int, until: float) -> None:
     """Kill the last process of a run in stage 2 once two checkpoints are there; then go on to the end."""
     import psutil
 
@@ -249,8 +297,8 @@ def killed(folder: Path, backends: list[str], *, cpu: bool, until: float) -> Non
         changes |= {"gradient_accumulation_steps": 1, "max_completion_length": 16, "num_generations": 4}
         changes |= {"train_rows": SCENES, "resume_from_checkpoint": "true"}
         if cpu:
-            changes |= {"use_cpu": True, "bf16": False, "dtype": "float32", "image_max_pixels": 12544}
-        start = launcher(backend, folder, cpu=cpu, port=29700 + number)
+            changes |= ON_CPU | SHORT
+        start = launcher(backend, folder, cpu=cpu, processes=processes, port=29700 + number)
         file = settings("rl", folder, folder / "start", folder / name, changes)
         command = [*start, "star_cli", "train", "--stage", "rl", "--config", str(file)]
         job = run(command, folder, name)
@@ -307,6 +355,7 @@ def main() -> None:
     options.add_argument("--narrow", action="store_true")
     options.add_argument("--cpu", action="store_true")
     options.add_argument("--kill", action="store_true")
+    options.add_argument("--processes", type=int, help="all GPUs; on a CPU 2")
     options.add_argument("--minutes", type=float, default=60, help="start no further run after so many")
     given = options.parse_args()
     until = time.monotonic() + 60 * given.minutes
@@ -322,12 +371,21 @@ def main() -> None:
         write_rows(folder / "rows")
     say({"parameters": size, "versions": versions}, folder, "start")
     backends = ["fsdp2"] if given.cpu else given.backends
+    processes = given.processes or (0 if given.cpu else torch.cuda.device_count()) or 2
     if given.kill:
-        killed(folder, backends, cpu=given.cpu, until=until)
+        killed(folder, backends, cpu=given.cpu, processes=processes, until=until)
     elif given.narrow:
-        narrow(folder, backends, cpu=given.cpu, until=until)
+        narrow(folder, backends, cpu=given.cpu, processes=processes, until=until)
     else:
-        whole(folder, given.backends, given.stages, steps=given.steps, tokens=given.tokens, until=until)
+        whole(
+            folder,
+            given.backends,
+            given.stages,
+            processes=processes,
+            steps=given.steps,
+            tokens=given.tokens,
+            until=until,
+        )
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 import json
 import os
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,22 @@ def test_rl_pays_what_score_says(rl):
     )
     assert {"rewards/format_reward/mean", "rewards/format_reward/std", "reward_seconds"} <= set(logs)
     assert any(name.startswith("accuracy/") for name in logs)
+
+
+def slow(completions, **_):
+    time.sleep(0.05)
+    return [float(len(each)) for each in completions]
+
+
+def slow_too(completions, **_):
+    return slow(completions)
+
+
+def test_the_seconds_of_a_step_are_those_of_completions_of_all_rewards_and_of_the_rest(rl):
+    functions = [f"{__file__}:slow", f"{__file__}:slow_too"]
+    logs = train("rl", rl | {"reward_funcs": functions, "max_steps": 1, "save_strategy": "no"}).history[0]
+    assert logs["reward_seconds"] >= 0.1
+    assert 0 < logs["generation_seconds"] < logs["step_time"] - logs["reward_seconds"]
 
 
 def test_rl_trains_on_a_task_that_is_declared_at_run_time(rl, rows, tmp_path):
