@@ -36,9 +36,7 @@ settings.register_profile(
 
 
 def pytest_sessionstart():
-    """Let Ctrl-C reach what tests start; under mutation, start without grammars and results, which would hide a mutant."""
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a shell's background, and children would inherit it
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    """Under mutation, start without grammars and results: those from before would hide what a mutant does."""
     if "MUTANT_UNDER_TEST" in os.environ:
         _clear_caches()
 
