@@ -151,6 +151,13 @@ def sample_size(
     Variances are multiplied by the design effect, the ratio of the cluster-robust variance of a mean to that
     of as many independent rows: the differences' for the paired number, each run's for the other.
 
+    Args:
+        first: ``(n,)``, values of the first run.
+        second: ``(n,)``, values of the second run, in the same order.
+        clusters: ``(n,)``, ids of clusters; None: each row is one.
+        level: one minus the size of the two-sided test.
+        power: chance to find the difference.
+
     Raises:
         ValueError: no values, or not as many in both.
     """

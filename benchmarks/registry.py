@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from rewards.errors import ConfigError
+from rewards.errors import ConfigError, did_you_mean
 
 if TYPE_CHECKING:
     from benchmarks.benchmark import Benchmark
@@ -55,8 +54,7 @@ def find_benchmark(name: str) -> Benchmark:
         ConfigError: there is none of that name.
     """
     if name not in BENCHMARKS:
-        near = get_close_matches(name, BENCHMARKS, 1)
-        hint = f" (did you mean {near[0]!r}?)" if near else ""
+        hint = did_you_mean(name, BENCHMARKS)
         raise ConfigError(f"there is no benchmark {name!r}{hint}; there are {', '.join(BENCHMARKS)}")
     benchmark: Benchmark = _load(ENTRIES[name].benchmark)
     return benchmark
@@ -69,8 +67,7 @@ def find_reader(name: str) -> Reader:
         ConfigError: there is none of that name.
     """
     if name not in {*DATA_SETS, "trance"}:
-        near = get_close_matches(name, DATA_SETS, n=1)
-        hint = f" (did you mean {near[0]!r}?)" if near else ""
+        hint = did_you_mean(name, DATA_SETS)
         raise ConfigError(f"there is no data set {name!r}{hint}; known are {', '.join(DATA_SETS)}")
     reader: Reader = _load(ENTRIES["tvr" if name == "trance" else name].reader)
     return reader

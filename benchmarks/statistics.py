@@ -268,7 +268,14 @@ def bootstrap_interval(
 def interval_of_means(
     data: ClusterSums, means: Floats, *, method: Method = "percentile", level: float = 0.95
 ) -> Interval:
-    """Turn `resampled_means` into the interval that `bootstrap_interval` describes."""
+    """Turn `resampled_means` into the interval that `bootstrap_interval` describes.
+
+    Args:
+        data: what was resampled.
+        means: of the resamples, ``(resamples,)``.
+        method: ``percentile`` or ``bca``.
+        level: confidence, between 0 and 1.
+    """
     low, high = -inf, inf
     if data.clusters > 1:
         tails = np.array([(1 - level) / 2, (1 + level) / 2])

@@ -1,10 +1,11 @@
 """Write the images of the documentation that show what commands print and what their pages look like.
 
-    python docs/generate_images.py            # all of them; or some: explain view report audit
+    python docs/generate_images.py            # all of them; or some: explain view report audit sheet
 
-Everything on them is real output. Scenes are rendered by the ray caster (the extra ``train``), pages are taken in the
-Chromium that is installed, by playwright (the extra ``test``). The completions are invented, by
-`examples/view_inputs.py` and `examples/report_inputs.py`; ``explain`` shows a row of `examples/tvr_predictions.jsonl`.
+Everything on them is real output. Scenes are rendered by the ray caster (the extra ``train``), those of the contact
+sheet also by Mitsuba (``render``); pages are taken in the Chromium that is installed, by playwright (the extra
+``test``). The completions are invented, by `examples/view_inputs.py` and `examples/report_inputs.py`; ``explain`` shows
+a row of `examples/tvr_predictions.jsonl`.
 """  # noqa: INP001
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from io import BytesIO, StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
 from PIL import Image
 from playwright.sync_api import sync_playwright
 from rich.console import Console
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
 HOME: Final = Path(__file__).resolve().parents[1]
 IMAGES: Final = HOME / "docs" / "images"
 COLUMNS: Final = 88
-COLORS: Final = 256  # of a page as PNG: a quarter of the bytes
+PALETTE: Final = 256  # colors of a page as PNG: a quarter of the bytes
 EXPLAINED: Final = ("examples/tvr_predictions.jsonl", "--line", "39")
 
 
@@ -87,6 +89,29 @@ def audit(folder: Path) -> None:
         save(page, "audit.png")
 
 
+def sheet(_: Path) -> None:
+    """All shapes, sizes, colors, materials and views, by both renderers.
+
+    Rows: rubber, metal, glass, and a generated scene; columns: center, left, right by the ray caster, then by Mitsuba.
+    """
+    from benchmarks.tvr.world import COLORS, MATERIALS, SHAPES, SIZES, State  # noqa: PLC0415
+    from trainers.scenes.cameras import VIEWS, nominal_stage  # noqa: PLC0415
+    from trainers.scenes.render import BACKENDS, render  # noqa: PLC0415  the other images do without Mitsuba
+    from trainers.scenes.tvr import Scene, generate_scene  # noqa: PLC0415
+
+    places = ((-14, -15), (-15, 1), (-13, 16), (0, -17), (-1, -5), (1, 6), (0, 17), (14, -14), (15, 1), (14, 15))
+
+    def made_of(material: int) -> Scene:
+        values = [(k % len(COLORS), k % len(SHAPES), (k + k // 3) % len(SIZES), material) for k in range(10)]
+        state = State(np.array(values, dtype=np.int8), np.array(places, dtype=np.int32))
+        return Scene(0, state, state, (), np.linspace(0, 1.4, 10), nominal_stage())
+
+    scenes = [*map(made_of, range(len(MATERIALS))), generate_scene(0, 23)]
+    kinds = [(backend, seen) for backend in BACKENDS for seen in VIEWS]
+    rows = [np.concatenate([render(scene, seen, (176, 132), by) for by, seen in kinds], 1) for scene in scenes]
+    Image.fromarray(np.concatenate(rows, 0)).save(IMAGES / "contact-sheet.png", optimize=True)
+
+
 def invent(script: str, *args: str, folder: Path) -> None:
     """Run a script of ``examples``."""
     command = [sys.executable, str(HOME / "examples" / script), *args]
@@ -108,10 +133,10 @@ def opened(file: Path, *, width: int, height: int) -> Iterator[Any]:
 def save(page: Any, name: str) -> None:
     """Write what is seen of a page, in few colors."""
     image = Image.open(BytesIO(page.screenshot())).convert("RGB")
-    image.quantize(COLORS, kmeans=4, dither=Image.Dither.NONE).save(IMAGES / name, optimize=True)
+    image.quantize(PALETTE, kmeans=4, dither=Image.Dither.NONE).save(IMAGES / name, optimize=True)
 
 
-MADE: Final = {"explain": explain, "view": view, "report": report, "audit": audit}
+MADE: Final = {"explain": explain, "view": view, "report": report, "audit": audit, "sheet": sheet}
 
 if __name__ == "__main__":
     for each in sys.argv[1:] or MADE:

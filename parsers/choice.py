@@ -10,7 +10,7 @@ from functools import cache, lru_cache
 from string import ascii_letters, ascii_uppercase
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from parsers.grammars import ASCII_LETTERS, ASCII_MARKS, build, terminals
+from parsers.grammars import ASCII_LETTERS, ASCII_MARKS, build, terminals, without_tags
 from parsers.records import MAX_ANSWER
 from parsers.types import Fault
 
@@ -46,11 +46,13 @@ class Choice(NamedTuple):
 class _Reading(NamedTuple):
     """What an answer holds: (letter, offset) of its marks, and its runs of words, each a tuple of clauses.
 
-    Articles are left out of the words, but for an ``A`` in capitals, which may be a letter.
+    Articles are left out of the words, but for an ``A`` in capitals, which may be a letter. Letters that are ruled out
+    stand among the words.
     """
 
     strong: tuple[tuple[str, int], ...]
     weak: tuple[tuple[str, int], ...]
+    ruled: tuple[tuple[str, int], ...]
     runs: tuple[tuple[Words, ...], ...]
 
 
@@ -86,14 +88,18 @@ def parse_choice(
 
 _YES_NO: _Phrases = {
     tuple(words.split()): frozenset(letter)
-    for letter, said in (("Y", "yes|true|是|是 的|对|正 确"), ("N", "no|false|否|不|不 是|不 对|没 有|错"))
+    for letter, said in (
+        ("Y", "yes|yep|yeah|true|是|是 的|对|对 的|没 错|正 确|正 确 的|は い|네|예"),
+        ("N", "no|nope|false|否|不|不 是|不 是 的|不 对|不 正 确|没 有|错|错 误|い い え|아 니 요|아 니 오"),
+    )
     for words in said.split("|")
 }
 _CONNECTIVES = frozenset({"and", "or", "but"})
+_OTHERWISE = _CONNECTIVES | {"maybe", "perhaps", "possibly", "alternatively", "otherwise", "else", "actually", "then"}
 _RETRACTING = frozenset(
     ["not", "actually", "really", "rather", "probably", "maybe", "wait", "but", "or", "well", "on", "second", "thought"]
 )
-_NEGATIONS = frozenset({"not", "no", "never", "neither", "nor", "isn't", "不"})
+_NEGATIONS = frozenset({"not", "no", "never", "neither", "nor", "isn't", "不", "没"})
 
 
 def parse_yes_no(text: str) -> Choice:
@@ -153,7 +159,7 @@ def parse_words(text: str) -> Answer:
     if fault is not None:
         return Answer(None, fault)
     led_in, reason, latex = _words_patterns()
-    plain = unicodedata.normalize("NFKC", latex.sub(" ", text)).translate(ASCII_MARKS).casefold()
+    plain = unicodedata.normalize("NFKC", latex.sub(" ", without_tags(text))).translate(ASCII_MARKS).casefold()
     plain = " ".join(plain.split()).strip(_AROUND)
     for _ in range(2):  # `So, the answer is left`
         before = led_in.match(plain)
@@ -194,6 +200,9 @@ def _by_letter(reading: _Reading, letters: Collection[str], phrases: _Phrases) -
     for other, place in sorted(reading.strong + reading.weak, key=lambda mark: mark[1]):
         if other != letter:
             return Choice(None, Fault("ambiguous", f"both {letter} and {other} are named", place))
+    for other, place in reading.ruled:
+        if other == letter:
+            return Choice(None, Fault("ambiguous", f"{letter} is named and ruled out", place))
     if letter not in letters:
         known = ", ".join(letters)
         return Choice(None, Fault("unknown_letter", f"there is no option {letter} (options: {known})", offset))
@@ -213,6 +222,11 @@ def _by_text(reading: _Reading, letters: Collection[str], phrases: _Phrases) -> 
     letter = min(options)
     if len(options) > 1:
         return Choice(None, Fault("ambiguous", f"options {', '.join(sorted(options))} are named"))
+    other, place = next(
+        ((other, place) for other, place in reading.weak if other in letters and other != letter), ("", None)
+    )
+    if other:
+        return Choice(None, Fault("ambiguous", f"both {letter} and {other} are named", place))
     if letter != "A" and "A" in letters and any(lettered for _, _, lettered in named):
         return Choice(None, Fault("contradiction", f"the letter is A, but the text is that of option {letter}"))
     return Choice(letter)
@@ -220,10 +234,14 @@ def _by_text(reading: _Reading, letters: Collection[str], phrases: _Phrases) -> 
 
 # What may announce an option's text; `choice.lark` says what may announce a letter.
 _SAYINGS = tuple(
-    tuple(f"{consequence} {pronoun}".split())
+    tuple(f"{consequence} {saying}".split())
     for consequence in ("so", "thus", "hence", "therefore", "then", "")
-    for pronoun in ("it is", "it's", "that is", "that's", "this is", "it must be", "it should be", "")
-    if consequence or pronoun
+    for saying in (
+        *("it is", "it's", "that is", "that's", "this is", "it must be", "it should be"),
+        *("i think", "i believe", "i guess", "i'd say", "my guess is", "definitely", "certainly", "clearly"),
+        *("probably", "likely", "most likely", "maybe", "perhaps", "possibly", ""),
+    )
+    if consequence or saying
 )
 
 
@@ -253,7 +271,8 @@ def _named(run: Sequence[Words], phrases: _Phrases) -> Iterator[_Named]:
         words: Words = ()
         end, found = clause + 1, None
         for after in range(clause + 1, len(run) + 1):
-            words += tuple(word for word in run[after - 1] if word != "A")
+            another = 0 < clause == after - 1 and run[clause][0] in _OTHERWISE  # `left? Or right?`
+            words += tuple(word for word in run[after - 1][another:] if word != "A")
             if len(words) > longest:
                 break
             if words in phrases:
@@ -289,8 +308,10 @@ def _read(text: str) -> _Reading:
     strong: list[tuple[str, int]] = []
     said: list[tuple[str, int]] = []
     weak: list[tuple[str, int]] = []
+    ruled: list[tuple[str, int]] = []
     runs: list[list[list[str]]] = [[[]]]
-    tokens = _parser()(text.translate(ASCII_MARKS).translate(ASCII_LETTERS)).children
+    plain = without_tags(text.translate(ASCII_MARKS).translate(ASCII_LETTERS))
+    tokens = _parser()(plain).children
     for token in tokens:
         if token.type in _WORDS:
             several = token.type in ("ABBREVIATION", "RULED_OUT")
@@ -298,16 +319,26 @@ def _read(text: str) -> _Reading:
             runs[-1][-1] += ["A"] if str(token) == "A" else [word for word in words if word not in _ARTICLES]
             if token.type == "REPLY":
                 runs[-1].append([])
+            elif token.type == "RULED_OUT" and _SET_OFF(plain, token.end_pos):  # not the article of `not a chair`
+                ruled += [(letter.upper(), token.start_pos) for letter in _LETTER_ALONE.findall(token)]
         elif token.type == "STOP":
             runs[-1].append([])
         else:
             runs.append([[]])
             if token.type not in ("LEAD", "NEWLINE"):
                 letter = next(char for char in reversed(token) if char in ascii_letters).upper()
-                marks = strong if token.type in _STRONG else said if token.type == "SAID" else weak
+                marks = strong if token.type in _STRONG else said if token.type in ("SAID", "DOUBTED") else weak
                 marks.append((letter, token.start_pos))
+                if token.type == "DOUBTED":  # beside a strong mark, too
+                    weak.append(marks[-1])
     clauses = (tuple(tuple(clause) for clause in run if clause) for run in runs)
-    return _Reading(tuple(strong or said), tuple(weak), tuple(run for run in clauses if run))
+    return _Reading(tuple(strong or said), tuple(weak), tuple(ruled), tuple(run for run in clauses if run))
+
+
+_LETTER_ALONE = re.compile(r"(?<![A-Za-z0-9'’])[A-Za-z](?![A-Za-z0-9'’])")
+_SET_OFF = re.compile(
+    r"[)\]}`*_$\"'”’]*+\s*+(?:[.,;:!?)/—]|\Z|(?:and|or|but|so)\b|[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af])"
+).match
 
 
 _cached_reading = lru_cache(maxsize=4096)(_read)

@@ -91,7 +91,10 @@ _VIEWS = re.compile(
 _JOINED = re.compile(r"(?i)\s?(?:,|and|&|,\s?and)\s(?:(?:in|of|to|from)\s)?(?:the\s)?")
 
 _SENTENCE = re.compile(r"[.!?;](?=[\s)\"'*]|$)|\n")
-_ABBREVIATION = re.compile(r"(?:\b(?:vs|etc|e\.g|i\.e|approx|fig)|(?:^|\s)[0-9]{1,2})$")
+_ABBREVIATION = re.compile(r"\b(?:vs|etc|e\.g|i\.e|approx|fig)$")
+_ORDINAL = re.compile(
+    r"[\s\-*•#>(]*[0-9]{1,2}"
+)  # before an item of a list; behind other words a number ends a sentence
 
 _NEGATED = re.compile(
     r"(?i)\b(?=[acdgmnuw])(?:not?|none|never|neither|nor|nothing|cannot|without|unclear|unknown|unsure|uncertain"
@@ -280,7 +283,9 @@ def _sentences(text: str) -> Iterator[tuple[int, int]]:
             counted = end
             if mark[0] == ";" and depth > 0:
                 continue
-            if mark[0] == "." and _ABBREVIATION.search(text[max(start, end - 12) : end - 1]):
+            if mark[0] == "." and (
+                _ABBREVIATION.search(text[max(start, end - 12) : end - 1]) or _ORDINAL.fullmatch(text, start, end - 1)
+            ):
                 continue
         else:
             depth, counted = 0, end

@@ -39,6 +39,29 @@ ASCII_MARKS = {ord(char): mark for mark, others in _MARKS.items() for char in ot
 """For `str.translate`: punctuation and invisible characters of any script -> those of ASCII, a dash and a bullet."""
 ASCII_LETTERS = {ord(char) + 0xFEE0: char for char in digits + ascii_letters}
 """Likewise letters and digits of full width; other letters only look like them."""
+_TAG = re.compile(r"</?[A-Za-z|][^<>\n]{0,40}>|<[/|]\w{0,20}\Z")
+_INSTEAD = {
+    "<|begin_of_box|>": "(",
+    "<|end_of_box|>": ")",
+    **dict.fromkeys(("<br>", "<br/>", "<br />", "</p>", "</li>"), "\n"),
+}
+
+
+def without_tags(text: str) -> str:
+    """Blank the tags of HTML and of chat templates in an answer, cut off or not, so that places in it stay.
+
+    GLM's box is one pair of brackets, and what ends a line a new line.
+
+    >>> without_tags("<b>B</b>.</answer"), without_tags("<|begin_of_box|>B<|end_of_box|>").split()
+    ('   B    .        ', ['(B)'])
+    """
+    return _TAG.sub(_without_tag, text) if "<" in text else text
+
+
+def _without_tag(found: re.Match[str]) -> str:
+    tag = found[0]
+    mark = _INSTEAD.get(tag, "")
+    return mark.rjust(len(tag)) if mark == "(" else mark.ljust(len(tag))
 
 
 def build(grammar: str, *start: str, more: str = "", transformer: Transformer[Any, Any] | None = None) -> Lark:

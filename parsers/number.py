@@ -6,12 +6,11 @@ import math
 import re
 import unicodedata
 from functools import cache, lru_cache
-from itertools import pairwise
 from string import digits
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from parsers.choice import unreadable
-from parsers.grammars import ASCII_MARKS, build
+from parsers.grammars import ASCII_LETTERS, ASCII_MARKS, build, without_tags
 from parsers.types import Fault
 
 if TYPE_CHECKING:
@@ -52,10 +51,20 @@ _SCALES = {
     "hundred": 100.0, "百": 100.0, "thousand": 1e3, "千": 1e3, "million": 1e6, "billion": 1e9, "dozen": 12.0,
     "万": 1e4, "萬": 1e4, "亿": 1e8, "億": 1e8,
 }  # fmt: skip
-_SPELLED = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
+_SPELLED = {
+    word: number
+    for words in (
+        "zero one two three four five six seven eight nine ten eleven twelve",
+        "零 一 二 三 四 五 六 七 八 九 十",
+        "_ _ 两",
+        "_ _ 兩",
+    )
+    for number, word in enumerate(words.split())
+}
 _RANGE = frozenset({"or", "to", "and", "through"})
-_RULING = frozenset({"not", "isn't", "never"})
-_ANNOUNCING = frozenset({"the", "answer", "is", "it", "it's", "it’s", "so", "final", "correct", "ans", "exactly"})
+_ANNOUNCING = frozenset(
+    ["the", "answer", "is", "it", "it's", "it’s", "so", "final", "correct", "ans", "exactly", *"答案是为為个個"]
+)
 
 
 class Number(NamedTuple):
@@ -65,7 +74,7 @@ class Number(NamedTuple):
         value: finite, or None where the text holds no single quantity.
         unit: the unit as written (``"m"``, ``"meters"``, ``"°"``), or None where none is written.
         fault: why there is no value: ``empty``, ``too_long``, ``no_number``, ``ambiguous`` (several different
-            quantities, so a range too), ``out_of_range`` (not finite, or a division by zero).
+            quantities, so a range and a bound too), ``out_of_range`` (not finite, or a division by zero).
         alone: True where the text is the quantity and no other word.
     """
 
@@ -110,18 +119,18 @@ def parse_number(text: str) -> Number:
     r"""Find the one quantity that an answer names, in linear time. Never raises on any text.
 
     Read are signs (also U+2212), decimals, thousands (``1,200``, ``1 200``), ``1.5e3``, ``1.5 × 10^3``, ``3/4``, ``½``,
-    ``\frac{3}{4}``, ``π/2``, ``2 thousand`` and units, also within a sentence, and number words up to twelve before a
-    unit or as the whole answer. The same quantity twice is one, in whatever unit. The number of a label (``image 2``)
-    is passed over where there is another.
-    Digits are ASCII only, and ``nan`` and ``inf`` are words.
+    ``\frac{3}{4}``, ``π/2``, ``√2``, ``2 thousand`` and units, also within a sentence, and number words up to twelve
+    before a unit or where there are no digits. The same quantity twice is one, in whatever unit. The number of a label
+    (``image 2``) is passed over where there is another, and so are terms before what they come to (``2 + 1 = 3``).
+    Digits are ASCII or of full width, and ``nan`` and ``inf`` are words.
 
     Args:
         text: the answer, at most 64,000 characters.
 
     >>> parse_number("about 1.5 meters")
     Number(value=1.5, unit='meters', fault=None, alone=False)
-    >>> parse_number("between 1 and 2 m").fault.code
-    'ambiguous'
+    >>> parse_number("between 1 and 2 m").fault.code, parse_number("at least 2 m").fault.code
+    ('ambiguous', 'ambiguous')
     """
     fault = unreadable(text)
     if fault is not None:
@@ -130,37 +139,48 @@ def parse_number(text: str) -> Number:
 
 
 def _parse(text: str) -> Number:
-    children: list[Any] = _parser()(text.translate(_MARKS)).children
-    tokens: list[Any] = [child for child in children if isinstance(child, str)]
-    read = not any(token.type == "LARGE" for token in tokens)  # whether number words are
-    whole = read and len(children) == len(tokens) + 1 and {token.casefold() for token in tokens} <= _ANNOUNCING
-    quantities = [
-        child
-        for at, child in enumerate(children)
-        if _is_quantity(child) or (read and _is_spelled(children, at, whole=whole))
-    ]
+    children: list[Any] = _parser()(without_tags(text.translate(_MARKS))).children
+    quantities = [at for at, child in enumerate(children) if _is_quantity(child)]
+    if not any(_is_a(child, "LARGE") for child in children):
+        quantities = _with_words(children, quantities)
+    for at in quantities:
+        if at and _is_a(children[at - 1], "RULED"):
+            return Number(None, None, Fault("no_number", "the number is ruled out", children[at - 1].start_pos))
     labels = [child for child in children if not isinstance(child, str) and child.data == "label"]
-    ruled = next((token for token, after in pairwise(children) if _is_ruling(token) and _is_quantity(after)), None)
-    if ruled is not None:
-        return Number(None, None, Fault("no_number", "the number is ruled out", ruled.start_pos))
-    quantities = quantities or [number for label in labels for number in label.children[1:]]
-    if not quantities:
+    found = [children[at] for at in quantities] or [number for label in labels for number in label.children[1:]]
+    if not found:
         return Number(None, None, Fault("no_number", "there is no number"))
-    first = _quantity(quantities[0])
-    for each in quantities[1:] if first.fault is None else ():
+    first = _quantity(found[0])
+    for each in found[1:] if first.fault is None else ():
         other = _quantity(each)
         if not _same(first, other):
             place: Any = each if isinstance(each, str) else each.children[0]
             return Number(None, None, Fault("ambiguous", "different numbers are named", place.start_pos))
         first = first if first.unit else first._replace(unit=other.unit)
+    bound = next(filter(None, (_bound(children, at) for at in quantities)), None)
+    if bound is not None and first.fault is None:
+        return Number(None, None, Fault("ambiguous", "a bound is no single number", bound.start_pos))
     return first._replace(alone=len(children) == 1 and children[0].data == "quantity")
 
 
 _cached = lru_cache(maxsize=4096)(_parse)
 
 
-def _is_ruling(child: Any) -> bool:
-    return isinstance(child, str) and child.casefold().replace("’", "'") in _RULING
+def _is_a(child: Any, *types: str) -> bool:
+    return getattr(child, "type", None) in types  # a token has a type, a tree has none
+
+
+def _bound(children: Sequence[Any], at: int) -> Any:
+    """Return what makes a quantity a bound: before it, or behind it and the noun that it counts; else None."""
+    if at and _is_a(children[at - 1], "BOUND"):
+        return children[at - 1]
+    for behind in children[at + 1 : at + 4]:
+        at_least = _is_a(behind, "BOUND") and behind is children[-1] and behind.casefold().startswith("at")
+        if at_least or _is_a(behind, "LIMITED"):  # `2 at least`
+            return behind
+        if not _is_a(behind, "WORD", "HAN"):
+            break
+    return None
 
 
 def _is_quantity(child: Any) -> bool:
@@ -170,15 +190,26 @@ def _is_quantity(child: Any) -> bool:
     )
 
 
-def _is_spelled(children: Sequence[Any], at: int, *, whole: bool) -> bool:
-    """Return whether a child is a quantity in words: the whole answer, with a unit, or an end of ``two to three m``."""
-    child = children[at]
-    if isinstance(child, str) or child.data != "spelled":
-        return False
+def _with_words(children: Sequence[Any], quantities: list[int]) -> list[int]:
+    """Return the places of the quantities, with those in words: all of them where there are no digits.
+
+    Beside digits it is the ones with a unit, or at an end of ``two to three m``; ``one`` alone may be a pronoun, unless
+    it is the whole answer.
+    """
+    spelled = [at for at, child in enumerate(children) if not isinstance(child, str) and child.data == "spelled"]
+    sure = [at for at in spelled if _is_measured(children, at)]
+    whole = all(not isinstance(child, str) or child.casefold() in _ANNOUNCING for child in children)
+    if not quantities and not sure and (whole or any(_quantity(children[at]).value != 1 for at in spelled)):
+        return spelled
+    return sorted([*quantities, *sure])
+
+
+def _is_measured(children: Sequence[Any], at: int) -> bool:
+    """Return whether a quantity in words has a unit, or is an end of a range."""
     sides = (children[max(at - 2, 0) : at][::-1], children[at + 1 : at + 3])
     in_range = any(len(side) == 2 and side[0] in _RANGE and not isinstance(side[1], str) for side in sides)
-    unit = child.children[-1]  # `one second` may be prose
-    return whole or in_range or (unit.type == "UNIT" and _measure(unit)[0] not in ("time", "mass", "image"))
+    unit = children[at].children[-1]  # `one second` may be prose
+    return in_range or (unit.type == "UNIT" and _measure(unit)[0] not in ("time", "mass", "image"))
 
 
 def _same(first: Number, other: Number) -> bool:
@@ -195,7 +226,7 @@ def _quantity(tree: Any) -> Number:
             case "NUMBER":
                 value = _float(token)
             case "SPELLED":
-                value = float(_SPELLED.index(token.casefold()))
+                value = float(_SPELLED[token.casefold()])
             case "FRACTION":  # `1 ½`: a whole number may stand before the character
                 sign, whole = -1.0 if token[0] in "-−–" else 1.0, "".join(filter(digits.__contains__, token))
                 value = sign * (float(whole or 0) + unicodedata.numeric(token[-1]))
@@ -205,6 +236,11 @@ def _quantity(tree: Any) -> Number:
                 value = (-1.0 if token[0] in "-−–" else 1.0) * times / (_float(below) or math.nan)
             case "PI":
                 value *= -math.pi if token[0] in "-−–" else math.pi
+            case "ROOT":  # also behind a number: `2√3`
+                sign, radicand = -1.0 if token[0] in "-−–" else 1.0, "".join(filter(f"{digits}.".__contains__, token))
+                value *= sign * math.sqrt(float(radicand))
+            case "HALF":
+                value += math.copysign(0.5, value)
             case "SCALE":
                 value *= _SCALES[token.strip().casefold()]
             case "DENOMINATOR":
@@ -225,7 +261,7 @@ def _quantity(tree: Any) -> Number:
 
 
 _POWERS = str.maketrans("⁺⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "+-0123456789", "^{}")
-_MARKS = {char: mark for char, mark in ASCII_MARKS.items() if mark not in ",.—•"} | {ord("．"): "."}
+_MARKS = {char: mark for char, mark in ASCII_MARKS.items() if mark not in ",.—•"} | ASCII_LETTERS | {ord("．"): "."}
 
 
 def _float(text: str) -> float:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from parsers.first_time import FIRST_TIME
 from parsers.formats import FIELD_KEYS, TVR
-from parsers.grammars import ASCII_MARKS, attempt, build, terminals
+from parsers.grammars import ASCII_LETTERS, ASCII_MARKS, attempt, build, terminals, without_tags
 from parsers.record_grammar import parse_record, record_grammar
 from parsers.types import Fault, Records
 
@@ -247,10 +247,18 @@ def _loose_items(text: str, grammar: RecordGrammar) -> list[Item] | None:
 
 def _without_noise(text: str, grammar: RecordGrammar) -> str:
     """Blank what says nothing, so that all else stays in its place."""
-    latex, fence, prefix, conjunction = _noise()
+    latex, fence, wrapper, prefix, conjunction = _noise()
     text = text.translate(_LINES).translate(ASCII_MARKS)
     text = fence.sub(_blank, latex.sub(_blank, text))
-    return conjunction.sub("&  ", prefix.sub(_blank, text)) if grammar.closed else text
+    wrapped = wrapper.match(text)
+    if wrapped is not None and text.rstrip().endswith("}"):
+        end = text.rindex("}")
+        text = f"{_blank(wrapped)}{text[wrapped.end() : end]} {text[end + 1 :]}"
+    if not grammar.closed:
+        return text
+    text = without_tags(text if text.isascii() else text.translate(ASCII_LETTERS))
+    text = prefix.sub(_blank, text)
+    return conjunction.sub(lambda found: "&".ljust(len(found[0])), text)
 
 
 _LINES = dict.fromkeys(map(ord, "\r\x0b\x0c"), "\n")
@@ -263,7 +271,7 @@ def _blank(found: re.Match[str]) -> str:
 @cache
 def _noise() -> tuple[re.Pattern[str], ...]:
     patterns = terminals("items", "noise")
-    return tuple(re.compile(patterns[name]) for name in ("LATEX", "FENCE", "PREFIX", "AND"))
+    return tuple(re.compile(patterns[name]) for name in ("LATEX", "FENCE", "WRAPPER", "PREFIX", "AND"))
 
 
 @cache

@@ -26,7 +26,9 @@ _VIEWERS = frozenset({"viewer", "observer", "me", "myself", "i", "you", "us", "v
 _APOSTROPHES = re.compile(r"['’`]")
 _NOT_WORDS = re.compile(r"[\W_]+")
 
-_ARTICLES = frozenset({"a", "an", "the"})
+_ARTICLES = frozenset({"a", "an", "the", "this", "that", "these", "those"})
+
+_SPELLINGS = {"grey": "gray"}
 
 _IRREGULAR = {
     "people": "person", "men": "man", "women": "woman", "children": "child", "feet": "foot",
@@ -66,7 +68,7 @@ def normalise_name(name: str) -> str:
     >>> normalise_name(" The display-shelves. ")
     'display shelf'
     """
-    words = _words(name)
+    words = [_SPELLINGS.get(word, word) for word in _words(name)]
     while len(words) > 1 and words[0] in _ARTICLES:
         del words[0]
     if not words:
@@ -152,6 +154,8 @@ def normalise_relation(relation: str) -> str:
     """
     words = _words(relation)
     content = [word for word in words if word not in _FILLERS] or words
+    if content[:1] == ["right"] and _BASIC_OF.get("".join(content[1:2])) == "near":  # `right next to`
+        del content[0]
     basics = {_BASIC_OF.get(word, "") for word in content}
     if not words or "" in basics or len({_BASIC[basic].axis for basic in basics}) < len(basics):
         return " ".join(words)
@@ -226,7 +230,7 @@ class References:
         return tuple(view for view in self.relations if view is not None)
 
     def __str__(self) -> str:
-        """Return the canonical form, which `parse_references` reads back."""
+        """Return the canonical form, which `parse_references` reads back unless an object is called like a relation."""
         blocks = sorted(self.relations.items(), key=lambda item: item[0] is not None)
         return "\n".join(_render(view, triplets) for view, triplets in blocks)
 
@@ -288,7 +292,7 @@ def _read(text: str) -> Iterator[tuple[int | None, re.Match[str] | None, Relatio
             view, begun = None, False
         elif kind in _BRACKETS:
             triplet = _malformed(token[0], kind) if kind in ("BROKEN", "UNCLOSED") else _triplet(token[0])
-            if kind == "ROUND" and (isinstance(triplet, Fault) or view is None):
+            if kind in _ONLY_KNOWN and (isinstance(triplet, Fault) or view is None):
                 continue  # prose
             begun = begun or not isinstance(triplet, Fault)
             yield view, token, triplet
@@ -303,7 +307,7 @@ _COUNTED = {
     )
     for number, word in enumerate(words.split(), 1)
 }
-_NUMBER = re.compile(rf"([0-9]{{1,4}})(?:st|nd|rd|th|\D*+\Z)|{'|'.join(_COUNTED)}", re.IGNORECASE)
+_NUMBER = re.compile(rf"([0-9]{{1,4}})(?![.)]\s)(?:st|nd|rd|th|\D*+\Z)|{'|'.join(_COUNTED)}", re.IGNORECASE)
 
 
 def _number(header: str) -> int:
@@ -325,7 +329,8 @@ def view_number(text: str) -> int | None:
     return _number(header[0])
 
 
-_BRACKETS = frozenset({"TRIPLET", "QUOTED", "ROUND", "BROKEN", "UNCLOSED"})
+_BRACKETS = frozenset({"TRIPLET", "QUOTED", "ROUND", "ROW", "KEYED", "BROKEN", "UNCLOSED"})
+_ONLY_KNOWN = frozenset({"ROUND", "ROW", "KEYED"})  # what holds a triplet only if its relation is known
 
 
 class Mention(NamedTuple):
@@ -363,7 +368,7 @@ def locate_references(text: str) -> tuple[Mention, ...]:
         if isinstance(triplet, Fault):
             found.append(Mention(view, triplet._replace(offset=start), start, end))
         else:
-            parts = tuple([(start + begin, start + stop) for begin, stop in _places(token[0])[:3]])
+            parts = tuple([(start + begin, start + stop) for begin, stop in _places(token[0])])
             found.append(Mention(view, triplet, start, end, parts))
     return tuple(found)
 
@@ -373,9 +378,10 @@ def _triplet(text: str) -> Relation | Fault:
 
 
 def _read_triplet(text: str) -> Relation | Fault:
-    subject, other, relation = [text[start:end] for start, end in _places(text)[:3]]
+    subject, other, relation = [text[start:end] for start, end in _places(text)]
     triplet = Relation(normalise_name(subject), normalise_name(other), normalise_relation(relation))
-    if text[0] == "(" and (inverse(relation) is None or inverse(subject) or inverse(other)):
+    plain = text[0] == "[" and "," in text
+    if not plain and (inverse(relation) is None or inverse(subject) or inverse(other)):
         return _EMPTY_PART
     if triplet == ("object 1", "object 2", "relation"):
         return Fault("placeholder", "these are the prompt's words, not objects")
@@ -390,29 +396,39 @@ _EMPTY_PART = Fault("empty_part", "a part of the triplet is empty")
 def _malformed(bracket: str, kind: str) -> Fault:
     if kind == "UNCLOSED":
         return Fault("unclosed", "a bracket is not closed on its line")
-    count = len(_parts(bracket))
+    count = len(bracket[1:-1].split(","))
     return _EMPTY_PART if count == 3 else Fault("part_count", f"a triplet has 3 parts, this has {count}")
 
 
 _QUOTED = re.compile(r"""\"[^\"]*\"|'[^']*'""")
 
 
-def _parts(bracket: str) -> list[str]:
-    return bracket[1:-1].split(",")
+_SUBJECT = re.compile(r"subject|from|(?:obj(?:ect)?|entity)[ _]?[1a]", re.IGNORECASE)
+_RELATION = re.compile(r"rel(?:ation(?:ship)?)?|predicate", re.IGNORECASE)
 
 
 def _places(bracket: str) -> list[tuple[int, int]]:
-    """Return where the parts of a bracket stand in it, without white space and quotes around them."""
-    quoted = [found.span() for found in _QUOTED.finditer(bracket)]
-    if len(quoted) == 3:
-        return [(start + 1, end - 1) for start, end in quoted]
-    places, start = [], 1
-    for part in _parts(bracket):
-        body = part.strip()
-        begin = start + part.find(body)
-        places.append((begin, begin + len(body)))
-        start += len(part) + 1
-    return places
+    """Return where object 1, object 2 and the relation stand in a bracket, without white space and quotes around them.
+
+    An object of JSON has keys. The relation may stand in the middle, ``[sofa, left of, ball]``, if what is known as a
+    relation stands there alone.
+    """
+    quoted = [(found.start() + 1, found.end() - 1) for found in _QUOTED.finditer(bracket)]
+    if len(quoted) == 6 and bracket[0] == "{":
+        keys = [bracket[start:end] for start, end in quoted[::2]]
+        order = sorted(range(3), key=lambda at: (bool(_RELATION.fullmatch(keys[at])), not _SUBJECT.fullmatch(keys[at])))
+        return [quoted[1::2][at] for at in order]
+    places = quoted
+    if len(places) != 3:
+        places, start = [], 1
+        separator = next((mark for mark in ",;|" if bracket.count(mark, 1, -1) > 1), ",")
+        for part in bracket[1:-1].split(separator)[:3]:
+            body = part.strip()
+            begin = start + part.find(body)
+            places.append((begin, begin + len(body)))
+            start += len(part) + 1
+    _, middle, last = [inverse(bracket[start:end]) is not None for start, end in places]
+    return [places[0], places[2], places[1]] if middle and not last else places
 
 
 def _odd(view: int | None, triplets: Iterable[tuple[int, Relation]]) -> Iterator[Fault]:

@@ -8,14 +8,25 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from parsers.choice import parse_words, unreadable
-from parsers.grammars import ASCII_MARKS
+from parsers.grammars import ASCII_MARKS, without_tags
 from parsers.types import Fault
 
 _CACHED_LENGTH = 512  # longer texts are parsed anew each time, which bounds the cache's memory
 
-_SEPARATOR = re.compile(r"[,;\n]|\b(?i:and)\b")
+_SEPARATOR = re.compile(r"[,;\n&|]|\b(?i:and)\b|和|以及")
+_ANNOUNCED = re.compile(
+    r"\A(?i:(?:the\s)?(?:objects?|items?|names?|things?|set)(?:\s(?:is|are)\b|\s*+[:=])|both\b)[\s:]*+"
+)
+_OPEN = re.compile(r"\.{2,}|…|etc\.?", re.IGNORECASE)  # what else there is is not said
+_KEYED = re.compile(r"\A\{\s*+[\"'][\w ]{1,20}[\"']\s*+:\s*+(\[[^\[\]{}]*+\])\s*+\}\Z")
 _BULLET = re.compile(r"(?:[-+*•—]|[0-9]{1,3}[.)]|\([0-9]{1,3}\))\s++")
-_NOTHING = re.compile(r"[\[({\"'`*\s]*+(?:none|nothing|null|empty set|∅)?+[\])}\"'`*.\s]*+", re.IGNORECASE)
+_NOTHING = re.compile(
+    r"""["'`*\s]*+ (?: [\[({"'`*\s]*+
+        (?: none (?:\ of\ (?:them|these|those))? | nothing | null | no\ (?:objects?|items?|things?)
+          | (?:the\ )?empty(?:\ set)? | ∅ | \\emptyset | 无 | 無 | 没有 ) [\])}"'`*.\s]*+
+      | \[\s*+\] | \{\s*+\} | \(\s*+\) ) ["'`*.\s]*+""",
+    re.IGNORECASE | re.VERBOSE,
+)
 _FENCE = re.compile(r"\A\s*```\w*+\s|\s```\s*\Z")
 
 
@@ -25,7 +36,8 @@ class WordSet(NamedTuple):
     Attributes:
         items: each as `parsers.choice.parse_words` reads it; the empty set for ``none`` and the like. None where there
             is no set.
-        fault: why there is none: ``empty``, ``too_long``, ``ambiguous`` (alternatives, ``a or b``).
+        fault: why there is none: ``empty``, ``too_long``, ``ambiguous`` (alternatives, ``a or b``, or
+            left open, ``a, ...``).
     """
 
     items: frozenset[str] | None
@@ -53,11 +65,15 @@ def parse_set(text: str) -> WordSet:
 
 
 def _read(text: str) -> WordSet:
-    body = _FENCE.sub("", text.translate(ASCII_MARKS)).strip()
+    body = _FENCE.sub("", without_tags(text.translate(ASCII_MARKS))).strip()
+    keyed = _KEYED.match(body)
+    body = keyed[1] if keyed else _ANNOUNCED.sub("", body)
     if _NOTHING.fullmatch(body):
         return WordSet(frozenset())
     items = set()
     for piece in _pieces(body):
+        if _OPEN.fullmatch(piece.strip()):
+            return WordSet(None, Fault("ambiguous", "the set is left open"))
         read = parse_words(_BULLET.sub("", piece.strip(), count=1)) if piece.strip() else None
         if read is not None and read.fault is not None and read.fault.code == "ambiguous":
             return WordSet(None, Fault("ambiguous", "alternatives are named"))

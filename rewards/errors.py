@@ -34,15 +34,24 @@ class ConfigError(ValueError):
     """The configuration is wrong: an unknown preset, option or task."""
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """Return ``" (did you mean 'x'?)"``, or the whole list where nothing is near.
+def did_you_mean(name: object, known: Iterable[str]) -> str:
+    """Return ``" (did you mean 'x'?)"``, or nothing where nothing is near.
 
-    >>> nearest("papr", ["default", "paper"])
-    " (did you mean 'paper'?)"
+    >>> did_you_mean("papr", ["default", "paper"]), did_you_mean("papr", ["default"])
+    (" (did you mean 'paper'?)", '')
     """
     with FIRST_TIME:
         from difflib import get_close_matches  # noqa: PLC0415  `import rewards` should not wait for it
 
+    close = get_close_matches(str(name), list(known), n=1)
+    return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+def nearest(name: object, known: Iterable[str]) -> str:
+    """Return what `did_you_mean` does, or the whole list where nothing is near.
+
+    >>> nearest("papr", ["default", "paper"]), nearest("x", ["default", "paper"])
+    (" (did you mean 'paper'?)", ' (one of default, paper)')
+    """
     known = list(known)
-    close = get_close_matches(str(name), known, n=1)
-    return f" (did you mean {close[0]!r}?)" if close else f" (one of {', '.join(known)})"
+    return did_you_mean(name, known) or f" (one of {', '.join(known)})"

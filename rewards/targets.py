@@ -11,10 +11,9 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from parsers.first_time import FIRST_TIME
 from parsers.formats import FIELD_KEYS, LARGEST
 from parsers.records import parse_records
-from rewards.errors import DataError
+from rewards.errors import DataError, nearest
 
 if TYPE_CHECKING:
     from parsers.formats import RecordFormat
@@ -157,9 +156,6 @@ def _known(found: Record, record_format: RecordFormat) -> Record | None:
 
 
 def _explain(found: Record, at: int, record_format: RecordFormat) -> Record:
-    with FIRST_TIME:
-        from difflib import get_close_matches  # noqa: PLC0415  only messages need it
-
     values = dict(zip([field.name for field in record_format.fields], found, strict=True))
     for field in record_format.fields:
         value = values[field.name]
@@ -169,11 +165,10 @@ def _explain(found: Record, at: int, record_format: RecordFormat) -> Record:
             raise DataError(f"target[{at}].{field.name} is {value!r}; it is a whole number from {low}{to}")
         allowed = dict(field.values_by).get(str(values[field.by]), ()) if field.by else field.values
         if field.kind == "closed" and allowed and value not in allowed:
-            close = get_close_matches(str(value).lower(), allowed, n=1)
-            hint = f"did you mean {close[0]!r}?" if close else f"one of {', '.join(allowed)}"
             means = str(values[field.by]) if field.by else field.name
+            hint = nearest(str(value).lower(), allowed)
             raise DataError(
-                f"target[{at}].{field.name} {value!r} is not {'an' if means[0] in 'aeiou' else 'a'} {means} ({hint})"
+                f"target[{at}].{field.name} {value!r} is not {'an' if means[0] in 'aeiou' else 'a'} {means}{hint}"
             )
     raise DataError(f"target[{at}] {found!r} is not of the form {record_format.forms[0]}")
 

@@ -262,10 +262,10 @@ def _read_targets(given: dict[str, Any]) -> tuple[Scene, ...]:
     Raises:
         DataError: if no row can be read, or a target is wrong.
     """
-    from benchmarks.files.targets import TARGET_ROLES, read_target_file
+    from benchmarks.files.targets import read_separate_targets
 
-    mapping = {role: column for role, column in given["mapping"].items() if role in (*TARGET_ROLES, given["on"])}
-    gold = read_target_file(given["targets"], given["on"], mapping=mapping)
+    gold, _ = read_separate_targets(given["targets"], given["on"], given["mapping"])
+    assert gold is not None  # there is such a file
     rows = list(gold.rows.values())
     columns = {role: [row.values[at] for row in rows] for at, role in enumerate(gold.roles)}
     return _distinct(given["task"], columns, [row.place for row in rows], given["targets"])
@@ -303,13 +303,10 @@ def _read(path: str, given: dict[str, Any], audited: AuditedReward) -> tuple[tup
     from benchmarks.audit.groups import contradicting_share
     from benchmarks.audit.reward import score_rows
     from benchmarks.files.predictions import read_predictions
-    from benchmarks.files.targets import TARGET_ROLES, read_target_file
+    from benchmarks.files.targets import TARGET_ROLES, read_separate_targets
     from star_cli.console import ErrorLines
 
-    mapping, targets, on = given["mapping"], given["targets"], given["on"]
-    of_gold = {role: column for role, column in mapping.items() if role in (*TARGET_ROLES, on)}
-    gold = read_target_file(targets, on, mapping=of_gold) if targets else None
-    own = {role: column for role, column in mapping.items() if not (gold and role in TARGET_ROLES)}
+    gold, own = read_separate_targets(given["targets"], given["on"], given["mapping"])
     found = read_predictions(path, mapping=own, targets=gold)
     errors = ErrorLines(lambda line: echo(line, err=True))
     for error in found.errors:

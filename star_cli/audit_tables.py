@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich import box
-from rich.table import Table
 from rich.text import Text
 
 from benchmarks.audit.page import (
@@ -19,10 +17,12 @@ from benchmarks.audit.page import (
     shorten,
     verdict,
 )
-from star_cli.screen import Screen
+from star_cli.screen import Screen, ruled_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+    from rich.table import Table
 
     from benchmarks.audit import Audit, AuditFinding
     from benchmarks.audit.differential import Differential
@@ -68,7 +68,7 @@ _TITLES: dict[Kind, str] = {
 
 def _findings(kind: Kind, findings: Sequence[AuditFinding]) -> Table:
     last = {"exploit": "tries", "incentive": "profitable", "check": "fails because"}[kind]
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold cyan")
+    table = ruled_table()
     for header in (kind, "reward", "against", "scenes", last):
         table.add_column(header, justify="right" if header in ("reward", "against", "scenes") else "left")
     for finding in findings:
@@ -102,7 +102,7 @@ def _example(finding: AuditFinding) -> Text:
 
 
 def _table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold cyan")
+    table = ruled_table()
     for at, header in enumerate(headers):
         table.add_column(header, justify="right" if at and len(headers) > 2 else "left")
     for row in rows:

@@ -48,16 +48,15 @@ def show_zoo(*, scenes: int, timed: bool, as_json: bool, no_color: bool) -> None
 
 def print_compared(compared: Iterable[Compared], *, timed: bool, no_color: bool) -> None:
     """Print a table for each task; where it is wider than the terminal, a list for each reward."""
-    from rich import box
     from rich.table import Table
     from rich.text import Text
 
-    from star_cli.screen import Screen
+    from star_cli.screen import Screen, ruled_table
 
     console, every = Screen(color=not no_color), list(compared)
     headers = (*HEADERS, *(("ms",) if timed else ()))
     for task in dict.fromkeys(each.task for each in every):
-        table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold cyan", title=task)
+        table = ruled_table(title=task)
         for header in headers:
             table.add_column(header, justify="left" if header in ("reward", "exploits", "checks") else "right")
         rows = [zoo_cells(each) for each in every if each.task == task]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from benchmarks.run.score_files import Progress
     from trainers.data.training_rows import OnProgress
@@ -32,6 +32,8 @@ def printable(text: str) -> str:
 
     Somebody else's package may be in the way of that one, and `star doctor` has to say so.
     """
+    if text.isprintable() or text == "\n":  # nearly everything that is drawn
+        return text
     try:
         from benchmarks.plain_text import plain
     except Exception:  # noqa: BLE001  whatever that package does when it is imported
@@ -128,11 +130,11 @@ class ErrorLines:
         self.count = 0
         self._print_line = print_line
 
-    def add(self, message: str) -> None:
-        """Take one error."""
+    def add(self, error: object) -> None:
+        """Take one error, or what is said of it."""
         self.count += 1
         if self.count <= SHOWN_ERRORS:
-            self._print_line(message)
+            self._print_line(str(error))
 
     def close(self) -> None:
         """Say how many were not shown."""
@@ -143,6 +145,17 @@ class ErrorLines:
 def how_many(number: int, noun: str) -> str:
     """Return a number of things: ``1 row``, ``2,000 rows``."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def source_name(files: Sequence[str]) -> str:
+    """Return how headlines call the files that were given; at least one.
+
+    >>> source_name(["-"]), source_name(["a.jsonl"]), source_name(["a.jsonl", "b.jsonl"])
+    ('standard input', 'a.jsonl', '2 files')
+    """
+    if len(files) > 1:
+        return how_many(len(files), "file")
+    return "standard input" if files[0] == "-" else files[0]
 
 
 def point_at(text: str, offset: int, *, width: int = 78) -> tuple[str, str]:

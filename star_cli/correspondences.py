@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from star_cli.console import ErrorLines, echo, how_many, progress_bar
+from star_cli.console import ErrorLines, echo, how_many, progress_bar, source_name
 from star_cli.options import InputPath, name_value_pairs
 
 if TYPE_CHECKING:
@@ -98,24 +98,21 @@ def correspondences(
 
 
 def _show(tally: CorrespondenceTally, files: tuple[str, ...], *, out: str | None, no_color: bool) -> None:
-    from rich import box
-    from rich.table import Table
     from rich.text import Text
 
-    from star_cli.screen import Screen
+    from star_cli.screen import Screen, ruled_table
 
     told = tally.as_dict()
     every = told["shares"]["all"]
     console = Screen(color=not no_color)
-    named = "standard input" if files[0] == "-" else files[0]
-    source = named if len(files) == 1 else how_many(len(files), "file")
-    text = Text.assemble((how_many(every["rows"] + every["without_reasoning"], "row"), "bold"), f" of {source}")
+    rows = how_many(every["rows"] + every["without_reasoning"], "row")
+    text = Text.assemble((rows, "bold"), f" of {source_name(files)}")
     if every["without_reasoning"]:
         text.append(f", {every['without_reasoning']:,} without reasoning", style="yellow")
     if tally.errors:
         text.append(f", {how_many(tally.errors, 'row')} could not be read", style="red")
     console.print(text, soft_wrap=True)
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold cyan")
+    table = ruled_table()
     for at, header in enumerate(("rows", "reasoning", "name one", "95% interval")):
         table.add_column(header, justify="right" if at else "left", no_wrap=True)
     for name, row in told["shares"].items():
@@ -125,7 +122,7 @@ def _show(tally: CorrespondenceTally, files: tuple[str, ...], *, out: str | None
     console.print()
     console.print(table)
     if told["kinds"]:
-        kinds = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold cyan")
+        kinds = ruled_table()
         for at, header in enumerate(("way", "rows", "first in")):
             kinds.add_column(header, justify="right" if at == 1 else "left", no_wrap=at < 2, overflow="fold")
         for kind, count in told["kinds"].items():

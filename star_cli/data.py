@@ -12,7 +12,6 @@ import click
 
 from star_cli.console import ErrorLines, counted, echo, step_bar
 from star_cli.data_cot import cot
-from star_cli.data_mix import mix
 from star_cli.options import complete_task
 
 if TYPE_CHECKING:
@@ -25,6 +24,15 @@ _TASK = click.option(
     shell_complete=complete_task,
     help="Task of rows without a column `task`: tvr, trance, multiview or route.",
 )
+_NEW_FOLDER = click.option(
+    "--out", type=click.Path(path_type=Path), required=True, metavar="DIR", help="A folder that does not exist yet."
+)
+_SFT_ROWS = click.option(
+    "--sft", type=click.IntRange(min=0), default=4_100, show_default=True, metavar="N", help="Rows for SFT."
+)
+_RL_ROWS = click.option(
+    "--rl", type=click.IntRange(min=0), default=19_200, show_default=True, metavar="N", help="Rows for RL."
+)
 TEST_SETS = {"mindcube": "mindcube", "sparbench": "sparbench", "spar7m": "sparbench"}
 """Data set -> the benchmark that it must not leak into, unless --test names another."""
 
@@ -34,7 +42,6 @@ def data() -> None:
     """Make training data and look at it."""
 
 
-data.add_command(mix)
 data.add_command(cot)
 
 
@@ -162,11 +169,9 @@ def check(file: Path, task: str | None) -> None:
 @data.command()
 @click.argument("name", type=click.Choice(list(TEST_SETS)))
 @click.argument("path", type=click.Path(path_type=Path), metavar="PATH")
-@click.option(
-    "--out", type=click.Path(path_type=Path), required=True, metavar="DIR", help="A folder that does not exist yet."
-)
-@click.option("--sft", type=click.IntRange(min=0), default=4_100, show_default=True, metavar="N", help="Rows for SFT.")
-@click.option("--rl", type=click.IntRange(min=0), default=19_200, show_default=True, metavar="N", help="Rows for RL.")
+@_NEW_FOLDER
+@_SFT_ROWS
+@_RL_ROWS
 @click.option(
     "--test",
     "tests",
@@ -219,13 +224,7 @@ def prepare(
     )
     with counted(hidden=as_json) as (on_progress, print_line):
         errors = ErrorLines(print_line)
-        card = prepare_data(
-            settings,
-            out,
-            workers=workers,
-            on_error=lambda error: errors.add(str(error)),
-            on_progress=on_progress,
-        )
+        card = prepare_data(settings, out, workers=workers, on_error=errors.add, on_progress=on_progress)
         errors.close()
     if as_json:
         echo(json.dumps(card))
@@ -245,6 +244,32 @@ def _print_card(card: Mapping[str, Any], out: Path) -> None:
             echo(f"{part}: R_ref under preset paper without a look at the images, by names alone: {figures}")
     for warning in card["warnings"]:
         echo(f"note: {warning}", err=True)
+
+
+@data.command()
+@click.argument("sources", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="DIR...")
+@_NEW_FOLDER
+@_SFT_ROWS
+@_RL_ROWS
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="Print the manifest as JSON.")
+def mix(sources: tuple[Path, ...], *, out: Path, sft: int, rl: int, seed: int, as_json: bool) -> None:
+    """Draw one training set evenly from the categories of several.
+
+    Each DIR is a folder of `star data prepare`. DIR/manifest.json of the new folder records what came from where.
+    """
+    from trainers.data.mix import mix as mix_sets
+
+    with counted(hidden=as_json) as (on_progress, _):
+        manifest = mix_sets(sources, out, sft=sft, rl=rl, seed=seed, on_progress=on_progress)
+    if as_json:
+        echo(json.dumps(manifest))
+        return
+    for part, rows in manifest["rows"].items():
+        echo(f"{out / part}: {rows} rows of {manifest['asked_for'][part]}")
+        for source in manifest["sources"]:
+            gave = ", ".join(f"{count['gave']} {name}" for name, count in source[part]["categories"].items())
+            echo(f"  {source['folder']}: {gave or 'nothing'}")
 
 
 def _share(_ctx: click.Context, _param: click.Parameter, value: str | None) -> tuple[float, float] | None:
@@ -371,15 +396,7 @@ def export(
     refuse_existing(out, source=source, overwrite=overwrite)
     with counted(hidden=as_json) as (on_progress, print_line):
         errors = ErrorLines(print_line)
-        done = export_rows(
-            source,
-            out,
-            to=to,
-            stage=stage,
-            task=task,
-            on_error=lambda error: errors.add(str(error)),
-            on_progress=on_progress,
-        )
+        done = export_rows(source, out, to=to, stage=stage, task=task, on_error=errors.add, on_progress=on_progress)
         errors.close()
     if as_json:
         echo(json.dumps({**done._asdict(), "out": str(out)}))

@@ -79,7 +79,7 @@ def _truth(
     seed: int | None,
     *,
     overwrite: bool,
-    on_error: Callable[[str], None],
+    on_error: Callable[[object], None],
     on_progress: OnProgress,
 ) -> Written:
     """Write chains by the oracle, or without a seed the labels alone."""
@@ -92,7 +92,7 @@ def _truth(
     with locked(out, str(out)):
         refuse_existing(out, source=source, overwrite=overwrite)
         remove_partials(out)
-        return write(source, out, on_error=lambda error: on_error(str(error)), on_progress=on_progress)
+        return write(source, out, on_error=on_error, on_progress=on_progress)
 
 
 def _remote(

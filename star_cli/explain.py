@@ -138,12 +138,10 @@ def _from_file(
     if (row_id is None) == (line is None):
         raise click.UsageError("say which row: --id ID or --line N")
     from benchmarks.files.predictions import find_rows
-    from benchmarks.files.targets import TARGET_ROLES, read_target_file
+    from benchmarks.files.targets import TARGET_ROLES, read_separate_targets
     from rewards.targets import unpack_value
 
-    of_gold = {role: column for role, column in mapping.items() if role in (*TARGET_ROLES, on)}
-    gold = None if targets is None else read_target_file(targets, on, mapping=of_gold)
-    own = {role: column for role, column in mapping.items() if not (gold and role in TARGET_ROLES)}
+    gold, own = read_separate_targets(targets, on, mapping)
     first, *rest = find_rows(file, row_id=row_id, line=line, mapping=own, targets=gold)
     labels = {role: first.values[role] for role in TARGET_ROLES if role in first.values}
     packed = {"task": first.values.get("task")} | unpack_value(labels["target"])

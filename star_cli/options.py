@@ -179,9 +179,7 @@ def reward_settings(
     return {**others, "overrides": overrides, "think_prefilled": prefilled}
 
 
-BENCHMARK_OPTIONS = ("protocol", "interval", "resamples", "seed", "report_data")
-"""Names that only count with --benchmark."""
-
+_ONLY_BENCHMARKS = ("protocol", "interval", "resamples", "seed", "report_data")
 _ONLY_REWARDS = ("task", "preset", "matching", "conflicts", "weights", "mode", "think_prefilled")
 
 _BENCHMARK_OPTIONS = (
@@ -229,8 +227,8 @@ def take_benchmark_options(ctx: click.Context, options: dict[str, Any]) -> dict[
     Raises:
         click.UsageError: an option was given that does not count.
     """
-    taken = {name: options.pop(name) for name in ("benchmark", *BENCHMARK_OPTIONS)}
-    idle = BENCHMARK_OPTIONS if taken["benchmark"] is None else _ONLY_REWARDS
+    taken = {name: options.pop(name) for name in ("benchmark", *_ONLY_BENCHMARKS)}
+    idle = _ONLY_BENCHMARKS if taken["benchmark"] is None else _ONLY_REWARDS
     for name in idle:
         if ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
             flag = f"--{name.replace('_', '-')}"

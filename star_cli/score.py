@@ -21,7 +21,7 @@ from star_cli.options import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from benchmarks import Report
     from benchmarks.run.reward_summary import Summary
@@ -104,7 +104,10 @@ def score(
     files = tuple(find_files(files))
     evaluation = take_benchmark_options(ctx, options)
     if evaluation is None:
-        _check_thresholds(fail_under, options["task"])
+        from benchmarks.run.reward_summary import FIGURES
+        from rewards.tasks import load_task
+
+        _check_names(fail_under, (*FIGURES, *load_task(options["task"]).parts))
     with progress_bar(hidden=quiet) as (advance, print_line):
         errors = ErrorLines(print_line)
         told = {"on_error": errors.add, "on_progress": advance, "on_notice": print_line}
@@ -149,11 +152,7 @@ def _evaluate(files: Sequence[str], *, report_data: str | None, **options: Any) 
     return report
 
 
-def _check_thresholds(thresholds: Iterable[str], task: str) -> None:
-    from benchmarks.run.reward_summary import FIGURES
-    from rewards.tasks import load_task
-
-    known = (*FIGURES, *load_task(task).parts)
+def _check_names(thresholds: Iterable[str], known: Collection[str]) -> None:
     for name in thresholds:
         if name not in known:
             raise click.BadParameter(
@@ -162,11 +161,7 @@ def _check_thresholds(thresholds: Iterable[str], task: str) -> None:
 
 
 def _below(figures: dict[str, float], thresholds: dict[str, float]) -> list[str]:
-    for name in thresholds:
-        if name not in figures:
-            raise click.BadParameter(
-                f"there is no number {name!r}; there are {', '.join(figures)}", param_hint="--fail-under"
-            )
+    _check_names(thresholds, figures)
     return [
         f"{name} is {figures[name]:.4f}, which is under {least:g}"
         for name, least in thresholds.items()

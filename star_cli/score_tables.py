@@ -5,18 +5,17 @@ from __future__ import annotations
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-from rich import box
-from rich.table import Table
 from rich.text import Text
 
 from benchmarks.metric_names import MEANINGS, format_metric, format_range
-from star_cli.console import how_many
-from star_cli.screen import Screen
+from star_cli.console import how_many, source_name
+from star_cli.screen import Screen, ruled_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from rich.console import JustifyMethod
+    from rich.table import Table
 
     from benchmarks import Report
     from benchmarks.run.group_counts import GroupCounts
@@ -46,11 +45,6 @@ def _print(
         console.print(Text(f"written to {out}", style="dim"), soft_wrap=True)
 
 
-def _source(files: Sequence[str]) -> str:
-    named = "standard input" if files[0] == "-" else files[0]
-    return named if len(files) == 1 else f"{len(files)} files"
-
-
 # --- rewards ---------------------------------------------------------------------------------------------------------
 
 
@@ -67,14 +61,14 @@ def print_rewards(
 
 
 def _summary_headline(summary: Summary, files: Sequence[str]) -> Text:
-    text = Text.assemble((how_many(summary.rows, "row"), "bold"), f" of {_source(files)}")
+    text = Text.assemble((how_many(summary.rows, "row"), "bold"), f" of {source_name(files)}")
     if summary.dialects:
         text.append(f" ({', '.join(summary.dialects)})")
     return _with_ends(text, summary)
 
 
-def _reward_table(*headers: str, numeric: Sequence[int] = ()) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold cyan")
+def _reward_table(*headers: str, numeric: Sequence[int]) -> Table:
+    table = ruled_table()
     for number, header in enumerate(headers):
         last = number == len(headers) - 1
         justify: JustifyMethod = "right" if number in numeric else "left"
@@ -169,7 +163,7 @@ def print_report(report: Report, files: Sequence[str], *, out: str | None, no_co
 
 def _report_headline(report: Report, files: Sequence[str]) -> Text:
     text = Text.assemble(
-        (how_many(report.rows, "row"), "bold"), f" of {_source(files)} on {report.benchmark}, {report.protocol}"
+        (how_many(report.rows, "row"), "bold"), f" of {source_name(files)} on {report.benchmark}, {report.protocol}"
     )
     return _with_ends(text, report)
 
@@ -190,7 +184,7 @@ def _benchmark_table(*headers: str, words: Sequence[int] = (0,), long: bool = Fa
     several lines where a terminal is narrow.
     """
     gap = (0, 0, 0, 1) if long else (0, 1)
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold cyan", padding=gap)
+    table = ruled_table(padding=gap)
     for number, header in enumerate(headers):
         if number in words:
             folded = long and number == 0

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+from rich import box
 from rich.console import Console
 from rich.segment import Segment
+from rich.table import Table
 
 from star_cli.console import printable
 
@@ -37,3 +39,12 @@ class Screen(Console):
         """Yield what is drawn; of text, whatever it came by, only what can be seen."""
         for segment in super().render(renderable, options):
             yield segment if segment.control else Segment(printable(segment.text), segment.style)
+
+
+def ruled_table(**options: Any) -> Table:
+    """Return an empty table as every command draws them: a rule below the header, and no frame.
+
+    Args:
+        **options: of rich's ``Table``.
+    """
+    return Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold cyan", **options)

@@ -171,6 +171,28 @@ def test_no_circle_of_imports():
     assert circle(SOURCES, IMPORTS) is None
 
 
+RUN_BY_HAND = {"star_cli.__main__", "parsers.compile"}
+FOUND_BY_FOLDER = ("star_r1.", "benchmarks.zoo.", "trainers.adapters.")
+"""What other people import, and what a command finds by listing its folder."""
+
+
+def unnamed(modules, found):
+    """Return the modules that no other one imports, or names as text: ``"benchmarks.tvr.scoring:TVR"``."""
+    said = {each.module for each in found} | {f"{each.module}.{each.name}" for each in found}
+    for path in modules.values():
+        texts = (node.value for node in ast.walk(ast.parse(path.read_text("utf-8"))) if is_text(node))
+        said |= {text.partition(":")[0] for text in texts}
+    files = {name for name, path in modules.items() if path.stem != "__init__"}
+    return sorted(files - said)
+
+
+def test_every_module_of_the_packages_is_used():
+    """One that nothing imports and nobody runs is dead, though each of its names is used in it."""
+    modules = {name: path for name, path in SOURCES.items() if room(name) in LAYERS}
+    alone = [name for name in unnamed(modules, OF_PACKAGES) if not name.startswith(FOUND_BY_FOLDER)]
+    assert set(alone) == RUN_BY_HAND
+
+
 # --- these tests can fail ---------------------------------------------------------------------------------------------
 
 
@@ -224,3 +246,13 @@ class A:
 )  # fmt: skip
 def test_circles_are_found(files, round_trip, tree):
     assert (circle(*tree(files)) is not None) == round_trip
+
+
+def test_a_module_that_nothing_uses_is_found(tree):
+    code = {
+        "rewards/a": "from rewards import b",
+        "rewards/b": "HOMES = 'rewards.c:x'",
+        "rewards/c": "",
+        "rewards/d": "",
+    }
+    assert unnamed(*tree(code)) == ["rewards.a", "rewards.d"]

@@ -190,7 +190,7 @@ class Rows:
         split: str,
         limit: int | None,
         system_prompt: str | None,
-        image_roots: Sequence[Path] | None = None,
+        image_roots: Sequence[Path] | None,
     ) -> None:
         self._rows = load_rows(data, split=split, limit=limit, system_prompt=system_prompt)
         if not hasattr(self._rows, "__len__"):
@@ -246,7 +246,7 @@ class Samples:
         frames: int | None,
         limit: int | None,
         system_prompt: str | None,
-        image_roots: Sequence[Path] | None = None,
+        image_roots: Sequence[Path] | None,
     ) -> None:
         self._benchmark = find_benchmark(benchmark)
         if benchmark not in DATA_SETS:

@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
-from rewards.errors import ConfigError, nearest
+from rewards.errors import ConfigError, did_you_mean
 from rewards.yaml_files import read_yaml
 
 if TYPE_CHECKING:
@@ -163,22 +163,28 @@ def read_config(
         raise ConfigError(f"{where}: {error}") from error
     star.dataset_arguments = _object(star.dataset_arguments, "dataset_arguments")
     star.reward_overrides = _object(star.reward_overrides, "reward_overrides")
-    if str(star.think_prefilled).lower() not in ("auto", "true", "false"):
-        raise ConfigError(f"{where}: think_prefilled is {star.think_prefilled!r}; it is auto, true or false")
-    if star.mode not in ("strict", "lenient"):
-        raise ConfigError(f"{where}: mode is {star.mode!r}; it is strict or lenient")
-    if star.rollout not in ("generate", "fast"):
-        raise ConfigError(f"{where}: rollout is {star.rollout!r}; it is generate or fast")
-    if star.rollout == "fast" and stage == "sft":
-        raise ConfigError(f"{where}: rollout: fast is of stage rl; stage sft writes no completions")
-    if star.credit not in ("sequence", "spans"):
-        raise ConfigError(f"{where}: credit is {star.credit!r}; it is sequence or spans")
-    if star.credit == "spans" and stage == "sft":
-        raise ConfigError(f"{where}: credit: spans is of stage rl; stage sft has no advantages")
+    _check_words(star, stage, where)
     for name in training.report_to:
         if find_spec(name) is None and name in REPORTERS:
             raise ConfigError(f"{where}: report_to: {name} is not installed: pip install {name}")
     return Settings(stage, star, training, model)
+
+
+def _check_words(star: StarArguments, stage: Stage, where: str) -> None:
+    """Raise a ConfigError where a field holds none of its words, or one that is of the other stage."""
+    for name, word, known in (
+        ("think_prefilled", str(star.think_prefilled).lower(), ("auto", "true", "false")),
+        ("mode", star.mode, ("strict", "lenient")),
+        ("rollout", star.rollout, ("generate", "fast")),
+        ("credit", star.credit, ("sequence", "spans")),
+    ):
+        if word not in known:
+            said = f"{', '.join(known[:-1])} or {known[-1]}"
+            raise ConfigError(f"{where}: {name} is {getattr(star, name)!r}; it is {said}")
+    if star.rollout == "fast" and stage == "sft":
+        raise ConfigError(f"{where}: rollout: fast is of stage rl; stage sft writes no completions")
+    if star.credit == "spans" and stage == "sft":
+        raise ConfigError(f"{where}: credit: spans is of stage rl; stage sft has no advantages")
 
 
 def prefilled(star: StarArguments) -> Any:
@@ -236,8 +242,7 @@ def _object(value: Any, name: str) -> dict[str, Any]:
 
 
 def _near(name: str, names: list[str]) -> str:
-    hint = nearest(str(name), names)
-    return hint if hint.startswith(" (did") else "; `star train --help` says where the names are listed"
+    return did_you_mean(name, names) or "; `star train --help` says where the names are listed"
 
 
 def _underscored(argument: str) -> str:

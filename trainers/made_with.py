@@ -8,6 +8,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from trainers.processors import model_file
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -35,17 +37,8 @@ def revision_of(model: str, revision: str = "main") -> str:
         found = f"folder-{_digest(folder)}"
         base = _base_of(folder)
         return found if base is None else f"{found} on {base} {revision_of(base)}"
-    from transformers.utils import cached_file
-
-    known = cached_file(
-        model,
-        "config.json",
-        revision=revision,
-        _raise_exceptions_for_missing_entries=False,
-        _raise_exceptions_for_connection_errors=False,
-        _raise_exceptions_for_gated_repo=False,
-    )
-    parts = Path(known).parts if known else ()
+    known = model_file(model, "config.json", revision)
+    parts = () if known is None else known.parts
     return parts[parts.index("snapshots") + 1][:12] if "snapshots" in parts else revision
 
 

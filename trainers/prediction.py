@@ -415,7 +415,11 @@ def _bounds(loading: Loading) -> dict[str, int] | None:
 
 
 def read_predictions(path: Path) -> Iterator[dict[str, Any]]:
-    """Yield the records of a file that `predict` wrote."""
+    """Yield the records of a file that `predict` wrote.
+
+    Raises:
+        DataError: a line is no JSON.
+    """
     with path.open(encoding="utf-8") as lines:
         for number, line in enumerate(lines, start=1):
             try:

@@ -88,7 +88,13 @@ def processor_kind(name: str, revision: str = "main") -> str:
 
 
 def _read(name: str, file: str, revision: str = "main") -> dict[str, Any]:
-    """Read a JSON file of a model, from its folder or the hub's cache; empty where there is none."""
+    """Read a JSON file of a model; empty where there is none."""
+    found = model_file(name, file, revision)
+    return {} if found is None else dict(json.loads(found.read_text(encoding="utf-8")))
+
+
+def model_file(name: str, file: str, revision: str = "main") -> Path | None:
+    """Return where a file of a model lies: in its folder or in the hub's cache; None where there is none to be had."""
     from transformers.utils import cached_file
 
     found = cached_file(
@@ -99,7 +105,7 @@ def _read(name: str, file: str, revision: str = "main") -> dict[str, Any]:
         _raise_exceptions_for_connection_errors=False,
         _raise_exceptions_for_gated_repo=False,
     )
-    return {} if found is None else dict(json.loads(Path(found).read_text(encoding="utf-8")))
+    return None if found is None else Path(found)
 
 
 def _has_video(name: str) -> bool:

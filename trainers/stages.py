@@ -246,7 +246,12 @@ def build_trainer(settings: Settings) -> Any:
 
 
 def training_rows(settings: Settings) -> Any:
-    """Return the rows of a configuration."""
+    """Return the rows of a configuration, see `trainers.rows.load_rows`.
+
+    Raises:
+        ConfigError: it names none, or there are no such data.
+        DataError: as `trainers.rows.load_rows`.
+    """
     star = settings.star
     if not star.dataset_name:
         raise ConfigError("dataset_name names no training rows")

@@ -271,7 +271,15 @@ def check_repeatable(audited: AuditedReward, asked: Probes) -> list[AuditFinding
 def compare(
     name: str, says: str, asked: Probes, first: NDArray[np.float64], second: NDArray[np.float64]
 ) -> list[AuditFinding]:
-    """Return a finding if the same rows got other rewards; numbers that are missing both times are the same."""
+    """Return a finding if the same rows got other rewards; numbers that are missing both times are the same.
+
+    Args:
+        name: of the check.
+        says: what is wrong where they differ, in one line.
+        asked: the completions, (rows,).
+        first: what they scored, (rows,).
+        second: what they scored the other time, (rows,).
+    """
     differ = ~((np.abs(first - second) <= TOLERANCE) | (np.isnan(first) & np.isnan(second)))
     if not differ.any():
         return []

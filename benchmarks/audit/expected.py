@@ -80,14 +80,28 @@ def expected_reward(
 
 
 def guess_outcomes(spec: TieredSpec, candidates: int, named: int, sure: str | None) -> NDArray[np.int64]:
-    """Return the matches of one true record, (candidates + 1, tiers): by which candidate it is, the last for none."""
+    """Return the matches of one true record, (candidates + 1, tiers): by which candidate it is, the last for none.
+
+    Args:
+        spec: the reward.
+        candidates: how many there are.
+        named: how many of them are named, the likeliest last.
+        sure: the tier, by its part, that a wrong candidate still reaches; None where it reaches none.
+    """
     said = [_record(spec, candidate, sure) for candidate in reversed(range(named))]
     truths = [[_record(spec, candidate, sure)] for candidate in range(candidates + 1)]
     return count_matches(spec, [said] * len(truths), [0] * len(truths), truths).matched
 
 
 def total_given_matches(spec: TieredSpec, matches: NDArray[np.float64], n_pred: int, n_gt: int) -> NDArray[np.float64]:
-    """Return the expected R_acc, (...), of the expected matches at each tier, (..., tiers): it is affine in them."""
+    """Return the expected R_acc, (...); it is affine in the numbers of matches.
+
+    Args:
+        spec: the reward.
+        matches: the expected matches at each tier, (..., tiers).
+        n_pred: predictions.
+        n_gt: true records.
+    """
     nothing, *one_more = _marginal(spec, n_pred, n_gt)
     total: NDArray[np.float64] = nothing + matches @ (np.array(one_more) - nothing)
     return total

@@ -25,8 +25,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from benchmarks.audit.reward import AuditedReward, Candidate
-    from benchmarks.audit.scenes import Scene
+    from benchmarks.audit.reward import AuditedReward
     from rewards.tiered import Record
 
 

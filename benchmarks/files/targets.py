@@ -101,6 +101,35 @@ def read_target_file(
     )
 
 
+def read_separate_targets(
+    path: str | None, on: On, mapping: Mapping[str, str] | None, *, roles: Sequence[str] = TARGET_ROLES
+) -> tuple[TargetFile | None, dict[str, str]]:
+    """Read the file of targets, if there is one, and say which named columns are then looked for in the predictions.
+
+    A column that the user has named for a role of the target is one of the file of targets, if there is one; a column
+    that both are joined on is one of either.
+
+    Args:
+        path: see `read_target_file`; None where the targets are in the predictions.
+        on: likewise.
+        mapping: role -> column, of both files.
+        roles: see `read_target_file`.
+
+    Returns:
+        The targets, and the mapping for the predictions.
+
+    Raises:
+        DataError: as `read_target_file`.
+        ConfigError: likewise.
+    """
+    named = dict(mapping or {})
+    if not path:
+        return None, named
+    theirs = {role: column for role, column in named.items() if role in (*TARGET_ROLES, on)}
+    own = {role: column for role, column in named.items() if role not in TARGET_ROLES}
+    return read_target_file(path, on, mapping=theirs, roles=roles), own
+
+
 def _checked(chunk: Chunk) -> Chunk:
     for at, row in enumerate(chunk.rows):
         if isinstance(row, BadRow):

@@ -57,6 +57,12 @@ class Compared(NamedTuple):
 def compare(first: Run, second: Run, *, resamples: int = 10_000, seed: int = 0) -> Compared:
     """Compare two runs on the rows that they share.
 
+    Args:
+        first: a run.
+        second: another; differences are its numbers minus those of the first.
+        resamples: of the paired bootstrap.
+        seed: of the paired bootstrap.
+
     Raises:
         DataError: they share none, or nobody knows what each row scored.
     """

@@ -30,13 +30,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from benchmarks.report.content import Cell, Item
-    from benchmarks.report.runs import Run
+    from benchmarks.report.runs import RowScores, Run, Spread, Training
 
     Found = Mapping[str, Any]  # an interval as JSON has it
-    from collections.abc import Mapping
-
-    from benchmarks.report.runs import RowScores, Spread, Training
-
 
 _TVR_BARS: Final = {
     "Accuracy by view": (("ID", "ID (center)"), ("OOD", "OOD"), ("left", "left"), ("right", "right")),
@@ -117,32 +113,29 @@ def by_group(runs: Sequence[Run]) -> Section:
         assert of_benchmark[0].evaluation is not None
         metric = of_benchmark[0].evaluation["headline"]
         if benchmark == "tvr":
-            charts = [_bars(title, metric, groups, of_benchmark) for title, groups in _TVR_BARS.items()]
-            attributes = [(name, name) for name in ("color", "shape", "size", "material", "position")]
-            items += [*charts, _metric_bars("Accuracy by attribute", attributes, of_benchmark)]
+            for title, groups in _TVR_BARS.items():
+                items.append(_bars(title, [(label, group, metric) for group, label in groups], of_benchmark))
+            attributes = [(name, None, name) for name in ("color", "shape", "size", "material", "position")]
+            items.append(_bars("Accuracy by attribute", attributes, of_benchmark))
         else:
-            groups = [(group, group) for group in of_benchmark[0].table]
-            items.append(
-                _bars(f"{find_benchmark(benchmark).title}: {metric} by question type", metric, groups, of_benchmark)
-            )
+            title = f"{find_benchmark(benchmark).title}: {metric} by question type"
+            items.append(_bars(title, [(group, group, metric) for group in of_benchmark[0].table], of_benchmark))
     return Section("Breakdown", tuple(item for item in items if not isinstance(item, Bars) or item.labels))
 
 
-def _bars(title: str, metric: str, groups: Iterable[tuple[str, str]], runs: Sequence[Run]) -> Bars:
-    shown = [(group, label) for group, label in groups if any(metric in run.table.get(group, {}) for run in runs)]
+def _bars(title: str, cells: Iterable[tuple[str, str | None, str]], runs: Sequence[Run]) -> Bars:
+    """Return bars of (label, group, metric), as far as some run has them; the group None is that of all rows."""
+
+    def found(run: Run, group: str | None, metric: str) -> Found | None:
+        return (_first_group(run) if group is None else run.table.get(group, {})).get(metric)
+
+    shown = [cell for cell in cells if any(found(run, *cell[1:]) is not None for run in runs)]
     series = tuple(
-        (run.name, tuple(_bar(label, metric, run.table.get(group, {}).get(metric)) for group, label in shown))
+        (run.name, tuple(_bar(label, metric, found(run, group, metric)) for label, group, metric in shown))
         for run in runs
     )
-    return Bars(title, tuple(label for _, label in shown), series, limit=0.0 if metric in PLAIN else 100.0)
-
-
-def _metric_bars(title: str, metrics: Iterable[tuple[str, str]], runs: Sequence[Run]) -> Bars:
-    shown = [(metric, label) for metric, label in metrics if any(metric in _first_group(run) for run in runs)]
-    series = tuple(
-        (run.name, tuple(_bar(label, metric, _first_group(run).get(metric)) for metric, label in shown)) for run in runs
-    )
-    return Bars(title, tuple(label for _, label in shown), series, limit=100.0)
+    plain = all(metric in PLAIN for _, _, metric in shown)
+    return Bars(title, tuple(label for label, _, _ in shown), series, limit=0.0 if plain else 100.0)
 
 
 def _bar(label: str, metric: str, found: Found | None) -> Bar | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.files.paths import find_files, given_twice
-from benchmarks.files.targets import TARGET_ROLES, read_target_file
+from benchmarks.files.targets import TARGET_ROLES, read_separate_targets
 from benchmarks.run.executors import Executor
 from benchmarks.run.parts import PART_BYTES
 from benchmarks.run.reward_scorer import RewardScorer
@@ -101,14 +101,8 @@ def score_rewards(
     settings = {"mode": mode} | ({} if think_prefilled == "auto" else {"think_prefilled": str(think_prefilled).lower()})
     signed = signature(found.name, preset, spec, resolve(task, preset)[1], **settings)
     mapping = mapping or {}
-    of_targets = {role: column for role, column in mapping.items() if role in (*TARGET_ROLES, on)}
-    joined = (*TARGET_ROLES, "scene")
-    target_file = read_target_file(targets, on, mapping=of_targets, roles=joined) if targets else None
-    reading = Reading(
-        needed=("completion", on if target_file else "target"),
-        mapping={role: column for role, column in mapping.items() if not (target_file and role in TARGET_ROLES)},
-        targets=target_file,
-    )
+    target_file, own = read_separate_targets(targets, on, mapping, roles=(*TARGET_ROLES, "scene"))
+    reading = Reading(needed=("completion", on if target_file else "target"), mapping=own, targets=target_file)
     total = score_files(
         files,
         RewardScorer(found, spec, mode, think_prefilled),

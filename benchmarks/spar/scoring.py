@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import math
 import re
-from difflib import get_close_matches
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -34,7 +33,7 @@ from benchmarks.strict import score_completion, score_section
 from benchmarks.tables import Cell, Measure, cross, macro, masks
 from parsers.types import Fault
 from rewards.answers import AnswerScore, mra
-from rewards.errors import DataError
+from rewards.errors import DataError, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -110,9 +109,8 @@ def metric_of(task: str) -> str:
         return "accuracy"
     if task == VIEW_CHANGE:
         return "vci_metric"
-    near = get_close_matches(str(task), TASKS, 1)
-    hint = f"did you mean {near[0]!r}?" if near else f"{TASKS[0]}, ..., {TASKS[-1]}"
-    raise DataError(f"task {task!r} is not one of SPAR-Bench's twenty ({hint})")
+    hint = did_you_mean(task, TASKS) or f" ({TASKS[0]}, ..., {TASKS[-1]})"
+    raise DataError(f"task {task!r} is not one of SPAR-Bench's twenty{hint}")
 
 
 # The official protocol

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from itertools import chain, product
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -23,7 +22,7 @@ from benchmarks.tvr.world import (
     State,
 )
 from parsers.types import Records
-from rewards.errors import DataError
+from rewards.errors import DataError, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Sequence
@@ -41,7 +40,11 @@ _KIND_COLUMNS: Final = np.array([*_KINDS, (ABSENT,) * POSITION], dtype=np.int8) 
 
 
 def encode_scene(objects: Sequence[Mapping[str, Any]]) -> State:
-    """Encode one scene, see `encode_scenes`; arrays have the shapes ``(10, 4)`` and ``(10, 2)``."""
+    """Encode one scene, see `encode_scenes`; arrays have the shapes ``(10, 4)`` and ``(10, 2)``.
+
+    Raises:
+        DataError: as `encode_scenes`.
+    """
     try:
         batch = encode_scenes([objects])
     except DataError as error:
@@ -111,7 +114,7 @@ def _object_fault(item: Any) -> str | None:
         return f" is not an object with the keys {', '.join(ATTRIBUTES)}, position"
     for name, value in values.items():
         if value not in VALUES[name]:
-            return f".{name} {value!r} is not a {name} ({_hint(value, VALUES[name])})"
+            return f".{name} {value!r} is not a {name}{nearest(value, VALUES[name])}"
     if isinstance(position, str) or not hasattr(position, "__len__") or len(position) != len("xy"):
         right = False
     else:
@@ -122,11 +125,6 @@ def _object_fault(item: Any) -> str | None:
 def _is_coordinate(number: Any) -> bool:
     a_number = isinstance(number, (int, float, np.number))
     return a_number and bool(-_FAR < number < _FAR and number == round(number))
-
-
-def _hint(value: Any, known: Sequence[str]) -> str:
-    near = get_close_matches(str(value), known, 1)
-    return f"did you mean {near[0]!r}?" if near else f"one of {', '.join(known)}"
 
 
 class Steps(NamedTuple):
@@ -253,5 +251,5 @@ def step_fault(item: Any) -> str | None:
     if isinstance(index, bool) or not isinstance(index, int) or not 0 <= index < N_OBJECTS:
         return f": index {index!r} is not 0 to {N_OBJECTS - 1}"
     if not isinstance(attribute, str) or attribute not in VALUES:
-        return f": {attribute!r} is not an attribute ({_hint(attribute, tuple(VALUES))})"
-    return f": {value!r} is not a {attribute} ({_hint(value, VALUES[attribute])})"
+        return f": {attribute!r} is not an attribute{nearest(attribute, VALUES)}"
+    return f": {value!r} is not a {attribute}{nearest(value, VALUES[attribute])}"

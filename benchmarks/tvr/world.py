@@ -127,7 +127,14 @@ def apply(state: State, objects: npt.ArrayLike, pairs: npt.ArrayLike) -> State:
 
 
 def edit(state: State, rows: Ints, objects: Ints, pairs: Ints) -> None:
-    """Apply one change in place to each of some scenes of a batch ``(n, 10, .)``; ``rows`` are distinct."""
+    """Apply one change in place to each of some scenes of a batch.
+
+    Args:
+        state: of n scenes, ``(n, 10, 4)`` and ``(n, 10, 2)``; it is changed.
+        rows: ``(k,)``, which scenes, each once.
+        objects: ``(k,)``, the index of the object in each, 0 to 9.
+        pairs: ``(k,)``, codes into `PAIRS`.
+    """
     state.positions[rows, objects] += PAIR_MOVE[pairs]
     columns = PAIR_COLUMN[pairs]
     keep = columns != POSITION

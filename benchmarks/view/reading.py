@@ -11,7 +11,7 @@ from benchmarks.files.blocks import Block, number_of, read_block, spread_attempt
 from benchmarks.files.columns import ROLES, find_columns
 from benchmarks.files.paths import STREAM, find_files
 from benchmarks.files.sources import START, BadRow, read_chunks
-from benchmarks.files.targets import TARGET_ROLES, read_target_file
+from benchmarks.files.targets import read_separate_targets
 from rewards.errors import DataError
 
 if TYPE_CHECKING:
@@ -71,11 +71,7 @@ class Files:
         self.names = find_files(names)
         if STREAM in self.names:
             raise DataError("standard input cannot be read again, which showing its rows needs; give a file")
-        given = dict(mapping or {})
-        of_targets = {role: column for role, column in given.items() if role in (*TARGET_ROLES, on)}
-        self._targets = read_target_file(targets, on, mapping=of_targets) if targets else None
-        joined = TARGET_ROLES if targets else ()
-        self._mapping = {role: column for role, column in given.items() if role not in joined}
+        self._targets, self._mapping = read_separate_targets(targets, on, mapping)
         self._need: str = need
         self.columns: list[Columns | None] = [None] * len(self.names)
         self.without_completions: set[int] = set()

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import math
 import re
-from difflib import get_close_matches
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -35,7 +34,7 @@ from benchmarks.strict import bare_options, score_completion
 from benchmarks.tables import Cell, Measure, cross, macro, masks
 from benchmarks.vlmevalkit import match_number, match_option
 from rewards.answers import mra
-from rewards.errors import DataError
+from rewards.errors import DataError, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -70,9 +69,8 @@ class Questions(NamedTuple):
         if question_type in self.numeric or question_type in self.choice:
             return question_type
         known = sorted(self.numeric | self.choice)
-        near = get_close_matches(str(question_type), known, 1)
-        hint = f"did you mean {near[0]!r}?" if near else f"{known[0]}, ..., {known[-1]}"
-        raise DataError(f"question type {question_type!r} is not one of {self.title}'s {len(known)} ({hint})")
+        hint = did_you_mean(question_type, known) or f" ({known[0]}, ..., {known[-1]})"
+        raise DataError(f"question type {question_type!r} is not one of {self.title}'s {len(known)}{hint}")
 
 
 VSIBENCH_QUESTIONS: Final = Questions(

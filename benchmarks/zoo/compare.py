@@ -306,11 +306,10 @@ def _instead(scene: Scene, true: Record, unsure: str) -> list[Record]:
 def _two_named(plans: Sequence[_Plan]) -> tuple[float, float]:
     """Return what naming two candidates scores, one of which is right, and naming one of them."""
 
-    def even(plan: _Plan, outcomes: int) -> float:
-        chances = [0.5] * outcomes + [0.0] * (plan.guesses + 1 - outcomes)
-        return plan.expected_with(chances)
+    def even(plan: _Plan) -> float:
+        return plan.expected_with([0.5, 0.5] + [0.0] * (plan.guesses - 1))
 
-    return max(even(plan, 2) for plan in plans if plan.guesses == 2), even(plans[1], 2)
+    return max(even(plan) for plan in plans if plan.guesses == 2), even(plans[1])
 
 
 def _guess_from(plans: Sequence[_Plan]) -> float:

@@ -1,8 +1,9 @@
 """The golden rows of the benchmarks, and comparison up to floating-point noise."""
 
-import gzip
 import json
 from pathlib import Path
+
+from tests.json_lines import read
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 _FILES = {"tvr": "tvr_state", "sparbench": "spar"}
@@ -26,8 +27,7 @@ def gold_of(benchmark):
 
 
 def rows(name):
-    with gzip.open(GOLDEN / f"{name}.jsonl.gz", "rt", encoding="utf-8") as lines:
-        return [json.loads(line) for line in lines]
+    return read(GOLDEN / f"{name}.jsonl.gz")
 
 
 def aggregate(name):
@@ -51,8 +51,3 @@ def disagreements(name, score_row):
 
 def scored(name, score_row):
     return [{**row, **score_row(row)} for row in rows(name)]
-
-
-def read_lines(path):
-    """Read JSON Lines; in its texts may be other ends of lines, which `str.splitlines` takes for ones too."""
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]

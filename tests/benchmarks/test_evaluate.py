@@ -14,7 +14,8 @@ from benchmarks.benchmark import find_protocols
 from benchmarks.metric_names import PLAIN, SIGNED
 from benchmarks.registry import BENCHMARKS
 from rewards.errors import ConfigError, DataError
-from tests.benchmarks.choice_golden import GOLDEN, agrees, file_of, gold_of, read_lines, rows
+from tests.benchmarks.choice_golden import GOLDEN, agrees, file_of, gold_of, rows
+from tests.json_lines import read, write
 
 TAGS = ["<think>", "</think>", "<answer>", "</answer>", "<cogmap>", "</cogmap>", "A", "B.", "1.5", "{", "}", "``", "\n"]
 TEXTS = st.one_of(
@@ -22,11 +23,6 @@ TEXTS = st.one_of(
 )
 GOLD = {"tvr": {"target": "2.color.cyan"}} | {name: gold_of(name) for name in BENCHMARKS if name != "tvr"}
 CHOICE = {"answer": "B", "category": "MSR"}
-
-
-def write(path, some):
-    path.write_text("".join(json.dumps(row) + "\n" for row in some), encoding="utf-8")
-    return path
 
 
 @pytest.mark.parametrize("benchmark", BENCHMARKS)
@@ -44,7 +40,7 @@ def test_a_file_and_its_rows_give_the_same_report(benchmark):
 def test_every_golden_row_is_written_as_the_official_scorer_has_it(benchmark, tmp_path):
     name = file_of(benchmark)
     evaluate(GOLDEN / f"{name}.jsonl.gz", benchmark, "official", out=str(tmp_path / "out.jsonl"))
-    written = read_lines(tmp_path / "out.jsonl")
+    written = read(tmp_path / "out.jsonl")
     assert [row["id"] for row in written] == [row["id"] for row in rows(name)]
     for ours, row in zip(written, rows(name), strict=True):
         if benchmark == "tvr":
@@ -77,7 +73,7 @@ def test_bad_gold_is_an_error_row_and_the_others_are_scored(tmp_path):
     assert seen[0].startswith(f"{path}:2: the target 'left of it' cannot be used")
     assert seen[1] == f"{path}:4: 'answer' is null"
     assert seen[2].startswith(f"{path}:6: broken JSON")
-    written = read_lines(tmp_path / "out.jsonl")
+    written = read(tmp_path / "out.jsonl")
     assert [row["error"] for row in written] == [None, seen[0], None, seen[1], None, seen[2], seen[3]]
     assert [row["correct"] for row in written] == [True, None, True, None, True, None, None]
     with pytest.raises(DataError, match=r"some\.jsonl:2: the target"):
@@ -352,7 +348,7 @@ def test_tvr_completions_and_their_lists_score_alike():
 def test_both_protocols_write_both_scores(tmp_path):
     out = tmp_path / "out.jsonl"
     evaluate(GOLDEN / "mindcube.jsonl.gz", "mindcube", "both", out=str(out))
-    written = read_lines(out)
+    written = read(out)
     strict = evaluate(rows("mindcube"), "mindcube").row_scores["strict.correct"].tolist()
     assert [row["strict"]["correct"] for row in written] == strict
     assert sum(row["differs"] for row in written) == sum(row["correct"] != row["strict"]["correct"] for row in written)
@@ -365,7 +361,7 @@ def test_parquet_holds_what_json_lines_hold(benchmark, protocol, tmp_path):
     source = write(tmp_path / "in.jsonl", [*rows(file_of(benchmark))[:40], {"id": "bad"}])
     for suffix in ("jsonl", "parquet"):
         evaluate(source, benchmark, protocol, out=str(tmp_path / f"out.{suffix}"))
-    lines = read_lines(tmp_path / "out.jsonl")
+    lines = read(tmp_path / "out.jsonl")
     table = parquet.read_table(tmp_path / "out.parquet").to_pylist()
     assert [list(row) for row in table] == [list(table[0])] * 41
     for line, row in zip(lines, table, strict=True):
@@ -431,7 +427,7 @@ def test_an_index_is_an_id_where_there_is_no_other(tmp_path):
     evaluate(
         write(tmp_path / "said.jsonl", said), "mmsi", targets=str(write(tmp_path / "gold.jsonl", gold)), out=str(out)
     )
-    written = read_lines(out)
+    written = read(out)
     assert [(row["id"], row["correct"]) for row in written] == [(2, True), (0, False), (1, False)]
 
 

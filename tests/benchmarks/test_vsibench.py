@@ -1,6 +1,5 @@
 """VSI-Bench and ReVSI: golden rows of the owners' and the kits' scorers, quirks, tables, and the published records."""
 
-import json
 import statistics
 
 import pyarrow as pa
@@ -15,6 +14,7 @@ from benchmarks.datasets import load
 from benchmarks.vsibench import scoring
 from benchmarks.vsibench.scoring import MRA, REVSI_QUESTIONS, VSIBENCH_QUESTIONS
 from rewards.errors import ConfigError, DataError
+from tests.json_lines import write
 
 SCORERS = {"vsibench": scoring.score_official, "revsi": scoring.score_revsi}
 
@@ -220,11 +220,6 @@ CHOICE = {
     "ground_truth": "A",
     "options": ["A. left", "B. right"],
 }
-
-
-def write(path, some):
-    path.write_text("".join(json.dumps(row) + "\n" for row in some), encoding="utf-8")
-    return path
 
 
 def test_vsibench_as_its_owners_publish_it(tmp_path):

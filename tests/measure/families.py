@@ -93,18 +93,21 @@ QUESTION_FAMILIES = {
         "In image 1, ", "In ", "View_", "view 1, a", "View 1 shows ", "So\n", "A a\n", "，", "】", "\u200b", "View 1:", "View 1 ", "View ", "V", "I", "view 1\n", "**", "#", "# ", "# a\n", "- 1. ",
         "\n- 1. ", "A:\n", "step ", "A b c ", "\na a a a ", "mapping ", "mapping:\n", "1", "View 1 (",
         "*View 1*", "_", ":", "：", "a:", "\nA a", "[a,b,c]\n",
+        "| a ", "|a|b|left|", '{"a": "b", ', "[a; ", "View 1 & ", "now view 1 ",
     ),
     "choice": (
         "A", "A ", "A.", "A,", "(", "(A", "(A)", "((", "*", "**A", "`", "\\", "\\boxed{", "A or ", "or ",
         "not ", "the ", "the correct ", "option ", "answer is ", "answer:", "A\n", "\n", " ", "A. b ", "no, ",
         "yes ", "so ", "So A ", "it is ", "it is A ", "答案", "答案是A", "选", "不选A", "A还是", "是", "—", "- ", "because ", "yes it ", "no and ", "，A",
         "\u200b", "Ａ", "A to ", "the answer is clearly ", "A.B.", "A'", "é", "-", "A (", "b, ", "option A ",
+        "B? ", "maybe A ", "A then ", "not A, ", "<b>", "<", "</b",
     ),
     "number": (
         "1", "1 ", "1,", ",000", "1,000", " 000", "1.", ".", ".1", "-", "1-", "1e", "1e1", "10^", "10^1 ",
         "×10^1", "/1", "1/1", "m", " m", "a", "a.", "a-", "a1", "1a", "٣", "_", "{", "1 m ", "\\text{", "in ",
         "meters", "1 in ", "½", "1 ½ ", "10³", "×10³", "two ", "two or ", "two m ", "twenty ", "image 1 ", "image ", "images 1, ", "images 1 and ", "米", "1米",
         "1\u3000", "\u200b", "^\\circ",
+        "1 + ", "> ", "at least ", "1 or more ", "√1 ", "<b>", "<", "三个", "1 and a half ",
     ),
     "correspondences": (
         "view 1 ", "the cube in view 1 and ", "image 1 is the ", "the same ", "both views ", "object 1 ", "a, ", ":", "(", "|", "| a ",
@@ -114,7 +117,7 @@ QUESTION_FAMILIES = {
         "1", "1 ", "1.", "-", "a1", "[", "] ", "nan", '"label": "', "'label': '", "1,", "x", " ", "1e", "x1=1,",
         "[1, 2, 3, 4] ", "(1,2),", "<box>", '"bbox_2d": [',
     ),
-    "set": (",", "and ", "a,", "[", "1. ", "`", " ", "a ", "none", '"a",'),
+    "set": (",", "and ", "a,", "[", "1. ", "`", " ", "a ", "none", '"a",', "<b", "...", '{"a": ['),
     "map": ("{", "[", '{"objects": [', '"', "1", "\\", '{"a":', "[1, 2], ", '{"name": "a", "position": [1, 2]}, ', " ", "x"),
 }
 # fmt: on

@@ -44,3 +44,11 @@ def test_the_way_of_a_call():
     assert way.changes >= 2
     assert follow(lambda: parse_completion("a")).changes == 0
     assert follow(lambda: None) == (0, 0)
+
+
+def test_what_is_drawn_stays_in_its_package():
+    """A table is drawn in hundreds of pieces; only one that holds something else than text goes elsewhere."""
+    from star_cli.console import printable
+
+    assert [follow(lambda text=text: printable(text)) for text in ("64 rows", "\n")] == [(1, 0)] * 2
+    assert follow(lambda: printable("\x1b[2J")).changes == 1

@@ -7,11 +7,24 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from parsers import correspondences as module
 from parsers.correspondences import find_correspondences
 
 CASES = yaml.safe_load(Path(__file__).parents[1].joinpath("cases", "correspondences.yaml").read_text(encoding="utf-8"))
 MEASURED = {"before": (82, 0, 85), "after": (20, 2, 25)}
 """Rows that are found and that name one; that are found and do not; and that name one. docs/evaluation.md says so too."""
+
+
+@pytest.mark.parametrize(
+    ("text", "sentences"),
+    [
+        ("It is in view 1. The same one is in view 2.", ["It is in view 1.", "The same one is in view 2."]),
+        ("1. One cube. 2. Two cubes.", ["1. One cube.", "2. Two cubes."]),
+        ("See fig. 2 and view 3. So.", ["See fig. 2 and view 3.", "So."]),
+    ],
+)
+def test_a_number_ends_a_sentence_and_begins_an_item(text, sentences):
+    assert [text[start:end] for start, end in module._sentences(text)] == sentences
 
 
 def test_rows_are_labelled_once():
@@ -38,6 +51,8 @@ def test_labelled_rows(part):
         ("View 1: a chair. View 2: the same chair. View 3: the same table.", ["link"]),
         ("The cube of view 1 is the ball of view 2. The ball of view 1 is not the cube of view 2.", ["link"]),
         ("In the initial image (image 1) the cube is red.", []),
+        ("A chair stands in view 1. The same chair stands in view 2.", ["link"]),
+        ("1. The cube is red in image 1 and blue in image 2.", ["beside"]),
         ("", []),
         ("Finally, I look at image 2 and the cube.", []),
         ("The cube in image １ is the one at the left in image ２。", ["link"]),

@@ -13,13 +13,14 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from parsers import records as module
-from parsers.choice import parse_choice, parse_words, parse_yes_no
+from parsers.choice import Choice, parse_choice, parse_words, parse_yes_no
 from parsers.completion import parse_completion
 from parsers.formats import FIELD_KEYS, TRANCE, TVR
 from parsers.number import Number, parse_number
 from parsers.record_grammar import record_grammar
 from parsers.records import parse_records
 from parsers.references import VIEWER, parse_references, parse_steps, true_name
+from parsers.word_set import parse_set
 from rewards.targets import read_target
 from rewards.tasks import load_task
 from tests.strategies import FORMATS, answers, hostile_answers, records
@@ -327,14 +328,66 @@ def test_number_words(value, unit):
     ]
     assert parse_number(f"It is about {word} {unit}.") == Number(float(value), unit)
     assert parse_number(f"**{word.title()}**.") == Number(float(value))
+    for text in (f"{word} chairs", f"about {word}", f"There are {word} of them."):
+        assert parse_number(text).value == (None if value == 1 else value)  # `one` may be a pronoun
     for text in (
-        f"{word} chairs",
-        f"about {word}",
         f"twenty {word} {unit}",
         f"{word} point five {unit}",
         f"{word} and a half {unit}",
     ):
         assert parse_number(text).value is None
+
+
+BEFORE = [
+    "> {}", ">{}", "< {}", "≥{}", "<= {}", r"$\geq {}$", r"\lt {}", "at least {}", "at most **{}**", "no more than {}", "up to {}", "over {}",
+    "less than {}", "greater than or equal to {}", "It is within {}", "a minimum of {}", "至少{}", "不超过{}", "大于{}",
+]  # fmt: skip
+BEHIND = ["{} or more", "{} or less", "{} and above", "{} at least", "{} maximum", "{} chairs or more", "{}以上"]
+
+
+@given(
+    st.floats(0, 1e6) | st.integers(0, 99),
+    st.sampled_from(["", " m", "°", "%"]),
+    st.sampled_from([*BEFORE, *BEHIND]),
+    st.sampled_from(["{}", "**{}**", r"\boxed{{{}}}", "The answer is {}.", "({})", "<b>{}</b>"]),
+)
+def test_a_bound_is_no_number(value, unit, form, around):
+    number = f"{value}{unit}"
+    assert parse_number(around.format(number)).value == value
+    assert parse_number(form.format(number)).fault.code == "ambiguous"
+    if around != "The answer is {}." and form != "{} at least":
+        assert parse_number(around.format(form.format(number))).fault.code == "ambiguous"
+
+
+@given(st.permutations("ABCD"), st.sampled_from(LETTER_FORMS), st.sampled_from(["{0}? {1}?", "{0}?{1}?", "{0}? Or {1}?", "{0}. Maybe {1}?", "{0}; otherwise {1}", "{0}, then {1}", "{0} = {1}", "{0} → {1}", "{0}, although {1} is possible"]))  # fmt: skip
+def test_another_letter_is_another_answer(letters, form, between):
+    text = form.format(between.format(*letters))
+    assert parse_choice(text, options=TEXTS).letter is None
+    assert parse_choice(text).letter is None
+
+
+@given(st.sampled_from("BCD"), st.sampled_from([" or not {}", ", not {}", ". Not {}.", "/not {}", "。不选{}", ". Option {} is wrong."]))  # fmt: skip
+def test_a_letter_that_is_ruled_out_is_not_chosen(letter, form):
+    assert parse_choice(letter + form.format(letter)).fault.code == "ambiguous"
+    other = "A" if letter != "A" else "B"
+    if "/" not in form and " or " not in form:
+        assert parse_choice(letter + form.format(other)).letter == letter
+
+
+TAGS = ["<b>{}</b>", "<p>{}</p>", "<final>{}</final>", "{}<br>", "{}</s>", "{}<|im_end|>", "{}</ans", '<span class="x">{}</span>', "<|begin_of_box|>{}<|end_of_box|>"]  # fmt: skip
+
+
+@given(st.sampled_from(TAGS), st.sampled_from("ABCD"), st.integers(0, 99), st.sampled_from(["left", "front left"]))
+def test_tags_around_an_answer_say_nothing(tag, letter, value, words):
+    assert parse_choice(tag.format(letter)) == Choice(letter)
+    assert parse_choice(tag.format(TEXTS[1]), options=TEXTS) == Choice("B")
+    assert parse_yes_no(tag.format("Yes")).letter == "yes"
+    assert parse_number(tag.format(f"{value} m")) == Number(
+        float(value), "m", alone=parse_number(tag.format("1 m")).alone
+    )
+    assert parse_words(tag.format(words)).text == words
+    assert parse_set(tag.format("lamp, sofa")).items == {"lamp", "sofa"}
+    assert parse_records(tag.format("2.color.cyan"), TVR).items == ((2, "color", "cyan"),)
 
 
 # --- Reasoning --------------------------------------------------------------------------------------------------------

@@ -106,6 +106,7 @@ def test_what_is_rendered_is_read_back(views, outside):
     for triplets in relations.values():
         assume(("object 1", "object 2", "relation") not in triplets)
         assume(not any(all(part.replace(" ", "").isdigit() for part in triplet) for triplet in triplets))
+        assume(not any(inverse(other) and not inverse(relation) for _, other, relation in triplets))  # the middle is it
     assert parse_references(str(References(relations))).relations == relations
 
 

@@ -63,3 +63,29 @@ def test_the_order_and_the_way_of_listing_say_nothing(some, separator, rng):
     listed = rng.sample(sorted(some), len(some))
     assert parse_set(separator.join(listed)).items == some
     assert parse_set(json.dumps(listed)).items == some
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "lamp & sofa", "lamp | sofa", "lamp和sofa", "The objects are lamp and sofa.", "both lamp and sofa", "Set: {lamp, sofa}",
+        '{"objects": ["lamp", "sofa"]}', '```json\n{"answer": ["lamp", "sofa"]}\n```', "<b>lamp</b>, <b>sofa</b>", "lamp<br>sofa",
+    ],
+)  # fmt: skip
+def test_other_ways_to_list(text):
+    assert parse_set(text).items == {"lamp", "sofa"}
+
+
+@pytest.mark.parametrize("text", ["No objects.", "none of them", "the empty set", "∅", r"\emptyset", "无", "没有"])
+def test_other_words_for_nothing(text):
+    assert parse_set(text).items == frozenset()
+
+
+@pytest.mark.parametrize("text", ["lamp, sofa, ...", "lamp, sofa, etc.", "lamp, ..., sofa", "lamp, …"])
+def test_a_set_that_is_left_open_is_none(text):
+    assert parse_set(text).fault.code == "ambiguous"
+
+
+@pytest.mark.parametrize("text", [".", "...", "**", "`", "<b></b>", "<answer>", '""', "["])
+def test_an_answer_without_a_word_is_not_the_empty_set(text):
+    assert parse_set(text).items is None

@@ -1,7 +1,5 @@
 """The 1,000 rows of ``golden/star_r1_formula.jsonl.gz``: every reading and ablation of the formula, every column."""
 
-import gzip
-import json
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +7,7 @@ import pytest
 
 from rewards import score_batch
 from rewards.tiered import SMALL_BATCH
+from tests.json_lines import read
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "star_r1_formula.jsonl.gz"
 POSITIVE = ("exact", "attribute", "object")
@@ -37,8 +36,7 @@ CHARGES = {
 
 @pytest.fixture(scope="module")
 def rows():
-    with gzip.open(GOLDEN, "rt", encoding="utf-8") as file:
-        return [json.loads(line) for line in file]
+    return read(GOLDEN)
 
 
 def scored(rows, **options):

@@ -146,7 +146,7 @@ def test_every_way_of_scoring_agrees(tmp_path):
     assert done.exit_code == 0, done.output
     assert [json.loads(line)["total"] for line in out.read_text().splitlines()] == batch.total.tolist()
     done = CliRunner().invoke(star, ["explain", str(path), "--task", "box", "--id", "1"])
-    assert "R_ans 0.667: read (10.0, 20.0, 30.0, 50.0)" in done.output or "R_ans 0.66" in done.output
+    assert "R_ans 0.666667: read (10.0, 20.0, 30.0, 50.0)" in done.output
 
 
 @pytest.mark.parametrize("task", ["box", "point"])

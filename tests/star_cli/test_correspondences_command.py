@@ -7,6 +7,7 @@ from click.testing import CliRunner
 
 from benchmarks.correspondences import find_in, reasoning_of
 from star_cli.main import star
+from tests.json_lines import write
 
 NAMES = "<think>The cube in image 1 is the one at the left in image 2.</think><answer>0.color.red</answer>"
 NAMES_NONE = "<think>View 1: a cube. View 2: a ball.</think><answer>0.color.red</answer>"
@@ -14,11 +15,6 @@ NAMES_NONE = "<think>View 1: a cube. View 2: a ball.</think><answer>0.color.red<
 
 def run(*arguments):
     return CliRunner().invoke(star, ["correspondences", *map(str, arguments)])
-
-
-def write(path, rows):
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return path
 
 
 @pytest.fixture

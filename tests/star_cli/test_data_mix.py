@@ -6,16 +6,13 @@ from pathlib import Path
 from click.testing import CliRunner
 
 from star_cli.main import star
+from tests.json_lines import read
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "datasets"
 
 
 def run(*arguments):
     return CliRunner().invoke(star, ["data", *map(str, arguments)])
-
-
-def read(path):
-    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
 
 
 def test_mix_says_what_came_from_where(tmp_path):

@@ -15,6 +15,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from star_cli.main import star
+from tests.json_lines import read, write
 
 HOME = Path(__file__).parents[2]
 GOLDEN = HOME / "tests" / "golden" / "datasets"
@@ -23,15 +24,6 @@ KEY = "sk-secret-0123456789"
 
 def run(*arguments, **env):
     return CliRunner(env=env).invoke(star, ["data", *map(str, arguments)])
-
-
-def read(path):
-    return [json.loads(line) for line in Path(path).read_text("utf-8").splitlines()]
-
-
-def write(path, rows):
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    return path
 
 
 @pytest.mark.parametrize("task", ["tvr", "multiview"])

@@ -14,7 +14,8 @@ from click.testing import CliRunner
 from benchmarks.registry import BENCHMARKS
 from benchmarks.spar.scoring import TASKS
 from star_cli.main import star
-from tests.benchmarks.choice_golden import aggregate, aggregate_of, agrees, file_of, read_lines, rows
+from tests.benchmarks.choice_golden import aggregate, aggregate_of, agrees, file_of, rows
+from tests.json_lines import read
 
 ROOT = Path(__file__).parents[2]
 
@@ -39,7 +40,7 @@ def test_the_golden_file_as_it_is(benchmark, tmp_path):
     expected, found = aggregate_of(benchmark), json.loads(done.stdout)
     assert agrees({name: found[name] for name in expected}, expected)
     assert found["rows"] == len(rows(file_of(benchmark)))
-    for ours, row in zip(read_lines(out), rows(file_of(benchmark)), strict=True):
+    for ours, row in zip(read(out), rows(file_of(benchmark)), strict=True):
         assert ours["id"] == row["id"]
         for name, value in row["expected"].items():
             assert ours[name] == (pytest.approx(value, abs=1e-6) if isinstance(value, float) else value), (

@@ -25,6 +25,7 @@ from benchmarks.plain_text import plain
 from star_cli.main import star
 from star_cli.screen import Screen
 from tests.benchmarks.report.report_inputs import tvr_rows
+from tests.json_lines import write
 
 HOME = Path(__file__).parents[2]
 TITLE, RED, C1, TURN = "\x1b]0;owned\x07", "\x1b[31m", "\x9b2J", "\u202e"
@@ -69,11 +70,6 @@ def test_plain_text_holds_nothing_unseen_and_says_what_was_there(text):
 
 
 # Every command
-
-
-def write(path, rows):
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    return path
 
 
 def inputs(folder, evil):

@@ -17,6 +17,13 @@ CPU = {
 }
 
 
+@pytest.fixture(autouse=True)
+def _no_proxy(monkeypatch):
+    """Servers on this machine are asked directly; a test of a proxy names one itself."""
+    for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+
+
 @pytest.fixture(scope="session")
 def start(tmp_path_factory):
     """A tiny model with random weights."""

@@ -18,6 +18,7 @@ from benchmarks.sitebench.scoring import CATEGORIES
 from benchmarks.viewspatial.scoring import TYPES as VIEW_TYPES
 from rewards.errors import ConfigError, DataError
 from star_cli.main import star
+from tests.json_lines import write
 from trainers.asking import ask, prediction_row
 
 DATA = Path(__file__).parents[1] / "golden" / "datasets"
@@ -33,11 +34,6 @@ def png(color):
 def paint(path, color="red"):
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(png(color))
-
-
-def write(path, rows):
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    return path
 
 
 def film(path, colors=COLORS, seconds=1):

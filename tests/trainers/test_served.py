@@ -15,6 +15,7 @@ from PIL import Image
 
 from rewards.errors import ConfigError, DataError
 from star_cli.main import star
+from tests.json_lines import read, write
 from tests.trainers.data.chat_server import answer, fine, serving, serving_bytes
 from trainers.data.chat_client import Endpoint, RetryPolicy
 from trainers.prediction import Sampling, predict
@@ -26,12 +27,6 @@ KEY = "sk-secret-0123456789"
 QUICK = RetryPolicy(concurrency=4, tries=3, first_pause=0.01, longest_pause=0.05)
 
 
-@pytest.fixture(autouse=True)
-def _no_proxy(monkeypatch):
-    for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-
-
 @pytest.fixture
 def data(tmp_path):
     Image.new("RGB", (6, 4), "red").save(tmp_path / "a.png")
@@ -41,15 +36,6 @@ def data(tmp_path):
         for n in range(6)
     ]
     return write(tmp_path / "rows.jsonl", rows)
-
-
-def write(path, rows):
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    return path
-
-
-def read(path):
-    return [json.loads(line) for line in path.read_text("utf-8").split("\n") if line]
 
 
 def run(server, data, out, *, sampling=None, retry=QUICK, timeout=60.0, body=None, key=KEY, **options):

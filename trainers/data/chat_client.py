@@ -29,7 +29,7 @@ from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt  # noqa: TC002
 from benchmarks.extras import need
 from rewards.errors import ConfigError, DataError
 from rewards.messages import completion_text
-from trainers.scenes.validation import CheckedSettings
+from trainers.validation import CheckedSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

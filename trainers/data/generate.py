@@ -58,7 +58,7 @@ from trainers.scenes.render import draw_views, render, width_height
 from trainers.scenes.route import SMALLEST, draw_map, map_name, route_item, route_record, route_row
 from trainers.scenes.solids import COLOR_BYTES
 from trainers.scenes.tvr import check_attributes, generate_seen
-from trainers.scenes.validation import CheckedSettings, first_fault
+from trainers.validation import CheckedSettings, first_fault
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -22,7 +22,7 @@ from trainers.data.prepare import PARTS, RL_SIZE, SFT_SIZE
 from trainers.data.sampling import draw_order, quotas
 from trainers.data.training_rows import image_files, read_training_rows, row_id
 from trainers.scenes.records import IMAGES
-from trainers.scenes.validation import first_fault
+from trainers.validation import first_fault
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -38,7 +38,7 @@ from trainers.data.training_rows import score_row
 from trainers.scenes.multiview_maps import asked_of_map
 from trainers.scenes.prompts import MULTIVIEW, multiview_prompt
 from trainers.scenes.records import IMAGES
-from trainers.scenes.validation import CheckedSettings
+from trainers.validation import CheckedSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -107,12 +107,7 @@ class PreparationSettings(CheckedSettings):
     def samples(self, on_error: OnError) -> Iterator[Sample]:
         """Read the data set; images and marks are left for later."""
         return load(
-            self.name,
-            self.path,
-            image_root=self.image_root,
-            check_images=False,
-            draw_marks=False,
-            on_error=on_error,
+            self.name, self.path, image_root=self.image_root, check_images=False, draw_marks=False, on_error=on_error
         )
 
 
@@ -207,12 +202,8 @@ def _choose(settings: PreparationSettings, tests: TestSets, run: Run) -> dict[st
 
 def _usable(settings: PreparationSettings, tests: TestSets, run: Run) -> Iterator[Sample]:
     """Yield the samples that can be trained on, as far as that can be told without their images."""
-
-    def bad_record(error: DataError) -> None:
-        run.drop("bad_record", error)
-
     mapped: set[tuple[Path | bytes, ...]] = set()
-    for number, sample in enumerate(settings.samples(bad_record), start=1):
+    for number, sample in enumerate(settings.samples(partial(run.drop, "bad_record")), start=1):
         if number % 1000 == 0:
             run.on_progress(number, None)
         if not any(fnmatchcase(sample.category, pattern) for pattern in settings.categories):

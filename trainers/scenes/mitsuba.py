@@ -52,7 +52,8 @@ def mitsuba_picture(
     """
     mi = _mitsuba()
     parts = {"integrator": {"type": "volpath", "max_depth": 8, "hide_emitters": True}}
-    parts |= {"camera": _camera(stage.cameras[view], size), "air": _even(AMBIENT, "constant")}
+    air: dict[str, Any] = {"type": "constant", "radiance": {"type": "rgb", "value": AMBIENT}}
+    parts |= {"camera": _camera(stage.cameras[view], size), "air": air}
     parts |= {f"lamp{k}": _lamp(k, place) for k, place in enumerate(stage.lamps)}
     loaded = {name: mi.load_dict(part, parallel=False) for name, part in parts.items()}
     loaded["ground"] = _bowl() if all_round else _ground()
@@ -108,10 +109,6 @@ def _denoised(image: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     if not denoises():
         return image
     return np.asarray(import_module("pyoidn").denoise(image, hdr=True, quality="high"))
-
-
-def _even(value: float, kind: str) -> dict[str, Any]:
-    return {"type": kind, "radiance": {"type": "rgb", "value": value}}
 
 
 def _facing(place: Floats) -> Any:

@@ -32,7 +32,7 @@ from trainers.scenes.multiview_questions import Question  # noqa: TC001  pydanti
 from trainers.scenes.prompts import multiview_prompt, tvr_prompt
 from trainers.scenes.solids import Sight, bodies_of, placed
 from trainers.scenes.tvr import Change, Scene, targets
-from trainers.scenes.validation import first_fault
+from trainers.validation import first_fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

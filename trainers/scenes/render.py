@@ -47,7 +47,10 @@ class Picture(NamedTuple):
 
 
 def width_height(size: Size) -> tuple[int, int]:
-    """Return width and height; both must be positive.
+    """Return width and height.
+
+    Raises:
+        ConfigError: one of them is not positive.
 
     >>> width_height(128)
     (128, 128)

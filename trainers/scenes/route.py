@@ -11,7 +11,7 @@ from benchmarks.route import HEADINGS, Route, Town, draw_route
 from rewards.errors import ConfigError, DataError
 from rewards.tasks import load_task
 from rewards.tasks.prompt_template import fill_prompt
-from trainers.scenes.validation import first_fault
+from trainers.validation import first_fault
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -64,6 +64,9 @@ def show_sample(record: Mapping[str, Any], folder: Path) -> Any:
     Returns:
         A Pillow image: the initial view, then each final view, with a line of text for each change; of a multi-view
         question its views, and the question; of a route its map, and the steps.
+
+    Raises:
+        ConfigError: Pillow is not installed.
     """
     try:
         from PIL import Image as Pillow

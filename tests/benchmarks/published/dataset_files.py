@@ -1,7 +1,6 @@
 """The golden files of the data sets, and how tests read them."""
 
 import io
-import json
 from pathlib import Path
 
 import numpy as np
@@ -19,11 +18,6 @@ def samples(name, path, **options):
 
 def records(path):
     return [record for _, record in json_lines(DATA / path)]
-
-
-def write(path, rows):
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    return path
 
 
 def pixels(image):

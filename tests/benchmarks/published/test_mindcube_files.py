@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 from benchmarks.datasets import load
 from benchmarks.mindcube.references import from_map, from_meta
 from rewards.errors import DataError
-from tests.benchmarks.published.dataset_files import DATA, records, samples, write
+from tests.benchmarks.published.dataset_files import DATA, records, samples
+from tests.json_lines import write
 
 
 def test_mindcube_raw_and_prompt_files_agree():

@@ -10,7 +10,8 @@ from PIL import Image
 from benchmarks.datasets import load, read_options
 from benchmarks.spar.marks import Mark, draw, marked_names, marks_of
 from rewards.errors import DataError
-from tests.benchmarks.published.dataset_files import DATA, SPAR, pixels, records, samples, write
+from tests.benchmarks.published.dataset_files import DATA, SPAR, pixels, records, samples
+from tests.json_lines import write
 
 
 def test_sparbench_lines():

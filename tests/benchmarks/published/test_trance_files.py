@@ -8,7 +8,8 @@ from PIL import Image
 
 from benchmarks.datasets import load
 from rewards.errors import DataError
-from tests.benchmarks.published.dataset_files import DATA, pixels, records, samples, write
+from tests.benchmarks.published.dataset_files import DATA, pixels, records, samples
+from tests.json_lines import write
 
 
 def test_bad_items_of_packed_trance_are_told_and_left_out(packed):

@@ -1,7 +1,5 @@
 """The paper's metrics of TVR: lists without a scene, attribute accuracies, groups, tables."""
 
-import gzip
-import json
 from functools import partial
 from pathlib import Path
 
@@ -16,6 +14,7 @@ from benchmarks.tvr.row_stats import row_stats
 from benchmarks.tvr.scoring import aggregate, cells, groups, measures, score_rows
 from benchmarks.tvr.world import PAIRS
 from rewards.errors import DataError
+from tests.json_lines import read
 from tests.oracles import tvr_state as oracle
 
 GOLDEN = Path(__file__).parents[2] / "golden"
@@ -28,8 +27,7 @@ def table(stats, **options):
 
 @pytest.fixture(scope="module")
 def golden_rows():
-    with gzip.open(GOLDEN / "tvr_state.jsonl.gz", "rt", encoding="utf-8") as file:
-        return [json.loads(line) for line in file]
+    return read(GOLDEN / "tvr_state.jsonl.gz")
 
 
 # Few objects and values, so that lists meet often.

@@ -1,6 +1,5 @@
 """TVR's official scorer: golden rows and aggregate, an independent twin, cases, wrong input."""
 
-import gzip
 import json
 import math
 from pathlib import Path
@@ -18,6 +17,7 @@ from benchmarks.tvr.scoring import ROW_SCORES, aggregate, score_rows
 from benchmarks.tvr.world import ATTRIBUTES, DIRECTIONS, PAIRS, VALUES, State
 from parsers.types import Fault, Records, Transformation
 from rewards.errors import DataError
+from tests.json_lines import read
 from tests.oracles import tvr_state as oracle
 
 GOLDEN = Path(__file__).parents[2] / "golden"
@@ -25,8 +25,7 @@ GOLDEN = Path(__file__).parents[2] / "golden"
 
 @pytest.fixture(scope="module")
 def golden_rows():
-    with gzip.open(GOLDEN / "tvr_state.jsonl.gz", "rt", encoding="utf-8") as file:
-        return [json.loads(line) for line in file]
+    return read(GOLDEN / "tvr_state.jsonl.gz")
 
 
 def test_every_golden_row_agrees(golden_rows):

@@ -4,24 +4,20 @@
 whose value depends on the hash seed there, or on which the authors' code raises.
 """
 
-import gzip
-import json
-from pathlib import Path
-
 import pytest
 
 pytest.importorskip("math_verify")
 pytest.importorskip("rapidfuzz")
 
 from benchmarks.zoo.compare import modules
+from tests.json_lines import read
 from tests.oracles.zoo_check import GOLDEN, agrees, ours
 
 NAMES = sorted(path.name.removesuffix(".jsonl.gz") for path in GOLDEN.glob("*.gz"))
 
 
 def rows(name):
-    with gzip.open(Path(GOLDEN) / f"{name}.jsonl.gz", "rt", encoding="utf-8") as lines:
-        return [json.loads(line) for line in lines]
+    return read(GOLDEN / f"{name}.jsonl.gz")
 
 
 @pytest.mark.parametrize("name", NAMES)

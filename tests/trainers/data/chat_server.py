@@ -70,8 +70,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serving(script):
-    server = Server(script)
+def _running(server):
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:
@@ -80,6 +79,10 @@ def serving(script):
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def serving(script):
+    return _running(Server(script))
 
 
 def fine(_prompt, _number):
@@ -112,14 +115,5 @@ class RawHandler(socketserver.StreamRequestHandler):
         self.server.script(self.connection, json.loads(self.rfile.read(length)))
 
 
-@contextmanager
 def serving_bytes(script):
-    server = RawServer(script)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    return _running(RawServer(script))

@@ -19,12 +19,6 @@ from trainers.data.teacher import teach
 SECONDS = 0.4  # that a reply may take
 
 
-@pytest.fixture(autouse=True)
-def _no_proxy(monkeypatch):
-    for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-
-
 def read(path):
     return [json.loads(line) for line in path.read_text("utf-8").splitlines()] if path.exists() else []
 

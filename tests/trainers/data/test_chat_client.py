@@ -34,12 +34,6 @@ KEY = "sk-secret-0123456789"
 ONCE = RetryPolicy(tries=1)
 
 
-@pytest.fixture(autouse=True)
-def _no_proxy(monkeypatch):
-    for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-
-
 def ask(url, *, samples=1, retry=ONCE, message=None, fields=MappingProxyType({}), **options):
     async def run():
         endpoint = Endpoint(**{"base_url": url, "model": "m", "key": KEY, "timeout": 60.0} | options)

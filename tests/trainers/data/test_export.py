@@ -9,6 +9,7 @@ from rewards.errors import ConfigError, DataError
 from rewards.functions import multiview_reward, tvr_reward
 from rewards.score import score_completion
 from rewards.targets import pack_gold, unpack_gold
+from tests.json_lines import read
 from trainers.data.export import TRAINERS, export, export_row
 from trainers.data.generate import GenerationSettings, generate
 from trainers.data.oracle import write_oracle_chains
@@ -24,10 +25,6 @@ def exported_gold(row, to):
     inner = row["reward_model"] if to == "verl" else row
     column = {"verl": "ground_truth", "openrlhf": "label", "swift": "solution", "easyr1": "answer"}[to]
     return unpack_gold(inner[column])
-
-
-def read(path):
-    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from benchmarks.files.write import whole_file
 from rewards.errors import ConfigError, DataError
 from rewards.score import score_completion
+from tests.json_lines import read, write
 from trainers.data.files import refuse_existing
 from trainers.data.filter import CHAIN_RULES, filter_chains, filter_prompts, judge_chain
 
@@ -126,10 +127,6 @@ def chains(tmp_path):
     return file
 
 
-def read(path):
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-
-
 def test_filtering_divides_a_file_and_loses_nothing(chains, tmp_path):
     seen = []
     tally = filter_chains(
@@ -215,11 +212,6 @@ def test_nothing_is_overwritten_unasked(tmp_path):
 
 def samples(prompt, *answers, **changes):
     return [change(answer, prompt_id=prompt, sample=k, **changes) for k, answer in enumerate(answers)]
-
-
-def write(path, rows):
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    return path
 
 
 def test_prompts_are_kept_by_the_share_of_right_samples(tmp_path):

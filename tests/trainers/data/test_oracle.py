@@ -12,6 +12,7 @@ from parsers.references import parse_references, parse_steps
 from rewards.errors import ConfigError, DataError
 from rewards.functions import multiview_reward, tvr_reward
 from rewards.score import score_completion
+from tests.json_lines import read
 from trainers.data.filter import filter_chains, judge_chain
 from trainers.data.generate import GenerationSettings, generate
 from trainers.data.oracle import Records, write_labels, write_oracle_chains
@@ -23,10 +24,6 @@ from trainers.scenes.solids import Sight, bodies_of
 from trainers.scenes.tvr import generate_scene, targets
 
 ALL = (*ATTRIBUTES, "position")
-
-
-def read(path):
-    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
 
 
 @pytest.fixture(scope="module")

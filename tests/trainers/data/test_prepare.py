@@ -12,6 +12,7 @@ from benchmarks.datasets import Sample, load
 from rewards import score_completion
 from rewards.errors import ConfigError, DataError
 from rewards.functions import reference_reward
+from tests.json_lines import write
 from trainers.data.card import choose_relation_weight, reference_baselines
 from trainers.data.files import store_image
 from trainers.data.leakage import Gallery, fingerprint, question_hash, read_test_sets
@@ -27,12 +28,6 @@ def picture(path, *numbers):
     path.parent.mkdir(parents=True, exist_ok=True)
     pixels = np.random.default_rng(numbers).integers(0, 256, (16, 24, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(path)
-    return path
-
-
-def write(path, rows):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     return path
 
 

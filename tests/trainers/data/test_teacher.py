@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from rewards.errors import ConfigError
+from tests.json_lines import read
 from tests.trainers.data.chat_server import CHAIN, answer, fine, serving
 from trainers.data import chat_client
 from trainers.data.chat_client import Endpoint, RetryPolicy
@@ -17,12 +18,6 @@ from trainers.data.teacher import Journal, teach
 
 KEY = "sk-secret-0123456789"
 QUICK = RetryPolicy(concurrency=4, tries=4, first_pause=0.01, longest_pause=0.05)
-
-
-@pytest.fixture(autouse=True)
-def _no_proxy(monkeypatch):
-    for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
 
 
 def endpoint(server, **options):
@@ -40,10 +35,6 @@ def write(folder, count=6, **changes):
     rows = [row | changes for row in rows]
     (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     return folder / "rows.jsonl"
-
-
-def read(path):
-    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
 
 
 def everything_written(folder):

@@ -8,16 +8,12 @@ from PIL import Image
 
 from benchmarks.tvr.world import ATTRIBUTES
 from rewards.errors import DataError
+from tests.json_lines import write
 from trainers.scenes.records import tvr_record
 from trainers.scenes.show import read_sample, show_sample
 from trainers.scenes.tvr import generate_scene
 
 EVERY = (*ATTRIBUTES, "position")
-
-
-def write(path, records):
-    path.write_text("".join(json.dumps(record) + "\n" for record in records))
-    return path
 
 
 def test_a_sample_is_read_by_its_place(tmp_path):
