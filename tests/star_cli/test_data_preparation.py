@@ -183,9 +183,8 @@ def test_a_run_killed_with_sigkill_goes_on(tmp_path, server):
     env |= {"PYTHONPATH": str(HOME), "MY_KEY": f"{KEY}\n"}
     process = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     journal = tmp_path / "chains.jsonl.journal"
-    for _ in range(600):
-        if len(server.asked) >= 4:
-            break
+    while len(server.asked) < 4:
+        assert process.poll() is None, process.communicate()[0]
         time.sleep(0.1)
     process.send_signal(signal.SIGKILL)
     first = process.communicate()[0]

@@ -8,7 +8,6 @@ import re
 import signal
 import subprocess
 import sys
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -381,15 +380,7 @@ def test_an_interrupt_says_how_to_go_on(tmp_path, out, says):
     (tmp_path / "parts").mkdir()
     command = [sys.executable, "-m", "star_cli", "score", str(EXAMPLE), *slow, *weights, "--out", str(tmp_path / out)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    process = subprocess.Popen(
-        command,
-        stderr=subprocess.PIPE,
-        cwd=ROOT,
-        env=environment,
-        text=True,
-        # Whoever runs the tests in the background has the signal ignored, and children inherit that.
-        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509  no thread runs here
-    )
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, cwd=ROOT, env=environment, text=True)
     with process, pipe.open("wb"):  # when this is open, the command waits for what comes
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=120)

@@ -109,7 +109,7 @@ def test_an_interrupt_ends_it_in_peace(folder):
         with urlopen(address) as page:
             assert b"star view" in page.read()
         process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=300)
     assert process.returncode == 0
     assert "Traceback" not in said
     assert "Ctrl-C" in line

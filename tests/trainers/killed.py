@@ -18,7 +18,7 @@ import time
 from collections import Counter
 from contextlib import suppress
 from pathlib import Path
-from socket import socket
+from socket import create_server
 
 import psutil
 import yaml
@@ -26,6 +26,7 @@ import yaml
 from trainers.checkpoints import is_complete
 
 ROOT = Path(__file__).parents[2]
+TAKEN = create_server(("127.0.0.1", 0))  # accelerate is given its port, so that torchrun takes one that is free
 PATIENCE = 900  # seconds after which a run hangs
 SAVE = 0.05  # seconds that the save of a checkpoint of so small a model takes, about
 SETTINGS = {
@@ -51,9 +52,7 @@ def launcher(folder, sharded):
     values = yaml.safe_load((ROOT / "recipes/accelerate/fsdp2.yaml").read_text())
     file = folder / "fsdp2.yaml"
     file.write_text(yaml.safe_dump(values | {"num_processes": 2, "use_cpu": True}))
-    with socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
+    port = str(TAKEN.getsockname()[1])
     return [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(file), "--main_process_port", port]
 
 

@@ -51,7 +51,7 @@ def test_a_run_that_loses_a_process_goes_on_and_sigterm_stops_all_after_the_same
         ranks = {each.environ().get("RANK"): each for each in psutil.Process(run.pid).children()}
         assert {"0", "1", "2"} <= ranks.keys()
         ranks["1"].kill()
-        last_words = run.communicate(timeout=60)[0]
+        last_words = run.communicate(timeout=300)[0]
     assert run.returncode != 0
     assert len(re.findall(r"^step 1/", said, re.MULTILINE)) == 1, said
     (line,) = [line for line in last_words.splitlines() if "another process of the run is gone" in line]
@@ -100,7 +100,7 @@ def test_a_launcher_that_is_killed_takes_its_processes_along(rl, tmp_path):
     with start(settings, tmp_path) as run:
         until_step(3, run)
         run.kill()
-        last_words = run.communicate(timeout=60)[0]  # they hold its end of the pipe: all have ended
+        last_words = run.communicate(timeout=300)[0]  # they hold its end of the pipe: all have ended
     assert "Traceback" not in last_words
     told = [line for line in last_words.splitlines() if re.search("gone|[Ee]rror|resume", line)]
     checkpoint = last_complete(Path(rl["output_dir"]))

@@ -3,11 +3,10 @@
 import base64
 import io
 import json
-import socket
+import re
 import subprocess
 import sys
 import time
-import urllib.request
 from threading import Barrier
 
 import pytest
@@ -39,7 +38,7 @@ def data(tmp_path):
     return write(tmp_path / "rows.jsonl", rows)
 
 
-def run(server, data, out, *, sampling=None, retry=QUICK, timeout=5.0, body=None, key=KEY, **options):
+def run(server, data, out, *, sampling=None, retry=QUICK, timeout=60.0, body=None, key=KEY, **options):
     to = Endpoint(base_url=server.url, model="m", timeout=timeout, body=body or {}, key=key)
     return predict("openai:m", str(data), out, sampling=sampling, endpoint=to, retry=retry, **options)
 
@@ -212,7 +211,7 @@ def test_an_answer_without_a_completion_is_one(data, tmp_path):
 
 
 def drip(connection, _body):
-    for _ in range(200):
+    for _ in range(1200):
         connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
         time.sleep(0.05)
 
@@ -222,7 +221,7 @@ def test_the_deadline_is_over_the_whole_exchange(data, tmp_path):
     started = time.monotonic()
     with serving_bytes(drip) as server, pytest.raises(ConfigError, match=r"no whole answer within 0\.5 seconds"):
         run(server, data, tmp_path / "out.jsonl", limit=1, retry=once, timeout=0.5)
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 50  # the server would go on for a minute
 
 
 def test_a_key_goes_nowhere_else(data, tmp_path):
@@ -264,7 +263,7 @@ def test_concurrency_and_rate(data, tmp_path):
     together = Barrier(3)
 
     def waits(_prompt, _number):  # for two others: six requests come by threes
-        together.wait(30)
+        together.wait(60)
         return 200, answer(), {}
 
     with serving(waits) as server:
@@ -444,26 +443,18 @@ def transformers_serve(tmp_path):
     model, processor = gemma3(folder)
     model.save_pretrained(folder)
     processor.save_pretrained(folder)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     script = "from transformers.cli.transformers import main; main()"
-    command = [sys.executable, "-c", script, "serve", str(folder), "--host", "127.0.0.1", "--port", str(port)]
+    command = [sys.executable, "-c", script, "serve", str(folder), "--host", "127.0.0.1", "--port", "0"]
     with (tmp_path / "log").open("w") as log:
         process = subprocess.Popen([*command, "--device", "cpu"], stdout=log, stderr=log)
-    url = f"http://127.0.0.1:{port}"
     try:
-        for _ in range(240):
+        while not (told := re.search(r"running on (http://127\.0\.0\.1:\d+)", (tmp_path / "log").read_text())):
             assert process.poll() is None, (tmp_path / "log").read_text()
-            try:
-                urllib.request.build_opener(urllib.request.ProxyHandler({})).open(f"{url}/health", timeout=5).close()
-                break
-            except OSError:
-                time.sleep(0.5)
-        yield folder, f"{url}/v1"
+            time.sleep(0.1)
+        yield folder, f"{told[1]}/v1"
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(300)
 
 
 @pytest.mark.slow

@@ -3,7 +3,7 @@
 import json
 import re
 from pathlib import Path
-from socket import socket
+from socket import create_server
 
 import pytest
 import yaml
@@ -25,10 +25,9 @@ def launcher(tmp_path):
     values = yaml.safe_load((ROOT / "recipes/accelerate/fsdp2.yaml").read_text())
     file = tmp_path / "fsdp2.yaml"
     file.write_text(yaml.safe_dump(values | {"num_processes": 2, "use_cpu": True}))
-    with socket() as free:  # runs may lie side by side
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    return ("-m", "accelerate.commands.launch", "--config_file", str(file), "--main_process_port", str(port))
+    with create_server(("127.0.0.1", 0)) as taken:  # so that torchrun takes one that is free when it does
+        port = str(taken.getsockname()[1])
+        yield "-m", "accelerate.commands.launch", "--config_file", str(file), "--main_process_port", port
 
 
 LORA = {"use_peft": True, "lora_r": 4, "lora_target_modules": ["q_proj", "v_proj"]}

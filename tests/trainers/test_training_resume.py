@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -23,26 +22,30 @@ pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 ROOT = Path(__file__).parents[2]
 
 
-def command(stage, config, *more):
+KILLED = """
+import os, signal, sys, threading, time
+from pathlib import Path
+from star_cli.main import main
+def watch(file):
+    while not file.exists():
+        time.sleep(0.001)
+    os.kill(os.getpid(), signal.SIGKILL)
+threading.Thread(target=watch, args=(Path(sys.argv.pop(1)),), daemon=True).start()
+main()
+"""
+
+
+def killed_after(checkpoint, stage, config):
+    """Run `star train` in a process that kills itself when it has written a checkpoint.
+
+    Nobody outside could be in time on a machine that is busy with other things.
+    """
+    arguments = [str(checkpoint / "trainer_state.json"), "train", "--stage", stage, "--config", str(config)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    return {
-        "args": [sys.executable, "-m", "star_cli", "train", "--stage", stage, "--config", str(config), *more],
-        "env": environment,
-        "stdout": subprocess.PIPE,
-        "stderr": subprocess.STDOUT,
-        "text": True,
-    }
-
-
-def kill_after(checkpoint, **popen):
-    """Start a run and kill it when it has written a checkpoint."""
-    with subprocess.Popen(**popen) as process:
-        while not (checkpoint / "trainer_state.json").exists():
-            assert process.poll() is None, process.communicate()[0]
-            time.sleep(0.01)
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
-    assert process.returncode == -signal.SIGKILL
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, *arguments], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == -signal.SIGKILL, done.stderr
 
 
 def logged(folder):
@@ -63,7 +66,7 @@ def test_sigkill_and_resume_change_nothing(stage, request, tmp_path):
     file = tmp_path / "killed.yaml"
     file.write_text(yaml.safe_dump(settings | {"output_dir": str(killed)}))
     train(stage, settings | {"output_dir": str(whole)})
-    kill_after(killed / "checkpoint-2", **command(stage, file))
+    killed_after(killed / "checkpoint-2", stage, file)
     assert not (killed / "model.safetensors").exists()
     (killed / "checkpoint-99").mkdir()  # as a kill during a save leaves it
     train(stage, file, arguments=["--resume_from_checkpoint", "true"])

@@ -91,17 +91,20 @@ def test_a_lock_that_is_removed_while_it_is_taken_is_taken_anew(tmp_path, monkey
 
 
 def test_scenes_are_made_by_one_process_and_finished_by_the_next(tmp_path):
-    """Two of the same command in one folder: the second is refused; when the first was killed, it finishes its work."""
+    """Two of the same command in one folder: the second is refused; when the first was killed, it finishes its work.
+
+    The first stands still meanwhile, so that it is not done before the second has begun.
+    """
     whole, shared = tmp_path / "whole", tmp_path / "shared"
     same = ("--count", 1500, "--seed", 3)
     with subprocess.Popen(command("data", "generate", shared, *same), cwd=ROOT, stderr=subprocess.DEVNULL) as first:
         while not list(shared.glob(".parts/*.data.jsonl")):
             assert first.poll() is None
             time.sleep(0.005)
+        first.send_signal(signal.SIGSTOP)
         second = subprocess.run(
             command("data", "generate", shared, *same), cwd=ROOT, capture_output=True, text=True, check=False
         )
-        assert first.poll() is None, "the first one was too quick for this test"
         first.send_signal(signal.SIGKILL)
     assert second.returncode == 2
     assert f"{shared} is being written by process {first.pid} on" in second.stderr

@@ -6,9 +6,7 @@ import random
 import signal
 import subprocess
 import sys
-import time
 from hashlib import sha256
-from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -20,11 +18,16 @@ from tests.benchmarks.run.corpora import CASES, EXAMPLE, list_lines, made_files,
 
 ROOT = Path(__file__).parents[3]
 CHILD = """
-import json, sys
+import json, os, signal, sys, threading
 from tests.benchmarks.run.corpora import score
+def told(done):
+    print(done.rows, flush=True)
+    seen.append(done)
+    if len(seen) == killed[0]:
+        threading.Timer(killed[1], os.kill, (os.getpid(), signal.SIGKILL)).start()
 if __name__ == "__main__":
-    files, options, run = json.loads(sys.argv[1])
-    found = score(files, options, on_progress=lambda done: print(done.rows, flush=True), **run)
+    files, options, run, killed, seen = *json.loads(sys.argv[1]), []
+    found = score(files, options, on_progress=told, **run)
     print("FOUND", json.dumps(found.as_dict()), flush=True)
 """
 
@@ -44,9 +47,10 @@ def parts_of(folder):
     return b"".join(path.read_bytes() for path in sorted(Path(folder).glob("part-*.jsonl")))
 
 
-def start(files, options, **run):
+def start(files, options, *, killed=(0, 0), **run):
+    """Start a run that kills itself so many seconds after that sign of progress: nobody outside could be in time."""
     return subprocess.Popen(
-        [sys.executable, "-c", CHILD, json.dumps([files, options, run])],
+        [sys.executable, "-c", CHILD, json.dumps([files, options, run, killed])],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
@@ -66,7 +70,6 @@ def test_a_second_writer_is_refused_and_told_who_writes(here, out):
     Path("parts").mkdir()
     with locked(Path("parts/manifest.json"), "parts/") if out.endswith("/") else start(files, {}, out=out) as holder:
         if not out.endswith("/"):
-            islice(holder.stdout, 1)
             holder.stdout.readline()
         with pytest.raises(ConfigError, match=rf"{out} is being written by process \d+ on \S+: "):
             score_rewards(["in.jsonl"], out=out, overwrite=True)
@@ -356,13 +359,10 @@ def test_killed_again_and_again(case, workers, seed, tmp_path, monkeypatch):
     whole = score(inputs, options, out="out.jsonl")
     kills = 0
     for _ in range(5):
-        process = start(inputs, options, out="parts/", part_bytes=15_000, workers=workers)
-        with process:
-            seen = list(islice(process.stdout, rng.randrange(1, 8)))
-            time.sleep(rng.random() * 0.01)
-            process.send_signal(signal.SIGKILL)
-            process.stdout.read()
-        kills += process.returncode == -signal.SIGKILL and bool(seen)
+        moment = rng.randrange(1, 8), rng.random() * 0.01
+        with start(inputs, options, killed=moment, out="parts/", part_bytes=15_000, workers=workers) as process:
+            process.communicate()
+        kills += process.returncode == -signal.SIGKILL
     assert kills >= 2
     assert score(inputs, options, out="parts/", part_bytes=15_000, workers=workers) == whole
     assert parts_of("parts") == Path("out.jsonl").read_bytes()

@@ -13,7 +13,7 @@ from benchmarks.run.workers import worker_pool
 from rewards.errors import ConfigError
 
 ROOT = Path(__file__).parents[3]
-LIMIT = 60  # seconds to wait for what must happen
+LIMIT = 300  # seconds to wait for what must happen
 SCRIPT = """
 import os, sys, time
 from pathlib import Path

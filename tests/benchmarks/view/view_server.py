@@ -23,4 +23,4 @@ def served(*arguments):
             yield line.split()[0]
         finally:
             process.terminate()
-            process.communicate(timeout=60)
+            process.communicate(timeout=300)

@@ -55,7 +55,7 @@ def test_any_bytes_in_any_order_at_any_pace_cost_one_row(pieces, stays):
             finally:
                 over.append(True)
             took = time.monotonic() - began
-        assert took < SECONDS + 10, "the machine may be busy; without a bound this is 60 s or for ever"
+        assert took < SECONDS + 50, "the machine may be busy; without a bound this is 60 s or for ever"
         if done is None:
             return
         good, bad = read(out), read(out.with_name("out.jsonl.failed"))
@@ -65,7 +65,7 @@ def test_any_bytes_in_any_order_at_any_pace_cost_one_row(pieces, stays):
         assert all("\n" not in line for line in told)
         with serving(fine) as server:  # and the same command gets what is missing
             again = (
-                teach(source, out, Endpoint(base_url=server.url, model="m", key=None, timeout=5.0), overwrite=True)
+                teach(source, out, Endpoint(base_url=server.url, model="m", key=None, timeout=60.0), overwrite=True)
                 if bad and _same(server, out)
                 else None
             )

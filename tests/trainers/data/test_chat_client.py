@@ -36,7 +36,7 @@ ONCE = RetryPolicy(tries=1)
 
 def ask(url, *, samples=1, retry=ONCE, message=None, fields=MappingProxyType({}), **options):
     async def run():
-        endpoint = Endpoint(**{"base_url": url, "model": "m", "key": KEY, "timeout": 5.0} | options)
+        endpoint = Endpoint(**{"base_url": url, "model": "m", "key": KEY, "timeout": 60.0} | options)
         async with ChatClient(endpoint, retry) as client:
             return await client.ask(Request([message or user_message("question 0", [])], fields), samples=samples)
 
@@ -282,7 +282,7 @@ def test_no_reply_outlasts_the_timeout(drip, pause):
     """Also one of which something comes all the time, slowly or as fast as it goes."""
 
     def script(connection, _body):
-        until = time.monotonic() + 8
+        until = time.monotonic() + 60
         while time.monotonic() < until:
             slowly(connection, DRIPS[drip](), pause or (0.02 if drip == "silence" else 0.0))
             if drip not in ("informational", "early hints"):
@@ -291,7 +291,7 @@ def test_no_reply_outlasts_the_timeout(drip, pause):
     with serving_bytes(script) as server:
         started = time.monotonic()
         said = failure(server.url, timeout=0.5)
-        assert time.monotonic() - started < 6  # the server would go on for eight seconds
+        assert time.monotonic() - started < 50  # the server would go on for a minute
     assert said == "no whole answer within 0.5 seconds (1 tries)" or pause == 0
 
 
@@ -365,7 +365,7 @@ def test_more_requests_than_connections_of_a_client_run_side_by_side():
     together = threading.Barrier(130)
 
     def script(_prompt, _number):
-        together.wait(20)
+        together.wait(60)
         return 200, answer(), {}
 
     done = []
@@ -373,7 +373,7 @@ def test_more_requests_than_connections_of_a_client_run_side_by_side():
         server.socket.listen(256)
         requests = [(n, lambda: asking("x")) for n in range(130)]
         ask_all(
-            Endpoint(base_url=server.url, model="m", timeout=30), requests, retry=RetryPolicy(concurrency=130, tries=1),
+            Endpoint(base_url=server.url, model="m", timeout=90), requests, retry=RetryPolicy(concurrency=130, tries=1),
             keep=lambda *_: None, on_done=lambda _, failed: done.append(failed),
         )  # fmt: skip
     assert done == [None] * 130

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -21,11 +20,23 @@ from trainers.scenes.tvr import generate_scene
 
 ROOT = Path(__file__).parents[3]
 SCRIPT = """
-import sys
+import os, signal, sys, threading, time
+from pathlib import Path
 from trainers.data.generate import GenerationSettings, generate
+folder, count, images, workers, items, files = sys.argv[1], int(sys.argv[2]), sys.argv[3], *map(int, sys.argv[4:])
+def told(done, total):
+    print(done, total, flush=True)
+    if done >= items > 0:
+        os.killpg(0, signal.SIGKILL)
+def watch():
+    while len([*Path(folder).glob("image/img_*.png")]) < files:
+        time.sleep(0.001)
+    os.killpg(0, signal.SIGKILL)
 if __name__ == "__main__":
-    settings = GenerationSettings(count=int(sys.argv[2]), images=sys.argv[3], size=(32, 24))
-    generate(sys.argv[1], settings, workers=int(sys.argv[4]), on_progress=lambda *n: print(*n, flush=True))
+    if files:
+        threading.Thread(target=watch, daemon=True).start()
+    settings = GenerationSettings(count=count, images=images, size=(32, 24))
+    generate(folder, settings, workers=workers, on_progress=told)
 """
 
 
@@ -34,20 +45,20 @@ def digest(folder):
     return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
-def begin(folder, count, images, workers):
-    command = [sys.executable, "-c", SCRIPT, str(folder), str(count), images, str(workers)]
+def begin(folder, count, images, workers, *, items=0, files=0):
+    """Start a run that kills itself and all that it has started, after so many items or among its images.
+
+    Nobody outside could be in time on a machine that is busy with other things.
+    """
+    command = [sys.executable, "-c", SCRIPT, *map(str, (folder, count, images, workers, items, files))]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment, start_new_session=True)
 
 
-def kill_after(process, done):
-    """Kill a run, and all that it started, once ``done`` items are finished."""
-    for line in process.stdout:
-        if int(line.split()[0]) >= done:
-            break
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    process.stdout.close()
+def end(process):
+    with process:
+        process.communicate()
+    assert process.returncode == -signal.SIGKILL
 
 
 def test_the_folder_holds_trances_files(tmp_path):
@@ -95,7 +106,7 @@ def test_the_number_of_workers_changes_nothing(tmp_path):
 def test_a_killed_run_goes_on_where_it_was(tmp_path, workers):
     count = 4 * PIECE["none"]
     whole = digest(generate(tmp_path / "whole", GenerationSettings(count=count, size=(32, 24))).parent)
-    kill_after(begin(tmp_path / "killed", count, "none", workers), PIECE["none"])
+    end(begin(tmp_path / "killed", count, "none", workers, items=PIECE["none"]))
     kept = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "killed" / PARTS).glob("*.data.jsonl")}
     assert kept
     assert not (tmp_path / "killed" / "data.jsonl").exists()
@@ -109,12 +120,7 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path, workers):
 def test_a_run_killed_among_its_images_goes_on(tmp_path):
     pytest.importorskip("torch")
     whole = digest(generate(tmp_path / "whole", GenerationSettings(count=12, images="raycast", size=(32, 24))).parent)
-    process = begin(tmp_path / "killed", 12, "raycast", 1)
-    limit = time.monotonic() + 120
-    while len(list((tmp_path / "killed").glob("image/img_*.png"))) < 6 and time.monotonic() < limit:
-        time.sleep(0.01)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
+    end(begin(tmp_path / "killed", 12, "raycast", 1, files=6))
     made = sorted((tmp_path / "killed" / "image").glob("img_*.png"))
     assert 6 <= len(made) < 48
     times = {path: path.stat().st_mtime_ns for path in made}
