@@ -167,9 +167,9 @@ def not_run(results: Results) -> str:
             told = ", ".join(f"{code(run['arm'])} ({run['steps']} of {run['config']['max_steps']})" for run in ended)
             command = f"{RUN} {call} --seed {seed} --only {','.join(run['arm'] for run in ended)} --out runs/{call}"
             rows.append([f"to the end, where time ended it: {told}", code(f"{command} --start runs/evidence/models")])
-    found = read_trained("questions")
+    found = read_trained("questions-clear")
     if found is None or not found.looks:
-        command = f"{RUN} all --study recipes/evidence/questions.yaml --out runs/questions"
+        command = f"{RUN} all --study recipes/evidence/questions-clear.yaml --out runs/questions-clear"
         rows.append(["drawn questions from a start that beats not looking", code(command)])
     return f"""\
 ## Not run
