@@ -33,6 +33,8 @@ def named_object(name: str, what: str | None = None) -> Any:
     place, colon, attribute = name.rpartition(":")
     if not colon:
         place, _, attribute = name.rpartition(".")
+    if not colon and name.endswith(".py"):
+        raise ConfigError(f"{key}{name!r} names a file and no function in it; write {name}:function")
     if not place or not attribute:
         raise ConfigError(f"{key}{name!r} names no function; write package.module.function or file.py:function")
     try:

@@ -124,8 +124,9 @@ def audit(
     settings = _AuditOptions(given=reward_settings(**options), **own)
     form = "json" if as_json and form == "text" else form
     if html is not None:
-        from benchmarks.files.write import refuse_input
+        from benchmarks.files.write import need_folder, refuse_input
 
+        need_folder(html)
         refuse_input(html, [predictions, settings.given["targets"]])
     if zoo:
         if settings.reward or predictions or against or predict or all_presets or curves or html or fail_on:
@@ -406,6 +407,8 @@ def _audit_presets(settings: _AuditOptions, curves: str | None, *, tables: bool)
     from rewards.score import resolve
     from rewards.spec import PRESETS, TieredSpec
 
+    given = settings.source("default")
+    resolve(given.task, "default", **given.overrides)  # an unknown task or option is no preset that is passed over
     audits = []
     for preset in PRESETS:
         source = settings.source(preset)

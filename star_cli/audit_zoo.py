@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.audit.page import amount
 from benchmarks.zoo.compare import compare, earned_by_maps, entries, modules
-from star_cli.console import echo
+from star_cli.console import echo, step_bar
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -34,10 +34,15 @@ HEADERS = (
 def show_zoo(*, scenes: int, timed: bool, as_json: bool, no_color: bool) -> None:
     """Audit every reward of the zoo and print what they reward, or JSON."""
     found, absent = modules()
-    for name, package in absent.items():
-        echo(f"{name} is left out: {package} is not installed; pip install 'star-r1[zoo]'", err=True)
+    if absent:
+        packages = ", ".join(dict.fromkeys(absent.values()))
+        echo(f"left out: {', '.join(absent)}; not installed: {packages}; pip install 'star-r1[zoo]'", err=True)
     every = list(entries(found))
-    compared = [compare(entry, scenes=scenes, timed=timed) for entry in every]
+    compared = []
+    with step_bar("rewards") as advance:
+        for entry in every:
+            compared.append(compare(entry, scenes=scenes, timed=timed))
+            advance(len(compared), len(every))
     if as_json:
         maps = {entry.name: earned_by_maps(entry) for entry in every if entry.cogmap}
         plain = {"rewards": [each.plain() for each in compared], "maps": maps, "absent": absent}

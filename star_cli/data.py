@@ -138,16 +138,17 @@ def _data_file(path: Path) -> Path:
 @click.option("--out", type=click.Path(path_type=Path), help="PNG file to write.  [default: scene-INDEX.png]")
 def show(file: Path, index: int, out: Path | None) -> None:
     """Draw one sample of FILE (a data.jsonl, or its folder) with its changes, or its question, as a PNG."""
-    from PIL import Image
-
-    from benchmarks.files.write import write_whole
+    from benchmarks.extras import need
+    from benchmarks.files.write import need_folder, write_whole
     from trainers.scenes.show import read_sample, show_sample
 
+    images = need("PIL.Image", package="'star-r1[report]'", purpose="drawing a sample")
     data_file, target = _data_file(file), out or Path(f"scene-{index}.png")
-    sheet = show_sample(read_sample(data_file, index), data_file.parent)
-    kind = Image.registered_extensions().get(target.suffix.lower())
-    if kind not in Image.SAVE:
+    need_folder(target)
+    kind = images.registered_extensions().get(target.suffix.lower())
+    if kind not in images.SAVE:
         raise click.ClickException(f"{target}: no kind of image that can be written: {target.suffix or 'no suffix'}")
+    sheet = show_sample(read_sample(data_file, index), data_file.parent)
     sheet.save(written := io.BytesIO(), kind)
     write_whole(target, written.getvalue())
     echo(str(target))

@@ -136,7 +136,8 @@ def _from_file(
     if file is None:
         raise click.UsageError("give a FILE, or a completion on standard input with --target '2.color.cyan'")
     if (row_id is None) == (line is None):
-        raise click.UsageError("say which row: --id ID or --line N")
+        both = "" if row_id is None else ", not both"
+        raise click.UsageError(f"say which row: --id ID or --line N{both}")
     from benchmarks.files.predictions import find_rows
     from benchmarks.files.targets import TARGET_ROLES, read_separate_targets
     from rewards.targets import unpack_value

@@ -94,6 +94,11 @@ class Commands(click.Group):
             error.show(said := io.StringIO())
             click.echo(printable(said.getvalue()), err=True, nl=False)
             ended = error.exit_code
+        except ModuleNotFoundError as error:
+            if self.debug or (error.name or "").partition(".")[0] in PACKAGES:
+                raise
+            click.echo(f"Error: this needs the package of {error.name}; star doctor lists what is missing", err=True)
+            ended = 1
         except (OSError, RecursionError, UnicodeError, MemoryError) as error:
             click.echo(printable(format_exc() if self.debug else f"Error: {in_one_line(error)}"), err=True)
             ended = 1

@@ -78,6 +78,13 @@ def complete_benchmark(_ctx: click.Context, _param: click.Parameter, start: str)
     return [name for name in BENCHMARKS if name.startswith(start)]
 
 
+def _goes_with_targets(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    given = ctx.get_parameter_source(str(param.name)) is click.core.ParameterSource.COMMANDLINE
+    if given and ctx.params.get("targets") is None:
+        raise click.UsageError("--on only counts with --targets")
+    return value
+
+
 _TASK = "A task's name, or the path of its YAML file."
 _SETTING_OPTIONS = (
     click.option(
@@ -128,6 +135,7 @@ _ROW_OPTIONS = (
         "--targets",
         type=InputPath(),
         metavar="FILE",
+        is_eager=True,  # `--on` looks whether it is there
         help="A separate file with the targets.",
     ),
     click.option(
@@ -135,6 +143,7 @@ _ROW_OPTIONS = (
         type=click.Choice(["id", "prompt"]),
         default="id",
         show_default=True,
+        callback=_goes_with_targets,
         help="Column on which --targets is joined.",
     ),
 )

@@ -81,7 +81,7 @@ def report(
     seed: int,
 ) -> None:
     """Make a report, see `_HELP`."""
-    from benchmarks.files.write import refuse_input, write_whole
+    from benchmarks.files.write import need_folder, refuse_input, write_whole
     from benchmarks.report.make import SUFFIXES, make_report, write
     from rewards.errors import ConfigError
 
@@ -90,6 +90,7 @@ def report(
     if chosen is None:
         raise ConfigError(f"{output}: say what to write, --format html|markdown|latex|json")
     if output is not None:
+        need_folder(output)
         refuse_input(output, [name for each in inputs for name in (each, each.partition("=")[2])])
     document = make_report(
         inputs, comparing=comparing, blind_gap=blind_gap, paper=paper, title=title, resamples=resamples, seed=seed
@@ -98,7 +99,5 @@ def report(
     if output is None:
         echo(text, nl=False)
         return
-    if not Path(output).parent.is_dir():
-        raise ConfigError(f"{output}: there is no folder {Path(output).parent}")
     write_whole(output, text)
     echo(f"written to {output}", err=True)

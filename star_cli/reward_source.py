@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from benchmarks.audit import AuditedReward
 from benchmarks.audit.differential import protocol_reward
 from benchmarks.audit.reward import call_convention
+from benchmarks.registry import BENCHMARKS
 from rewards.columns import TARGET_COLUMNS
 from rewards.errors import ConfigError
 from rewards.functions import TaskReward
@@ -76,6 +77,8 @@ def load_reward(source: RewardSource) -> AuditedReward:
         if scorer is None:
             raise ConfigError(f"{source.reference} does not score the answers of the task {source.task!r}")
         return AuditedReward(scorer, source.reference, prefilled=prefilled)
+    if benchmark in BENCHMARKS and protocol:
+        raise ConfigError(f"{source.reference}: a benchmark's scorers are {benchmark}:official and {benchmark}:strict")
     function = load_function(source.reference)
     convention = call_convention(_parameters(function))
     if convention != "trl":
@@ -83,6 +86,11 @@ def load_reward(source: RewardSource) -> AuditedReward:
             raise ConfigError(f"{source.reference} is called as in {convention}: without a target column or messages")
         return AuditedReward(function, source.name, prefilled=prefilled, convention=convention)
     accepts = _columns(function)
+    if accepts is not None and "completions" not in _parameters(function):
+        raise ConfigError(
+            f"{source.reference} cannot be called as a reward: it takes {', '.join(accepts) or 'nothing'}, and neither "
+            "`completions` (TRL), nor what verl or EasyR1 hand over (docs/audit.md, Your own reward)"
+        )
     known = [name for name in TARGET_COLUMNS if accepts is not None and name in accepts]
     named = [name for name in TARGET_COLUMNS if name in _parameters(function)]
     target = source.target_column or next(iter([*named, *known]), "target")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import sys
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,10 +33,17 @@ _GC_OBJECTS = 50_000
 
 def _thresholds(ctx: click.Context, param: click.Parameter, values: Sequence[str]) -> dict[str, float]:
     pairs = name_value_pairs(ctx, param, values)
+    for name, value in pairs.items():
+        if not _is_number(value):
+            raise click.BadParameter(f"{name}={value}: {value!r} is no number; a share is written as in accuracy=0.5")
+    return {name: float(value) for name, value in pairs.items()}
+
+
+def _is_number(text: str) -> bool:
     try:
-        return {name: float(value) for name, value in pairs.items()}
-    except ValueError as error:
-        raise click.BadParameter(f"{error}") from error
+        return not isnan(float(text))
+    except ValueError:
+        return False
 
 
 @click.command(short_help="Score predictions: rewards, or a benchmark.")
@@ -141,9 +149,10 @@ def _reward(files: Sequence[str], *, mapping: dict[str, str], group: str | None,
 def _evaluate(files: Sequence[str], *, report_data: str | None, **options: Any) -> Report:
     """Evaluate on a benchmark; write the data for reports where they are asked for."""
     from benchmarks import evaluate
-    from benchmarks.files.write import refuse_input, write_whole
+    from benchmarks.files.write import need_folder, refuse_input, write_whole
 
     if report_data is not None:
+        need_folder(report_data)
         refuse_input(report_data, [*files, options["targets"]])
         refuse_input(report_data, [options["out"]], named="two outputs have this name")
     report = evaluate(files, **options)
@@ -182,7 +191,7 @@ def _show(
     from benchmarks.run.reward_summary import Summary
 
     if found is None:
-        echo("no row could be scored", err=True)
+        echo(f"no row could be scored as an answer of the task {task}; --task names another (star task list)", err=True)
     if as_json:
         echo(json.dumps(None if found is None else found.as_dict(), indent=2))
     elif isinstance(found, Summary) and not quiet:

@@ -90,7 +90,7 @@ def view(
 ) -> None:
     """Show completions; `_HELP` is what users read."""
     from benchmarks.files.paths import find_files
-    from benchmarks.files.write import refuse_input
+    from benchmarks.files.write import need_folder, refuse_input
     from benchmarks.view.app import View, check_packages, serve
     from benchmarks.view.images import Images
     from benchmarks.view.index import Scoring
@@ -99,6 +99,7 @@ def view(
     if out is None:
         check_packages()
     else:
+        need_folder(out)
         refuse_input(out, [*find_files([*files, *against, *filter(None, [targets])]), *images])
     asked = ctx.get_parameter_source("task") is click.core.ParameterSource.COMMANDLINE
     task = options.pop("task")

@@ -201,7 +201,7 @@ def _open(name: str, split: str, kwargs: Mapping[str, Any]) -> tuple[Any, str]:
     try:
         import datasets
     except ImportError:
-        raise ConfigError("training rows need datasets: pip install 'star-r1[train]'") from None
+        raise ConfigError("training rows need datasets: pip install datasets") from None
     path = Path(name)
     if path.is_dir() and any((path / file).exists() for file in _SAVED):
         found = datasets.load_from_disk(str(path))

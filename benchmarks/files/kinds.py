@@ -47,6 +47,7 @@ _READ: Final = "rows are read from JSON Lines, JSON, CSV, TSV, XLSX, Parquet, Ar
 # Control characters that no text holds; a few in a line are the line's own fault and not a sign of another kind.
 _CONTROL: Final = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 _ARRAY: Final = re.compile(rb"\[\s*(?:\{|$)")
+_OBJECT: Final = re.compile(rb"^\s*\{", re.MULTILINE)
 # A header: two or more names between commas, semicolons or tabs.
 _HEADER: Final = re.compile(rb"\"?[A-Za-z_][\w .:/()-]*\"?(?:[,;\t]\"?[A-Za-z_][\w .:/()-]*\"?)+\r?\n")
 
@@ -78,6 +79,9 @@ def kind_of(path: str, head: bytes) -> Kind:
         return "document" if _is_document(suffix(path), text) else "lines"
     if text and (suffix(path) in _TABLES or (suffix(path) in ("", ".txt") and _HEADER.match(text))):
         return "table"
+    if text and suffix(path) not in (*_LINES, "", ".txt") and not _OBJECT.search(text):
+        first = text.split(b"\n", 1)[0][:40].decode(errors="replace").strip()
+        raise DataError(_message(path, f"text without a JSON object at the start of a line (it begins {first!r})", ""))
     return "lines"
 
 

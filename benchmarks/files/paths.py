@@ -214,8 +214,8 @@ def _in_folder(folder: str) -> Sequence[str]:
     below = (str(each) for each in place.rglob("*") if each.is_file())
     found = _of_one_kind(folder, here) or _of_one_kind(folder, _shown(folder, below))
     if not found:
-        seen = ", ".join(sorted(Path(name).name for name in here)[:5]) or "nothing"
-        raise DataError(f"{folder}: the folder holds no file of rows ({', '.join(_ROWS)}) but {seen}")
+        seen = ", ".join(sorted(Path(name).name for name in here)[:5])
+        raise DataError(f"{folder}: the folder holds no file of rows ({', '.join(_ROWS)}){seen and f' but {seen}'}")
     parents = {name: str(Path(name).parent) for name in found}
     return list(dict.fromkeys(parents[name] if is_data_set(parents[name]) else name for name in found))
 

@@ -162,6 +162,17 @@ def refuse_input(out: StrPath, inputs: Iterable[StrPath | None], *, named: str =
                 raise ConfigError(f"{out}: {named}")
 
 
+def need_folder(out: StrPath) -> None:
+    """See that the folder of a file that is about to be written is there, before any work is done for it.
+
+    Raises:
+        ConfigError: it is not.
+    """
+    folder = Path(out).absolute().parent
+    if not folder.is_dir():
+        raise ConfigError(f"{out}: there is no folder {Path(out).parent}")
+
+
 def remove_partials(path: StrPath) -> None:
     """Remove what writers of a file that were killed have left beside it. Nobody may be writing it."""
     target = Path(os.path.realpath(path))

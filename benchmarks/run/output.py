@@ -18,7 +18,7 @@ from benchmarks.extras import need
 from benchmarks.files.lock import locked
 from benchmarks.files.paths import is_address
 from benchmarks.files.sources import is_stream
-from benchmarks.files.write import path_beside, refuse_input, remove_partials, whole_file, write_whole
+from benchmarks.files.write import need_folder, path_beside, refuse_input, remove_partials, whole_file, write_whole
 from benchmarks.run.parts import Part
 from rewards.errors import ConfigError, DataError
 
@@ -95,8 +95,7 @@ def output_file(out: str, run: Mapping[str, Any], schema: Schema, *, overwrite: 
         raise ConfigError(f"{out}: --out ends in .jsonl or .parquet, or in / for a folder of parts")
     if path.suffix == ".parquet":
         _import_parquet(path)
-    if not path.parent.is_dir():
-        raise ConfigError(f"{out}: there is no folder {path.parent}")
+    need_folder(out)
     refuse_input(path, run["inputs"])
     with locked(path, out):
         if path.exists() and not overwrite:

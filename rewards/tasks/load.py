@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from parsers.first_time import FIRST_TIME
 from parsers.formats import FORMATS, LARGEST, Field, RecordFormat
 from parsers.types import Transformation
-from rewards.errors import ConfigError
+from rewards.errors import ConfigError, did_you_mean
 from rewards.spec import QuestionSpec, TieredSpec, preset_spec
 from rewards.tasks.cases import Case, read_case
 from rewards.yaml_files import read_yaml
@@ -122,8 +122,13 @@ def _load(name: str) -> Task:
     if name in _names():
         return _build(read_yaml(HERE / f"{name}.yaml"))
     path = Path(name)
-    if path.suffix not in (".yaml", ".yml") or not path.is_file():
-        raise ConfigError(f"unknown task {name!r}; it is one of {', '.join(task_names())}, or the path of a YAML file")
+    if path.suffix not in (".yaml", ".yml"):
+        found = (
+            did_you_mean(name, task_names()) or f"; it is one of {', '.join(task_names())}, or the path of a YAML file"
+        )
+        raise ConfigError(f"unknown task {name!r}{found}")
+    if not path.is_file():
+        raise ConfigError(f"unknown task {name!r}: there is no such file")
     file = read_yaml(path)
     if path.parent != HERE:
         from rewards.tasks.task_file import check_task_file  # noqa: PLC0415  pydantic takes 80 ms to import

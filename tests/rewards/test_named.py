@@ -64,6 +64,7 @@ def test_modules_of_the_working_directory(file, name, monkeypatch):
         ("mine.py:solvd", r"reward_funcs: mine\.py has no 'solvd' \(did you mean 'solved'\?\)"),
         ("no.py:f", r"'no\.py:f' cannot be imported: FileNotFoundError: no\.py: there is no such file"),
         ("solved", r"'solved' names no function; write package\.module\.function or file\.py:function"),
+        ("mine.py", r"'mine\.py' names a file and no function in it; write mine\.py:function"),
         ("no_such_package_anywhere.f", "cannot be imported: ModuleNotFoundError"),
         ("bad.py:f", "cannot be imported: ZeroDivisionError"),
         ("bad.f", "cannot be imported: ZeroDivisionError"),

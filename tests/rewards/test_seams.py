@@ -287,8 +287,8 @@ def test_a_word_that_is_nearly_a_task_is_warned_of():
 
 
 def test_a_source_of_ours_names_a_task(tmp_path):
-    for name in ("multivew", ""):
-        with pytest.raises(DataError, match=f"^row 1: task: unknown task '{name}'; it is one of .*multiview"):
+    for name, says in (("multivew", r" \(did you mean 'multiview'\?\)"), ("", "; it is one of .*multiview")):
+        with pytest.raises(DataError, match=f"^row 1: task: unknown task '{name}'{says}"):
             tvr_reward([RIGHT] * 2, target=["2.color.cyan"] * 2, data_source=["hub/tvr", f"star-r1/{name}"])
     path = tmp_path / "mine.yaml"
     path.write_text("name: mine\nkind: question\nreward: {answer_weight: 2, reference_weight: 0}\n")

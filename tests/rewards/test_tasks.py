@@ -350,11 +350,20 @@ def test_a_file_of_other_bytes(tmp_path):
         load_task(str(path))
 
 
-@pytest.mark.parametrize("name", ["tvrr", "", "missing.yaml", "tvr.yaml", str(Path(__file__))])
-def test_unknown_tasks(name):
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("tvrr", " (did you mean 'tvr'?)"),
+        ("", f"; it is one of {', '.join(NAMES)}, or the path of a YAML file"),
+        (str(Path(__file__)), f"; it is one of {', '.join(NAMES)}, or the path of a YAML file"),
+        ("missing.yaml", ": there is no such file"),
+        ("tvr.yaml", ": there is no such file"),
+    ],
+)
+def test_unknown_tasks(name, says):
     with pytest.raises(ConfigError) as caught:
         load_task(name)
-    assert str(caught.value) == f"unknown task {name!r}; it is one of {', '.join(NAMES)}, or the path of a YAML file"
+    assert str(caught.value) == f"unknown task {name!r}{says}"
 
 
 def test_an_integer_with_a_range(tmp_path):

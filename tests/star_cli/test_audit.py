@@ -177,6 +177,8 @@ def test_questions_from_a_file(tmp_path):
         ("rewards.tvr_reward", "--preset", "paper"),
         ("rewards.no_such",),
         ("--all-presets", "--json"),
+        ("--all-presets", "--task", "no_such_task"),
+        ("--all-presets", "--task", "multiview", "--matching", "literal"),
         ("--task", "multiview", "--curves", "DIR"),
         ("--accuracy", "0"),
         ("--predict", "--against", "mmsi:strict"),

@@ -81,6 +81,17 @@ def test_what_cannot_be_loaded(mine, reference, says):
         load_function(reference.format(mine=mine))
 
 
+def test_a_function_that_no_trainer_could_call(tmp_path):
+    (tmp_path / "mine.py").write_text("def guess(rng, target): return 1.0\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match="cannot be called as a reward: it takes rng, target, and neither"):
+        load_reward(RewardSource(f"{tmp_path / 'mine.py'}:guess"))
+
+
+def test_a_scorer_that_a_benchmark_does_not_have():
+    with pytest.raises(ConfigError, match=r"^mmsi:offical: a benchmark's scorers are mmsi:official and mmsi:strict$"):
+        load_reward(RewardSource("mmsi:offical", task="mmsi"))
+
+
 def test_a_module_without_functions_is_told_by_its_modules(tmp_path, monkeypatch):
     (tmp_path / "verl" / "utils").mkdir(parents=True)
     (tmp_path / "verl" / "reward_score.py").write_text("")

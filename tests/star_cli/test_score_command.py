@@ -214,7 +214,8 @@ def test_nothing_that_could_be_scored(tmp_path):
     done = score(write(tmp_path / "a.jsonl", b"{"), "--json")
     assert done.exit_code == 1
     assert json.loads(done.stdout) is None
-    assert done.stderr.endswith("no row could be scored\n")
+    said = "no row could be scored as an answer of the task tvr; --task names another (star task list)\n"
+    assert done.stderr.endswith(said)
     done = score(write(tmp_path / "b.jsonl"))
     assert (done.exit_code, done.stderr) == (1, f"Error: {tmp_path}/b.jsonl: there are no rows\n")
 
@@ -232,7 +233,7 @@ def test_nothing_that_could_be_scored(tmp_path):
         (["FILE", "--map", "target=targe"], 2, "no column 'targe' for the target; did you mean 'target'?"),
         (["FILE", "--group", "scene"], 2, "no column 'scene' for the group; the columns are completion, target"),
         (["FILE", "--fail-under", "accuracy"], 2, "is not of the form NAME=VALUE"),
-        (["FILE", "--fail-under", "accuracy=half"], 2, "could not convert string to float: 'half'"),
+        (["FILE", "--fail-under", "accuracy=half"], 2, "'half' is no number"),
         (["FILE", "--fail-under", "acc=1"], 2, "there is no number 'acc'; there are total, accuracy, parse_rate"),
         (["FILE", "--out", "scores.csv"], 2, "--out ends in .jsonl or .parquet"),
         (["FILE", "--limit", "0"], 2, "0 is not in the range"),
@@ -477,3 +478,18 @@ def test_one_row_and_one_group_are_named_so(tmp_path):
     assert score(path).stdout.startswith("1 row of")
     path.write_text("".join(json.dumps({**GOOD, "prompt_id": "p"}) + "\n" for _ in range(2)))
     assert "1 group of one prompt" in score(path).stdout
+
+
+@pytest.mark.parametrize("value", ["high", "50%", "nan", ""])
+def test_a_threshold_that_is_no_number(tmp_path, value):
+    done = score(write(tmp_path / "a.jsonl", GOOD), "--fail-under", f"accuracy={value}")
+    assert done.exit_code == 2
+    assert "is no number" in done.stderr or "not of the form" in done.stderr
+
+
+def test_a_column_to_join_on_without_a_file_to_join(tmp_path):
+    row = GOOD | {"id": 1}
+    path, targets = write(tmp_path / "a.jsonl", row), write(tmp_path / "targets.jsonl", row)
+    done = score(path, "--on", "prompt")
+    assert (done.exit_code, "--on only counts with --targets" in done.stderr) == (2, True)
+    assert score(path, "--on", "id", "--targets", targets).exit_code == 0  # in this order, too

@@ -3,6 +3,7 @@
 import json
 import os
 import resource
+import sys
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -209,3 +210,32 @@ def test_a_fault_of_our_own_is_no_error_of_the_system(monkeypatch):
     monkeypatch.setattr("rewards.tasks.task_names", lambda: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         run("task", "list")
+
+
+@pytest.mark.parametrize("name", ["report data", "report", "audit page", "filter", "export", "view", "show", "score"])
+def test_a_folder_that_is_not_there_is_said_before_any_work(folder, name):
+    others = {"view": ("view", "rows.jsonl", "--out"), "show": ("data", "show", "rows.jsonl", "--out")}
+    out = "nowhere/out" + {"show": ".png", "score": ".jsonl"}.get(name, "")
+    done = run(*(others | WRITERS)[name], out)
+    assert done.exit_code == 2, done.output
+    assert done.stderr == f"Error: {out}: there is no folder nowhere\n"
+
+
+def test_a_package_that_is_missing_is_one_line(monkeypatch):
+    def missing(name):
+        raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+    monkeypatch.setattr("rewards.tasks.task_names", lambda: missing("somebodys.module"))
+    done = run("task", "list")
+    said = "Error: this needs the package of somebodys.module; star doctor lists what is missing\n"
+    assert (done.exit_code, done.stderr) == (1, said)
+    monkeypatch.setattr("rewards.tasks.task_names", lambda: missing("rewards.no_such_module"))  # a fault of our own
+    with pytest.raises(ModuleNotFoundError):
+        run("task", "list")
+
+
+def test_a_sample_is_not_drawn_without_pillow(folder, monkeypatch):
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    monkeypatch.setitem(sys.modules, "PIL.Image", None)
+    done = run("data", "show", "rows.jsonl")
+    assert (done.exit_code, "drawing a sample needs 'star-r1[report]'" in done.stderr) == (2, True)

@@ -85,7 +85,7 @@ def test_rows_that_are_left_out_are_told(tmp_path):
         (["data/image"], 2, "holds no file of rows"),
         (["data/empty.jsonl"], 1, "no rows that can be shown"),
         (["data/other.jsonl"], 1, "there is no target column"),
-        (["run", "--out", "nowhere/page.html"], 1, "No such file"),
+        (["run", "--out", "nowhere/page.html"], 2, "there is no folder nowhere"),
     ],
 )
 def test_what_is_wrong_is_one_line(folder, monkeypatch, arguments, code, said):

@@ -9,7 +9,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from benchmarks.files.write import path_beside, refuse_input, write_whole
+from benchmarks.files.write import need_folder, path_beside, refuse_input, write_whole
 from rewards.errors import ConfigError, DataError
 from trainers.data.training_rows import rows_file
 
@@ -53,8 +53,7 @@ def refuse_existing(*paths: Path, source: Path, overwrite: bool = False) -> None
     for at, path in enumerate(paths):
         refuse_input(path, [rows_file(source)])
         refuse_input(path, paths[:at], named="two outputs have this name")
-        if not path.absolute().parent.is_dir():
-            raise ConfigError(f"{path}: there is no folder {path.parent}")
+        need_folder(path)
         if path.is_dir() or (path.exists() and not overwrite):
             raise ConfigError(f"{path} already exists; name another file or pass --overwrite")
 

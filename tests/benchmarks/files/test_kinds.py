@@ -622,6 +622,13 @@ def test_suffixes_decide_between_kinds_of_text_alone():
     assert kind_of("a.csv", b'{"id": 1}') == "lines"
 
 
+@pytest.mark.parametrize("name", ["README.md", "rewards.py", "rows.json", "rows.yaml", "rows.md.gz"])
+def test_text_of_another_kind_is_told_once_for_the_file(name):
+    with pytest.raises(DataError, match=r"this is text without a JSON object .* \(it begins '# Rows'\), and rows are"):
+        kind_of(name, b"# Rows\n\nas people write them\n")
+    assert kind_of(name, b'a line of a log\n{"id": 1}\n') == "lines"
+
+
 @pytest.mark.parametrize("suffix", ["csv", "csv.gz", "json", "jsonl"])
 def test_a_file_that_is_left_after_its_first_rows_says_nothing(tmp_path, monkeypatch, suffix):
     """Columns are looked for in the first chunk: what reads the file ends before the file is closed."""
