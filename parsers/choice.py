@@ -308,6 +308,7 @@ def _read(text: str) -> _Reading:
     strong: list[tuple[str, int]] = []
     said: list[tuple[str, int]] = []
     weak: list[tuple[str, int]] = []
+    doubted: list[tuple[str, int]] = []
     ruled: list[tuple[str, int]] = []
     runs: list[list[list[str]]] = [[[]]]
     plain = without_tags(text.translate(ASCII_MARKS).translate(ASCII_LETTERS))
@@ -327,12 +328,20 @@ def _read(text: str) -> _Reading:
             runs.append([[]])
             if token.type not in ("LEAD", "NEWLINE"):
                 letter = next(char for char in reversed(token) if char in ascii_letters).upper()
-                marks = strong if token.type in _STRONG else said if token.type in ("SAID", "DOUBTED") else weak
-                marks.append((letter, token.start_pos))
-                if token.type == "DOUBTED":  # beside a strong mark, too
-                    weak.append(marks[-1])
+                mark = (letter, token.start_pos)
+                if token.type in _STRONG:
+                    strong.append(mark)
+                elif token.type in ("SAID", "DOUBTED"):
+                    said.append(mark)
+                elif token.type != "OTHER":
+                    weak.append(mark)
+                if token.type in ("OTHER", "DOUBTED"):
+                    doubted.append(mark)
+    chosen = strong or said
+    # `either C or D. Answer: B` weighs before it answers; `B, maybe D` does not
+    weak += [mark for mark in doubted if not chosen or mark[1] > chosen[0][1]]
     clauses = (tuple(tuple(clause) for clause in run if clause) for run in runs)
-    return _Reading(tuple(strong or said), tuple(weak), tuple(ruled), tuple(run for run in clauses if run))
+    return _Reading(tuple(chosen), tuple(weak), tuple(ruled), tuple(run for run in clauses if run))
 
 
 _LETTER_ALONE = re.compile(r"(?<![A-Za-z0-9'’])[A-Za-z](?![A-Za-z0-9'’])")

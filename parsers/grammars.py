@@ -39,7 +39,17 @@ ASCII_MARKS = {ord(char): mark for mark, others in _MARKS.items() for char in ot
 """For `str.translate`: punctuation and invisible characters of any script -> those of ASCII, a dash and a bullet."""
 ASCII_LETTERS = {ord(char) + 0xFEE0: char for char in digits + ascii_letters}
 """Likewise letters and digits of full width; other letters only look like them."""
-_TAG = re.compile(r"</?[A-Za-z|][^<>\n]{0,40}>|<[/|]\w{0,20}\Z")
+_TAG = re.compile(
+    r"</[A-Za-z][^<>\n]{0,40}> | <\|[^<>\n]{0,40}> | <(?P<name>[A-Za-z][\w-]{0,20})(?:\s[^<>\n]{0,40})?/?>"
+    r"| <[/|]\w{0,20}\Z",
+    re.VERBOSE,
+)
+_CLOSED = re.compile(r"</([A-Za-z][\w-]{0,20})")
+_NAMES = """
+    answer b bos br center code div em end_of_turn eos final font h1 h2 h3 h4 hr i li mark ol output p pad pre reasoning
+    response result s small span start_of_turn strong sub sup table td th think thinking thought tr u ul unk
+"""
+_TAGS = frozenset(_NAMES.split())
 _INSTEAD = {
     "<|begin_of_box|>": "(",
     "<|end_of_box|>": ")",
@@ -50,18 +60,26 @@ _INSTEAD = {
 def without_tags(text: str) -> str:
     """Blank the tags of HTML and of chat templates in an answer, cut off or not, so that places in it stay.
 
-    GLM's box is one pair of brackets, and what ends a line a new line.
+    GLM's box is one pair of brackets, as is ``<B>``, and what ends a line a new line. Other words in angle brackets are
+    tags where they are closed.
 
     >>> without_tags("<b>B</b>.</answer"), without_tags("<|begin_of_box|>B<|end_of_box|>").split()
     ('   B    .        ', ['(B)'])
+    >>> without_tags("<B>"), without_tags("<left>"), without_tags("<num>2</num>").strip()
+    ('(B)', '<left>', '2')
     """
-    return _TAG.sub(_without_tag, text) if "<" in text else text
+    if "<" not in text:
+        return text
+    closed = {name.lower() for name in _CLOSED.findall(text)}
 
+    def instead(found: re.Match[str]) -> str:
+        tag, name = found[0], found["name"]
+        if name is not None and name.lower() not in closed and (name.isupper() or name.lower() not in _TAGS):
+            return f"({name})" if tag == f"<{name}>" and len(name) == 1 and name.isupper() else tag
+        mark = _INSTEAD.get(tag, "")
+        return mark.rjust(len(tag)) if mark == "(" else mark.ljust(len(tag))
 
-def _without_tag(found: re.Match[str]) -> str:
-    tag = found[0]
-    mark = _INSTEAD.get(tag, "")
-    return mark.rjust(len(tag)) if mark == "(" else mark.ljust(len(tag))
+    return _TAG.sub(instead, text)
 
 
 def build(grammar: str, *start: str, more: str = "", transformer: Transformer[Any, Any] | None = None) -> Lark:

@@ -50,7 +50,7 @@ def train(stage: Any, config: str | None, *, dry_run: bool, quiet: bool, argumen
     Fields are those of TRL's SFTConfig (sft), GRPOConfig (rl) and ModelConfig, and a few more: dataset_name, task,
     preset, reward_funcs, ... Runs under plain python, torchrun (python -m star_cli train) and accelerate launch.
     """
-    from trainers.advice import TrainingFailed
+    from trainers.advice import TrainingFailed, first_to_say
     from trainers.stages import train as run
 
     # transformers 5 warns of a name that TRL 1 still sets by itself; nobody who runs this can do anything about it
@@ -64,7 +64,7 @@ def train(stage: Any, config: str | None, *, dry_run: bool, quiet: bool, argumen
         try:
             trained = run(stage, config, arguments=arguments, on_progress=advance, on_advice=say)
         except TrainingFailed as error:
-            if error.told:
+            if error.lost and not first_to_say("lost"):
                 sys.exit(1)
             raise click.ClickException(str(error)) from error
         except KeyboardInterrupt:

@@ -34,10 +34,10 @@ class TrainingFailed(RuntimeError):  # noqa: N818  the run failed, not the progr
     """A run cannot go on: what happened, at which step, and what is left.
 
     Attributes:
-        told: another process of the run says so; one line is enough.
+        lost: another process of the run is gone; each of those that are left raises this, and `first_to_say` finds one.
     """
 
-    told = False
+    lost = False
 
 
 def first_to_say(what: str) -> bool:

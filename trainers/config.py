@@ -10,10 +10,10 @@ import json
 import os
 import re
 from argparse import ArgumentTypeError
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, get_type_hints
 
 from rewards.errors import ConfigError, did_you_mean
 from rewards.yaml_files import read_yaml
@@ -178,10 +178,9 @@ def read_config(
 
 def _check_words(star: StarArguments, stage: Stage, where: str) -> None:
     """Raise a ConfigError where a field holds none of its words, or one that is of the other stage."""
-    for each in fields(star):
-        value = getattr(star, each.name)
-        if each.type in ("str", "str | None") and isinstance(value, list | dict):
-            raise ConfigError(f"{where}: {each.name} is {value!r:.60}; it is a word")
+    for name, kind in get_type_hints(StarArguments).items():
+        if kind in (str, str | None) and isinstance(value := getattr(star, name), list | dict):
+            raise ConfigError(f"{where}: {name} is {value!r:.60}; it is a word")
     for name, word, known in (
         ("think_prefilled", str(star.think_prefilled).lower(), ("auto", "true", "false")),
         ("mode", star.mode, ("strict", "lenient")),

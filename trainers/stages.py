@@ -146,7 +146,7 @@ def _train(
             else:
                 raise
             failed = TrainingFailed(f"{what}; {_rest(output)}")
-            failed.told = lost and not first_to_say("lost")
+            failed.lost = lost
             raise failed from error
     state = trainer.state
     return Trained(output, int(state.global_step), stopped, list(state.log_history), bool(state.is_world_process_zero))

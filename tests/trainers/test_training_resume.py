@@ -129,7 +129,7 @@ def test_every_checkpoint_of_three_epochs(stage, train_rows, changes, compared, 
 
 def test_every_checkpoint_of_two_processes(sft, rl, tmp_path):
     runs = {"sft": ("sft", three_epochs("sft", sft, 16)), "rl": ("rl", three_epochs("rl", rl, 8))}
-    for name, (*found, last) in compare(TORCHRUN, runs, tmp_path).items():
+    for name, (*found, last) in compare((*TORCHRUN, "2"), runs, tmp_path).items():
         assert found == [], name
         assert json.loads(last)["compared"] == 6, name
 

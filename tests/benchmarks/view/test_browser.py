@@ -395,7 +395,7 @@ def hostile_rows(attack):
         f"column {attack}": f"value {attack}",
         "nested": {attack: [attack]},
     }
-    question = {"target": attack, "options": None, "references": [[attack, "sofa"], [attack]]}
+    question = {"target": f"lamp {attack}", "options": None, "references": [[attack, "sofa"], [attack]]}
     return [
         {**common, **question, "completion": completion(f"{attack}", think=think)},
         {**common, **question, "completion": f"{attack}<think>{think}"},
