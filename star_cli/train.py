@@ -88,8 +88,11 @@ def _end(trained: Trained) -> str:
 
 def _print_findings(findings: list[Finding]) -> None:
     width = max(len(finding.what) for finding in findings)
+    said: dict[str, str] = {}  # a model that cannot be had is wrong in several ways
     for finding in findings:
-        echo(f"{'ok  ' if finding.right else 'FAIL'}  {finding.what:{width}}  {finding.text}")
+        first = said.setdefault(finding.text, finding.what)
+        text = " ".join(finding.text.split()) if first == finding.what else f"see {first}"
+        echo(f"{'ok  ' if finding.right else 'FAIL'}  {finding.what:{width}}  {text}")
     if not all(finding.right for finding in findings):
         sys.exit(1)
 

@@ -69,7 +69,8 @@ def load_processor(
         else:
             processor = AutoProcessor.from_pretrained(name, revision=revision)
     except (OSError, ValueError, ImportError, AttributeError) as error:
-        raise ConfigError(f"model_name_or_path: the processor of {name} cannot be loaded: {error}") from error
+        missing = "" if Path(name).is_dir() else ", which is no folder here,"
+        raise ConfigError(f"model_name_or_path: the processor of {name}{missing} cannot be loaded: {error}") from error
     images = getattr(processor, "image_processor", None)
     if images is not None and (min_pixels or max_pixels):
         _bound(images, min_pixels, max_pixels)

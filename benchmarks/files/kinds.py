@@ -47,7 +47,7 @@ _READ: Final = "rows are read from JSON Lines, JSON, CSV, TSV, XLSX, Parquet, Ar
 # Control characters that no text holds; a few in a line are the line's own fault and not a sign of another kind.
 _CONTROL: Final = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 _ARRAY: Final = re.compile(rb"\[\s*(?:\{|$)")
-_OBJECT: Final = re.compile(rb"^\s*\{", re.MULTILINE)
+_OBJECT: Final = re.compile(rb"^[ \t]*\{\s*[\"}]", re.MULTILINE)
 # A header: two or more names between commas, semicolons or tabs.
 _HEADER: Final = re.compile(rb"\"?[A-Za-z_][\w .:/()-]*\"?(?:[,;\t]\"?[A-Za-z_][\w .:/()-]*\"?)+\r?\n")
 

@@ -8,6 +8,7 @@ from click.testing import CliRunner
 from star_cli.main import star
 from star_cli.train import numbers, training_bar
 from trainers.advice import Progress
+from trainers.check import Finding
 
 LOGS = {"loss": 0.5, "reward": 1.25, "tvr/accuracy": 0.5, "epoch": 1.0}
 PROGRAM = f"""
@@ -80,3 +81,13 @@ def test_an_interrupt_is_told_once_by_a_run_of_several_processes(monkeypatch, ra
     run = CliRunner().invoke(star, ["train", "--stage", "sft"])
     assert run.exit_code == 130
     assert run.stderr.count("--resume_from_checkpoint true goes on") == lines
+
+
+def test_what_a_dry_run_finds_is_a_line_each_and_said_once(monkeypatch):
+    found = [
+        Finding("processor", right=False, text="no model\nat all"),
+        Finding("lengths", right=False, text="no model\nat all"),
+    ]
+    monkeypatch.setattr("trainers.check.check_run", lambda *_args, **_options: found)
+    done = CliRunner().invoke(star, ["train", "--stage", "rl", "--dry-run"])
+    assert (done.exit_code, done.stdout) == (1, "FAIL  processor  no model at all\nFAIL  lengths    see processor\n")

@@ -625,7 +625,7 @@ def test_suffixes_decide_between_kinds_of_text_alone():
 @pytest.mark.parametrize("name", ["README.md", "rewards.py", "rows.json", "rows.yaml", "rows.md.gz"])
 def test_text_of_another_kind_is_told_once_for_the_file(name):
     with pytest.raises(DataError, match=r"this is text without a JSON object .* \(it begins '# Rows'\), and rows are"):
-        kind_of(name, b"# Rows\n\nas people write them\n")
+        kind_of(name, b"# Rows\n\nas people write them:\n    {index}.{value}\n")
     assert kind_of(name, b'a line of a log\n{"id": 1}\n') == "lines"
 
 
