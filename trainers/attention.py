@@ -87,7 +87,7 @@ def attend_without_cudnn() -> None:
 
     From torch 2.11 on cuDNN's is the first choice on Hopper GPUs (H100, H200). With a mask, which padded prompts need,
     and at lengths of 64 above a multiple of 128, its gradient of the queries can be NaN where the forward pass and the
-    loss are right (pytorch/pytorch#196678, huggingface/trl#7181). The others were found to be clean there.
+    loss are right, and those of the other kernels are clean (pytorch/pytorch#196678, huggingface/trl#7181).
     """
     import torch
 
