@@ -62,7 +62,7 @@ def test_a_source_of_ours_that_names_no_task_is_an_error(tmp_path):
     totals, errors = run(tmp_path, rows, "multiview")
     assert totals == {"b": None, "c": 1.5}
     (error,) = errors
-    assert error.startswith("1: unknown task 'multivew'; it is one of ")
+    assert error == "1: unknown task 'multivew' (did you mean 'multiview'?)"
 
 
 def test_packed_targets_are_scored_as_columns_are(tmp_path):

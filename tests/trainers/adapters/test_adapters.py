@@ -115,7 +115,7 @@ def test_verl(packed):
 def test_a_source_of_ours_that_names_no_task_is_refused(tmp_path):
     compute_score = adapter("verl").compute_score
     text, gold = TVR[0]["text"], TVR[0]["gold"]
-    with pytest.raises(DataError, match="^data_source 'star-r1/tvrr': unknown task 'tvrr'; it is one of .*multiview"):
+    with pytest.raises(DataError, match="^data_source 'star-r1/tvrr': unknown task 'tvrr' \\(did you mean 'tvr'"):
         compute_score("star-r1/tvrr", text, gold)
     for free in ("tvrr", "hub/star-r1/tvrr", "", None):
         assert compute_score(free, text, gold)["score"] == TVR[0]["total"]
