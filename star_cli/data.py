@@ -406,17 +406,19 @@ def export(
     untold: list[str] = []
     with counted(hidden=as_json) as (on_progress, print_line):
         errors = ErrorLines(print_line)
-        done = export_rows(
-            source,
-            out,
-            to=to,
-            stage=stage,
-            task=task,
-            on_error=errors.add,
-            on_untold=untold.append,
-            on_progress=on_progress,
-        )
-        errors.close()
+        try:
+            done = export_rows(
+                source,
+                out,
+                to=to,
+                stage=stage,
+                task=task,
+                on_error=errors.add,
+                on_untold=untold.append,
+                on_progress=on_progress,
+            )
+        finally:
+            errors.close()
     if as_json:
         echo(json.dumps({**done._asdict(), "out": str(out)}))
     else:

@@ -140,15 +140,17 @@ def export(
 
     Raises:
         ConfigError: the trainer is unknown, has no such stage or cannot read such a file, or pyarrow is not installed.
-        DataError: the source cannot be opened.
+        DataError: the source cannot be opened, or none of its rows can be exported; then *out* is not written.
     """
     if to not in TRAINERS or stage not in (None, *STAGES):
         raise ConfigError(f"{to!r} and {stage!r}: expected one of {', '.join(TRAINERS)} and one of {', '.join(STAGES)}")
     counts = {"read": 0, "written": 0}
     untold: dict[str, None] = {}
+    failed: DataError | None = None
     packed = out.suffix == ".parquet"
 
     def exported() -> Iterator[dict[str, Any]]:
+        nonlocal failed
         chosen = stage
         for where, row in read_training_rows(source):
             counts["read"] += 1
@@ -160,6 +162,7 @@ def export(
                     raise ConfigError(f"verl reads chains from Parquet only; name the output {out.stem}.parquet")
                 made = export_row(row, where, rows_file(source).parent, to=to, stage=chosen, task=task)
             except DataError as error:
+                failed = failed or error
                 if on_error is not None:
                     on_error(error)
                 continue
@@ -169,6 +172,9 @@ def export(
             yield made
             if on_progress is not None:
                 on_progress(counts["read"], None)
+        if not counts["written"]:  # raised where the file is written, which leaves none
+            why = "there are no rows" if failed is None else f"no row can be exported; the first: {failed}"
+            raise DataError(f"{source}: {why}; {out} is not written")
 
     if packed:
         _write_parquet(out, exported())

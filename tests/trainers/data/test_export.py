@@ -217,6 +217,26 @@ def test_rows_that_are_wrong_are_named_and_cost_no_other(folder, tmp_path):
         export(source, tmp_path / "x.jsonl", to="axolotl")
 
 
+@pytest.mark.parametrize("suffix", [".jsonl", ".parquet"])
+@pytest.mark.parametrize(
+    "lines", ["", "{}\n[]\n", '{"prompt": "p"}\n'], ids=["no rows", "no rows of ours", "no target"]
+)
+def test_rows_that_all_fail_leave_no_file(tmp_path, suffix, lines):
+    source, out = tmp_path / "rows.jsonl", tmp_path / f"out{suffix}"
+    source.write_text(lines, encoding="utf-8")
+    arguments = ("data", "export", str(source), "--to", "trl", "--out", str(out))
+    done = CliRunner().invoke(star, arguments)
+    assert (done.exit_code, out.exists()) == (1, False)
+    *rows, last = done.stderr.splitlines()
+    assert len(rows) == lines.count("\n")
+    why = f"no row can be exported; the first: {rows[0]}" if rows else "there are no rows"
+    assert last == f"Error: {source}: {why}; {out} is not written"
+    out.write_text("old", encoding="utf-8")
+    assert CliRunner().invoke(star, (*arguments, "--overwrite")).exit_code == 1
+    assert out.read_text(encoding="utf-8") == "old"
+    assert {each.name for each in tmp_path.iterdir()} == {source.name, out.name}
+
+
 def test_a_stage_asked_for_needs_its_columns(folder):
     row = read(folder / "ring" / "metadata.jsonl")[0]
     with pytest.raises(DataError, match="f:1: completion: no column holds it"):
