@@ -111,6 +111,13 @@ class StarArguments:
     image_max_pixels: int | None = field(default=None, metadata={"help": "Larger images are reduced to so many."})
 
 
+_ONLY_RL: Final = (
+    *("preset", "reward_overrides", "reward_funcs", "mode", "think_prefilled"),
+    *("rollout_func", "rollout", "drop_equal_groups", "keep_varied", "credit"),
+)
+"""Fields of `StarArguments` that stage sft makes no use of."""
+
+
 class Settings(NamedTuple):
     """A configuration, read.
 
@@ -144,13 +151,14 @@ def read_config(
         raise ConfigError(f"stage {stage!r} is not one of {', '.join(STAGES)}")
     where = "the configuration" if config is None or not isinstance(config, str | os.PathLike) else str(config)
     values = _read_yaml(config) if config is None or isinstance(config, str | os.PathLike) else dict(config)
+    _check_stage(values.pop("stage", stage), stage, where)
     for name, value in _mapping(values.pop("env", {}), f"{where}: env").items():
         os.environ[str(name)] = str(value)
     parser = _parser(stage)
     names = {action.dest: action for action in reversed(parser._actions) if action.dest != "help"}  # noqa: SLF001  argparse has no other way
     for name, value in values.items():
         if name not in names:
-            raise ConfigError(f"{where}: unknown key {name!r}{_near(name, names)}")
+            raise ConfigError(f"{where}: unknown key {name!r}{_near(name, names, stage)}")
         try:
             values[name] = "none" if name == "report_to" and value is None else _typed(value, names[name])
         except ValueError as error:
@@ -158,7 +166,7 @@ def read_config(
     for argument in arguments:
         name = argument.removeprefix("--").partition("=")[0].replace("-", "_")
         if argument.startswith("--") and name not in names and name.removeprefix("no_") not in names:
-            raise ConfigError(f"unknown option {argument!r}{_near(name, names)}")
+            raise ConfigError(f"unknown option {argument!r}{_near(name, names, stage)}")
     parser.set_defaults_with_config(**{**_DEFAULTS[stage], **values})
     plain = [_underscored(argument) for argument in arguments]
     try:
@@ -176,6 +184,14 @@ def read_config(
     return Settings(stage, star, training, model)
 
 
+def _check_stage(declared: Any, stage: Stage, where: str) -> None:
+    """Raise a ConfigError where a configuration says that it is of the other stage: most keys are of both."""
+    if declared not in STAGES:
+        raise ConfigError(f"{where}: stage is {declared!r:.60}; it is {' or '.join(STAGES)}")
+    if declared != stage:
+        raise ConfigError(f"{where}: it is of stage {declared}, not of {stage}: --stage {declared}")
+
+
 def _check_words(star: StarArguments, stage: Stage, where: str) -> None:
     """Raise a ConfigError where a field holds none of its words, or one that is of the other stage."""
     for name, kind in get_type_hints(StarArguments).items():
@@ -190,10 +206,10 @@ def _check_words(star: StarArguments, stage: Stage, where: str) -> None:
         if word not in known:
             said = f"{', '.join(known[:-1])} or {known[-1]}"
             raise ConfigError(f"{where}: {name} is {getattr(star, name)!r}; it is {said}")
-    if star.rollout == "fast" and stage == "sft":
-        raise ConfigError(f"{where}: rollout: fast is of stage rl; stage sft writes no completions")
-    if star.credit == "spans" and stage == "sft":
-        raise ConfigError(f"{where}: credit: spans is of stage rl; stage sft has no advantages")
+    plain = StarArguments()
+    for name in _ONLY_RL if stage == "sft" else ():
+        if (getattr(star, name) or None) != (getattr(plain, name) or None):  # no overrides are {}
+            raise ConfigError(f"{where}: {name} is of stage rl, and stage sft makes no use of it: --stage rl")
 
 
 def prefilled(star: StarArguments) -> Any:
@@ -290,7 +306,10 @@ _KINDS: Final[dict[str, tuple[str, Any]]] = {
 _VARIABLE: Final = re.compile(r"\$\{\w+\}|\$[A-Za-z_]\w*")
 
 
-def _near(name: str, names: Collection[str]) -> str:
+def _near(name: str, names: Collection[str], stage: Stage) -> str:
+    other: Stage = "rl" if stage == "sft" else "sft"
+    if any(action.dest == name for action in _parser(other)._actions):  # noqa: SLF001
+        return f", which is of stage {other}: --stage {other}"
     return did_you_mean(name, names) or "; `star train --help` says where the names are listed"
 
 

@@ -1,4 +1,5 @@
 import os
+from pathlib import Path
 
 import pytest
 
@@ -59,7 +60,27 @@ def test_mappings_come_from_yaml_and_from_the_command_line():
         ("ppo", {}, [], "stage 'ppo' is not one of sft, rl"),
         ("rl", {"num_generation": 4}, [], "unknown key 'num_generation' .did you mean 'num_generations'"),
         ("rl", CPU, ["--learning_rat", "1"], "unknown option '--learning_rat' .did you mean 'learning_rate'"),
-        ("sft", CPU | {"num_generations": 4}, [], "unknown key 'num_generations'"),
+        ("sft", CPU | {"num_generations": 4}, [], "unknown key 'num_generations', which is of stage rl: --stage rl$"),
+        ("sft", CPU, ["--num_generations", "4"], "unknown option '--num_generations', which is of stage rl: --stage rl$"),
+        ("rl", CPU, ["--packing", "true"], "unknown option '--packing', which is of stage sft: --stage sft$"),
+        ("sft", CPU | {"stage": "rl"}, [], "the configuration: it is of stage rl, not of sft: --stage rl$"),
+        ("rl", CPU | {"stage": "sft"}, [], "the configuration: it is of stage sft, not of rl: --stage sft$"),
+        ("rl", CPU | {"stage": "grpo"}, [], "the configuration: stage is 'grpo'; it is sft or rl$"),
+        *(
+            ("sft", CPU | {name: value}, [], f"{name} is of stage rl, and stage sft makes no use of it: --stage rl$")
+            for name, value in {
+                "preset": "paper",
+                "reward_overrides": {"matching": "literal"},
+                "reward_funcs": ["tvr_reward"],
+                "mode": "lenient",
+                "think_prefilled": True,
+                "rollout_func": "a.b",
+                "rollout": "fast",
+                "drop_equal_groups": True,
+                "keep_varied": 2,
+                "credit": "spans",
+            }.items()
+        ),
         ("rl", CPU, ["--max_steps", "many"], "max_steps"),
         ("rl", CPU | {"env": [1]}, [], "env must be a mapping"),
         ("rl", CPU | {"think_prefilled": "perhaps"}, [], "think_prefilled"),
@@ -127,3 +148,25 @@ def test_files_that_are_no_mapping(tmp_path, text):
     file.write_text(text)
     with pytest.raises(ConfigError):
         read_config("rl", file)
+
+
+RECIPES = Path(__file__).parents[2] / "recipes"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        path
+        for folder in RECIPES.iterdir()
+        if folder.name not in ("accelerate", "evidence")  # other files
+        for path in folder.glob("*.yaml")
+        if path.name != "world.yaml"
+    ],
+    ids=lambda path: f"{path.parent.name}/{path.stem}",
+)
+def test_a_recipe_of_the_other_stage_is_refused(path):
+    """Also one whose keys are of both stages."""
+    of, other = ("sft", "rl") if path.stem.startswith("sft") else ("rl", "sft")
+    assert read_config(of, path, ["--use_cpu", "true", "--report_to", "none"]).stage == of
+    with pytest.raises(ConfigError, match=f"^{path}: it is of stage {of}, not of {other}: --stage {of}$"):
+        read_config(other, path)
