@@ -52,6 +52,11 @@ def known_columns(benchmark: Benchmark) -> Mapping[str, tuple[str, ...]]:
     return {**benchmark.columns, **COLUMNS}
 
 
+def joined_roles(benchmark: Benchmark) -> tuple[str, ...]:
+    """Return the roles that come from a file of targets, where there is one: all that is read but what was written."""
+    return tuple(role for role in (*benchmark.reads, "scene") if role not in ("completion", "id"))
+
+
 class Scores(NamedTuple):
     """Scores of n rows.
 

@@ -27,6 +27,27 @@ _SAID = ("text", "output_text")
 _MINE = ("assistant", "model", "ai", "gpt", "bot")
 _OTHERS = ("user", "system", "developer", "tool", "function", "human")
 _HOLDS_TEXT = ("thinking", "reasoning", "reasoning_content", "content", "text", "value", "summary")
+_SAYS_NOTHING = frozenset(
+    [
+        *(
+            "image",
+            "images",
+            "audio",
+            "video",
+            "media",
+            "file",
+            "files",
+            "document",
+            "source",
+            "citation",
+            "inline",
+            "blob",
+        ),
+        *("tool", "function", "call", "search", "computer", "code", "executable", "mcp", "shell", "step", "data"),
+        *("reasoning", "thinking", "redacted", "summary", "refusal", "compaction"),
+    ]
+)
+"""Words in the types of parts that are known to be none of what was said: ``image_url``, ``tool_use``."""
 _LONGEST_TOKEN = 64
 
 
@@ -45,8 +66,11 @@ def completion_text(completion: Any) -> str:
     or ``thinking`` of the message, from parts of these types, and from the reasoning items, or messages of the channel
     ``analysis``, before it. A message whose content holds the tags already is left alone.
 
+    Parts of other things than text, such as images, calls of tools and their results, are passed over.
+
     Raises:
-        DataError: for anything else; that is a fault of the file or the trainer, not of the model.
+        DataError: for anything else, and for a part that holds text and whose type is not known; that is a fault of the
+            file or the trainer, not of the model.
 
     >>> completion_text([{"role": "assistant", "content": [{"type": "text", "text": "B"}]}])
     'B'
@@ -70,7 +94,10 @@ def completion_text(completion: Any) -> str:
     if _has(completion, *_CONTENT, *_APART):
         return _message(completion)
     if _is_list(completion) and len(completion) and all(map(_is_record, completion)):
-        if any(_has(each, "role", *_APART) or (_has(each, "content") and not _thinks(each)) for each in completion):
+        if any(
+            _has(each, "role", *_APART) or (_has(each, "content") and not (_thinks(each) or _is_other(each)))
+            for each in completion
+        ):
             return _last_message(list(completion))
         return _join("", *_content(completion))
     raise DataError(f"a completion is text or a list of messages, not {_shorten(completion)}")
@@ -86,6 +113,8 @@ def _last_message(messages: Sequence[Any]) -> str:
     first = last
     while first and (_thinks(messages[first - 1]) or _get(messages[first - 1], "channel") == "commentary"):
         first -= 1
+    if mine:
+        refuse_unread([each for each in messages if _role(each) is None and _get(each, "type") != "message"])
     return _message(messages[last], "".join(map(_thought, filter(_thinks, messages[first:last]))))
 
 
@@ -144,10 +173,48 @@ def _content(content: Any) -> tuple[str, str]:
     if content is None:
         return "", ""  # a message with tool calls only
     if _is_list(content) and all(_has(part, "type", "text") for part in content):
+        refuse_unread(content)
         thoughts = [_thought(part) for part in content if _thinks(part)]
         said = [part for part in content if not _thinks(part) and (_get(part, "type") or "text") in _SAID]
         return "".join(thoughts), "".join(map(_text, said))
     raise DataError(f"a message's content is text or a list of parts, not {_shorten(content)}")
+
+
+def refuse_unread(parts: Sequence[Any], read: Collection[str] = _SAID) -> None:
+    """See that no part of a message holds text that would be left out without a word.
+
+    Args:
+        parts: of a message's content, mappings or objects.
+        read: the types whose text is read; a part without type is text.
+
+    Raises:
+        DataError: a part holds text, and its type is neither one of *read* nor known to be none of what was said.
+    """
+    for part in parts:
+        kind = _get(part, "type")
+        if kind is not None and kind not in read and not _is_other(part) and held_text(part).strip():
+            shown = _shorten(part)
+            raise DataError(
+                f"a part of the type {kind!r:.40} holds text and would be left out: {shown}; write it as 'text'"
+            )
+
+
+def _is_other(part: Any) -> bool:
+    """Return whether a part is by its type known to be none of what was said."""
+    kind = _get(part, "type")
+    return _role(part) is None and isinstance(kind, str) and not _SAYS_NOTHING.isdisjoint(_WORD.findall(kind.lower()))
+
+
+_WORD = re.compile(r"[a-z]+")
+
+
+def held_text(value: Any) -> str:
+    """Return the text that a part or its pieces hold, whatever its type; of anything else an empty one."""
+    if isinstance(value, str):
+        return value
+    if _is_list(value):
+        return "".join(map(held_text, value))
+    return next((text for name in _HOLDS_TEXT if _has(value, name) and (text := held_text(_get(value, name)))), "")
 
 
 def _thought(part: Any) -> str:

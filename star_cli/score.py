@@ -54,7 +54,7 @@ def _is_number(text: str) -> bool:
     "--group",
     metavar="COLUMN",
     help="Column that rows of one prompt share.  [default: prompt_id, uid, group or id, or the prompt and its target; "
-    "of benchmarks the scene]",
+    "of benchmarks the scene, with --targets a column of that file]",
 )
 @click.option(
     "--out",

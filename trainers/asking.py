@@ -101,7 +101,7 @@ def prediction_row(
 
 
 def _text_of(content: Any) -> str:
-    return content if isinstance(content, str) else "".join(part.get("text", "") for part in content)
+    return content if isinstance(content, str) else "".join(part.get("text") or "" for part in content)
 
 
 class Asked(Protocol):

@@ -12,6 +12,7 @@ from benchmarks.files.paths import METADATA
 from benchmarks.files.sources import BadRow, read_chunks
 from rewards.columns import TARGET_COLUMNS
 from rewards.errors import ConfigError, DataError
+from rewards.messages import refuse_unread
 from rewards.named import named_object
 from rewards.targets import unpack_value
 from rewards.tasks import load_task
@@ -168,6 +169,12 @@ class _Shape:
 
     def _messages(self, prompt: Any) -> list[dict[str, Any]]:
         messages = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else list(prompt)
+        for message in messages:
+            if isinstance(content := message.get("content"), list):
+                try:
+                    refuse_unread(content, ("text",))  # chat templates know no other
+                except DataError as error:
+                    raise DataError(f"{self.source}: a prompt: {error}") from None
         if self.system_prompt and messages[0]["role"] != "system":
             messages.insert(0, {"role": "system", "content": self.system_prompt})
         return messages

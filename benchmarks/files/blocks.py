@@ -254,7 +254,7 @@ def row_decoder(
         kinds |= {name: (Any, None) for name in others if name not in kinds}
         kinds[first] = (_VALUE,) if role in required else (Any, None)
     kinds |= dict.fromkeys(_TABLE_COLUMNS, (_NO_LIST, None))
-    kinds |= {name: (None, None) for role in columns.rivals for name in columns.of(role)[1:]}
+    kinds |= {name.split(".")[0]: (None, None) for names in columns.rivals.values() for name in names}
     del kinds[columns.roles["completion"]]
     # Names with dots stand inside others; msgspec takes none that JSON would have to escape.
     if any("." in name or encoded(name) != f'"{name}"'.encode() for name in (*kinds, columns.roles["completion"])):

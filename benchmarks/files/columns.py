@@ -89,7 +89,8 @@ class Columns:
         roles: role -> column, for the roles that were found.
         dialect: the name of the system that writes such files, if it is known.
         others: role -> further columns: of all of them the first in which a row has a value counts.
-        rivals: roles for which a row must not have two values.
+        rivals: role -> columns whose value must not be another one than that of the role's first: all that could be
+            it, also those that no row has had so far.
         grouped_by: the role by which rows of one prompt are told; None where nothing tells.
         trusted: whether that is certain; otherwise only rows with the same target are of one prompt.
         attempts: whether a list of texts is certain to be several attempts, whatever is scored.
@@ -100,7 +101,7 @@ class Columns:
     roles: Mapping[str, str]
     dialect: str | None = None
     others: Mapping[str, Names] = field(default_factory=dict)
-    rivals: Collection[str] = ()
+    rivals: Mapping[str, Names] = field(default_factory=dict)
     grouped_by: GroupRole | None = None
     trusted: bool = False
     attempts: bool = False
@@ -148,9 +149,12 @@ class Columns:
 
     def clashes(self, rows: Rows) -> Iterator[tuple[int, str]]:
         """Yield each row that has two values which could be the same thing, with what is wrong with it."""
-        for role in self.rivals:
-            first, *others = self.of(role)
+        there = set().union(*rows) if self.rivals else ()
+        for role, others in self.rivals.items():
+            first = self.roles[role]
             for other in others:
+                if other not in there and other.split(".")[0] not in there:
+                    continue
                 for at, (one, two) in enumerate(zip(_values(first, rows), _values(other, rows), strict=True)):
                     if _differ(one, two):
                         yield at, _both_could_be(role, first, other)
@@ -158,7 +162,7 @@ class Columns:
     @property
     def names(self) -> list[str]:
         """The columns to read."""
-        columns = [column for role in self.roles for column in self.of(role)]
+        columns = [column for role in self.roles for column in (*self.of(role), *self.rivals.get(role, ()))]
         columns += [] if self.only is None else [self.only[0]]
         return list(dict.fromkeys(name for column in columns for name in (column, column.split(".")[0])))
 
@@ -192,11 +196,11 @@ def find_columns(
     read = list(rows.values())
     if joined_on in mapping and not _candidates((mapping[joined_on],), read):
         del mapping[joined_on]
-    _check(mapping, known, names, read, chunk.path)
+    _check(mapping, known, names, read, chunk.path, joined=joined_on is not None)
     dialect = next((each for each in DIALECTS if _is_written_in(each, names, read)), None)
     roles: dict[str, str] = {}
     others: dict[str, Names] = {}
-    rivals: list[str] = []
+    rivals: dict[str, Names] = {}
     missing: list[str] = []
     for role, usual in known.items():
         if role in mapping:
@@ -206,7 +210,9 @@ def find_columns(
         ):
             if role in _AMBIGUOUS and role in needed and not (dialect and role in dialect.ordered):
                 _refuse_difference(role, found, rows, chunk.path)
-                rivals += [role] if len(found) > 1 else []
+                written = dialect.roles.get(role, ()) if dialect else ()
+                sought = next((each for each in (preferred.get(role, ()), written, usual) if found[0] in each), found)
+                rivals[role] = tuple(name for name in sought if name != found[0])
             roles[role], others[role] = found[0], tuple(found[1:])
         elif role in needed:
             missing.append(role)
@@ -365,14 +371,17 @@ def _is_written_in(dialect: Dialect, names: Collection[str], rows: Rows) -> bool
     )
 
 
-def _check(mapping: Mapping[str, str], known: Collection[str], names: Sequence[str], rows: Rows, path: str) -> None:
+def _check(
+    mapping: Mapping[str, str], known: Collection[str], names: Sequence[str], rows: Rows, path: str, *, joined: bool
+) -> None:
     for role, column in mapping.items():
         if role not in known:
             raise ConfigError(f"--map {role}={column}: {role!r} is not one of {', '.join(known)}")
         if not _candidates((column,), rows):
             near = get_close_matches(column, names, n=1)
             hint = f"did you mean {near[0]!r}? " if near else ""
-            raise ConfigError(f"{path}: there is no column {column!r} for the {role}; {hint}{_seen(names)}")
+            alone = f"; with --targets, the {role} is a column of this file alone" if joined else ""
+            raise ConfigError(f"{path}: there is no column {column!r} for the {role}; {hint}{_seen(names)}{alone}")
 
 
 def _candidates(names: Names, rows: Rows) -> list[str]:

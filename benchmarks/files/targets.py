@@ -11,7 +11,7 @@ import msgspec
 from benchmarks.files.columns import MISSING, ROLES, find_columns
 from benchmarks.files.paths import find_files
 from benchmarks.files.sources import BadRow, read_chunks
-from rewards.errors import DataError
+from rewards.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,6 +23,9 @@ On = Literal["id", "prompt"]
 
 TARGET_ROLES = ("target", "references", "relations", "options")
 """The roles whose values are the target and what belongs to it."""
+
+JOINED_ROLES = (*TARGET_ROLES, "scene")
+"""The roles that come from a file of targets: those of the target, and the scene."""
 
 
 class TargetRow(NamedTuple):
@@ -38,7 +41,7 @@ class TargetFile(NamedTuple):
     Attributes:
         path: the file.
         on: the role whose values are the keys.
-        roles: those of `TARGET_ROLES`, or of what was asked for, that the file has.
+        roles: those of `JOINED_ROLES`, or of what was asked for, that the file has.
         rows: key (see `join_key`) -> targets.
     """
 
@@ -63,7 +66,7 @@ def read_target_file(
     on: On,
     *,
     mapping: Mapping[str, str] | None = None,
-    roles: Sequence[str] = TARGET_ROLES,
+    roles: Sequence[str] = JOINED_ROLES,
     required: Sequence[str] = ("target",),
     known: Mapping[str, Names] = ROLES,
 ) -> TargetFile:
@@ -102,32 +105,40 @@ def read_target_file(
 
 
 def read_separate_targets(
-    path: str | None, on: On, mapping: Mapping[str, str] | None, *, roles: Sequence[str] = TARGET_ROLES
+    path: str | None,
+    on: On,
+    mapping: Mapping[str, str] | None,
+    *,
+    roles: Sequence[str] = JOINED_ROLES,
+    required: Sequence[str] = ("target",),
+    known: Mapping[str, Names] = ROLES,
 ) -> tuple[TargetFile | None, dict[str, str]]:
     """Read the file of targets, if there is one, and say which named columns are then looked for in the predictions.
 
-    A column that the user has named for a role of the target is one of the file of targets, if there is one; a column
-    that both are joined on is one of either.
+    A column that the user has named for one of *roles* is one of the file of targets, if there is one; any other is one
+    of the predictions, and one that both are joined on is one of either.
 
     Args:
         path: see `read_target_file`; None where the targets are in the predictions.
         on: likewise.
         mapping: role -> column, of both files.
         roles: see `read_target_file`.
+        required: likewise.
+        known: likewise.
 
     Returns:
         The targets, and the mapping for the predictions.
 
     Raises:
         DataError: as `read_target_file`.
-        ConfigError: likewise.
+        ConfigError: likewise, and where the file of targets lacks a column that is named for one of *roles*.
     """
     named = dict(mapping or {})
     if not path:
         return None, named
-    theirs = {role: column for role, column in named.items() if role in (*TARGET_ROLES, on)}
-    own = {role: column for role, column in named.items() if role not in TARGET_ROLES}
-    return read_target_file(path, on, mapping=theirs, roles=roles), own
+    theirs = {role: column for role, column in named.items() if role in (*roles, on)}
+    own = {role: column for role, column in named.items() if role not in roles or role == on}
+    return read_target_file(path, on, mapping=theirs, roles=roles, required=required, known=known), own
 
 
 def _checked(chunk: Chunk) -> Chunk:
@@ -139,6 +150,8 @@ def _checked(chunk: Chunk) -> Chunk:
 
 def _add(rows: dict[str, TargetRow], chunk: Chunk, columns: Columns, on: On, roles: Sequence[str]) -> None:
     found = [row for row in chunk.rows if not isinstance(row, BadRow)]
+    for at, clash in columns.clashes(found):
+        raise ConfigError(f"{chunk.place(at)}: {clash}")
     nothing = [None] * len(found)
     values_by_role = [columns.values(role, found) if role in columns.roles else nothing for role in roles]
     for at, (key, *values) in enumerate(zip(columns.values(on, found), *values_by_role, strict=True)):

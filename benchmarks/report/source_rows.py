@@ -10,11 +10,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from benchmarks.benchmark import COLUMNS
+from benchmarks.benchmark import joined_roles, known_columns
 from benchmarks.files.blocks import read_block
 from benchmarks.files.columns import find_columns
 from benchmarks.files.sources import BadRow, read_chunks
-from benchmarks.files.targets import read_target_file
+from benchmarks.files.targets import read_separate_targets
 from benchmarks.registry import find_benchmark
 from benchmarks.report.content import Grid, Passage
 from benchmarks.report.runs import source_files
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from benchmarks.report.runs import Run
 
 
-_LOOKED_FOR: Final = COLUMNS | {
+_LOOKED_FOR: Final = {
     "images": ("images", "image", "image_paths", "image_path"),
     "question": ("question", "problem"),
 }
@@ -75,18 +75,21 @@ def read_places(run: Run, places: Collection[tuple[int, int]]) -> dict[tuple[int
 def _of_file(run: Run, path: str, lines: Collection[int]) -> Iterator[tuple[int, SourceRow]]:
     assert run.evaluation is not None
     source, benchmark = run.evaluation["source"], find_benchmark(run.evaluation["benchmark"])
-    on = source["on"] if source["targets"] else None
-    gold = None
-    if on is not None:
-        joined = [role for role in (*benchmark.reads, "scene") if role not in ("completion", "id")]
-        gold = read_target_file(source["targets"], on, roles=joined, required=benchmark.required, known=COLUMNS)
+    known = {**known_columns(benchmark), **_LOOKED_FOR}
+    gold, own = read_separate_targets(
+        source["targets"],
+        source["on"],
+        source["mapping"],
+        roles=joined_roles(benchmark),
+        required=benchmark.required,
+        known=known,
+    )
+    on = None if gold is None else gold.on
     folders = [Path(), Path(path).parent]
     left, columns = set(lines), None
     for chunk in read_chunks(path):
         if columns is None and not all(isinstance(row, BadRow) for row in chunk.rows):
-            columns = find_columns(
-                chunk, needed=("completion",), mapping=source["mapping"], joined_on=on, known=_LOOKED_FOR
-            )
+            columns = find_columns(chunk, needed=("completion",), mapping=own, joined_on=on, known=known)
         some = _select(chunk, left)
         if columns is not None and some.rows:
             block = read_block(some, columns, targets=gold, required=(), as_text=False)

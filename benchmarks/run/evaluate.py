@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, cast
 import numpy as np
 
 from benchmarks.attempts import several_attempts
-from benchmarks.benchmark import find_protocols, known_columns
+from benchmarks.benchmark import find_protocols, joined_roles, known_columns
 from benchmarks.files.paths import find_files
 from benchmarks.files.sources import CHUNK_ROWS, END, BadRow, Chunk, Position
-from benchmarks.files.targets import read_target_file
+from benchmarks.files.targets import read_separate_targets
 from benchmarks.registry import find_benchmark
 from benchmarks.run.evaluation_report import Report
 from benchmarks.run.evaluation_tally import BlockScorer, EvaluationTally
@@ -236,14 +236,9 @@ def _plan(
     known = find_benchmark(benchmark)
     intervals.function()
     source = {"mapping": mapping, "targets": targets, "on": on}
-    target_file = None
-    if targets is not None:
-        joined = [role for role in (*known.reads, "scene") if role not in ("completion", "id")]
-        theirs = {role: column for role, column in mapping.items() if role in (*joined, on)}
-        target_file = read_target_file(
-            targets, on, mapping=theirs, roles=joined, required=known.required, known=known_columns(known)
-        )
-        mapping = {role: column for role, column in mapping.items() if role not in joined}
+    target_file, mapping = read_separate_targets(
+        targets, on, mapping, roles=joined_roles(known), required=known.required, known=known_columns(known)
+    )
     return EvaluationPlan(known, find_protocols(protocol), intervals, mapping, target_file, source)
 
 

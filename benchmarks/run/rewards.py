@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.files.paths import find_files
-from benchmarks.files.targets import TARGET_ROLES, read_separate_targets
+from benchmarks.files.targets import read_separate_targets
 from benchmarks.run.executors import Executor
 from benchmarks.run.parts import PART_BYTES
 from benchmarks.run.reward_scorer import RewardScorer
@@ -102,7 +102,7 @@ def score_rewards(
     settings = {"mode": mode} | ({} if think_prefilled == "auto" else {"think_prefilled": str(think_prefilled).lower()})
     signed = signature(found.name, preset, spec, resolve(task, preset)[1], **settings)
     mapping = mapping or {}
-    target_file, own = read_separate_targets(targets, on, mapping, roles=(*TARGET_ROLES, "scene"))
+    target_file, own = read_separate_targets(targets, on, mapping)
     reading = Reading(
         needed=("completion", on if target_file else "target"),
         mapping=own,

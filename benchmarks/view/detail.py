@@ -14,6 +14,7 @@ from benchmarks.view.pieces import LONGEST, Explained, text_data
 from rewards.batch_score import answer_text
 from rewards.errors import ConfigError, DataError
 from rewards.explain import Explanation
+from rewards.messages import held_text
 from rewards.references import reference_names, reference_triplets
 from rewards.score import resolve
 from rewards.spec import PRESETS, QUESTION_PRESETS, QuestionSpec
@@ -130,11 +131,19 @@ def last_words(prompt: Any) -> str:
 def _content(content: Any) -> str:
     if not isinstance(content, list):
         return "" if content is None else str(content)
-    parts = []
-    for part in content:
-        text = part.get("text") if isinstance(part, dict) else part
-        parts.append("[image]" if text is None else str(text))
-    return "\n".join(parts)
+    return "\n".join(map(_part, content))
+
+
+def _part(part: Any) -> str:
+    """Return the text of a part, behind its type where that is another one; of other things their type alone."""
+    if not isinstance(part, dict):
+        return str(part)
+    kind = str(part.get("type") or ("image" if part.get("text") is None else "text"))
+    said = held_text(part)
+    if kind in ("text", "input_text", "output_text"):
+        return said
+    mark = "[image]" if "image" in kind else f"[{kind}]"
+    return f"{mark} {said}" if said else mark
 
 
 def _steps(run: Run, group: int) -> list[list[Any]]:

@@ -21,6 +21,7 @@
     high: "highest mean first",
     faults: "most faults first",
   };
+  const USUAL = source.embedded ? "instructive" : "file"; // the order in which the page opens: a file holds a choice of groups
   const FILTERS = ["text", "show", "sort", "fault", "view", "task", "low", "high"];
 
   const runs = await source.runs();
@@ -42,7 +43,7 @@
   function writeAddress() {
     const kept = new URLSearchParams();
     for (const [name, value] of Object.entries(state.query)) {
-      if (value !== "" && value !== null && value !== "all" && value !== "file") kept.set(name, value);
+      if (value !== "" && value !== null && value !== "all" && value !== USUAL) kept.set(name, value);
     }
     if (state.preset) kept.set("preset", state.preset);
     if (state.selected !== null) kept.set("group", state.selected);
@@ -324,7 +325,7 @@
     $("name").textContent = run.against ? `${run.name} | ${run.against}` : run.name;
     const scored = run.scored ? ` · mean reward ${number(run.mean)} · ${((100 * run.right) / run.rows).toFixed(1)}% correct` : "";
     $("counts").textContent = `${count(run.rows, run.scored ? "completion" : "row")}${scored}`;
-    const sorts = { ...SORTS, ...(run.against ? { gain: "largest gain first", loss: "largest loss first" } : {}) };
+    const sorts = { [USUAL]: SORTS[USUAL], ...SORTS, ...(run.against ? { gain: "largest gain first", loss: "largest loss first" } : {}) };
     const shows = Object.entries(SHOWS).filter(([name]) => run.several || !["outranked", "varied", "zero"].includes(name));
     fill("show", shows, !run.scored);
     fill("sort", Object.entries(sorts), !run.scored);

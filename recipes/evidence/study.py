@@ -138,6 +138,7 @@ def read_study(path: Path, *, tiny: bool = False) -> Study:
             world, sizes, longest = recipe.world, recipe.model, recipe.max_new_tokens
             for stage, own in base.items():
                 stock = yaml.safe_load((recipe.folder / f"{stage}.yaml").read_text(encoding="utf-8"))
+                stock.pop("stage", None)  # which an arm says
                 base[stage] = _merged(stock, own)
             if tiny:
                 sizes = Sizes(**values["model"])

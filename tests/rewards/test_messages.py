@@ -171,6 +171,49 @@ def test_rejoined_text_is_the_text_that_was_taken_apart(think, said):
     assert completion_text([message]) == completion_text(Message("assistant", said, think))
 
 
+SAID_ELSEWHERE = [
+    {"type": "input_text", "text": "B"},
+    {"type": "paragraph", "content": "B"},
+    {"type": "markdown", "value": "B"},
+    {"type": "block", "content": [{"type": "text", "text": "B"}]},
+    {"type": "block", "text": {"value": "B"}},
+    Part("textual", "B"),
+]
+
+
+@pytest.mark.parametrize("part", SAID_ELSEWHERE, ids=str)
+def test_text_in_a_part_of_unknown_type_is_never_left_out_without_a_word(part):
+    kind = part.type if isinstance(part, Part) else part["type"]
+    says = f"^a part of the type '{kind}' holds text and would be left out: .*; write it as 'text'$"
+    with pytest.raises(DataError, match=says):
+        completion_text([{"role": "assistant", "content": [{"type": "text", "text": "A"}, part]}])
+    if isinstance(part, dict) and "content" not in part:  # else a message, of which the last one counts
+        with pytest.raises(DataError, match=says):
+            completion_text([{"text": "A"}, part])
+    if not isinstance(part, Part):
+        with pytest.raises(DataError, match=says):
+            completion_text([part, {"type": "message", "role": "assistant", "content": "A"}])
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        *(
+            {"type": kind, "text": "A"}
+            for kind in ("image", "input_image", "image_url", "output_audio", "video", "file")
+        ),
+        *({"type": kind, "content": "A"} for kind in ("tool_use", "tool_result", "tool-call", "web_search_call")),
+        *({"type": kind, "text": "A"} for kind in ("function_call_output", "mcp_call", "refusal", "step-start")),
+        *({"type": kind, "data": "A"} for kind in ("redacted_thinking", "citation", "sticker")),
+        *({"type": "embedding", "value": value} for value in (None, "", " ", [0.5, 1], {"a": 1}, 7)),
+    ],
+    ids=str,
+)
+def test_parts_of_other_things_than_text_are_passed_over(part):
+    for message in ({"content": [part, {"type": "text", "text": "B"}]}, [{"type": "text", "text": "B"}, part]):
+        assert completion_text(message) == "B"
+
+
 # --- special tokens --------------------------------------------------------------------------------------------------
 
 TOKENS = [

@@ -493,3 +493,45 @@ def test_a_column_to_join_on_without_a_file_to_join(tmp_path):
     done = score(path, "--on", "prompt")
     assert (done.exit_code, "--on only counts with --targets" in done.stderr) == (2, True)
     assert score(path, "--on", "id", "--targets", targets).exit_code == 0  # in this order, too
+
+
+WITHOUT_TARGETS = [{"id": at, "completion": RIGHT, "town": f"p{at}", "prompt": "?"} for at in range(4)]
+APART = [{"id": at, "answer": "2.color.cyan", "place": f"g{at // 2}"} for at in range(4)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "role"),
+    [
+        *(((), role) for role in ("scene", "target", "references", "relations", "options")),
+        *((("--benchmark", "tvr"), role) for role in ("scene", "target", "view")),
+    ],
+    ids=lambda value: "-".join(value[1:]) or "rewards" if isinstance(value, tuple) else value,
+)
+def test_with_targets_a_role_is_a_column_of_one_file(tmp_path, kind, role):
+    """What belongs to the target is read from the file of targets alone, and all else from the predictions alone."""
+    predictions = write(tmp_path / "p.jsonl", *WITHOUT_TARGETS)
+    targets = write(tmp_path / "g.jsonl", *APART)
+    given = (predictions, "--targets", targets, *kind)
+    for refused, other, path, columns in (
+        (role, "town", targets, "id, answer, place"),
+        ("completion", "place", predictions, "id, completion, town, prompt"),
+    ):
+        done = score(*given, "--map", f"{refused}={other}")
+        assert (done.exit_code, done.stderr) == (
+            2,
+            f"Error: {path}: there is no column {other!r} for the {refused}; the columns are {columns}; "
+            f"with --targets, the {refused} is a column of this file alone\n",
+        )
+
+
+@pytest.mark.parametrize("asked", [("--map", "scene=place"), ("--group", "place")], ids=["map", "group"])
+def test_scenes_of_a_file_of_targets(tmp_path, asked):
+    """Rows of one scene are one cluster, of rewards as of a benchmark, whose --group is the scene."""
+    rows = [row | {"completion": RIGHT if at % 3 else WRONG} for at, row in enumerate(WITHOUT_TARGETS)]
+    given = (write(tmp_path / "p.jsonl", *rows), "--targets", write(tmp_path / "g.jsonl", *APART), "--json")
+    done = score(*given, "--benchmark", "tvr", *asked)
+    assert "clusters:scene=2|" in done.stdout
+    if asked[0] == "--map":
+        out = tmp_path / "o.jsonl"
+        assert score(*given, *asked, "--out", out).exit_code == 0
+        assert [json.loads(line)["scene"] for line in out.read_text().splitlines()] == ["g0", "g0", "g1", "g1"]

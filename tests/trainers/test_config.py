@@ -61,7 +61,12 @@ def test_mappings_come_from_yaml_and_from_the_command_line():
         ("rl", {"num_generation": 4}, [], "unknown key 'num_generation' .did you mean 'num_generations'"),
         ("rl", CPU, ["--learning_rat", "1"], "unknown option '--learning_rat' .did you mean 'learning_rate'"),
         ("sft", CPU | {"num_generations": 4}, [], "unknown key 'num_generations', which is of stage rl: --stage rl$"),
-        ("sft", CPU, ["--num_generations", "4"], "unknown option '--num_generations', which is of stage rl: --stage rl$"),
+        (
+            "sft",
+            CPU,
+            ["--num_generations", "4"],
+            "unknown option '--num_generations', which is of stage rl: --stage rl$",
+        ),
         ("rl", CPU, ["--packing", "true"], "unknown option '--packing', which is of stage sft: --stage sft$"),
         ("sft", CPU | {"stage": "rl"}, [], "the configuration: it is of stage rl, not of sft: --stage rl$"),
         ("rl", CPU | {"stage": "sft"}, [], "the configuration: it is of stage sft, not of rl: --stage sft$"),

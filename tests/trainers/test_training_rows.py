@@ -112,6 +112,16 @@ def test_wrong_files(tmp_path, text, message):
         load_rows(str(path))
 
 
+def test_a_part_of_a_prompt_that_chat_templates_do_not_read_is_refused(folder):
+    parts = [{"type": "image"}, {"type": "image"}, {"type": "text", "text": "what?"}]
+    path = write(folder, [{**ROW, "prompt": [{"role": "user", "content": parts}]}])
+    assert [part["type"] for part in load_rows(str(path))[0]["prompt"][0]["content"]] == ["image", "image", "text"]
+    parts[-1]["type"] = "input_text"
+    path = write(folder, [{**ROW, "prompt": [{"role": "user", "content": parts}]}])
+    with pytest.raises(DataError, match="a prompt: a part of the type 'input_text' holds text and would be left out"):
+        load_rows(str(path))[0]
+
+
 @pytest.mark.parametrize("name", ["missing.jsonl", "no/such-data-set", "rewards.functions:nothing"])
 def test_data_that_are_not_there(name):
     with pytest.raises(ConfigError, match="dataset_name"):

@@ -103,6 +103,49 @@ def test_a_row_with_two_different_ones_is_refused_wherever_it_stands(tmp_path):
     ]
 
 
+@pytest.mark.parametrize(
+    ("role", "first", "later"),
+    [
+        ("target", "target", "answer"),
+        ("target", "answer", "target"),
+        ("target", "gold", "reward_model.ground_truth"),
+        ("completion", "response", "output"),
+        ("completion", "completion", "prediction"),
+    ],
+)
+@pytest.mark.parametrize("suffix", [".jsonl", ".parquet"])
+def test_a_second_column_that_first_appears_further_down_is_told(tmp_path, suffix, role, first, later):
+    """It is not looked for in the first rows alone: neither in those of predictions nor in those of a file of targets."""
+    other = {"target": "completion", "completion": "target"}[role]
+    value, another = ("2.color.cyan", "2.color.red") if role == "target" else (RIGHT, WRONG)
+    said = another if "." not in later else {later.partition(".")[2]: another}
+    rows = [
+        {"id": at, first: value, other: RIGHT if role == "target" else "2.color.cyan"} for at in range(2 * CHUNK_ROWS)
+    ]
+    rows[-1] |= {later.partition(".")[0]: said}
+    path = tmp_path / f"rows{suffix}"
+    if suffix == ".parquet":
+        pyarrow.parquet.write_table(pa.Table.from_pylist([{**dict.fromkeys(rows[-1]), **row} for row in rows]), path)
+    else:
+        write(path, rows)
+    says = f"{path}:{len(rows)}: {first!r} and {later!r} could both be the {role}, and they differ; "
+    messages = []
+    assert score_rewards([str(path)], on_error=messages.append).rows == len(rows) - 1
+    assert [message[: len(says)] for message in messages] == [says]
+    assert score_rewards([str(path)], mapping={role: first}).rows == len(rows)
+    if role == "target":
+        predictions = write(tmp_path / "p.jsonl", [{"id": row["id"], "completion": RIGHT} for row in rows])
+        with pytest.raises(ConfigError) as error:
+            score_rewards([predictions], targets=str(path))
+        assert str(error.value).startswith(says)
+
+
+def test_a_second_column_with_the_same_value_is_none_too_many(tmp_path):
+    rows = [{"completion": RIGHT, "target": "2.color.cyan"}] * CHUNK_ROWS * 2
+    path = write(tmp_path / "rows.jsonl", [*rows, rows[0] | {"answer": "2.color.cyan"}, rows[0] | {"answer": None}])
+    assert score_rewards([path], strict_input=True).rows == len(rows) + 2
+
+
 def test_parquet_has_nulls_where_rows_lack_a_column(tmp_path):
     path = tmp_path / "l.parquet"
     pyarrow.parquet.write_table(pa.Table.from_pylist(lmms(mixed=lambda n: n == 0)), path)

@@ -365,6 +365,27 @@ def test_one_file_is_whole(page, runs, tmp_path):
     assert {url.partition(":")[0] for url in page.addresses} <= {"file", "data"}
 
 
+def test_the_order_is_what_it_is_called(page, runs, tmp_path):
+    """One file opens with what it was chosen by; what is served opens as the files are."""
+    out = tmp_path / "page.html"
+    write_one(out, runs / "first", "--images", runs / "data", "--groups", "4")
+    listed = "async sort => (await source.groups({sort}, 0)).items.map(item => item.group)"
+    shown = "[...document.querySelectorAll('#list li')].map(item => Number(item.id.slice(1)))"
+    with served(runs / "first", "--images", runs / "data") as url:
+        visit(page, url)
+        assert page.locator("#sort option:checked").inner_text() == "as in the file"
+        first = page.evaluate(listed, "instructive")[:4]
+    assert first != sorted(first)  # else nothing is told
+    visit(page, out.as_uri())
+    assert page.locator("#sort option:checked").inner_text() == "most instructive first"
+    assert page.evaluate(shown) == first
+    page.select_option("#sort", "file")
+    until(page, f"JSON.stringify({shown}) === '{json.dumps(sorted(first), separators=(',', ':'))}'")
+    assert "sort=file" in page.url
+    page.reload()
+    until(page, f"JSON.stringify({shown}) === '{json.dumps(sorted(first), separators=(',', ':'))}'")
+
+
 # --- what a model may write -------------------------------------------------------------------------------------------
 
 ATTACKS = (

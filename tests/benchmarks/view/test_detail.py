@@ -192,6 +192,8 @@ def test_prompts_of_all_kinds():
     assert prompt_text(messages) == "system: Look.\n\nuser: [image]\nchanged?"
     assert prompt_text([messages[1]]) == "[image]\nchanged?"
     assert prompt_text("plain") == "plain"
+    other = [{"type": "input_text", "text": "a"}, {"type": "block", "content": [{"type": "text", "text": "b"}]}]
+    assert prompt_text([{"role": "user", "content": [*other, {"type": "video"}]}]) == "a\n[block] b\n[video]"
     assert prompt_text(None) == ""
     assert last_words(messages) == last_words("changed?") == last_words(messages[1]) == "changed?"
 
