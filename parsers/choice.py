@@ -47,13 +47,16 @@ class _Reading(NamedTuple):
     """What an answer holds: (letter, offset) of its marks, and its runs of words, each a tuple of clauses.
 
     Articles are left out of the words, but for an ``A`` in capitals, which may be a letter. Letters that are ruled out
-    stand among the words.
+    stand among the words. Of marks that are called wrong right behind, as in ``B: incorrect``, ``judged`` holds the
+    offset, and the words that say so.
     """
 
     strong: tuple[tuple[str, int], ...]
+    said: tuple[tuple[str, int], ...]
     weak: tuple[tuple[str, int], ...]
     ruled: tuple[tuple[str, int], ...]
     runs: tuple[tuple[Words, ...], ...]
+    judged: Mapping[int, Words]
 
 
 def parse_choice(
@@ -63,7 +66,8 @@ def parse_choice(
 
     Accepted are ``B``, ``b``, ``(B)``, ``B.``, ``B) left``, ``B: left``, ``Answer: B``, ``option B``, ``So B.``,
     ``答案是B``, markup and ``\boxed{B}`` around these and, where the options are known, an option's own text, with or
-    without its letter before it. Letters in prose do not count.
+    without its letter before it. Letters in prose do not count, nor do those that are ruled out (``B: incorrect``),
+    unless that is what the option says.
 
     Args:
         text: the answer, at most 64,000 characters.
@@ -190,9 +194,22 @@ def _choose(text: str, letters: Collection[str], phrases: _Phrases) -> Choice:
     if fault is not None:
         return Choice(None, fault)
     reading = _reading(text)
+    if reading.judged and phrases is not _YES_NO:  # `N: wrong` says no twice
+        reading = _without_judged(reading, phrases)
     if reading.strong:
         return _by_letter(reading, letters, phrases)
     return _by_text(reading, letters, phrases)
+
+
+def _without_judged(reading: _Reading, phrases: _Phrases) -> _Reading:
+    """Return a reading in which marks that are called wrong are ruled out, but where an option's text is that word."""
+    wrong = {at for at, words in reading.judged.items() if words not in phrases}
+    strong, said, weak = (
+        tuple(mark for mark in marks if mark[1] not in wrong) for marks in (reading.strong, reading.said, reading.weak)
+    )
+    marks = (*reading.strong, *reading.said, *reading.weak)
+    ruled = tuple(mark for mark in dict.fromkeys(marks) if mark[1] in wrong)
+    return reading._replace(strong=strong or said, weak=weak, ruled=reading.ruled + ruled)
 
 
 def _by_letter(reading: _Reading, letters: Collection[str], phrases: _Phrases) -> Choice:
@@ -311,6 +328,7 @@ def _read(text: str) -> _Reading:
     doubted: list[tuple[str, int]] = []
     ruled: list[tuple[str, int]] = []
     runs: list[list[list[str]]] = [[[]]]
+    judged: dict[int, Words] = {}
     plain = without_tags(text.translate(ASCII_MARKS).translate(ASCII_LETTERS))
     tokens = _parser()(plain).children
     for token in tokens:
@@ -329,6 +347,10 @@ def _read(text: str) -> _Reading:
             if token.type not in ("LEAD", "NEWLINE"):
                 letter = next(char for char in reversed(token) if char in ascii_letters).upper()
                 mark = (letter, token.start_pos)
+                verdict = _JUDGED(plain, token.end_pos)
+                if verdict is not None:
+                    words = verdict["words"].casefold().split()
+                    judged[token.start_pos] = tuple(word for word in words if word not in _ARTICLES)
                 if token.type in _STRONG:
                     strong.append(mark)
                 elif token.type in ("SAID", "DOUBTED"):
@@ -341,12 +363,32 @@ def _read(text: str) -> _Reading:
     # `either C or D. Answer: B` weighs before it answers; `B, maybe D` does not
     weak += [mark for mark in doubted if not chosen or mark[1] > chosen[0][1]]
     clauses = (tuple(tuple(clause) for clause in run if clause) for run in runs)
-    return _Reading(tuple(chosen), tuple(weak), tuple(ruled), tuple(run for run in clauses if run))
+    found = tuple(run for run in clauses if run)
+    return _Reading(tuple(chosen), tuple(said), tuple(weak), tuple(ruled), found, judged)
 
 
 _LETTER_ALONE = re.compile(r"(?<![A-Za-z0-9'’])[A-Za-z](?![A-Za-z0-9'’])")
 _SET_OFF = re.compile(
     r"[)\]}`*_$\"'”’]*+\s*+(?:[.,;:!?)/—]|\Z|(?:and|or|but|so)\b|[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af])"
+).match
+
+
+# What calls a letter wrong right behind it. `B: false` and `B: no` may be what the option says, `B is false` is not.
+_JUDGED = re.compile(
+    r"""[^\S\r\n]*+[)\]}`*_$"'”’]{0,8}(?:[^\S\r\n]*+[.,:;)=(→—-]){0,4}[^\S\r\n]*+[(\[{`*_$"'“‘]{0,4}
+    (?P<words> (?i:
+        (?: (?:which|it|this|that)\s )?
+        (?: (?: (?: (?:is|was|seems|looks|appears) | (?:must|would|should|has\sto|can)\sbe )\s )? (?: \w{1,12}ly\s )?
+            (?: (?:(?:the|an?)\s )? (?:wrong|incorrect) (?: \s(?:answer|option|choice) )?
+              | ruled\sout | eliminated | excluded | rejected )
+          | (?:is|was|seems|looks|must\sbe)\s (?: \w{1,12}ly\s )? (?: false | out | impossible | invalid )
+          | (?: (?: (?:is|was|can|could|does|do)\s )? (?:not|never) | (?:isn|wasn|can|couldn|doesn)['’]t | cannot )\s
+            (?: (?:be|seem|look)\s )? (?: (?:the|an?)\s )?
+            (?: (?: (?:right|correct|best|valid|possible)\s )? (?:answer|option|choice|one)
+              | right | correct | true | possible | plausible | valid | it ) ) )
+      | 是?(?:错|錯|不对|不對|不正[确確]|错误|錯誤|有误)的? | [✗✘❌✖] )
+    (?= [)\]}`*_$"'”’]{0,8} [^\S\r\n]*+ (?: [.,;:!?)—\r\n] | -\s | \Z | (?i:because|since|as|and|but|so)\b ) )""",
+    re.VERBOSE,
 ).match
 
 

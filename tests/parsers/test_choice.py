@@ -180,3 +180,82 @@ def test_only_short_answers_are_remembered():
     for length in (511, 512, 513, 1000):
         assert parse_choice("A" + " " * (length - 1)) == Choice("A")
     assert module._cached_reading.cache_info()[2:] == (4096, 2)
+
+
+# --- letters that are ruled out ---------------------------------------------------------------------------------------
+
+MARKED = ["{}", "({})", "**{}**", "Option {}", "The answer {}", "Answer: {}", r"\boxed{{{}}}", "{})", "{}."]
+VERDICTS = [
+    *(
+        "{}: incorrect",
+        "{} - wrong",
+        "{} is not right",
+        "{} (incorrect)",
+        "{} is wrong",
+        "{}, which is wrong",
+        "{}: not correct",
+    ),
+    *(
+        "{} isn't right",
+        "{} is clearly wrong",
+        "{}: ruled out",
+        "{} is not the answer",
+        "{}: the wrong option",
+        "{} ✗",
+        "{}: ❌",
+    ),
+    *(
+        "{} cannot be right",
+        "{} would be wrong",
+        "{} is false",
+        "{}: 错误",
+        "{}是错的",
+        "{} is Incorrect.",
+        "{}: WRONG, because it is left",
+    ),
+]
+
+
+@pytest.mark.parametrize("verdict", VERDICTS)
+@pytest.mark.parametrize("mark", MARKED)
+@pytest.mark.parametrize("options", [None, ["left", "right", "front", "back"]], ids=["unknown", "known"])
+def test_a_letter_that_is_ruled_out_is_no_answer(mark, verdict, options):
+    said = verdict.format(mark.format("B"))
+    assert parse_choice(said, options=options).letter is None
+    assert parse_choice(f"{said}\nAnswer: C", options=options).letter == "C"
+
+
+@pytest.mark.parametrize("option", ["wrong", "incorrect", "not correct", "ruled out", "it is wrong", "Wrong."])
+@pytest.mark.parametrize("form", ["B: {}", "B. {}", "(B) {}", "**B** - {}"])
+def test_unless_that_is_what_the_option_says(option, form):
+    assert parse_choice(form.format(option), options=["right", option]).letter == "B"
+    assert parse_choice(form.format(option), options=[option, "right"]).letter is None
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        *(
+            "B: correct",
+            "B - right",
+            "B: false",
+            "B: no",
+            "B. Incorrect options are A and C",
+            "B, not A",
+            "B. Not a chair",
+        ),
+        *(
+            "B: wrong way round",
+            "B is right",
+            "B: not possible to see it",
+            "B (the others are wrong)",
+            "B: out of view",
+        ),
+    ],
+)
+def test_what_only_begins_like_a_verdict_is_none(said):
+    assert parse_choice(said).letter == "B"
+
+
+def test_a_no_that_is_called_wrong_is_no():
+    assert [parse_yes_no(text).letter for text in ("No: wrong", "N - incorrect", "no, incorrect")] == ["no"] * 3
