@@ -48,19 +48,22 @@ _UNITS = {
     for name in names.split()
 }  # fmt: skip
 _SCALES = {
-    "hundred": 100.0, "百": 100.0, "thousand": 1e3, "千": 1e3, "million": 1e6, "billion": 1e9, "dozen": 12.0,
+    "hundred": 100.0, "百": 100.0, "thousand": 1e3, "k": 1e3, "千": 1e3, "million": 1e6, "billion": 1e9, "dozen": 12.0,
     "万": 1e4, "萬": 1e4, "亿": 1e8, "億": 1e8,
 }  # fmt: skip
 _SPELLED = {
     word: number
     for words in (
         "zero one two three four five six seven eight nine ten eleven twelve",
+        "_ _ _ _ _ _ _ _ _ _ _ _ _ thirteen fourteen fifteen sixteen seventeen eighteen nineteen",
         "零 一 二 三 四 五 六 七 八 九 十",
         "_ _ 两",
         "_ _ 兩",
     )
     for number, word in enumerate(words.split())
 }
+_TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
+_SPELLED |= {word: 10 * at for at, word in enumerate(_TENS, 2)}
 _RANGE = frozenset({"or", "to", "and", "through"})
 _ANNOUNCING = frozenset(
     ["the", "answer", "is", "it", "it's", "it’s", "so", "final", "correct", "ans", "exactly", *"答案是为為个個"]
@@ -129,6 +132,8 @@ def parse_number(text: str) -> Number:
 
     >>> parse_number("about 1.5 meters")
     Number(value=1.5, unit='meters', fault=None, alone=False)
+    >>> parse_number("forty-five degrees").value, parse_number("1.2k").value, parse_number("one twenty").value
+    (45.0, 1200.0, None)
     >>> parse_number("between 1 and 2 m").fault.code, parse_number("at least 2 m").fault.code
     ('ambiguous', 'ambiguous')
     """
@@ -157,6 +162,8 @@ def _parse(text: str) -> Number:
             place: Any = each if isinstance(each, str) else each.children[0]
             return Number(None, None, Fault("ambiguous", "different numbers are named", place.start_pos))
         first = first if first.unit else first._replace(unit=other.unit)
+    if "=" in text and first.fault is None and (place := _untrue(text, children)) is not None:
+        return Number(None, None, Fault("ambiguous", "the equation is not true, and more follows", place))
     bound = next(filter(None, (_bound(children, at) for at in quantities)), None)
     if bound is not None and first.fault is None:
         return Number(None, None, Fault("ambiguous", "a bound is no single number", bound.start_pos))
@@ -168,6 +175,42 @@ _cached = lru_cache(maxsize=4096)(_parse)
 
 def _is_a(child: Any, *types: str) -> bool:
     return getattr(child, "type", None) in types  # a token has a type, a tree has none
+
+
+def _untrue(text: str, children: Sequence[Any]) -> int | None:
+    """Return where terms stand that do not come to what they are said to, if that is not the last thing that is said.
+
+    What an answer ends with is what it says, however it was worked out. Further up, the terms and their result are two
+    readings. A result may be rounded to the digits that it is written with.
+    """
+    last: Any = None if isinstance(children[-1], str) else children[-1].children[0]
+    for found in _EQUATION.finditer(text.translate(_MARKS)):
+        unit, result = found["unit"], found["result"]
+        if last is not None and found.start("result") == last.start_pos:
+            continue
+        size = _LENGTHS.get(unit or "", 1.0)
+        total, factor, sign = 0.0, 1.0, 1.0
+        for operator, number, own in _TERM.findall(found["terms"]):
+            value = _float(number) * (_LENGTHS[own] / size if own in _LENGTHS and unit in _LENGTHS else 1.0)
+            if operator and operator in "×*·":
+                factor *= value
+            else:
+                total, factor, sign = total + sign * factor * bool(operator), value, -1.0 if operator in _MINUS else 1.0
+        total += sign * factor
+        if abs(total - _float(result)) > 0.5000001 * 10.0 ** -len(result.partition(".")[2]):
+            return found.start()
+    return None
+
+
+_MINUS = ("-", "−", "–")
+_LENGTHS = {"m": 1.0, "cm": 0.01, "mm": 0.001}
+_NUMERAL = r"[0-9]++(?:\.[0-9]++)?+"
+_TERM = re.compile(rf"([-+−–×*·]?)\s*+({_NUMERAL})\s*+([cm]?m|)")
+# The terms that the grammar passes over, with what they come to.
+_EQUATION = re.compile(
+    rf"(?<![\w.])(?P<terms>(?:{_NUMERAL}\s*+(?:[cm]?m|°)?+\s*+[-+−–×*·]\s*+){{1,9}}+{_NUMERAL}\s*+(?:[cm]?m|°)?+)\s*+="
+    rf"\s*+(?P<result>[-+−–]?+{_NUMERAL})(?:\s*+(?P<unit>[cm]?m)(?!\w))?+(?!\s*+[-+−–×*·]\s*+[0-9])"
+)
 
 
 def _bound(children: Sequence[Any], at: int) -> Any:
@@ -226,7 +269,7 @@ def _quantity(tree: Any) -> Number:
             case "NUMBER":
                 value = _float(token)
             case "SPELLED":
-                value = float(_SPELLED[token.casefold()])
+                value = _spelled(token)
             case "FRACTION":  # `1 ½`: a whole number may stand before the character
                 sign, whole = -1.0 if token[0] in "-−–" else 1.0, "".join(filter(digits.__contains__, token))
                 value = sign * (float(whole or 0) + unicodedata.numeric(token[-1]))
@@ -258,6 +301,19 @@ def _quantity(tree: Any) -> Number:
     if not math.isfinite(value):
         return Number(None, None, Fault("out_of_range", "the number is not finite", tokens[0].start_pos))
     return Number(minus * value, unit)
+
+
+def _spelled(text: str) -> float:
+    """Return the number that words are: ``one hundred and twenty-five``."""
+    thousands, rest = 0.0, 0.0
+    for word in text.casefold().replace("-", " ").replace(",", " ").split():
+        if word == "hundred":
+            rest *= 100
+        elif word == "thousand":
+            thousands, rest = rest * 1000, 0.0
+        else:
+            rest += 1 if word in ("a", "an") else _SPELLED.get(word, 0)  # `and`
+    return thousands + rest
 
 
 _POWERS = str.maketrans("⁺⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "+-0123456789", "^{}")

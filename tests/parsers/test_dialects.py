@@ -330,12 +330,121 @@ def test_number_words(value, unit):
     assert parse_number(f"**{word.title()}**.") == Number(float(value))
     for text in (f"{word} chairs", f"about {word}", f"There are {word} of them."):
         assert parse_number(text).value == (None if value == 1 else value)  # `one` may be a pronoun
-    for text in (
-        f"twenty {word} {unit}",
-        f"{word} point five {unit}",
-        f"{word} and a half {unit}",
-    ):
+    for text in (f"{word} point five {unit}", f"{word} and a half {unit}"):
         assert parse_number(text).value is None
+
+
+SMALL = [
+    *(
+        "zero",
+        "one",
+        "two",
+        "three",
+        "four",
+        "five",
+        "six",
+        "seven",
+        "eight",
+        "nine",
+        "ten",
+        "eleven",
+        "twelve",
+        "thirteen",
+    ),
+    *("fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"),
+]
+TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
+
+
+def spelled(number, hyphen, linked):
+    """Return a number below a million in words."""
+    if number < 20:
+        return SMALL[number]
+    if number < 100:
+        return TENS[number // 10 - 2] + (hyphen + SMALL[number % 10] if number % 10 else "")
+    size, name = (1000, "thousand") if number >= 1000 else (100, "hundred")
+    rest = linked + spelled(number % size, hyphen, linked) if number % size else ""
+    return f"{spelled(number // size, hyphen, linked)} {name}{rest}"
+
+
+@given(
+    st.integers(2, 120) | st.integers(2, 999_999),
+    st.sampled_from(["-", " ", "\u2010"]),
+    st.sampled_from([" ", " and "]),
+    st.sampled_from([str, str.title, str.upper]),
+)
+def test_numbers_in_words(value, hyphen, linked, case):
+    word = case(spelled(value, hyphen, linked))
+    for text, unit in ((f"{word} degrees", "degrees"), (f"It is {word} cm wide.", "cm"), (f"**{word}**", None)):
+        assert parse_number(text) == Number(float(value), unit)
+    assert parse_number(f"minus {word} m").value == -value
+    assert parse_number(f"{word} to {case(spelled(value + 1, hyphen, linked))} m").value is None
+    assert parse_number(f"at least {word} m").fault.code == "ambiguous"
+    for other in (f"{word} {word}", f"{word}-{word}", f"{word}-degree turn", f"{word} point five", f"{word} million"):
+        assert parse_number(other).value is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "one twenty",
+            "nineteen eighty",
+            "twenty-twenty",
+            "forty-fifth",
+            "twenty second",
+            "thirty first",
+            "twelve hundred",
+        ),
+        *(
+            "hundred",
+            "two and three hundred",
+            "between one hundred and two hundred cm",
+            "two-hundred-fifty",
+            "twenty\nfive",
+        ),
+        *("fourty-five", "half a meter", "two thirds", "a dozen", "one million", "hundreds of chairs", "two three"),
+        *("5K", "1.2K", "1.2kk", "1.2k-ish", "12k5", "k", "between 1k and 2k", "2k+"),
+    ],
+)
+def test_what_words_are_put_together_otherwise_are_no_number(text):
+    assert parse_number(text).value is None
+
+
+@pytest.mark.parametrize(
+    "text", ["1.2k", "1.2 k", "1,200", "1.2 thousand", "one thousand two hundred", "a thousand, two hundred"]
+)
+def test_thousands(text):
+    assert parse_number(text).value == 1200
+    assert parse_number(f"{text} m") == Number(1200.0, "m", alone=parse_number(text).alone)
+    assert parse_number("1.2km").unit == "km"
+
+
+@given(
+    st.integers(0, 99), st.integers(0, 99), st.sampled_from("+-×*·"), st.sampled_from(["", " cm"]), st.integers(-3, 3)
+)
+def test_what_terms_come_to(one, two, sign, unit, off):
+    """A result that is true is read anywhere, and another where nothing follows."""
+    true = {"+": one + two, "-": one - two}.get(sign, one * two)
+    equation = f"{one}{unit} {sign} {two}{unit} = {true + off}{unit or ' m'}"
+    read = Number(float(true + off), unit.strip() or "m")
+    for end in ("", ".", "**", ")", "\n"):
+        assert parse_number(f"It is {equation}{end}")._replace(alone=False) == read
+    for end in (" wide", ". That is it.", ", no", f", so {true + off}"):
+        found = parse_number(equation + end)
+        assert found._replace(alone=False) == read if off == 0 else found.fault.code == "ambiguous"
+
+
+def test_terms_of_several_units_and_rounded_results():
+    for text, value in (
+        ("1 m - 45 cm = 55 cm it is", 55),
+        ("0.333 + 0.333 = 0.67 m", 0.67),
+        ("2 + 3 * 4 = 14 it is", 14),
+    ):
+        assert parse_number(text).value == value
+    assert parse_number("45 - 30 = 60 - 45 = 15 cm so").value == 15
+    assert parse_number("45 cm - 45 = 15 cm") == Number(15.0, "cm", alone=True)
+    assert parse_number("45 - 30 = 60 - 44 = 15 cm so").value is None
 
 
 BEFORE = [

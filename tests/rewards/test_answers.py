@@ -279,7 +279,7 @@ def test_words_for_wrong_settings_and_numbers():
         ("", "a red chair", None, AnswerScore(0.0, False, None, Fault("empty", "the answer is empty", 0))),
         (None, "B", None, AnswerScore(0.0, False, None, Fault("empty", "the answer is empty", 0))),
         ("two", 2, None, AnswerScore(1.0, True, 2.0)),
-        ("about twenty", 2, None, AnswerScore(0.0, False, None, Fault("no_number", "there is no number", None))),
+        ("about half", 2, None, AnswerScore(0.0, False, None, Fault("no_number", "there is no number", None))),
         (
             "3 degrees",
             "3 m",
