@@ -13,8 +13,8 @@ import msgspec
 
 from benchmarks.files.columns import MISSING, encoded, several_texts, single_texts, unwrap
 from benchmarks.files.dialects import failed_request
-from benchmarks.files.sources import BadRow, CellRow
-from benchmarks.files.targets import join_key, shorten
+from benchmarks.files.sources import BadRow, CellRow, DateCell
+from benchmarks.files.targets import date_fault, join_key, shorten
 from rewards.errors import DataError
 from rewards.messages import completion_text
 
@@ -193,6 +193,10 @@ def read_block(
         found["completion"] = _texts(found["completion"], columns.of("completion"), rows, faults)
     for row, clash in columns.clashes(rows):
         faults.setdefault(row, clash)
+    for role in ("completion", "target"):
+        for row, value in enumerate(found.get(role, ())):
+            if type(value) is DateCell:
+                faults.setdefault(row, date_fault(role, value))
     if targets is not None:
         _check_joined(found, targets, required, faults)
     else:

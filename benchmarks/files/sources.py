@@ -51,6 +51,12 @@ class CellRow(dict[str, Any]):
     """A row of cells, in which nobody can write null: an empty target is none."""
 
 
+class DateCell(str):
+    """The text of a cell that is a date or a time: Excel makes one of an answer such as ``3/4`` or ``1:2``."""
+
+    __slots__ = ()
+
+
 class BadRow(NamedTuple):
     """What takes the place of a row that could not be read."""
 

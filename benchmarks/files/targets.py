@@ -10,7 +10,7 @@ import msgspec
 
 from benchmarks.files.columns import MISSING, ROLES, find_columns
 from benchmarks.files.paths import find_files
-from benchmarks.files.sources import BadRow, read_chunks
+from benchmarks.files.sources import BadRow, DateCell, read_chunks
 from rewards.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -152,6 +152,9 @@ def _add(rows: dict[str, TargetRow], chunk: Chunk, columns: Columns, on: On, rol
     found = [row for row in chunk.rows if not isinstance(row, BadRow)]
     for at, clash in columns.clashes(found):
         raise ConfigError(f"{chunk.place(at)}: {clash}")
+    for at, value in enumerate(columns.values("target", found) if "target" in columns.roles else ()):
+        if type(value) is DateCell:
+            raise DataError(f"{chunk.place(at)}: {date_fault('target', value)}")
     nothing = [None] * len(found)
     values_by_role = [columns.values(role, found) if role in columns.roles else nothing for role in roles]
     for at, (key, *values) in enumerate(zip(columns.values(on, found), *values_by_role, strict=True)):
@@ -162,6 +165,11 @@ def _add(rows: dict[str, TargetRow], chunk: Chunk, columns: Columns, on: On, rol
         old = rows.setdefault(join_key(key), new)
         if old.values != new.values:
             raise DataError(f"{place}: {on} {shorten(key)} has another target than at {old.place}; keys are unique")
+
+
+def date_fault(role: str, cell: str) -> str:
+    """Return what is wrong with a completion or target that is a date in its workbook: nobody knows what was typed."""
+    return f"the {role} is a date, {cell}, which Excel makes of 3/4 or 1:2; type it into a cell of the format Text"
 
 
 def shorten(key: Any) -> str:

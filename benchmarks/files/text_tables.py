@@ -7,11 +7,12 @@ import csv
 import io
 import json
 import re
+from datetime import date, datetime, time, timedelta
 from itertools import chain
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from benchmarks.extras import need
-from benchmarks.files.sources import MAX_LINE, BadRow, CellRow, SizedRow
+from benchmarks.files.sources import MAX_LINE, BadRow, CellRow, DateCell, SizedRow
 from rewards.errors import DataError
 
 if TYPE_CHECKING:
@@ -136,12 +137,19 @@ def sheet_rows(path: str, stream: BinaryIO) -> Iterator[SizedRow]:
             if any(map(_formula, found)):  # the second look takes as long as the first
                 values = values or _filled(sheets(stored=True)[number])
                 found = _calculated(found, next((row for at, row in values if at == line), ()))  # noqa: PLW2901
-            cells = ["" if value is None else str(value) for value in found]
+            cells = ["" if value is None else _cell_text(value) for value in found]
             if not header:
                 width = max(at for at, cell in enumerate(cells, 1) if cell)
                 header = _names(path, cells[:width])
                 continue
             yield SizedRow(line, _sheet_row(header, cells), sum(map(len, cells)))
+
+
+def _cell_text(value: Any) -> str:
+    """Return a cell as text. A date is what tables of text have: ``2026-03-04``, with a time only if there is one."""
+    if isinstance(value, datetime):
+        return DateCell(value.date() if value.time() == time() else value)
+    return DateCell(value) if isinstance(value, date | time | timedelta) else str(value)
 
 
 def _filled(sheet: Any) -> Iterator[tuple[int, Sequence[Any]]]:

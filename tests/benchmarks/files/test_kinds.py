@@ -10,6 +10,7 @@ import random
 import re
 import sys
 import zipfile
+from datetime import date, datetime, time
 from pathlib import Path
 
 import openpyxl
@@ -645,3 +646,48 @@ def test_a_file_that_is_left_after_its_first_rows_says_nothing(tmp_path, monkeyp
     next(chunks)
     chunks.close()
     assert said == []
+
+
+# --- dates ------------------------------------------------------------------------------------------------------------
+
+DATES = [
+    (datetime.fromisoformat("2026-03-04"), "2026-03-04"),
+    (date(2026, 3, 4), "2026-03-04"),
+    (datetime.fromisoformat("2026-03-04 15:30"), "2026-03-04 15:30:00"),
+    (time(1, 30), "01:30:00"),
+]
+
+
+def dated(path, *rows):
+    book = openpyxl.Workbook()
+    for row in rows:
+        book.active.append(row)
+    book.save(path)
+    return str(path)
+
+
+@pytest.mark.parametrize(("value", "text"), DATES, ids=str)
+def test_a_date_of_a_workbook_is_that_of_a_table_of_text(tmp_path, value, text):
+    header, completion = ["id", "completion", "answer", "day"], "<think>a</think><answer>B</answer>"
+    book = dated(tmp_path / "a.xlsx", header, [value, completion, "B", value])
+    (tmp_path / "a.csv").write_text(f"{','.join(header)}\n{text},{completion},B,{text}\n")
+    assert (
+        read(Path(book))
+        == read(tmp_path / "a.csv")
+        == [{"id": text, "completion": completion, "answer": "B", "day": text}]
+    )
+    predictions = dated(tmp_path / "p.xlsx", header[:2], [value, completion])
+    assert score_rewards([predictions], task="mmsi", targets=str(tmp_path / "a.csv")).accuracy.value == 1.0
+
+
+@pytest.mark.parametrize(("value", "text"), DATES, ids=str)
+def test_a_completion_or_target_that_is_a_date_is_told(tmp_path, value, text):
+    completion = "<think>a</think><answer>3/4</answer>"
+    says = "is a date, {}, which Excel makes of 3/4 or 1:2; type it into a cell of the format Text"
+    header = ["id", "completion", "answer"]
+    path = dated(tmp_path / "a.xlsx", header, [1, completion, value], [2, value, "3/4"], [3, completion, "3/4"])
+    errors = []
+    assert score_rewards([path], task="text", on_error=errors.append).rows == 1
+    assert errors == [f"{path}:2: the target {says.format(text)}", f"{path}:3: the completion {says.format(text)}"]
+    with pytest.raises(DataError, match=f"a.xlsx:2: the target {says.format(text)}"):
+        score_rewards([path], task="text", targets=path)
