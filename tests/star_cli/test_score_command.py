@@ -519,8 +519,10 @@ def test_with_targets_a_role_is_a_column_of_one_file(tmp_path, kind, role):
         done = score(*given, "--map", f"{refused}={other}")
         assert (done.exit_code, done.stderr) == (
             2,
-            f"Error: {path}: there is no column {other!r} for the {refused}; the columns are {columns}; "
-            f"with --targets, the {refused} is a column of this file alone\n",
+            (
+                f"Error: {path}: there is no column {other!r} for the {refused}; the columns are {columns}; "
+                f"with --targets, the {refused} is a column of this file alone\n"
+            ),
         )
 
 
