@@ -84,7 +84,7 @@ def parse_choice(
     'contradiction'
     """
     if options is None:
-        return _choose(text, letters, {})
+        return _cached_choice(text, letters) if len(text) <= _CACHED_LENGTH else _choose(text, letters, {})
     pairs = options.items() if isinstance(options, Mapping) else zip(ascii_uppercase, options, strict=False)
     texts = {letter.upper(): option for letter, option in pairs}
     return _choose(text, texts, _phrases(tuple(texts.items())))
@@ -199,6 +199,12 @@ def _choose(text: str, letters: Collection[str], phrases: _Phrases) -> Choice:
     if reading.strong:
         return _by_letter(reading, letters, phrases)
     return _by_text(reading, letters, phrases)
+
+
+@lru_cache(maxsize=4096)
+def _cached_choice(text: str, letters: str) -> Choice:
+    """Return what `_choose` does where no options are known: a batch has few answers, and each is asked for often."""
+    return _choose(text, letters, {})
 
 
 def _without_judged(reading: _Reading, phrases: _Phrases) -> _Reading:

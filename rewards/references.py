@@ -420,8 +420,12 @@ def _items(value: Any, view: int) -> Collection[Any]:
     raise DataError(f"view {view}: {value!r} is a {type(value).__name__}, expected a list")
 
 
+_USUAL = 64  # characters; longer names are not kept, which bounds the memory
+_usual_name = lru_cache(maxsize=4096)(normalise_name)  # the objects of a batch's targets are few
+
+
 def _name(value: object, view: int) -> str:
-    name = normalise_name(value) if isinstance(value, str) else ""
+    name = (_usual_name if len(value) <= _USUAL else normalise_name)(value) if isinstance(value, str) else ""
     if not name:
         raise DataError(f"view {view}: {value!r} is no name of an object")
     return name
