@@ -136,7 +136,7 @@ _ROW_OPTIONS = (
         type=InputPath(),
         metavar="FILE",
         is_eager=True,  # `--on` looks whether it is there
-        help="A separate file with the targets, and with the scenes if it has some; --map of these is about its columns.",
+        help="A separate file with the targets (and scenes, if it has some); --map of these names its columns.",
     ),
     click.option(
         "--on",
