@@ -304,6 +304,9 @@ def _missing(fault: Fault, at: int) -> Item:
     return Item(_moved(fault, at), at, at)
 
 
+_SPACED = re.compile(r"[\"'`*]*+[0-9]++(?:[\"'`*]*+[^\S\r\n]++[\"'`*]*+[\w-]++)++[\"'`*]*+").fullmatch
+
+
 def _entry(tree: Any, grammar: RecordGrammar, body: str, depth: int, *, begins_line: bool) -> Iterator[Item]:
     """Yield what an entry is: a record as it stands, or without its bullet and full stop; an object; a list of more."""
     bullet, *parts, stop = tree.children
@@ -319,7 +322,13 @@ def _entry(tree: Any, grammar: RecordGrammar, body: str, depth: int, *, begins_l
         for start, end in spans
         for marks in (_BRACES, _ROUND)
     ]
-    record = next((each for each in read if not isinstance(each.read, Fault)), None)
+    # `2 color cyan`: nothing but the fields, which are read as if there were full stops between
+    spaced = [
+        Item(parse_record(".".join(body[start:end].split()), grammar.record_format), start, end)
+        for start, end in spans
+        if grammar.closed and _SPACED(body, start, end)
+    ]
+    record = next((each for each in (*read, *spaced) if not isinstance(each.read, Fault)), None)
     start, end = spans[-1]
     alone = len(parts) == 1 and (start, end) == (tokens[0].start_pos, tokens[0].end_pos)
     if record is not None:

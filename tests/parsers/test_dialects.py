@@ -222,6 +222,24 @@ def test_a_grammar_knows_whether_its_vocabularies_are_closed():
     assert not record_grammar(load_task("scene_graph").record_format).closed
 
 
+@pytest.mark.parametrize("form", ["{}", "- {}", "{}.", "The answer is {}.", "**{}**", "Change 1: {}"])
+@pytest.mark.parametrize("blanks", [" ", "  ", "\t"])
+def test_blanks_may_stand_between_the_fields(form, blanks):
+    """Where nothing else is said: then it can mean one record only."""
+    for record, record_format in (("2.color.cyan", TVR), ("4.position.front-left.2", TRANCE)):
+        spaced = form.format(record.replace(".", blanks))
+        assert parse_records(spaced, record_format) == parse_records(form.format(record), record_format)
+    for other in (
+        "2 color teal",
+        "2 cyan",
+        "color cyan",
+        "2 color cyan red",
+        "2 color cyan 0 shape cube",
+        "2\ncolor\ncyan",
+    ):
+        assert not parse_records(form.format(other), TVR).items
+
+
 # --- Choices, words, numbers ------------------------------------------------------------------------------------------
 
 TEXTS = ["in front of you", "to your right", "behind you", "to your left"]
