@@ -162,7 +162,7 @@ def _parse(text: str) -> Number:
             place: Any = each if isinstance(each, str) else each.children[0]
             return Number(None, None, Fault("ambiguous", "different numbers are named", place.start_pos))
         first = first if first.unit else first._replace(unit=other.unit)
-    if "=" in text and first.fault is None and (place := _untrue(text, children)) is not None:
+    if "=" in text and first.fault is None and (place := _untrue(text, children[-1], found[-1])) is not None:
         return Number(None, None, Fault("ambiguous", "the equation is not true, and more follows", place))
     bound = next(filter(None, (_bound(children, at) for at in quantities)), None)
     if bound is not None and first.fault is None:
@@ -177,16 +177,21 @@ def _is_a(child: Any, *types: str) -> bool:
     return getattr(child, "type", None) in types  # a token has a type, a tree has none
 
 
-def _untrue(text: str, children: Sequence[Any]) -> int | None:
+def _untrue(text: str, last: Any, quantity: Any) -> int | None:
     """Return where terms stand that do not come to what they are said to, if that is not the last thing that is said.
 
-    What an answer ends with is what it says, however it was worked out. Further up, the terms and their result are two
-    readings. A result may be rounded to the digits that it is written with.
+    What an answer ends with, or says once more, is what it says, however it was worked out. Further up, the terms and
+    their result are two readings. A result may be rounded to the digits that it is written with.
+
+    Args:
+        text: the answer.
+        last: the last thing in it.
+        quantity: the last quantity.
     """
-    last: Any = None if isinstance(children[-1], str) else children[-1].children[0]
+    first: Any = quantity if isinstance(quantity, str) else quantity.children[0]
     for found in _EQUATION.finditer(text.translate(_MARKS)):
         unit, result = found["unit"], found["result"]
-        if last is not None and found.start("result") == last.start_pos:
+        if last is quantity or found.start("result") != first.start_pos:
             continue
         size = _LENGTHS.get(unit or "", 1.0)
         total, factor, sign = 0.0, 1.0, 1.0
