@@ -106,7 +106,7 @@ def _wrong_row(row: Row, where: str, folder: Path, task: str | None, ids: dict[s
 
     found = [f"id: it is also that of {ids[name]}"] if ids.setdefault(name, where) != where else []
     for check in (
-        lambda: check_training_row(row, where, folder),
+        lambda: check_training_row(row, where, folder, messages=True),
         # Every target and every label is read as a reward would read it.
         lambda: score_row(row, "", where, task=task, relation_weight=0.0 if row.get("relations") is None else 0.5),
         lambda: _check_completion(row, where),
