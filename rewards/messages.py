@@ -43,7 +43,7 @@ class Rejoined(str):
         self.content = content
         return self
 
-    def __getnewargs__(self) -> tuple[str, str]:  # type: ignore[override]  str's own has one argument
+    def __getnewargs__(self) -> tuple[str, str]:  # type: ignore[override]  # str has one argument, this has two
         return str(self), self.content
 
 

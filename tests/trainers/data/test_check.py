@@ -299,6 +299,20 @@ def test_training_rows_are_checked_line_by_line_with_their_ids(tmp_path):
     assert [text.removeprefix(f"{path}:") for text in untold] == [text for text in said if not text.startswith("4:")]
 
 
+def test_a_row_without_a_prompt_needs_a_task_that_has_one(tmp_path):
+    """As `star train` fills it from the row's columns."""
+    path = tmp_path / "rows.jsonl"
+    rows = [
+        {"id": "a", "task": "choice", "target": "A", "question": "Where?"},
+        {"id": "b", "task": "choice", "target": "A"},
+        {"id": "c", "target": "2.color.cyan"},
+    ]
+    path.write_text("".join(json.dumps(each) + "\n" for each in rows))
+    said = [text.removeprefix(f"{path}:") for text in check_file(path)]
+    assert [text[:12] for text in said] == ["2: b: prompt", "3: c: prompt", "3: c: task: "]
+    assert [text for text in check_file(path, task="choice") if ":1:" in text] == []
+
+
 def test_rows_that_do_not_tell_their_task_need_one(tmp_path):
     path = tmp_path / "rows.jsonl.gz"
     path.write_bytes(gzip.compress(json.dumps({"id": "a", "prompt": "?", "target": "2.color.cyan"}).encode()))
