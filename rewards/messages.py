@@ -11,6 +11,7 @@ from rewards.targets import plain_value
 
 if TYPE_CHECKING:
     from collections.abc import Collection
+    from typing import Self
 
 _APART = ("reasoning_content", "reasoning", "thinking", "reasoning_text")
 """Where a message keeps its reasoning beside its content: vLLM and TRL, OpenRouter and vLLM, gpt-oss and Ollama."""
@@ -52,9 +53,19 @@ _LONGEST_TOKEN = 64
 
 
 class Rejoined(str):
-    """The text of a completion whose reasoning was kept apart and put back."""
+    """The text of a completion whose reasoning was kept apart and put back; ``content`` is the text without it."""
 
-    __slots__ = ()
+    __slots__ = ("content",)
+    content: str
+
+    def __new__(cls, text: str, content: str) -> Self:
+        """Return *text*, which ends with *content*."""
+        self = super().__new__(cls, text)
+        self.content = content
+        return self
+
+    def __getnewargs__(self) -> tuple[str, str]:  # type: ignore[override]  # str has one argument, this has two
+        return str(self), self.content
 
 
 def completion_text(completion: Any) -> str:
@@ -162,7 +173,7 @@ def _join(apart: str, reasoning: str, text: str) -> str:
         return text
     opener = "" if thought.lstrip().startswith("<think>") else "<think>"
     closer = "" if "</think>" in thought else "</think>"
-    return Rejoined(f"{opener}{thought}{closer}{text}")
+    return Rejoined(f"{opener}{thought}{closer}{text}", text)
 
 
 def _content(content: Any) -> tuple[str, str]:

@@ -39,7 +39,7 @@ FRAMES: Final = 32
 """Of a video that is given as a file, where nobody says how many."""
 MARK: Final = "<image>"
 """Stands in a benchmark's prompt for an image; without such marks the images come first."""
-KEPT: Final = (*TARGET_COLUMNS, "references", "relations", "options", "view", "category", "scene")
+KEPT: Final = (*TARGET_COLUMNS, "task", "references", "relations", "options", "view", "category", "scene")
 """Columns of the data that predictions carry along, so that they can be scored."""
 _TRIED: Final = 100  # other questions that are looked at for one of another scene with as many images
 

@@ -52,8 +52,8 @@ def predict_served(
 
     A row has, beside what `trainers.asking.prediction_row` gives it, ``finish_reason``, ``usage`` (the tokens of a
     request, on its first completion; None where the server does not count), ``refusal`` (what the model or its filter
-    says instead of an answer) and ``error`` (why the server refused the request). Reasoning that the server keeps apart
-    is put back in front of the answer.
+    says instead of an answer), ``error`` (why the server refused the request) and ``content`` (the answer alone, where
+    the server keeps reasoning apart, which is put back in front of it).
 
     Args:
         asked: the prompts.
@@ -132,7 +132,7 @@ def _answered(question: Question, answer: Answer, samples: int, made_with: Mappi
     for sample, reply in enumerate(answer.replies):
         refusal = (reply.refusal or reply.finish_reason) if reply.refused else None
         told = {"finish_reason": reply.finish_reason, "usage": {} if sample else usage or None}
-        told |= {"refusal": refusal, "error": None}
+        told |= {"refusal": refusal, "error": None, "content": reply.content}
         rows.append(prediction_row(question, sample_name(question, sample, samples), reply.text, made_with) | told)
     return rows
 
@@ -140,7 +140,7 @@ def _answered(question: Question, answer: Answer, samples: int, made_with: Mappi
 def _refused(question: Question, why: str, samples: int, made_with: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the rows of a prompt whose request the server refused."""
     names = [sample_name(question, sample, samples) for sample in range(samples)]
-    told = {"finish_reason": None, "usage": None, "refusal": None, "error": why}
+    told = {"finish_reason": None, "usage": None, "refusal": None, "error": why, "content": None}
     return [prediction_row(question, name, None, made_with) | told for name in names]
 
 

@@ -250,7 +250,7 @@ def row_decoder(
         required: roles of the target that come from it and may not be null.
         digest: makes of the completions of some rows what is needed of them, so that their text need not be kept.
     """
-    if "reasoning" in columns.roles or columns.only is not None or columns.spoken:
+    if not columns.roles.keys().isdisjoint(("reasoning", "content")) or columns.only is not None or columns.spoken:
         return None
     kinds: dict[str, tuple[Any, ...]] = {}  # column -> its type, and what stands for a value that is not there
     for role in columns.roles:

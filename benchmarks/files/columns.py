@@ -14,7 +14,7 @@ from benchmarks.files.sources import BadRow, CellRow, column_names
 from benchmarks.files.text_tables import MESSAGES_AS_TEXT, messages_of
 from rewards.columns import TARGET_COLUMNS
 from rewards.errors import ConfigError, DataError
-from rewards.messages import completion_text
+from rewards.messages import Rejoined, completion_text
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -58,6 +58,7 @@ ROLES: dict[str, Names] = {
     "finish_reason": ("finish_reason",),
     "refusal": ("refusal",),
     "request_error": ("error",),
+    "content": ("content",),
 }
 """What a column can be, and the names it is known by. A dot looks inside a column that holds objects."""
 
@@ -115,14 +116,16 @@ class Columns:
     def values(self, role: str, rows: Rows) -> list[Any]:
         """Return the values of *role*, (rows,); `MISSING` where a row has none of its columns.
 
-        A completion whose reasoning stands in a column of its own gets it back. A target that is one text in a list is
-        that text.
+        A completion whose reasoning stands in a column of its own gets it back, and one that got it back already is
+        told by what the column ``content`` holds. A target that is one text in a list is that text.
         """
         values = self._of_first(role, rows)
         if role == "completion" and self.spoken:
             values = [messages_of(value) if isinstance(value, str) else value for value in values]
         if role == "completion" and "reasoning" in self.roles:
-            return list(map(_with_reasoning, values, self._of_first("reasoning", rows)))
+            values = list(map(_with_reasoning, values, self._of_first("reasoning", rows)))
+        if role == "completion" and "content" in self.roles:
+            values = list(map(_with_content, values, self._of_first("content", rows)))
         if role == "target":
             return single_texts(values)
         return values
@@ -354,6 +357,14 @@ def _with_reasoning(completion: Any, reasoning: Any) -> Any:
     if not isinstance(completion, str) or not isinstance(reasoning, str) or not reasoning.strip():
         return completion
     return completion_text({"role": "assistant", "content": completion, "reasoning_content": reasoning})
+
+
+def _with_content(completion: Any, content: Any) -> Any:
+    """Return a completion as one whose reasoning was put back, where it is reasoning and then *content*."""
+    if type(completion) is not str or not isinstance(content, str):
+        return completion
+    apart = completion.startswith("<think>") and completion.endswith(f"</think>{content}")
+    return Rejoined(completion, content) if apart else completion
 
 
 def single_texts(targets: Sequence[Any]) -> list[Any]:

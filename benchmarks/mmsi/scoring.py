@@ -306,6 +306,7 @@ MMSI: Final = Benchmark(
     },
     headline="accuracy",
     shown=("accuracy", "circular", "unparsed"),
+    columns={"kind": ("category", "question_type")},
     tasks={"mmsi": {"category": "MSR"}},
     scene=_question,
 )

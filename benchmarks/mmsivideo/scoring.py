@@ -6,9 +6,10 @@ Sources: InternRobotics/MMSI-Video-Bench b8da92c ``evaluation.py``; EvolvingLMMs
 
 Known quirks, kept on purpose: tags are left out, and the reasoning is not; the first of ``boxed{}``, ``answer is`` and
 ``answer:`` that the text holds decides, even where what follows is no letter, so "The answer is clear: B." is none; of
-several the last counts, up to a comma or a full stop. Without them only a text counts that is a letter up to its first
-full stop. "no answer" anywhere is none. lmms-eval goes on where that is no letter, and ends with the first of A to F,
-by the alphabet, that stands as ``(A)``, ``A.`` or alone: "So B. A is wrong" is A.
+several boxes the first counts, of several of the others the last, up to a comma or a full stop. Without them only a
+text counts that is a letter up to its first full stop. "no answer" anywhere is none. lmms-eval goes on where that is no
+letter, and ends with the first of A to F, by the alphabet, that stands as ``(A)``, ``A.`` or alone: "So B. A is wrong"
+is A.
 """
 
 from __future__ import annotations

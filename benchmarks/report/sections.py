@@ -195,7 +195,7 @@ def _attempts(run: Run) -> list[Item]:
         )
         for name, at_k in found.items()
     ]
-    header = ("several attempts", "%", "prompts", "with fewer attempts")
+    header = ("several attempts", "%", "prompts", "with fewer")
     return [Grid(f"{run.name}: several completions of one prompt", header, tuple(rows))]
 
 

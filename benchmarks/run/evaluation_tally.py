@@ -20,7 +20,7 @@ from benchmarks.registry import find_benchmark
 from benchmarks.run.made_with import Makers, asked_numbers
 from benchmarks.run.score_files import Scored, encode_line, named, refused_rows
 from rewards.errors import DataError
-from rewards.messages import completion_text
+from rewards.messages import Rejoined, completion_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -109,7 +109,16 @@ class BlockScorer:
         return {protocol: self.benchmark.rules[protocol].score for protocol in self.protocols}
 
     def _score(self, rows: Sequence[Mapping[str, Any]]) -> dict[Protocol, Scores]:
-        return {protocol: score(rows) for protocol, score in self._rules().items()} if rows else {}
+        return (
+            {protocol: score(self._given(protocol, rows)) for protocol, score in self._rules().items()} if rows else {}
+        )
+
+    def _given(self, protocol: Protocol, rows: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+        """Return rows as a protocol reads them: the owners' programs get an answer without what was kept apart."""
+        name = self.benchmark.reads["completion"]
+        if protocol != "official" or not any(type(row[name]) is Rejoined for row in rows):
+            return rows
+        return [{**row, name: row[name].content} if type(row[name]) is Rejoined else row for row in rows]
 
     def _read(self, block: Block) -> tuple[Block, list[dict[str, Any]]]:
         """Return the rows as the scorers read them, and the block without those whose completion is no text."""

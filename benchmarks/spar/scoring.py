@@ -374,6 +374,7 @@ SPARBENCH: Final = Benchmark(
     },
     headline="score",
     shown=("score", "accuracy", "unparsed"),
+    columns={"kind": ("category", "task")},  # rows to train on keep SPAR's task as category, and name ours
     tasks={
         "spar_choice": {"task": "obj_spatial_relation_oo"},
         "spar_number": {"task": "distance_prediction_oo"},

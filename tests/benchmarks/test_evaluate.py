@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks import Report, evaluate
-from benchmarks.benchmark import find_protocols
+from benchmarks.benchmark import find_protocols, known_columns
 from benchmarks.metric_names import PLAIN, SIGNED
-from benchmarks.registry import BENCHMARKS
+from benchmarks.registry import BENCHMARKS, find_benchmark
 from rewards.errors import ConfigError, DataError
 from tests.benchmarks.choice_golden import GOLDEN, agrees, file_of, gold_of, rows
 from tests.json_lines import read, write
@@ -49,6 +49,43 @@ def test_every_golden_row_is_written_as_the_official_scorer_has_it(benchmark, tm
             assert agrees({key: ours[key] for key in row["expected"]}, row["expected"])
         assert [name for name in ours if name != "scene"][:6] == ["id", "correct", "score", "parsed", "answer", "fault"]
         assert ours["error"] is None
+
+
+@pytest.mark.parametrize("benchmark", [name for name in BENCHMARKS if name != "tvr"])
+def test_official_reads_an_answer_without_the_reasoning_that_was_kept_apart(benchmark, tmp_path):
+    """The owners' programs get what a server sends as the answer; rewards and `strict` get the reasoning back."""
+    known = find_benchmark(benchmark)
+    columns = known.columns.get("completion", ()) + known_columns(known)["completion"]
+    plain = [
+        {key: value for key, value in row.items() if key not in columns}
+        | {"completion": text.replace("<think>", "").replace("</think>", "")}
+        for row in rows(file_of(benchmark))[::9]
+        if isinstance(text := next((row[name] for name in columns if name in row), None), str)
+    ]
+    assert len(plain) > 50
+    why = "Option A. looks wrong, 3 or left. "
+    as_message = {"role": "assistant", "reasoning_content": why}
+    for apart in (
+        [row | {"reasoning_content": why} for row in plain],
+        [row | {"completion": [as_message | {"content": row["completion"]}]} for row in plain],
+        [
+            row | {"completion": f"<think>{why}</think>{row['completion']}", "content": row["completion"]}
+            for row in plain
+        ],
+    ):
+        path = write(tmp_path / "apart.jsonl", apart)
+        for given_rows in (apart, path):
+            report = evaluate(given_rows, benchmark, "both")
+            assert report.tables["official"] == evaluate(plain, benchmark, "both").tables["official"]
+        joined = [row | {"completion": f"<think>{why}</think>{row['completion']}"} for row in plain]
+        assert report.tables["strict"] == evaluate(joined, benchmark, "both").tables["strict"]
+
+
+def test_a_column_that_is_no_answer_without_reasoning_changes_nothing():
+    row = {"completion": "<think>A</think>B", "content": "the question", **CHOICE}
+    for content in ("the question", None, 3, "", "/think>B"):
+        report = evaluate([row | {"content": content}], "mmsi", "official")
+        assert report.tables["official"]["overall"]["accuracy"].estimate == 0
 
 
 @given(st.sampled_from(list(BENCHMARKS)), st.one_of(TEXTS, st.none()))

@@ -1,5 +1,6 @@
 """Where the text of a completion is found, and what is refused."""
 
+import pickle
 from collections import deque
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -145,6 +146,8 @@ APART = {
 def test_reasoning_that_is_kept_apart_is_put_back(name):
     assert completion_text(APART[name]) == THOUGHT
     assert isinstance(completion_text(APART[name]), Rejoined)
+    for said in (completion_text(APART[name]), pickle.loads(pickle.dumps(completion_text(APART[name])))):
+        assert (said, said.content) == (THOUGHT, THOUGHT.partition("</think>")[2])
 
 
 def test_what_holds_the_tags_or_has_no_reasoning_is_left_alone():

@@ -14,6 +14,7 @@ from benchmarks import evaluate
 from benchmarks.blink.scoring import MULTI_VIEW
 from benchmarks.mmsivideo.scoring import TYPES as CLIP_TYPES
 from benchmarks.registry import BENCHMARKS, DATA_SETS
+from benchmarks.run.rewards import score_rewards
 from benchmarks.sitebench.scoring import CATEGORIES
 from benchmarks.viewspatial.scoring import TYPES as VIEW_TYPES
 from rewards.errors import ConfigError, DataError
@@ -309,3 +310,23 @@ def test_the_help_names_every_benchmark_that_can_be_asked():
     text = " ".join(CliRunner().invoke(star, ["predict", "--help"]).output.split())
     for name in BENCHMARKS:
         assert (name in text) == (name in DATA_SETS), name
+
+
+def test_predictions_of_training_rows_are_scored_by_the_tasks_of_their_rows(tmp_path):
+    """`star score` of what `star predict` writes takes each row's own task, and a benchmark its own kind of question."""
+    pytest.importorskip("datasets")
+    found = [
+        {"id": "a", "prompt": "?", "task": "tvr", "target": "2.color.cyan"},
+        {"id": "b", "prompt": "?", "task": "choice", "target": "B", "category": "obj_spatial_relation_oo"},
+    ]
+    asked = ask(str(write(tmp_path / "rows.jsonl", found)))
+    said = {"tvr": "<think>a</think><answer>2.color.cyan</answer>", "choice": "<think>a</think><answer>B</answer>"}
+    written = [
+        prediction_row(each, each.name, said[each.kept["task"]], {"model": "m"})
+        for each in map(asked.__getitem__, range(2))
+    ]
+    path = write(tmp_path / "out.jsonl", written)
+    assert score_rewards([str(path)]).accuracy.value == 1
+    for benchmark in ("sparbench", "mmsi"):
+        table = evaluate(written[1:], benchmark).tables["strict"]
+        assert table["obj_spatial_relation_oo"]["accuracy"].estimate == 1

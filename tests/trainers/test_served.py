@@ -145,6 +145,7 @@ def test_reasoning_that_is_kept_apart_is_put_back(data, tmp_path):
     with serving(script) as server:
         rows = read(run(server, data, tmp_path / "out.jsonl"))
     assert {row["completion"] for row in rows} == {"<think>I look.</think><answer>B</answer>"}
+    assert {row["content"] for row in rows} == {"<answer>B</answer>"}  # what `official` reads
 
 
 def test_refusals_truncation_and_refused_requests_are_told_apart(data, tmp_path):
@@ -165,6 +166,7 @@ def test_refusals_truncation_and_refused_requests_are_told_apart(data, tmp_path)
     assert [row["completion"] for row in rows[:4]] == ["", "so", "", None]
     assert rows[3]["error"] == "the server refuses this row: HTTP 400: too many images, [key]"
     assert rows[4]["completion"] == "<think>Let me</think>"
+    assert [row["content"] for row in rows] == [None, None, None, None, "", None]
     assert KEY not in (tmp_path / "out.jsonl").read_text()
     assert rows[5]["usage"] is None
 

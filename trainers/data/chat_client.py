@@ -28,7 +28,7 @@ from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt  # noqa: TC002
 
 from benchmarks.extras import need
 from rewards.errors import ConfigError, DataError
-from rewards.messages import completion_text
+from rewards.messages import Rejoined, completion_text
 from trainers.validation import CheckedSettings
 
 if TYPE_CHECKING:
@@ -123,12 +123,14 @@ class Reply(NamedTuple):
         finish_reason: ``stop``, ``length``, ...; None where the server does not tell.
         refusal: what the model says where it refuses; None where it does not.
         answered: whether there is more than reasoning.
+        content: what the server sent as the answer, where it kept reasoning apart; else None.
     """
 
     text: str
     finish_reason: str | None
     refusal: str | None = None
     answered: bool = True
+    content: str | None = None
 
     @property
     def refused(self) -> bool:
@@ -498,6 +500,7 @@ def _reply(choice: _Choice, hide: Callable[[str], str]) -> Reply:
         hide(reason)[:60] if reason else None,
         hide(refusal) if refusal else None,
         answered=bool(text.rpartition("</think>")[2].strip()),
+        content=hide(text.content) if isinstance(text, Rejoined) else None,
     )
 
 

@@ -13,7 +13,9 @@ from benchmarks.files.paths import METADATA
 from benchmarks.route import HEADINGS, turn_between
 from benchmarks.tvr.codec import decode_scene
 from benchmarks.tvr.world import N_OBJECTS, PAIRS, differences, in_world, move_options, overlaps, present
-from rewards.errors import DataError
+from rewards.errors import ConfigError, DataError
+from rewards.tasks import load_task
+from rewards.tasks.prompt_template import fill_prompt
 from trainers.data.training_rows import (
     COMPLETIONS,
     check_training_row,
@@ -88,8 +90,8 @@ def check_file(path: Path, *, repeats: bool = True, task: str | None = None) -> 
     for where, record in lines:
         if isinstance(record, DataError):
             yield str(record)
-        elif "prompt" in record:
-            yield from _wrong_row(record, where, path.parent, task, ids)
+        elif _is_row(record):
+            yield from _wrong_row(_prompted(record, task), where, path.parent, task, ids)
         else:
             checks = {"multiview": check_question, "route": check_route}
             check = checks.get(str(record.get("task")))
@@ -100,13 +102,29 @@ def check_file(path: Path, *, repeats: bool = True, task: str | None = None) -> 
                     yield f"{where}: image: {IMAGES}/{name} is not there"
 
 
+def _is_row(record: Mapping[str, Any]) -> bool:
+    """Return whether this is a row to train on and no scene; its prompt may be left to its task."""
+    return "prompt" in record or ("target" in record and record.keys().isdisjoint(("idx", "states")))
+
+
+def _prompted(row: Row, task: str | None) -> Row:
+    """Return a row with the prompt of its task where it has none, as ``star train`` fills it."""
+    name = row.get("task") or task
+    if "prompt" in row or not isinstance(name, str):
+        return row
+    try:
+        return {**row, "prompt": fill_prompt(load_task(name), row)}
+    except (ConfigError, DataError):
+        return row  # which has no prompt, then
+
+
 def _wrong_row(row: Row, where: str, folder: Path, task: str | None, ids: dict[str, str]) -> Iterator[str]:
     """Yield what is wrong with a training row; ``ids`` holds where each id was met first."""
     name = row_id(row, where)
 
     found = [f"id: it is also that of {ids[name]}"] if ids.setdefault(name, where) != where else []
     for check in (
-        lambda: check_training_row(row, where, folder),
+        lambda: check_training_row(row, where, folder, messages=True),
         # Every target and every label is read as a reward would read it.
         lambda: score_row(row, "", where, task=task, relation_weight=0.0 if row.get("relations") is None else 0.5),
         lambda: _check_completion(row, where),

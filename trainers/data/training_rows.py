@@ -74,18 +74,36 @@ def rows_file(path: Path) -> Path:
     return path / METADATA if path.is_dir() else path
 
 
-def check_training_row(row: Row, where: str, folder: Path) -> None:
+def check_training_row(row: Row, where: str, folder: Path, *, messages: bool = False) -> None:
     """See that a row has a prompt, a target and images that are there.
+
+    Args:
+        row: to look at.
+        where: it stands.
+        folder: its images' paths begin there.
+        messages: whether the prompt may be messages, as trainers take it.
 
     Raises:
         DataError: it lacks one.
     """
-    if not isinstance(row.get("prompt"), str) or not row["prompt"].strip():
-        raise DataError(f"{where}: prompt: expected text, found {row.get('prompt')!r:.60}")
+    prompt = row.get("prompt")
+    is_text = isinstance(prompt, str) and prompt.strip()
+    if not is_text and not (messages and _are_messages(prompt)):
+        expected = "text or messages" if messages else "text"
+        raise DataError(f"{where}: prompt: expected {expected}, found {prompt!r:.60}")
     gold_of(row, where)
     for place, image in enumerate(image_files(row, folder, where)):
         if not _is_there(image):
             raise DataError(f"{where}: image: image {place + 1}, {image!s:.200}, is not there")
+
+
+def _are_messages(prompt: object) -> bool:
+    """Return whether this is a conversation: each message says who speaks, and text or parts."""
+    return isinstance(prompt, list) and bool(prompt) and all(map(_is_message, prompt))
+
+
+def _is_message(value: object) -> bool:
+    return isinstance(value, dict) and isinstance(value.get("role"), str) and bool(value.get("content"))
 
 
 def _is_there(image: Path) -> bool:

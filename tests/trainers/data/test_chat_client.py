@@ -74,12 +74,12 @@ def test_one_answer_is_read():
 @pytest.mark.parametrize(
     ("message", "reply"),
     [
-        ({"content": "<answer>A</answer>", "reasoning": "so"}, Reply("<think>so</think><answer>A</answer>", "stop")),
-        ({"content": "a", "reasoning_content": "so\n"}, Reply("<think>so\n</think>a", "stop")),
+        ({"content": "<answer>A</answer>", "reasoning": "so"}, Reply("<think>so</think><answer>A</answer>", "stop", content="<answer>A</answer>")),
+        ({"content": "a", "reasoning_content": "so\n"}, Reply("<think>so\n</think>a", "stop", content="a")),
         ({"content": "<think>b</think>a", "reasoning": "c"}, Reply("<think>b</think>a", "stop")),
-        ({"content": None, "reasoning": "so"}, Reply("<think>so</think>", "stop", answered=False)),
+        ({"content": None, "reasoning": "so"}, Reply("<think>so</think>", "stop", answered=False, content="")),
         ({"content": None, "refusal": "I will not."}, Reply("", "stop", "I will not.", answered=False)),
-        ({"content": [{"type": "thinking", "thinking": "so"}, {"type": "text", "text": "a"}]}, Reply("<think>so</think>a", "stop")),
+        ({"content": [{"type": "thinking", "thinking": "so"}, {"type": "text", "text": "a"}]}, Reply("<think>so</think>a", "stop", content="a")),
         ({"content": " "}, Reply(" ", "stop", answered=False)),
         ({"content": "a", "reasoning": {"effort": 3}, "refusal": []}, Reply("a", "stop")),
     ],

@@ -250,6 +250,17 @@ def row(number, **changes):
     return made | {"references": [["sofa"]], "relations": [[["sofa", "camera", "in front of"]]]} | changes
 
 
+WRONG_PROMPTS = (
+    [],
+    ["?"],
+    [{"role": "user"}],
+    [{"content": "?"}],
+    [{"role": "user", "content": ""}],
+    {"role": "user"},
+    3,
+)
+
+
 def test_training_rows_are_checked_line_by_line_with_their_ids(tmp_path):
     rows = [
         row(0),
@@ -263,6 +274,8 @@ def test_training_rows_are_checked_line_by_line_with_their_ids(tmp_path):
         row(7, completion=[{"role": "assistant"}]),
         row(8, task="tvr", target="2.color.cyna"),
         row(9, references=[["sofa"], [3]]),
+        *(row(10 + at, prompt=prompt) for at, prompt in enumerate(WRONG_PROMPTS)),
+        row(20, prompt=[{"role": "system", "content": "Look."}, {"role": "user", "content": [{"type": "image"}]}]),
     ]
     path = tmp_path / "metadata.jsonl"
     path.write_text("\n".join(map(json.dumps, rows)) + "\n{\n")
@@ -278,11 +291,26 @@ def test_training_rows_are_checked_line_by_line_with_their_ids(tmp_path):
         ["9:", "q7:", "completion:"],
         ["10:", "q8:", "labels:"],
         ["11:", "q9:", "labels:"],
+        *([f"{12 + at}:", f"q{10 + at}:", "prompt:"] for at in range(len(WRONG_PROMPTS))),
     ]
-    assert said[-1].startswith("12: no JSON")
+    assert said[-1].startswith(f"{len(rows) + 1}: no JSON")
     assert said[6].endswith(f"it is also that of {path}:1")
     untold = [text for text in check_file(tmp_path) if ":4:" not in text]
     assert [text.removeprefix(f"{path}:") for text in untold] == [text for text in said if not text.startswith("4:")]
+
+
+def test_a_row_without_a_prompt_needs_a_task_that_has_one(tmp_path):
+    """As `star train` fills it from the row's columns."""
+    path = tmp_path / "rows.jsonl"
+    rows = [
+        {"id": "a", "task": "choice", "target": "A", "question": "Where?"},
+        {"id": "b", "task": "choice", "target": "A"},
+        {"id": "c", "target": "2.color.cyan"},
+    ]
+    path.write_text("".join(json.dumps(each) + "\n" for each in rows))
+    said = [text.removeprefix(f"{path}:") for text in check_file(path)]
+    assert [text[:12] for text in said] == ["2: b: prompt", "3: c: prompt", "3: c: task: "]
+    assert [text for text in check_file(path, task="choice") if ":1:" in text] == []
 
 
 def test_rows_that_do_not_tell_their_task_need_one(tmp_path):

@@ -12,6 +12,7 @@ from rewards.score import score_completion
 from rewards.targets import pack_gold, unpack_gold
 from star_cli.main import star
 from tests.json_lines import read
+from trainers.data.check import check_file
 from trainers.data.export import TRAINERS, export, export_row
 from trainers.data.generate import GenerationSettings, generate
 from trainers.data.oracle import write_oracle_chains
@@ -73,6 +74,12 @@ def test_the_reward_of_an_exported_row_is_that_of_the_row(folder, tmp_path, name
             score = score_completion(completion, gold["target"], task=task, **columns, **weight)
             assert dict(score.parts) == dict(expected.parts)
             assert score.total == expected.total
+
+
+@pytest.mark.parametrize("name", ["tvr", "ring"])
+def test_rows_for_trl_break_no_rule(folder, tmp_path, name):
+    exported(folder, name, "trl", tmp_path)
+    assert list(check_file(tmp_path / "trl.jsonl")) == []
 
 
 def test_the_reward_functions_take_trl_columns_as_they_are(folder, tmp_path):
