@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator
 
-from benchmarks.datasets import Image, Sample, each, files_in, image_paths, json_lines, json_object, shown
+from benchmarks.datasets import Image, Sample, each, files_in, image_paths, json_lines, json_object
 from benchmarks.extras import need
 from benchmarks.records import Present, Record, expected, read_record, wrong, wrong_value
 from benchmarks.tvr.world import VISIBLE
-from rewards.errors import DataError
+from rewards.errors import DataError, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
