@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from benchmarks.tvr.world import PAIRS
+from benchmarks.tvr.world import CAMERA_NAMES, PAIRS, VIEWS
 from rewards.errors import ConfigError, DataError
-from trainers.scenes.cameras import CAMERA_NAMES, VIEWS, frame_at, project
+from trainers.scenes.cameras import frame_at, project
 from trainers.scenes.records import IMAGES, read_lines, read_multiview_record, read_tvr_record, view_image_name
 from trainers.scenes.render import draw_views, render
 from trainers.scenes.route import draw_map, map_name, read_route_record
