@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from benchmarks.tables import Cell, Stats
 
     Row = Mapping[str, Any]
-    ScoredRow = tuple[dict[str, Any], dict[str, Any]]
     ScoreRows = Callable[[Sequence[Row]], "Scores"]
 
 Protocol = Literal["official", "strict"]
@@ -120,15 +119,20 @@ class Benchmark(NamedTuple):
     takes_records: bool = False
 
 
-def score_each(rows: Sequence[Row], score_row: Callable[[Row], ScoredRow]) -> Scores:
+def score_each(
+    rows: Sequence[Row],
+    score_row: Callable[[Row], dict[str, Any]],
+    keep: Callable[[Row, Mapping[str, Any]], dict[str, Any]],
+) -> Scores:
     """Score rows one by one.
 
     Args:
         rows: at least one.
-        score_row: returns what is written for a row, the columns `COMMON_FIELDS` first, and
-            what is kept of it besides ``correct``, ``score`` and ``parsed``.
+        score_row: returns what is written for a row, with the columns `COMMON_FIELDS`.
+        keep: from a row and what is written for it, returns what is kept of it besides ``correct``, ``score`` and
+            ``parsed``.
     """
-    written, kept = zip(*(score_row(row) for row in rows), strict=True)
+    written, kept = zip(*((found := score_row(row), keep(row, found)) for row in rows), strict=True)
     names = [name for name in ("correct", "score", "parsed") if written[0][name] is not None]
     stats = {name: as_array([each[name] for each in written]) for name in names}
     stats |= {name: as_array([each[name] for each in kept]) for name in kept[0]}

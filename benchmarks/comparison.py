@@ -18,7 +18,7 @@ from benchmarks.statistics import Interval, interval_of_means, resampled_means, 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from benchmarks.statistics import Clusters, Floats, Method
+    from benchmarks.statistics import Clusters, Floats
 
 
 class Comparison(NamedTuple):
@@ -62,9 +62,7 @@ def paired_bootstrap(
     second: npt.ArrayLike,
     *,
     clusters: Clusters | None = None,
-    method: Method = "percentile",
     resamples: int = 1000,
-    level: float = 0.95,
     seed: int = 0,
 ) -> Comparison:
     """Compare two runs on the same rows by the bootstrap of the rows' differences, second minus first.
@@ -76,9 +74,7 @@ def paired_bootstrap(
         first: ``(n,)``, values of the first run.
         second: ``(n,)``, values of the second run, in the same order.
         clusters: ``(n,)``, ids of clusters that are resampled together; None: each row is one.
-        method: of the interval, see `benchmarks.statistics.bootstrap_interval`.
         resamples: number of resamples.
-        level: confidence, between 0 and 1.
         seed: of the random numbers.
 
     Raises:
@@ -89,7 +85,7 @@ def paired_bootstrap(
     means = resampled_means(data, resamples, seed)
     far = np.abs(means - data.mean) >= abs(data.mean) * (1 - 1e-9)  # a tie is a tie in spite of rounding
     p_value = float((1 + far.sum()) / (1 + resamples)) if data.clusters > 1 else 1.0
-    return Comparison(interval_of_means(data, means, method=method, level=level), p_value)
+    return Comparison(interval_of_means(data, means), p_value)
 
 
 def mcnemar(first: npt.ArrayLike, second: npt.ArrayLike) -> McNemar:
@@ -138,14 +134,7 @@ def rows_needed(difference: float, variance: float, *, level: float = 0.95, powe
     return max(2, ceil(z**2 * variance / difference**2))
 
 
-def sample_size(
-    first: npt.ArrayLike,
-    second: npt.ArrayLike,
-    *,
-    clusters: Clusters | None = None,
-    level: float = 0.95,
-    power: float = 0.8,
-) -> SampleSize:
+def sample_size(first: npt.ArrayLike, second: npt.ArrayLike, *, clusters: Clusters | None = None) -> SampleSize:
     """Say how many rows the observed difference of two runs on the same rows needs, were it the true one.
 
     Variances are multiplied by the design effect, the ratio of the cluster-robust variance of a mean to that
@@ -155,8 +144,6 @@ def sample_size(
         first: ``(n,)``, values of the first run.
         second: ``(n,)``, values of the second run, in the same order.
         clusters: ``(n,)``, ids of clusters; None: each row is one.
-        level: one minus the size of the two-sided test.
-        power: chance to find the difference.
 
     Raises:
         ValueError: no values, or not as many in both.
@@ -167,8 +154,8 @@ def sample_size(
     apart = sum(_design_effect(x, clusters) * _variance(x) for x in (one, other))
     return SampleSize(
         difference,
-        rows_needed(difference, effect * _variance(gap), level=level, power=power),
-        rows_needed(difference, apart, level=level, power=power),
+        rows_needed(difference, effect * _variance(gap)),
+        rows_needed(difference, apart),
         effect,
     )
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from benchmarks.extras import need
 from benchmarks.registry import find_reader
-from rewards.errors import ConfigError, DataError
+from rewards.errors import ConfigError, DataError, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -343,12 +343,6 @@ def published_rows(
     if path.suffix == ".tsv":
         return table_rows(path, columns)
     return json_lines(path, on_error) if path.suffix == ".jsonl" else json_items(path)
-
-
-def shown(value: Any) -> str:
-    """Return a value as an error shows it: short, on one line."""
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 # The images that a record names, and the options that a question carries in its text

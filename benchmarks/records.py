@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError, WrapValidator
 from pydantic_core import PydanticCustomError
 
-from benchmarks.datasets import shown
-from rewards.errors import DataError
+from rewards.errors import DataError, shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

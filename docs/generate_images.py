@@ -94,8 +94,8 @@ def sheet(_: Path) -> None:
 
     Rows: rubber, metal, glass, and a generated scene; columns: center, left, right by the ray caster, then by Mitsuba.
     """
-    from benchmarks.tvr.world import COLORS, MATERIALS, SHAPES, SIZES, State  # noqa: PLC0415
-    from trainers.scenes.cameras import VIEWS, nominal_stage  # noqa: PLC0415
+    from benchmarks.tvr.world import COLORS, MATERIALS, SHAPES, SIZES, VIEWS, State  # noqa: PLC0415
+    from trainers.scenes.cameras import nominal_stage  # noqa: PLC0415
     from trainers.scenes.render import BACKENDS, render  # noqa: PLC0415  the other images do without Mitsuba
     from trainers.scenes.tvr import Scene, generate_scene  # noqa: PLC0415
 

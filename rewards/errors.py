@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from parsers.first_time import FIRST_TIME
 
@@ -32,6 +32,12 @@ class DataError(ValueError):
 
 class ConfigError(ValueError):
     """The configuration is wrong: an unknown preset, option or task."""
+
+
+def shown(value: Any) -> str:
+    """Return a value as messages show it: short, on one line."""
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def did_you_mean(name: object, known: Iterable[str]) -> str:

@@ -122,7 +122,7 @@ def _last_message(messages: Sequence[Any]) -> str:
     mine = [at for at in places if _role(messages[at]) in _MINE]
     last = (mine or places)[-1]
     first = last
-    while first and (_thinks(messages[first - 1]) or _get(messages[first - 1], "channel") == "commentary"):
+    while first and (_thinks(messages[first - 1]) or get_field(messages[first - 1], "channel") == "commentary"):
         first -= 1
     if mine:
         refuse_unread([each for each in messages if _role(each) is None and _get(each, "type") != "message"])
@@ -135,14 +135,16 @@ def _is_record(value: Any) -> bool:
 
 def _thinks(value: Any) -> bool:
     """Return whether this is a part or a response item of reasoning, or gpt-oss's message of it."""
-    if _get(value, "channel") == "analysis":
+    if get_field(value, "channel") == "analysis":
         return True
-    return _get(value, "thought") is True or (_get(value, "type") in _THOUGHT and _get(value, "role") is None)
+    return get_field(value, "thought") is True or (
+        get_field(value, "type") in _THOUGHT and get_field(value, "role") is None
+    )
 
 
 def _role(message: Any) -> Any:
     """Return who speaks, in lower case; LangChain's messages say it by their type. None where nobody is named."""
-    role, kind = _get(message, "role"), _get(message, "type")
+    role, kind = get_field(message, "role"), get_field(message, "type")
     if role is None and isinstance(kind, str) and kind in (*_MINE, *_OTHERS):
         role = kind
     return role.lower() if isinstance(role, str) else role
@@ -154,15 +156,15 @@ def _message(message: Any, before: str = "") -> str:
     name = next((name for name in _CONTENT if _has(message, name)), None)
     if name is None and not _has(message, *_APART, "tool_calls"):
         raise DataError(f"a message has no content: {_shorten(message)}")
-    more = _get(message, "additional_kwargs")  # of LangChain
+    more = get_field(message, "additional_kwargs")  # of LangChain
     apart = _reasoning(message) or (_reasoning(more) if isinstance(more, Mapping) else "")
-    reasoning, text = _content(None if name is None else _get(message, name))
+    reasoning, text = _content(None if name is None else get_field(message, name))
     return _join(before + apart, reasoning, text)
 
 
 def _reasoning(message: Any) -> str:
     """Return the reasoning that stands beside a message's content."""
-    found = (_get(message, name) for name in (*_APART, *_IN_PIECES))
+    found = (get_field(message, name) for name in (*_APART, *_IN_PIECES))
     return next((text for each in found if each is not None and (text := _text(each))), "")
 
 
@@ -186,7 +188,7 @@ def _content(content: Any) -> tuple[str, str]:
     if _is_list(content) and all(_has(part, "type", "text") for part in content):
         refuse_unread(content)
         thoughts = [_thought(part) for part in content if _thinks(part)]
-        said = [part for part in content if not _thinks(part) and (_get(part, "type") or "text") in _SAID]
+        said = [part for part in content if not _thinks(part) and (get_field(part, "type") or "text") in _SAID]
         return "".join(thoughts), "".join(map(_text, said))
     raise DataError(f"a message's content is text or a list of parts, not {_shorten(content)}")
 
@@ -230,8 +232,8 @@ def held_text(value: Any) -> str:
 
 def _thought(part: Any) -> str:
     """Return the text of a part or item that holds reasoning; of a full text and its summary, the full one."""
-    summary = _text(_get(part, "summary"))
-    return summary if summary and _get(part, "redacted") else _text(part)  # the other is encrypted
+    summary = _text(get_field(part, "summary"))
+    return summary if summary and get_field(part, "redacted") else _text(part)  # the other is encrypted
 
 
 def _text(value: Any) -> str:
@@ -241,7 +243,7 @@ def _text(value: Any) -> str:
     if _is_list(value):
         return "".join(map(_text, value))
     if isinstance(value, Mapping) or _has(value, *_HOLDS_TEXT):
-        return next((text for name in _HOLDS_TEXT if (text := _text(_get(value, name)))), "")
+        return next((text for name in _HOLDS_TEXT if (text := _text(get_field(value, name)))), "")
     raise DataError(f"the text of a message is no {_shorten(value)}")
 
 
@@ -257,7 +259,8 @@ def _has(value: Any, *names: str) -> bool:
     return not plain and any(hasattr(value, name) for name in names)
 
 
-def _get(value: Any, name: str) -> Any:
+def get_field(value: Any, name: str) -> Any:
+    """Return a field of a mapping or of an object; None where it is not there."""
     return value.get(name) if isinstance(value, Mapping) else getattr(value, name, None)
 
 

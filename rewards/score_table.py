@@ -92,22 +92,6 @@ class Answers(NamedTuple):
         return cls(codes, np.fromiter(map(len, packed), dtype=np.int64, count=len(packed)), odd)
 
 
-def read_answers(
-    completions: Sequence[Any], known: KnownRecords, *, mode: Mode = "strict", think_prefilled: Prefilled = "auto"
-) -> Answers:
-    """Read the answers of completions: what `parse_completions` and `parse_answers` of `rewards.score` make of them.
-
-    Raises:
-        DataError: for the first row whose completion is neither text nor messages.
-    """
-    rows = read_each(completions, known, mode=mode, think_prefilled=think_prefilled)
-    return Answers(
-        np.array([code for codes, _ in rows for code in codes], dtype=np.int64),
-        np.array([len(codes) for codes, _ in rows], dtype=np.int64),
-        {row: odd for row, (_, odd) in enumerate(rows) if odd is not None},
-    )
-
-
 def read_packed(
     completions: Sequence[str], known: KnownRecords, *, mode: Mode = "strict", think_prefilled: Prefilled = "auto"
 ) -> tuple[list[str], dict[int, Oddity]]:
@@ -139,7 +123,13 @@ def read_packed(
 def read_each(
     completions: Sequence[Any], known: KnownRecords, *, mode: Mode = "strict", think_prefilled: Prefilled = "auto"
 ) -> list[tuple[list[int], Oddity | None]]:
-    """Return of each completion the codes of its records, and what may be unusual; as `read_answers`."""
+    """Return of each completion the codes of its records, and what may be unusual.
+
+    It is what `parse_completions` and `parse_answers` of `rewards.score` make of them.
+
+    Raises:
+        DataError: for the first row whose completion is neither text nor messages.
+    """
     found: list[tuple[list[int], Oddity | None]] = []
     read = known.read
     opened = think_prefilled is True  # then an opener that is written is a fault
@@ -495,30 +485,13 @@ class ScoreTable:
 
     # - many rows
 
-    def score(
-        self,
-        completions: Sequence[Any],
-        targets: Sequence[Sequence[int]],
-        *,
-        mode: Mode = "strict",
-        think_prefilled: Prefilled = "auto",
-    ) -> ScoredBlock:
-        """Score completions under all specs.
+    def score_answers(self, answers: Answers, targets: Sequence[Sequence[int]]) -> ScoredBlock:
+        """Score answers that `read_packed` has read by the codes of `known`, under all specs.
 
         Args:
-            completions: strings or messages, (rows,).
+            answers: of the rows.
             targets: from `try_targets`, (rows,).
-            mode: see `parsers.completion.parse_completion`.
-            think_prefilled: likewise.
-
-        Raises:
-            DataError: for a completion that is wrong; its ``row`` says where.
         """
-        answers = read_answers(completions, self.known, mode=mode, think_prefilled=think_prefilled)
-        return self.score_answers(answers, targets)
-
-    def score_answers(self, answers: Answers, targets: Sequence[Sequence[int]]) -> ScoredBlock:
-        """Score answers that `read_answers` has read by the codes of `known`; the targets as for `score`."""
         rows = len(targets)
         invalid = np.zeros(rows, dtype=np.int64)
         answered, well_formed = np.ones(rows, dtype=np.bool_), np.ones(rows, dtype=np.bool_)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final, cast, get_args
 
-from rewards.errors import ConfigError, nearest
+from rewards.errors import ConfigError, nearest, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -80,12 +80,6 @@ def problem(message: str, *at: str | int) -> Exception:
     from pydantic_core import PydanticCustomError  # noqa: PLC0415
 
     return PydanticCustomError("problem", "{message}", {"message": message, "at": at})
-
-
-def shown(value: Any) -> str:
-    """Return a value as messages show it."""
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def read_yaml(path: Path) -> YamlFile:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from benchmarks.run.score_files import Progress
     from trainers.data.training_rows import OnProgress
 
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it."""
+
 SHOWN_ERRORS = 20
 """Bad rows that are shown one by one."""
 
@@ -121,6 +124,16 @@ def step_bar(what: str, *, lines: bool = False) -> Iterator[Callable[[int, int],
     with Bar(*columns, console=console, transient=True) as bar:
         task = bar.add_task("", total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+@contextmanager
+def resumable(print_line: Callable[[str], None] = _echo) -> Iterator[None]:
+    """After Ctrl-C say that the same command resumes the run, and end."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        print_line("interrupted; give the same command again to resume")
+        sys.exit(INTERRUPTED)
 
 
 class ErrorLines:

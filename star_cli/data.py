@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from star_cli.console import ErrorLines, counted, echo, step_bar
+from star_cli.console import ErrorLines, counted, echo, resumable, step_bar
 from star_cli.data_cot import cot
 from star_cli.options import complete_task
 
@@ -118,12 +118,8 @@ def generate(directory: Path, workers: int, attributes: tuple[str, ...], **optio
     settings = GenerationSettings(attributes=check_attributes(attributes), **options)
     if settings.images == "mitsuba" and not denoises():
         echo("note: pyoidn is not installed, so the images stay grainy", err=True)
-    try:
-        with step_bar("scenes") as advance:
-            path = generate_data(directory, settings, workers=workers, on_progress=advance)
-    except KeyboardInterrupt:
-        echo("interrupted; give the same command again to resume", err=True)
-        sys.exit(130)
+    with resumable(), step_bar("scenes") as advance:
+        path = generate_data(directory, settings, workers=workers, on_progress=advance)
     echo(f"{path}: {settings.count} scenes")
 
 

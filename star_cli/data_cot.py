@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from star_cli.console import ErrorLines, counted, echo
+from star_cli.console import ErrorLines, counted, echo, resumable
 from star_cli.options import json_fields, server_options, take_server, warn_of_open_key
 
 if TYPE_CHECKING:
@@ -60,13 +60,10 @@ def cot(source: Path, *, teacher: str, out: Path, seed: int, overwrite: bool, as
             done = _truth(source, out, true_seed, overwrite=overwrite, on_error=errors.add, on_progress=on_progress)
         else:
             warn_of_open_key(options, print_line)
-            try:
+            with resumable(print_line):
                 done = _remote(
                     source, out, model, overwrite=overwrite, on_error=errors.add, on_progress=on_progress, **options
                 )
-            except KeyboardInterrupt:
-                print_line("interrupted; give the same command again to resume")
-                sys.exit(130)
         errors.close()
     echo(json.dumps(_summary(done, out)) if as_json else _sentence(done, out))
     if done.failed:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from star_cli.console import printable
+from star_cli.console import INTERRUPTED, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -38,10 +38,6 @@ COMMANDS = {
     "view": "star_cli.view",
 }
 """Name of a subcommand -> the module that holds a function of that name."""
-
-
-INTERRUPTED = 130
-"""Exit code after Ctrl-C, as shells have it."""
 
 _HOME = Path(__file__).resolve().parent.parent
 

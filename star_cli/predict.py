@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from star_cli.console import echo, step_bar
+from star_cli.console import echo, resumable, step_bar
 from star_cli.options import (
     complete_benchmark,
     complete_file,
@@ -111,14 +110,8 @@ def predict(ctx: click.Context, /, model: str, data: str, out: Path, *, overwrit
     else:
         _refuse_server_options(ctx)
     options = {name: value for name, value in options.items() if name not in _SERVER or name == "image_roots"}
-    with step_bar("predictions", lines=True) as advance:
-        try:
-            path = run(
-                model, data, out, sampling=Sampling(**drawn), overwrite=overwrite, on_progress=advance, **options
-            )
-        except KeyboardInterrupt:
-            echo("interrupted; give the same command again to resume", err=True)
-            sys.exit(130)
+    with step_bar("predictions", lines=True) as advance, resumable():
+        path = run(model, data, out, sampling=Sampling(**drawn), overwrite=overwrite, on_progress=advance, **options)
     benchmark = f" --benchmark {options['benchmark']}" if options["benchmark"] else ""
     with path.open(encoding="utf-8") as lines:
         echo(_endings(map(json.loads, lines), price), err=True)

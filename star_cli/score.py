@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from star_cli.console import ErrorLines, echo, progress_bar
+from star_cli.console import INTERRUPTED, ErrorLines, echo, progress_bar
 from star_cli.options import (
     InputPath,
     benchmark_options,
@@ -129,7 +129,7 @@ def score(
         except KeyboardInterrupt:
             goes_on = options["out"] is not None and Path(options["out"]).is_dir()
             print_line(f"interrupted{'; give the same command again to go on' if goes_on else ''}")
-            sys.exit(130)
+            sys.exit(INTERRUPTED)
         errors.close()
     _show(found, files, options["task"], as_json=as_json, quiet=quiet, no_color=no_color, out=options["out"])
     below = [] if found is None else _below(found.figures(), fail_under)

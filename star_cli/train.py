@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from star_cli.console import echo
+from star_cli.console import INTERRUPTED, echo
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -70,7 +70,7 @@ def train(stage: Any, config: str | None, *, dry_run: bool, quiet: bool, argumen
         except KeyboardInterrupt:
             if os.environ.get("RANK", "0") == "0":  # of several processes the first one speaks
                 say("interrupted; --resume_from_checkpoint true goes on from the last complete checkpoint")
-            sys.exit(130)
+            sys.exit(INTERRUPTED)
     if trained.first:
         echo(_end(trained), err=True)
     if trained.stopped:

@@ -145,14 +145,14 @@ def _clipped(shares: npt.NDArray[np.float64], lengths: Lengths | None) -> str:
     )
 
 
-def fault_shares(faults: Iterable[str | None], most: int = 3) -> dict[str, float]:
-    """Return the shares of the commonest faults of completions, under the names that they are logged by.
+def fault_shares(faults: Iterable[str | None]) -> dict[str, float]:
+    """Return the shares of the three commonest faults of completions, under the names that they are logged by.
 
     >>> fault_shares(["no_answer", None, "no_answer", "missing_value"])
     {'faults/no_answer': 0.5, 'faults/missing_value': 0.25}
     """
     codes = list(faults)
-    common = Counter(code for code in codes if code).most_common(most)
+    common = Counter(code for code in codes if code).most_common(3)
     return {f"faults/{code}": count / len(codes) for code, count in common}
 
 

@@ -103,11 +103,11 @@ def place_of_row(data: Any, row: int) -> str:
     return f"{next(islice(places, row, None))}{known}"
 
 
-def answer_lengths(data: Any, processor: Any, rows: int = 256) -> list[int]:
-    """Return the tokens of the targets of the first rows, with their tags; of demonstrations all that they say."""
+def answer_lengths(data: Any, processor: Any) -> list[int]:
+    """Return the tokens of the targets of the first 256 rows, with their tags; of demonstrations all that they say."""
     if not hasattr(data, "__len__"):
         return []
-    plain = data.with_format(None).select(range(min(rows, len(data))))
+    plain = data.with_format(None).select(range(min(256, len(data))))
     name = next((key for key in ("completion", *TARGET_COLUMNS) if key in plain.column_names), None)
     if name is None:
         return []

@@ -169,13 +169,13 @@ _SIZES = {"box": 4, "point": 2}
 """Numbers of an answer that is a place in an image."""
 
 
-def _regions(spec: QuestionSpec, rng: np.random.Generator, number: int = 6) -> tuple[str, ...]:
-    """Draw boxes or points: sides of a tenth to a half of the image, all of it within; of pixels 640 x 480."""
+def _regions(spec: QuestionSpec, rng: np.random.Generator) -> tuple[str, ...]:
+    """Draw six boxes or points: sides of a tenth to a half of the image, all of it within; of pixels 640 x 480."""
     from benchmarks.audit.constants import region_text  # noqa: PLC0415  that scores what is drawn here
 
     whole = {"unit": (1.0, 1.0), "thousand": (1000.0, 1000.0)}.get(spec.coordinates or "", (640.0, 480.0))
-    sides = rng.uniform(0.1, 0.5, size=(number, 2)) * (spec.kind == "box")
-    corners = rng.uniform(size=(number, 2)) * (1 - sides)
+    sides = rng.uniform(0.1, 0.5, size=(6, 2)) * (spec.kind == "box")
+    corners = rng.uniform(size=(6, 2)) * (1 - sides)
     regions = np.concatenate([corners, corners + sides], axis=1) * [*whole, *whole]
     size = _SIZES[spec.kind or "box"]
     return tuple(region_text(tuple(region.tolist()[:size]), spec) for region in regions)

@@ -36,7 +36,7 @@ from rewards.errors import DataError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from benchmarks.benchmark import Row, ScoredRow
+    from benchmarks.benchmark import Row
     from benchmarks.tables import Stats
 
 MULTI_VIEW = "Multi-view_Reasoning"
@@ -186,23 +186,19 @@ def cells(stats: Stats) -> Iterator[Cell]:
     yield from (cell for cell in by_kind(stats, TASKS) if cell.group != "overall")
 
 
-def _official_row(row: Row) -> ScoredRow:
+def _official_row(row: Row) -> dict[str, Any]:
     """Score as BLINK, lmms-eval and VLMEvalKit do."""
     found = score_official(row)
     letter, score = found["official_extracted"], found["official_score"]
     fault = "needs_judge" if letter is None else None
     shown = common_fields(correct=score == 1, score=score, parsed=letter is not None, answer=letter, fault=fault)
-    return shown | found, {**_kept(row), **{name: found[name] for name in ("lmms_score", "vlmevalkit_score")}}
+    return shown | found
 
 
-def _strict_row(row: Row) -> ScoredRow:
-    """Score the letter in the answer section."""
-    return score_strict(row), _kept(row)
-
-
-def _kept(row: Row) -> dict[str, Any]:
+def _kept(row: Row, found: Mapping[str, Any]) -> dict[str, Any]:
+    kits = {name: found[name] for name in ("lmms_score", "vlmevalkit_score") if name in found}
     told = _ID.fullmatch(str(row.get("id")))
-    return {"kind": str(row.get("sub_task") or (told[1] if told else "untyped"))}
+    return {"kind": str(row.get("sub_task") or (told[1] if told else "untyped")), **kits}
 
 
 BLINK: Final = Benchmark(
@@ -212,7 +208,7 @@ BLINK: Final = Benchmark(
     required=("target",),
     rules={
         "official": Rules(
-            partial(score_each, score_row=_official_row),
+            partial(score_each, score_row=_official_row, keep=_kept),
             cells,
             {
                 f"{name}_{column}": kind
@@ -223,7 +219,7 @@ BLINK: Final = Benchmark(
                 aggregate, {"sub_task": "kind", "official_score": "score", **identity("lmms_score", "vlmevalkit_score")}
             ),
         ),
-        "strict": Rules(partial(score_each, score_row=_strict_row), cells, {}),
+        "strict": Rules(partial(score_each, score_row=score_strict, keep=_kept), cells, {}),
     },
     headline="accuracy",
     columns={

@@ -32,7 +32,7 @@ from rewards.errors import DataError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from benchmarks.benchmark import Row, ScoredRow
+    from benchmarks.benchmark import Row
     from benchmarks.tables import Stats
 
 SIMILARITIES = ("overall_similarity", "directional_similarity", "facing_similarity", "coverage")
@@ -205,23 +205,26 @@ def cells(stats: Stats, *, over_valid: bool) -> Iterator[Cell]:
 # What `star score --benchmark mindcube-cogmap` takes of it
 
 
-def _official_row(row: Row) -> ScoredRow:
+def _official_row(row: Row) -> dict[str, Any]:
     """Score the cognitive map wherever it is in the text, as MindCube does."""
-    return _map_scores(row, score_official(row), None)
+    return _map_scores(score_official(row), None)
 
 
-def _strict_row(row: Row) -> ScoredRow:
+def _strict_row(row: Row) -> dict[str, Any]:
     """Score the cognitive map in its section."""
     found = score_strict(row)
-    return _map_scores(row, found, found.pop("fault"))
+    return _map_scores(found, found.pop("fault"))
 
 
-def _map_scores(row: Row, found: dict[str, Any], fault: str | None) -> ScoredRow:
+def _map_scores(found: dict[str, Any], fault: str | None) -> dict[str, Any]:
     """Return a map's columns; right is what is isomorphic."""
     correct, score = found["isomorphic"], found["overall_similarity"]
-    kept = {name: found[name] for name in (*_FORM, *SIMILARITIES)} | {"best_rotation": found["best_rotation"] or ""}
-    shown = common_fields(correct=correct, score=score, parsed=found["parsable_json"], fault=fault)
-    return shown | found, {**kept, "setting": row_setting(row)}
+    return common_fields(correct=correct, score=score, parsed=found["parsable_json"], fault=fault) | found
+
+
+def _kept(row: Row, found: Mapping[str, Any]) -> dict[str, Any]:
+    kept = {name: found[name] for name in (*_FORM, *SIMILARITIES)}
+    return {**kept, "best_rotation": found["best_rotation"] or "", "setting": row_setting(row)}
 
 
 MINDCUBE_COGMAP: Final = Benchmark(
@@ -231,12 +234,14 @@ MINDCUBE_COGMAP: Final = Benchmark(
     required=("cogmap",),
     rules={
         "official": Rules(
-            partial(score_each, score_row=_official_row),
+            partial(score_each, score_row=_official_row, keep=_kept),
             partial(cells, over_valid=True),
             _MAP_FIELDS,
             of_rows(aggregate, {**identity(*_FORM, *SIMILARITIES, "best_rotation"), "id": "setting"}),
         ),
-        "strict": Rules(partial(score_each, score_row=_strict_row), partial(cells, over_valid=False), _MAP_FIELDS),
+        "strict": Rules(
+            partial(score_each, score_row=_strict_row, keep=_kept), partial(cells, over_valid=False), _MAP_FIELDS
+        ),
     },
     headline="isomorphic",
     shown=("isomorphic", "overall_similarity", "directional_similarity", "facing_similarity"),

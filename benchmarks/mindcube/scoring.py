@@ -33,7 +33,7 @@ from benchmarks.tables import Cell, Measure, cross, masks
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from benchmarks.benchmark import Row, ScoredRow
+    from benchmarks.benchmark import Row
     from benchmarks.tables import Bools, Stats
 
 SETTINGS = ("rotation", "among", "around", "translation")
@@ -238,18 +238,21 @@ def setting_groups(stats: Stats) -> dict[str, Bools]:
 # What `star score --benchmark mindcube` takes of it
 
 
-def _official_row(row: Row) -> ScoredRow:
+def _official_row(row: Row) -> dict[str, Any]:
     """Score as MindCube and lmms-eval do."""
     found = score_official(row)
     letter, correct = found["extracted"], found["correct"]
     shown = common_fields(correct=correct, score=float(correct), parsed=letter is not None, answer=letter)
+    return shown | found
+
+
+def _official_kept(row: Row, found: Mapping[str, Any]) -> dict[str, Any]:
     kept = {name: found[name] for name in ("setting", "lmms_score", "lmms_type")}
-    return shown | found, {**kept, "has_gold": bool(row["gt_answer"])}
+    return {**kept, "has_gold": bool(row["gt_answer"])}
 
 
-def _strict_row(row: Row) -> ScoredRow:
-    """Score the letter in the answer section."""
-    return score_strict(row), {"setting": row_setting(row), "has_gold": True}
+def _strict_kept(row: Row, _: Any) -> dict[str, Any]:
+    return {"setting": row_setting(row), "has_gold": True}
 
 
 def row_setting(row: Row) -> str:
@@ -272,7 +275,7 @@ MINDCUBE: Final = Benchmark(
     required=("target",),
     rules={
         "official": Rules(
-            partial(score_each, score_row=_official_row),
+            partial(score_each, score_row=_official_row, keep=_official_kept),
             cells,
             {**dict.fromkeys(("extracted", "setting", "lmms_extracted", "lmms_type"), str), "lmms_score": float},
             of_rows(
@@ -280,7 +283,7 @@ MINDCUBE: Final = Benchmark(
                 {**identity("correct", "setting", "lmms_score", "lmms_type"), "gt_answer": "has_gold"},
             ),
         ),
-        "strict": Rules(partial(score_each, score_row=_strict_row), cells, {}),
+        "strict": Rules(partial(score_each, score_row=score_strict, keep=_strict_kept), cells, {}),
     },
     headline="accuracy",
     tasks={"mindcube": {}},

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from benchmarks.benchmark import Row, ScoredRow
+    from benchmarks.benchmark import Row
     from benchmarks.tables import Bools, Stats
 
 TYPES = (
@@ -254,26 +254,23 @@ def cells(stats: Stats) -> Iterator[Cell]:
 # What `star score --benchmark mmsi` takes of it
 
 
-def _official_row(row: Row) -> ScoredRow:
+def _official_row(row: Row) -> dict[str, Any]:
     """Score as MMSI-Bench, its README and lmms-eval do."""
     found = score_official(row)
     letter, score = found["official_extracted"], found["official_score"]
     shown = common_fields(correct=score == 1, score=score, parsed=letter is not None, answer=letter)
-    return shown | found, {**_kept(row), "lmms_score": found["lmms_score"]}
+    return shown | found
 
 
-def _strict_row(row: Row) -> ScoredRow:
-    """Score the letter in the answer section."""
-    return score_strict(row), _kept(row)
-
-
-def _kept(row: Row) -> dict[str, Any]:
+def _kept(row: Row, found: Mapping[str, Any]) -> dict[str, Any]:
+    kits = {name: found[name] for name in ("lmms_score",) if name in found}
     category, index = row.get("category"), row.get("index")
     name = "" if category is None else str(category)
     return {
         "type": canonical_type(name) or "untyped",
         "category": name,
         "index": -1 if index is None else read_index(index),
+        **kits,
     }
 
 
@@ -294,7 +291,7 @@ MMSI: Final = Benchmark(
     required=("target",),
     rules={
         "official": Rules(
-            partial(score_each, score_row=_official_row),
+            partial(score_each, score_row=_official_row, keep=_kept),
             cells,
             {
                 **dict.fromkeys(("official_extracted", "lmms_extracted", "lmms_note"), str),
@@ -302,7 +299,7 @@ MMSI: Final = Benchmark(
             },
             of_rows(_aggregate_rows, {**identity("lmms_score", "category"), "official_score": "score"}),
         ),
-        "strict": Rules(partial(score_each, score_row=_strict_row), cells, {}),
+        "strict": Rules(partial(score_each, score_row=score_strict, keep=_kept), cells, {}),
     },
     headline="accuracy",
     shown=("accuracy", "circular", "unparsed"),

@@ -37,7 +37,7 @@ from rewards.errors import DataError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from benchmarks.benchmark import Row, ScoredRow
+    from benchmarks.benchmark import Row
     from benchmarks.tables import Cell, Stats
 
 _LMMS: Final = {
@@ -226,24 +226,20 @@ def cells(stats: Stats) -> Iterator[Cell]:
             yield from cross({f"({subset}){part}": rows for part, rows in inside.items()}, measures)
 
 
-def _official_row(row: Row) -> ScoredRow:
+def _official_row(row: Row) -> dict[str, Any]:
     """Score as MMSI-Video-Bench, lmms-eval and VLMEvalKit do."""
     found = score_official(row)
     letter, score = found["official_extracted"], found["official_score"]
     shown = common_fields(correct=score == 1, score=score, parsed=letter is not None, answer=letter)
-    return shown | found, {**_kept(row), **{name: found[name] for name in ("lmms_score", "vlmevalkit_score")}}
+    return shown | found
 
 
-def _strict_row(row: Row) -> ScoredRow:
-    """Score the letter in the answer section."""
-    return score_strict(row), _kept(row)
-
-
-def _kept(row: Row) -> dict[str, Any]:
+def _kept(row: Row, found: Mapping[str, Any]) -> dict[str, Any]:
+    kits = {name: found[name] for name in ("lmms_score", "vlmevalkit_score") if name in found}
     category, bare = (str(row.get(name) or "") for name in ("task_type", "sub_task_type"))
     composed = bare if bare == category else f"({category}) {bare}"
     kind = str(row.get("type") or (composed if bare else "untyped"))
-    return {"kind": kind} | {subset: _part(row.get(subset)) for subset in SUBSETS}
+    return {"kind": kind} | {subset: _part(row.get(subset)) for subset in SUBSETS} | kits
 
 
 def _part(value: Any) -> str:
@@ -268,7 +264,7 @@ MMSI_VIDEO: Final = Benchmark(
     required=("target",),
     rules={
         "official": Rules(
-            partial(score_each, score_row=_official_row),
+            partial(score_each, score_row=_official_row, keep=_kept),
             cells,
             {
                 f"{name}_{column}": kind
@@ -279,7 +275,7 @@ MMSI_VIDEO: Final = Benchmark(
                 aggregate, {"type": "kind", "official_score": "score", **identity("lmms_score", "vlmevalkit_score")}
             ),
         ),
-        "strict": Rules(partial(score_each, score_row=_strict_row), cells, {}),
+        "strict": Rules(partial(score_each, score_row=score_strict, keep=_kept), cells, {}),
     },
     headline="accuracy",
     columns={

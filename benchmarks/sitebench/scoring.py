@@ -41,7 +41,7 @@ from rewards.errors import DataError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from benchmarks.benchmark import Row, ScoredRow
+    from benchmarks.benchmark import Row
     from benchmarks.tables import Stats
 
 CATEGORIES = (
@@ -199,23 +199,19 @@ def cells(stats: Stats) -> Iterator[Cell]:
         yield Cell(group, "unparsed", Measure(~stats["parsed"], rows))
 
 
-def _official_row(row: Row) -> ScoredRow:
+def _official_row(row: Row) -> dict[str, Any]:
     """Score as SITE-Bench and VLMEvalKit do."""
     found = score_official(row)
     letter, score, guessed = found["official_extracted"], found["official_score"], found["guessed"]
     fault = "guessed" if guessed else None
     shown = common_fields(correct=score == 1, score=score, parsed=not guessed, answer=letter, fault=fault)
-    return shown | found, {**_kept(row), "vlmevalkit_score": found["vlmevalkit_score"]}
+    return shown | found
 
 
-def _strict_row(row: Row) -> ScoredRow:
-    """Score the letter in the answer section."""
-    return score_strict(row), _kept(row)
-
-
-def _kept(row: Row) -> dict[str, Any]:
+def _kept(row: Row, found: Mapping[str, Any]) -> dict[str, Any]:
+    kits = {name: found[name] for name in ("vlmevalkit_score",) if name in found}
     _, letters = _asked(row)
-    return {"kind": str(row.get("category") or "untyped").lower(), "chance": 1 / len(letters)}
+    return {"kind": str(row.get("category") or "untyped").lower(), "chance": 1 / len(letters), **kits}
 
 
 SITEBENCH: Final = Benchmark(
@@ -225,7 +221,7 @@ SITEBENCH: Final = Benchmark(
     required=("target", "options"),
     rules={
         "official": Rules(
-            partial(score_each, score_row=_official_row),
+            partial(score_each, score_row=_official_row, keep=_kept),
             cells,
             {
                 "official_extracted": str,
@@ -238,7 +234,7 @@ SITEBENCH: Final = Benchmark(
                 aggregate, {"category": "kind", "official_score": "score", **identity("chance", "vlmevalkit_score")}
             ),
         ),
-        "strict": Rules(partial(score_each, score_row=_strict_row), cells, {}),
+        "strict": Rules(partial(score_each, score_row=score_strict, keep=_kept), cells, {}),
     },
     headline="caa",
     shown=("caa", "accuracy", "unparsed"),

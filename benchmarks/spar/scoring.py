@@ -38,7 +38,7 @@ from rewards.errors import DataError, did_you_mean
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from benchmarks.benchmark import Row, ScoredRow
+    from benchmarks.benchmark import Row
     from benchmarks.tables import Stats
 
 LOW = (
@@ -346,16 +346,15 @@ def cells(stats: Stats, *, middle_has_view_change: bool) -> Iterator[Cell]:
 # What `star score --benchmark sparbench` takes of it
 
 
-def _official_row(row: Row) -> ScoredRow:
+def _official_row(row: Row) -> dict[str, Any]:
     """Score as SPAR-Bench does; it never says what it has read."""
     found = score_official(row)
     correct = math.isclose(found["score"], 1.0)
-    return common_fields(correct=correct, score=found["score"], parsed=None) | found, {"task": row["task"]}
+    return common_fields(correct=correct, score=found["score"], parsed=None) | found
 
 
-def _strict_row(row: Row) -> ScoredRow:
-    """Score the letter, number or camera moves in the answer section."""
-    return score_strict(row), {"task": row["task"]}
+def _kept(row: Row, _: Any) -> dict[str, Any]:
+    return {"task": row["task"]}
 
 
 SPARBENCH: Final = Benchmark(
@@ -365,12 +364,14 @@ SPARBENCH: Final = Benchmark(
     required=("target", "kind"),
     rules={
         "official": Rules(
-            partial(score_each, score_row=_official_row),
+            partial(score_each, score_row=_official_row, keep=_kept),
             partial(cells, middle_has_view_change=False),
             {"metric": str},
             of_rows(aggregate, identity("task", "score")),
         ),
-        "strict": Rules(partial(score_each, score_row=_strict_row), partial(cells, middle_has_view_change=True), {}),
+        "strict": Rules(
+            partial(score_each, score_row=score_strict, keep=_kept), partial(cells, middle_has_view_change=True), {}
+        ),
     },
     headline="score",
     shown=("score", "accuracy", "unparsed"),

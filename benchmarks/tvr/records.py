@@ -12,21 +12,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator
 
-from benchmarks.datasets import Image, Sample, each, files_in, image_paths, json_lines, json_object, shown
+from benchmarks.datasets import Image, Sample, each, files_in, image_paths, json_lines, json_object
 from benchmarks.extras import need
 from benchmarks.records import Present, Record, expected, read_record, wrong, wrong_value
-from benchmarks.tvr.world import VISIBLE
-from rewards.errors import DataError
+from benchmarks.tvr.world import CAMERA_NAMES, SPOKEN_ORDER, VISIBLE
+from rewards.errors import DataError, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from benchmarks.datasets import ReadOptions
-
-CAMERAS = {"center": "Camera_Center", "left": "Camera_Left", "right": "Camera_Right"}
-ATTRIBUTES = ("size", "color", "material", "shape")
-"""In the order in which people name them."""
 
 
 def _place(position: Any) -> Any:
@@ -36,8 +32,8 @@ def _place(position: Any) -> Any:
 
 
 def _attribute(name: str) -> str:
-    if name not in {*ATTRIBUTES, "position"}:
-        raise wrong_value(f"one of {', '.join(ATTRIBUTES)}, position")
+    if name not in {*SPOKEN_ORDER, "position"}:
+        raise wrong_value(f"one of {', '.join(SPOKEN_ORDER)}, position")
     return name
 
 
@@ -124,9 +120,9 @@ def _samples(
     _check_steps(record.transformations, len(first["objects"]), where)
     start = _camera(first, "center", "states[0]", where)
     visible = [place for place, thing in enumerate(first["objects"]) if _is_visible(thing)]
-    wanted = [view for view, camera in CAMERAS.items() if camera in last["images"]] if views is None else views
+    wanted = [view for view, camera in CAMERA_NAMES.items() if camera in last["images"]] if views is None else views
     if not wanted:
-        raise wrong("states[-1].images", where, f"images of {', '.join(CAMERAS.values())}", last["images"])
+        raise wrong("states[-1].images", where, f"images of {', '.join(CAMERA_NAMES.values())}", last["images"])
     for view in wanted:
         end = _camera(last, view, "states[-1]", where)
         yield Sample(
@@ -158,11 +154,11 @@ def _check_steps(steps: list[dict[str, Any]], n_objects: int, where: str) -> Non
 
 
 def _camera(state: dict[str, Any], view: str, state_name: str, where: str) -> str:
-    if view not in CAMERAS:
-        raise DataError(f"view {view!r} is not one of {', '.join(CAMERAS)}")
-    name = state["images"].get(CAMERAS[view])
+    if view not in CAMERA_NAMES:
+        raise DataError(f"view {view!r} is not one of {', '.join(CAMERA_NAMES)}")
+    name = state["images"].get(CAMERA_NAMES[view])
     if not isinstance(name, str):
-        raise wrong(f"{state_name}.images.{CAMERAS[view]}", where, "the name of an image file", name)
+        raise wrong(f"{state_name}.images.{CAMERA_NAMES[view]}", where, "the name of an image file", name)
     return name
 
 
@@ -173,7 +169,7 @@ def _is_visible(thing: dict[str, Any]) -> bool:
 def _prompt(objects: list[dict[str, Any]], visible: list[int]) -> str:
     """Return a plain question: TRANCE has none, and an index means nothing without a list of the objects."""
     listed = "\n".join(
-        f"{place}: {' '.join(objects[place][attribute] for attribute in ATTRIBUTES)}" for place in visible
+        f"{place}: {' '.join(objects[place][attribute] for attribute in SPOKEN_ORDER)}" for place in visible
     )
     return (
         "The first image shows the initial state of a scene, the second its final state.\n"

@@ -35,6 +35,7 @@ from benchmarks.strict import answer_section, tagged_answer
 from benchmarks.tables import Cell, Measure, cross
 from benchmarks.tvr.codec import UNREADABLE, encode_steps
 from benchmarks.tvr.row_stats import COLUMNS, RowStats, row_stats
+from benchmarks.tvr.world import VIEWS
 from parsers.formats import TRANCE
 from parsers.records import parse_transformations
 from parsers.types import Records
@@ -48,7 +49,6 @@ if TYPE_CHECKING:
     from benchmarks.tables import Stats
     from benchmarks.tvr.world import Bools
 
-VIEWS: Final = ("center", "left", "right")
 ROW_SCORES: Final = (
     "dist",
     "norm_dist",

@@ -46,7 +46,10 @@ MOVE: Final = 10  # grid units to one step of a move, along each axis that moves
 MIN_GAP: Final = 1
 RADII: Final = (6, 4, 2)  # of SIZES, in that order
 
+VIEWS: Final = ("center", "left", "right")  # in the order of upstream's final views
+CAMERA_NAMES: Final = {view: f"Camera_{view.capitalize()}" for view in VIEWS}
 ATTRIBUTES: Final = TVR.fields[1].values  # columns of State.attributes
+SPOKEN_ORDER: Final = ("size", "color", "material", "shape")  # in which people name the attributes of an object
 POSITION: Final = len(ATTRIBUTES)  # the fifth column, where moves are counted
 ABSENT: Final = -1  # attribute code in the rows that fill a scene of fewer than N_OBJECTS objects
 

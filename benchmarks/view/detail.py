@@ -71,7 +71,7 @@ def group_data(run: Run, group: int, preset: str | None = None, command: Sequenc
     return {
         "group": group,
         "title": run.groups.titles[group],
-        "step": _number(run.groups.step[group]),
+        "step": number_or_none(run.groups.step[group]),
         "view": _name(run.views, run.groups.view[group]),
         "task": task.name,
         "kind": task.kind,
@@ -152,7 +152,7 @@ def _steps(run: Run, group: int) -> list[list[Any]]:
     if not groups.prompt[group]:
         return []
     same = (groups.prompt == groups.prompt[group]).nonzero()[0].tolist()
-    found = [[_number(groups.step[each]), each, _number(groups.mean[each])] for each in same]
+    found = [[number_or_none(groups.step[each]), each, number_or_none(groups.mean[each])] for each in same]
     return sorted(found, key=lambda each: (each[0] is None, each[0] or 0.0))
 
 
@@ -266,7 +266,8 @@ def _std(totals: Sequence[float]) -> float:
     return float((sum((each - mean) ** 2 for each in totals) / (len(totals) - 1)) ** 0.5)
 
 
-def _number(value: Any) -> float | None:
+def number_or_none(value: Any) -> float | None:
+    """Return a number as JSON takes it."""
     number = float(value)
     return None if isnan(number) else number
 

@@ -11,7 +11,7 @@ import numpy as np
 from benchmarks.view.reading import Files, prompt_numbers
 from rewards.errors import ConfigError, DataError
 from rewards.score import resolve, score_batch
-from rewards.targets import read_target, unpack_rows
+from rewards.targets import GIVEN_COLUMNS, read_target, unpack_rows
 from rewards.tasks import load_task, task_names
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ SHOWN_ERRORS: Final = 50
 _TITLE: Final = 90  # characters of a title or a target in the list
 _DTYPES: Final = {"total": np.float64, "correct": np.bool_, "partial": np.bool_, "fault": np.int16}
 _SCORED: Final = ("completion", "target")
-_LABELS: Final = ("references", "relations", "options")
 
 
 class Scoring(NamedTuple):
@@ -219,7 +218,7 @@ class Row(NamedTuple):
 
     def labels(self) -> dict[str, Any]:
         """Return what it is scored against, besides the target."""
-        return {role: self.get(role) for role in _LABELS if role in self.block.columns}
+        return {role: self.get(role) for role in GIVEN_COLUMNS if role in self.block.columns}
 
 
 # --- building ---------------------------------------------------------------------------------------------------------
@@ -436,7 +435,7 @@ def score_again(rows: Sequence[Row], scoring: Scoring) -> list[Scored | None]:
     there = [row for row in rows if row.has_completion]
     for task in dict.fromkeys(row.task for row in there):
         of_task = [row for row in there if row.task == task]
-        roles = (*_SCORED, *(role for role in _LABELS if any(role in row.block.columns for row in of_task)))
+        roles = (*_SCORED, *(role for role in GIVEN_COLUMNS if any(role in row.block.columns for row in of_task)))
         columns = {role: [row.get(role) for row in of_task] for role in roles}
         for row, score in zip(of_task, _score(columns, task, scoring), strict=True):
             found[row.number] = score
@@ -444,12 +443,12 @@ def score_again(rows: Sequence[Row], scoring: Scoring) -> list[Scored | None]:
 
 
 def _columns(block: Block, rows: Sequence[int]) -> dict[str, list[Any]]:
-    roles = (*_SCORED, *(role for role in _LABELS if role in block.columns))
+    roles = (*_SCORED, *(role for role in GIVEN_COLUMNS if role in block.columns))
     return {role: [block.columns[role][at] for at in rows] for role in roles}
 
 
 def _score(columns: Mapping[str, Any], task: str, scoring: Scoring) -> list[Scored]:
-    labels = {role: column for role, column in columns.items() if role in _LABELS}
+    labels = {role: column for role, column in columns.items() if role in GIVEN_COLUMNS}
     batch = score_batch(columns["completion"], columns["target"], task=task, **labels, **scoring.settings())
     codes = [None if fault is None else fault.code for fault in batch.faults]
     partial = np.any([values > 0 for part, values in batch.parts.items() if part != "format"], axis=0)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, get_args
 
 import numpy as np
 
-from benchmarks.view.detail import prompt_text
+from benchmarks.view.detail import number_or_none, prompt_text
 from benchmarks.view.instructive import turns
 from rewards.errors import ConfigError
 
@@ -194,19 +194,19 @@ def items(run: Run, groups: Sequence[int], partners: Partners | None = None) -> 
             "group": group,
             "title": found.titles[group],
             "target": found.targets[group],
-            "step": _or_none(found.step[group]),
+            "step": number_or_none(found.step[group]),
             "view": run.views[found.view[group]] if found.view[group] >= 0 else None,
             "task": run.tasks[found.task[group]],
             "size": int(found.size[group]),
             "right": int(found.right[group]),
-            "mean": _or_none(found.mean[group]),
-            "low": _or_none(found.low[group]),
-            "high": _or_none(found.high[group]),
+            "mean": number_or_none(found.mean[group]),
+            "low": number_or_none(found.low[group]),
+            "high": number_or_none(found.high[group]),
             "faults": _codes(run, group),
             "faulty": int(found.faults[group]),
             "outranked": bool(found.outranked[group]),
-            "dots": [[_or_none(run.total[row]), bool(run.correct[row])] for row in run.groups.of(group)[:DOTS]],
-            "gain": None if gain is None else _or_none(gain[group]),
+            "dots": [[number_or_none(run.total[row]), bool(run.correct[row])] for row in run.groups.of(group)[:DOTS]],
+            "gain": None if gain is None else number_or_none(gain[group]),
         }
         for group in groups
     ]
@@ -261,8 +261,3 @@ def read_query(asked: dict[str, str]) -> Query:
             except ValueError:
                 raise ConfigError(f"{name} is a number") from None
     return Query(**found)
-
-
-def _or_none(value: Any) -> float | None:
-    number = float(value)
-    return None if isnan(number) else number

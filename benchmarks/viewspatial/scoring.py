@@ -34,7 +34,7 @@ from rewards.errors import DataError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from benchmarks.benchmark import Row, ScoredRow
+    from benchmarks.benchmark import Row
     from benchmarks.tables import Cell, Stats
 
 TYPES = (
@@ -157,21 +157,17 @@ def cells(stats: Stats) -> Iterator[Cell]:
     return by_kind(stats, TYPES)
 
 
-def _official_row(row: Row) -> ScoredRow:
+def _official_row(row: Row) -> dict[str, Any]:
     """Score as ViewSpatial-Bench and VLMEvalKit do."""
     found = score_official(row)
     letter, score = found["official_extracted"], found["official_score"]
     shown = common_fields(correct=score == 1, score=score, parsed=letter is not None, answer=letter)
-    return shown | found, {**_kept(row), "vlmevalkit_score": found["vlmevalkit_score"]}
+    return shown | found
 
 
-def _strict_row(row: Row) -> ScoredRow:
-    """Score the letter in the answer section."""
-    return score_strict(row), _kept(row)
-
-
-def _kept(row: Row) -> dict[str, Any]:
-    return {"kind": str(row.get("question_type") or "untyped")}
+def _kept(row: Row, found: Mapping[str, Any]) -> dict[str, Any]:
+    kits = {name: found[name] for name in ("vlmevalkit_score",) if name in found}
+    return {"kind": str(row.get("question_type") or "untyped"), **kits}
 
 
 def scene_of(path: str) -> str:
@@ -202,7 +198,7 @@ VIEWSPATIAL: Final = Benchmark(
     required=("target",),
     rules={
         "official": Rules(
-            partial(score_each, score_row=_official_row),
+            partial(score_each, score_row=_official_row, keep=_kept),
             cells,
             {
                 **dict.fromkeys(("official_extracted", "vlmevalkit_extracted"), str),
@@ -210,7 +206,7 @@ VIEWSPATIAL: Final = Benchmark(
             },
             of_rows(aggregate, {"question_type": "kind", "official_score": "score", **identity("vlmevalkit_score")}),
         ),
-        "strict": Rules(partial(score_each, score_row=_strict_row), cells, {}),
+        "strict": Rules(partial(score_each, score_row=score_strict, keep=_kept), cells, {}),
     },
     headline="accuracy",
     columns={

@@ -39,7 +39,7 @@ from rewards.errors import DataError, did_you_mean
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from benchmarks.benchmark import Row, ScoredRow
+    from benchmarks.benchmark import Row
     from benchmarks.tables import Stats
 
 
@@ -372,20 +372,19 @@ _KIT_FIELDS: Final = {
 }
 
 
-def _official_row(row: Row, score: Callable[[Row], dict[str, Any]]) -> ScoredRow:
+def _official_row(row: Row, score: Callable[[Row], dict[str, Any]]) -> dict[str, Any]:
     """Score as the owners do, and as the kits where they differ."""
     found = score(row)
-    kept = {name: value for name, value in found.items() if name in _KIT_FIELDS and _KIT_FIELDS[name] is float}
     word, number = found["extracted"], found["metric"] == MRA
     parsed = read_float(word) is not None if number else len(word) == 1 and word.isascii() and word.isalpha()
     right = math.isclose(found["score"], 1.0)
     shown = common_fields(correct=right, score=found["score"], parsed=parsed, answer=word if parsed else None)
-    return shown | found, {**kept, "type": row["question_type"]}
+    return shown | found
 
 
-def _strict_row(row: Row, questions: Questions) -> ScoredRow:
-    """Score the letter or the number in the answer section."""
-    return score_strict(row, questions), {"type": row["question_type"]}
+def _kept(row: Row, found: Mapping[str, Any]) -> dict[str, Any]:
+    kits = {name: found[name] for name, kind in _KIT_FIELDS.items() if kind is float and name in found}
+    return {**kits, "type": row["question_type"]}
 
 
 def _benchmark(name: str, questions: Questions, official: Rules, logs: tuple[str, ...]) -> Benchmark:
@@ -411,7 +410,7 @@ def _benchmark(name: str, questions: Questions, official: Rules, logs: tuple[str
         rules={
             "official": official,
             "strict": Rules(
-                partial(score_each, score_row=partial(_strict_row, questions=questions)),
+                partial(score_each, score_row=partial(score_strict, questions=questions), keep=_kept),
                 partial(cells, questions=questions),
                 {},
             ),
@@ -436,7 +435,7 @@ def _official(
     """Return the owners' protocol; of the kits' columns the numbers are kept for the summary."""
     kept = identity(*(name for name, kind in kit_fields.items() if kind is float))
     return Rules(
-        partial(score_each, score_row=partial(_official_row, score=score)),
+        partial(score_each, score_row=partial(_official_row, score=score), keep=_kept),
         partial(cells, questions=questions),
         {"metric": str, "extracted": str, **kit_fields},
         of_rows(summarise, {"question_type": "type", "score": "score", **kept}),

@@ -16,11 +16,11 @@ from parsers.first_time import FIRST_TIME
 from parsers.formats import FORMATS, LARGEST, RecordFormat, fold, template_parts
 from parsers.record_grammar import record_grammar
 from parsers.records import parse_records
-from rewards.errors import ConfigError, nearest
+from rewards.errors import ConfigError, nearest, shown
 from rewards.spec import QuestionSpec, TieredSpec
 from rewards.tasks.load import part_names, read_format, read_tiered
 from rewards.tasks.prompt_template import prompt_error
-from rewards.yaml_files import problem, shown
+from rewards.yaml_files import problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

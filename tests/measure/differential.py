@@ -147,7 +147,7 @@ def _check_ways(
     from rewards import TaskReward
     from rewards.score import resolve
     from rewards.score_columns import answer_text  # in older checkouts too
-    from rewards.score_table import is_tabular, read_each, read_packed, score_table
+    from rewards.score_table import Answers, is_tabular, read_each, read_packed, score_table
 
     reward = TaskReward(**settings)
     for size in (len(completions), 7):
@@ -164,14 +164,17 @@ def _check_ways(
     table = score_table([spec], task.record_format)
     how = {name: settings[name] for name in ("mode", "think_prefilled")}
     one_by_one = read_each(completions, table.known, **how)
+    answers, odd = [], {}
     for at in range(0, len(completions), 9):  # so few that a character which none may hold is not in each of them
         packed, unusual = read_packed(completions[at : at + 9], table.known, **how)
         assert packed == [pack(codes) for codes, _ in one_by_one[at : at + 9]], "packed answers"
         assert [unusual.get(row) for row in range(len(packed))] == [each for _, each in one_by_one[at : at + 9]], (
             "what is odd"
         )
-    block = table.score(completions, table.try_targets(targets)[0], **how)
-    (scores,), odd = block.scores, block.answers.odd
+        answers += packed
+        odd |= {at + row: each for row, each in unusual.items()}
+    block = table.score_answers(Answers.of(answers, odd), table.try_targets(targets)[0])
+    (scores,) = block.scores
     for name in ("total", "unit", "correct", "n_pred"):
         assert getattr(scores, name)[block.kinds].tolist() == getattr(batch, name).tolist(), name
     for part, values in batch.parts.items():

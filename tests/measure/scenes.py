@@ -21,8 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from benchmarks.tvr.world import ATTRIBUTES
-from trainers.scenes.cameras import VIEWS
+from benchmarks.tvr.world import ATTRIBUTES, VIEWS
 from trainers.scenes.records import tvr_rows
 from trainers.scenes.render import Picture, raycast_batch, render
 from trainers.scenes.tvr import generate_scene

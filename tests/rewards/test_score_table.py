@@ -11,7 +11,7 @@ from rewards import TVR, DataError, TaskReward, score_batch, tvr_accuracy_reward
 from rewards import score_table as module
 from rewards.batch_score import answer_text
 from rewards.score import parse_answers, parse_completions, score_for_specs
-from rewards.score_table import is_tabular, score_table
+from rewards.score_table import Answers, is_tabular, read_packed, score_table
 from rewards.spec import PRESETS, TieredSpec, preset_spec
 from rewards.targets import read_target
 from rewards.tasks import load_task
@@ -28,7 +28,7 @@ def check(rows, several, **how):
     parsed = parse_answers(parse_completions(texts, **{"mode": "strict", "think_prefilled": "auto"} | how), FORMAT)
     expected = score_for_specs(parsed, [read_target(target, FORMAT) for target in true], several)
     block = score_table(several, FORMAT)
-    found = block.score(texts, block.try_targets(true)[0], **how)
+    found = block.score_answers(Answers.of(*read_packed(texts, block.known, **how)), block.try_targets(true)[0])
     for mine, theirs in zip(found.scores, expected, strict=True):
         for name in ("total", "unit", "correct", "n_pred", "best"):
             assert getattr(mine, name)[found.kinds].tolist() == getattr(theirs, name).tolist()

@@ -11,10 +11,10 @@ metadata, the target, plain or packed, and where there are some task, references
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from rewards.errors import DataError
+from rewards.messages import get_field
 from trainers.adapters.score_row import COLUMNS, score_row
 
 
@@ -34,9 +34,9 @@ def __getattr__(name: str) -> Any:
             self.fault: str | None = None
 
         def forward(self, action: Any, observation: Any) -> float:
-            row = {**(field(observation, "metadata") or {})}
-            row |= {each: found for each in ("target", *COLUMNS) if (found := field(observation, each)) is not None}
-            texts = (field(action, each) for each in ("message", "text", "content", "completion"))
+            row = {**(get_field(observation, "metadata") or {})}
+            row |= {each: found for each in ("target", *COLUMNS) if (found := get_field(observation, each)) is not None}
+            texts = (get_field(action, each) for each in ("message", "text", "content", "completion"))
             text = next((each for each in texts if each is not None), None)
             if text is None or "target" not in row:
                 what = "an action without message" if text is None else "an observation without target"
@@ -46,8 +46,3 @@ def __getattr__(name: str) -> Any:
             return score.total
 
     return globals().setdefault(name, StarRubric)
-
-
-def field(value: Any, name: str) -> Any:
-    """Return a field of a mapping or of an object; None where it is not there."""
-    return value.get(name) if isinstance(value, Mapping) else getattr(value, name, None)

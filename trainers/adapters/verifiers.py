@@ -63,7 +63,7 @@ multiview, multiview_parts = hooks(task="multiview")
 
 def generated_row(task: str, seed: int, index: int, size: int) -> tuple[dict[str, Any], list[Any]]:
     """Return row *index* of a data set and its images, (size, size, 3) each; both depend on the arguments only."""
-    from trainers.scenes.cameras import VIEWS
+    from benchmarks.tvr.world import VIEWS
     from trainers.scenes.multiview_questions import multiview_item
     from trainers.scenes.records import multiview_row, tvr_rows
     from trainers.scenes.render import draw_views, render

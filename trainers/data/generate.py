@@ -35,12 +35,12 @@ from benchmarks.tvr.world import (
     SHAPES,
     SIZES,
     VALUES,
+    VIEWS,
     VISIBLE,
     WORLD,
 )
 from rewards.errors import ConfigError
 from trainers.data.card import write_generated_card
-from trainers.scenes.cameras import VIEWS
 from trainers.scenes.mitsuba import denoises
 from trainers.scenes.multiview_questions import multiview_item
 from trainers.scenes.records import (

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
+from benchmarks.tvr.world import VIEWS
+
 if TYPE_CHECKING:
     import numpy.typing as npt
 
     Floats = npt.NDArray[np.float64]
 
-VIEWS: Final = ("center", "left", "right")  # in the order of upstream's final views
-CAMERA_NAMES: Final = {view: f"Camera_{view.capitalize()}" for view in VIEWS}
 VIEW_LETTERS: Final = {view: view[0].upper() for view in VIEWS}
 LAMP_NAMES: Final = ("Lamp_Key", "Lamp_Back", "Lamp_Fill")
 

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from benchmarks.tvr.codec import decode_scene
-from benchmarks.tvr.world import ATTRIBUTES, PAIRS, VALUES, visible
+from benchmarks.tvr.world import ATTRIBUTES, PAIRS, SPOKEN_ORDER, VALUES, VIEWS, visible
 from parsers.references import VIEWER, inverse
-from trainers.scenes.cameras import VIEWS
 from trainers.scenes.multiview import PAIR, direction_from_middle, seen_in, view_relations
 from trainers.scenes.multiview_questions import after_turn, camera_move
 from trainers.scenes.prompts import wordings
@@ -76,8 +75,6 @@ def completion(lines: Sequence[str], answer: str) -> str:
 
 # TVR scenes
 
-_LOOK: Final = ("size", "color", "material", "shape")
-
 
 def tvr_chain(scene: Scene, view: str, *, size: tuple[int, int], seed: int, key: str) -> str:
     """Return a completion that finds the changes of a scene in three steps, each true by the cameras.
@@ -125,7 +122,7 @@ def _tvr_triplets(sight: Sight, indices: Sequence[int]) -> Sequence[tuple[str, .
 
 
 def _look(thing: Mapping[str, Any]) -> str:
-    return " ".join(str(thing[name]) for name in _LOOK)
+    return " ".join(str(thing[name]) for name in SPOKEN_ORDER)
 
 
 def _tvr_mapping(scene: Scene, order: Sequence[int], seen: Sequence[Any], percent: Any, wording: Wording) -> list[str]:

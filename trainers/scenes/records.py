@@ -23,9 +23,9 @@ from pydantic import (
 )
 
 from benchmarks.tvr.codec import decode_scene, encode_scene, encode_scenes
-from benchmarks.tvr.world import ATTRIBUTES, N_OBJECTS, PAIR_CODE, PAIRS, State
+from benchmarks.tvr.world import ATTRIBUTES, CAMERA_NAMES, N_OBJECTS, PAIR_CODE, PAIRS, VIEWS, State
 from rewards.errors import DataError
-from trainers.scenes.cameras import CAMERA_NAMES, LAMP_NAMES, VIEW_LETTERS, VIEWS, Stage, nominal_stage
+from trainers.scenes.cameras import LAMP_NAMES, VIEW_LETTERS, Stage, nominal_stage
 from trainers.scenes.multiview import QUARTERS, MultiviewScene, seen_in, view_relations
 from trainers.scenes.multiview_maps import asked_of_map, map_of_scene
 from trainers.scenes.multiview_questions import Question  # noqa: TC001  pydantic reads it

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
-from benchmarks.tvr.world import N_OBJECTS, State
+from benchmarks.tvr.world import N_OBJECTS, VIEWS, State
 from rewards.errors import ConfigError
-from trainers.scenes.cameras import VIEWS
 from trainers.scenes.solids import Bodies, bodies_of
 
 if TYPE_CHECKING:

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from benchmarks.tvr.world import PAIRS
+from benchmarks.tvr.world import CAMERA_NAMES, PAIRS, VIEWS
 from rewards.errors import ConfigError, DataError
-from trainers.scenes.cameras import CAMERA_NAMES, VIEWS, frame_at, project
+from trainers.scenes.cameras import frame_at, project
 from trainers.scenes.records import IMAGES, read_lines, read_multiview_record, read_tvr_record, view_image_name
 from trainers.scenes.render import draw_views, render
 from trainers.scenes.route import draw_map, map_name, read_route_record
 from trainers.scenes.solids import bodies_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from trainers.scenes.render import Image
@@ -69,7 +69,6 @@ def show_sample(record: Mapping[str, Any], folder: Path) -> Any:
         ConfigError: Pillow is not installed.
     """
     try:
-        from PIL import Image as Pillow
         from PIL import ImageDraw
     except ImportError:
         raise ConfigError("drawing a sample needs Pillow: pip install 'star-r1[report]'") from None
@@ -81,18 +80,29 @@ def show_sample(record: Mapping[str, Any], folder: Path) -> Any:
     scene = read_tvr_record(record)
     panels = [_panel(record, scene, folder, "center", final=False)]
     panels += [_panel(record, scene, folder, view, final=True) for view in _final_views(record)]
-    width = sum(panel.width for panel in panels)
+    names = ["before, center", *(f"after, {view}" for view in _final_views(record))]
     captions = [_sentence(scene, number) for number in range(len(scene.changes))]
-    sheet = Pillow.new("RGB", (width, HEIGHT + CAPTION * (1 + (len(captions) + 1) // 2)), PAPER)
+    sheet = _side_by_side(panels, names, lines=(len(captions) + 1) // 2)
+    draw = ImageDraw.Draw(sheet)
+    for number, text in enumerate(captions):
+        place = (8 + number % 2 * sheet.width // 2, HEIGHT + CAPTION * (1 + number // 2) + 4)
+        draw.text(place, text, fill=COLORS[number % len(COLORS)], font_size=15)
+    return sheet
+
+
+def _side_by_side(panels: Sequence[Any], names: Sequence[str], *, lines: int) -> Any:
+    """Return a sheet with panels under their names, and room for lines of text below."""
+    from PIL import Image as Pillow
+    from PIL import ImageDraw
+
+    size = (sum(panel.width for panel in panels), HEIGHT + CAPTION * (1 + lines))
+    sheet = Pillow.new("RGB", size, PAPER)
     draw = ImageDraw.Draw(sheet)
     left = 0
-    for panel, name in zip(panels, ["before, center", *(f"after, {v}" for v in _final_views(record))], strict=True):
+    for panel, name in zip(panels, names, strict=True):
         sheet.paste(panel, (left, CAPTION))
         draw.text((left + 8, 5), name, fill=INK, font_size=15)
         left += panel.width
-    for number, text in enumerate(captions):
-        place = (8 + number % 2 * width // 2, HEIGHT + CAPTION * (1 + number // 2) + 4)
-        draw.text(place, text, fill=COLORS[number % len(COLORS)], font_size=15)
     return sheet
 
 
@@ -176,13 +186,9 @@ def _show_question(record: Mapping[str, Any], folder: Path) -> Any:
     panels = [Pillow.fromarray(image).resize((HEIGHT * image.shape[1] // image.shape[0], HEIGHT)) for image in images]
     width = sum(panel.width for panel in panels)
     lines = [each for line in question.text.splitlines() for each in wrap(line, (width - 16) // _LETTER)]
-    sheet = Pillow.new("RGB", (width, HEIGHT + CAPTION * (len(lines) + 2)), PAPER)
+    names = [f"image {number}" for number in range(1, len(panels) + 1)]
+    sheet = _side_by_side(panels, names, lines=len(lines) + 1)
     draw = ImageDraw.Draw(sheet)
-    left = 0
-    for number, panel in enumerate(panels, start=1):
-        sheet.paste(panel, (left, CAPTION))
-        draw.text((left + 8, 5), f"image {number}", fill=INK, font_size=15)
-        left += panel.width
     for number, line in enumerate([*lines, f"Answer: {question.answer}"], start=1):
         color = COLORS[0] if number > len(lines) else INK
         draw.text((8, HEIGHT + CAPTION * number + 4), line, fill=color, font_size=15)

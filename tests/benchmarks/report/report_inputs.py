@@ -3,6 +3,7 @@
 import json
 
 from benchmarks import evaluate
+from tests.json_lines import write as write_rows
 
 HOSTILE = "</pre><script>alert('x')</script><img src=x onerror=alert(1)>\"'&amp;"
 CUBE = {"color": "red", "shape": "cube", "size": "small", "material": "glass", "position": [0, 0]}
@@ -30,11 +31,6 @@ def tvr_rows(answers, **columns):
 
 BEFORE = ["0.color.red", "0.color.cyan", "0.color.cyan", "<think>never closed", "0.shape.cube", "1.color.cyan"] * 3
 AFTER = ["0.color.cyan", "0.color.cyan", "0.size.large", "0.color.cyan", "0.color.cyan", "0.texture.odd"] * 3
-
-
-def write_rows(path, some):
-    path.write_text("".join(json.dumps(row) + "\n" for row in some), encoding="utf-8")
-    return path
 
 
 def write_run(folder, name, answers, *, with_rows=False, protocol="strict", **columns):

@@ -17,6 +17,7 @@ from rewards.errors import ConfigError, DataError
 from star_cli.main import star
 from tests.benchmarks.choice_golden import file_of
 from tests.benchmarks.choice_golden import rows as golden_rows
+from tests.json_lines import write as write_rows
 
 SEEN, BLIND = "AAAAAAABAAAB", "AABBABBBAABB"
 
@@ -28,11 +29,6 @@ def rows(answers, images, model="m", **columns):
         | columns
         for n, letter in enumerate(answers)
     ]
-
-
-def write_rows(path, some):
-    path.write_text("".join(json.dumps(row) + "\n" for row in some))
-    return path
 
 
 def result(folder, name, some, benchmark="mmsi"):

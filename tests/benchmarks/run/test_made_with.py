@@ -15,6 +15,7 @@ from benchmarks.report.runs import read_run
 from benchmarks.run.made_with import MOST, Makers, signed, unlike
 from benchmarks.run.rewards import score_rewards
 from star_cli.main import star
+from tests.json_lines import write as write_rows
 
 MADE = {"model": "m", "revision": "abc", "decoding": "greedy, 9 tokens", "images": "all", "packages": "x 1"}
 
@@ -26,11 +27,6 @@ def rows(made=MADE, answers="ABAB", **columns):
         | columns
         for n, letter in enumerate(answers)
     ]
-
-
-def write_rows(path, some):
-    path.write_text("".join(json.dumps(row) + "\n" for row in some))
-    return path
 
 
 def run(tmp_path, name, some):

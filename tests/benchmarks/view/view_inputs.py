@@ -1,8 +1,8 @@
 """Small runs with images, as trainers leave them."""
 
-import json
-
 from PIL import Image
+
+from tests.json_lines import write as write_rows
 
 TARGETS = ("2.color.cyan", "0.shape.cube, 1.size.small", "3.material.glass")
 ANSWERS = (
@@ -13,12 +13,6 @@ ANSWERS = (
 
 def completion(answer, think="Nothing else."):
     return f"<think>{think}</think><answer>{answer}</answer>"
-
-
-def write_rows(path, rows):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    return path
 
 
 def write_images(folder, names):

@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 
-from benchmarks.tvr.world import ATTRIBUTES
+from benchmarks.tvr.world import ATTRIBUTES, VIEWS
 from parsers.completion import parse_completion
 from parsers.references import parse_references, parse_steps
 from rewards.errors import ConfigError, DataError
@@ -16,7 +16,7 @@ from tests.json_lines import read
 from trainers.data.filter import filter_chains, judge_chain
 from trainers.data.generate import GenerationSettings, generate
 from trainers.data.oracle import Records, write_labels, write_oracle_chains
-from trainers.scenes.cameras import VIEWS, frame_at, project
+from trainers.scenes.cameras import frame_at, project
 from trainers.scenes.chains import multiview_chain, tvr_chain
 from trainers.scenes.multiview_questions import multiview_item
 from trainers.scenes.records import multiview_row, read_tvr_record, tvr_rows

@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.tvr.world import VIEWS
 from trainers.scenes.cameras import (
     CAMERA_JITTER,
     CAMERA_PLACES,
     LAMP_JITTER,
-    VIEWS,
     frame_at,
     image_plane,
     jittered_stage,

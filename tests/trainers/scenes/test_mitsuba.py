@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from trainers.scenes.cameras import VIEWS
+from benchmarks.tvr.world import VIEWS
 from trainers.scenes.render import render
 from trainers.scenes.solids import bodies_of, id_map
 from trainers.scenes.tvr import generate_scene

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from benchmarks.tvr.codec import encode_scene
-from benchmarks.tvr.world import COLORS, MATERIALS, SHAPES, SIZES
+from benchmarks.tvr.world import COLORS, MATERIALS, SHAPES, SIZES, VIEWS
 from rewards.errors import ConfigError
-from trainers.scenes.cameras import VIEWS, nominal_stage
+from trainers.scenes.cameras import nominal_stage
 from trainers.scenes.render import Picture, raycast_batch, render
 from trainers.scenes.solids import Bodies, bodies_of, id_map
 from trainers.scenes.tvr import Scene, generate_scene

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from benchmarks.tvr.codec import encode_scene
-from benchmarks.tvr.world import ATTRIBUTES, VALUES
+from benchmarks.tvr.world import ATTRIBUTES, VALUES, VIEWS
 from parsers.types import Relation
 from rewards import reference_reward, score_completion
-from trainers.scenes.cameras import CAMERA_PLACES, VIEWS
+from trainers.scenes.cameras import CAMERA_PLACES
 from trainers.scenes.prompts import prompt_template, tvr_prompt
 from trainers.scenes.records import tvr_record, tvr_rows
 from trainers.scenes.solids import MIN_PIXELS, Sight, bodies_of, id_map, nearest_seen, placed, relation_in_view
