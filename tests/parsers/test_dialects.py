@@ -439,6 +439,39 @@ def test_leniency_never_answers_from_reasoning(word):
 
 
 @pytest.mark.parametrize(
+    ("opener", "closer"),
+    [
+        ("◁think▷", "◁/think▷"),
+        ("<seed:think>", "</seed:think>"),
+        ("<longcat_think>", "</longcat_think>"),
+        ("[THINK]", "[/THINK]"),
+        ("<think >", "</think >"),
+        ("<think>", "</think\n>"),
+        ('<think type="x">', "</think>"),
+        ("<|think|>", "<|/think|>"),
+        ("<|begin_of_thought|>", "<|end_of_thought|>"),
+        ("<|START_THINKING|>", "<|END_THINKING|>"),
+        ("<|channel|>analysis<|message|>", "<|end|><|start|>assistant<|channel|>final<|message|>"),
+        ("<|channel|>analysis<|message|>", "<|channel|>final <|constrain|>json<|message|>"),
+        ("<|channel>thought\n", "<channel|>"),
+        ("<unused94>thought\n", "<unused95>"),
+    ],
+)
+def test_leniency_knows_the_reasoning_tags_of_other_models(opener, closer):
+    for text in (f"{opener}so <answer>a</answer>", f"{opener}so <answer>a</answer>{closer}", f"{opener}so\nB"):
+        assert parse_completion(text, mode="lenient").answer is None
+    assert parse_completion(f"{opener}A?{closer}B", mode="lenient").answer == "B"
+    found = parse_completion(f"{opener}so <answer>a</answer>{closer}\n<answer>b</answer>", mode="lenient")
+    assert found.answer == "b"
+    assert found.fault is not None
+
+
+@pytest.mark.parametrize("word", ["[analysis]", "<reasonable>", "<|endoftext|>", "<thinker>", "<channel>", "a < think >= b"])
+def test_other_words_are_no_reasoning(word):
+    assert parse_completion(f"<think>x</think>{word} <answer>b</answer>", mode="lenient").answer == "b"
+
+
+@pytest.mark.parametrize(
     "opener", ["<thinking>", "</tool>", "<reason>", "<|think|>", "<Think>", "<b>", '<think type="x">']
 )
 def test_another_tag_in_place_of_the_opener_is_no_missing_opener(opener):
