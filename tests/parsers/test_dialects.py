@@ -466,7 +466,9 @@ def test_leniency_knows_the_reasoning_tags_of_other_models(opener, closer):
     assert found.fault is not None
 
 
-@pytest.mark.parametrize("word", ["[analysis]", "<reasonable>", "<|endoftext|>", "<thinker>", "<channel>", "a < think >= b"])
+@pytest.mark.parametrize(
+    "word", ["[analysis]", "<reasonable>", "<|endoftext|>", "<thinker>", "<channel>", "a < think >= b"]
+)
 def test_other_words_are_no_reasoning(word):
     assert parse_completion(f"<think>x</think>{word} <answer>b</answer>", mode="lenient").answer == "b"
 
@@ -582,7 +584,15 @@ def test_an_object_may_say_the_same_twice_or_describe_what_it_counts():
 
 @pytest.mark.parametrize(
     "text",
-    ["因此，B", "综上所述，B", "La opción correcta es B", "La risposta giusta è B", "Ответ - B", "Đáp án đúng là B", "선택: B"],
+    [
+        "因此，B",
+        "综上所述，B",
+        "La opción correcta es B",
+        "La risposta giusta è B",
+        "Ответ - B",
+        "Đáp án đúng là B",
+        "선택: B",
+    ],
 )
 def test_a_letter_is_announced_in_other_languages(text):
     assert parse_choice(text).letter == "B"
