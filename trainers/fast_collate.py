@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 SOLIDS: Final = "solids"  # of a batch whose images are still to be drawn
 BYTES: Final = 256
 SLOTS: Final = 4  # objects of a drawn scene are filled up to a multiple: a compiled ray caster wants equal shapes
+AT_ONCE: Final = 256  # images that are drawn together: 1,024 of 112 pixels took 8 GiB
 
 
 class Undrawn:
@@ -169,8 +170,12 @@ class Patches:
             which, (side, samples) = parts.pop("which"), parts.pop("size").tolist()
             solids = Solids(**parts)
             draw = compiled_raycast() if solids.half.is_cuda else raycast
+            pieces = zip(
+                *(field.split(AT_ONCE, dim=-3) for field in solids), strict=True
+            )  # scenes are the third from last
             with torch.no_grad():
-                rows = self.rows(draw(solids, side, side, samples=samples)[which])
+                drawn = torch.cat([draw(Solids(*piece), side, side, samples=samples) for piece in pieces])
+                rows = self.rows(drawn[which])
         else:
             rows = batch.get("pixel_values")
         if rows is None or rows.dtype != torch.uint8:

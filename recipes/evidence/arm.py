@@ -19,7 +19,15 @@ from typing import TYPE_CHECKING, Any, Final
 from recipes.evidence import held_out as changes
 from recipes.evidence import questions_judged
 from recipes.evidence.held_out import OTHER_IMAGES, HeldOut, knowledge, writer_of
-from recipes.evidence.study import config_hash, pack_model, read_study, result_path, unpack_model, write_result
+from recipes.evidence.study import (
+    config_hash,
+    pack_model,
+    read_result,
+    read_study,
+    result_path,
+    unpack_model,
+    write_result,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -155,7 +163,7 @@ def watching_arm(run: Run, held_out: HeldOut, greedy: Writer) -> Any:
 
 
 def train_arm(run: Run, start: Path | None) -> None:
-    """Train an arm and write its result.
+    """Train an arm and write its result; one that has been trained, and whose last test failed, is only tested.
 
     Args:
         run: what is trained.
@@ -170,10 +178,14 @@ def train_arm(run: Run, start: Path | None) -> None:
 
     study, arm = run.study, run.study.arm(run.name)
     work = run.out / "work" / f"{run.name}-{run.seed}"
-    if start is None:
+    trained = work / "trained"
+    values = study.configuration(run.name, run.seed)
+    before = read_result(run.out, run.name, run.seed) or {}
+    if "steps" in before and before["config"] == values and trained.is_dir():
+        start, run.found = trained, before
+    elif start is None:
         start = work / "start"
         run.found["parameters"] = study.new_model(start, run.seed)
-    values = study.configuration(run.name, run.seed)
     run.found |= {"config": values, "config_hash": config_hash(values), "stage": arm["stage"], "about": arm}
     values = values | {"model_name_or_path": str(start), "output_dir": str(work / "out")}
     settings = read_config(arm["stage"], values)
@@ -182,18 +194,20 @@ def train_arm(run: Run, start: Path | None) -> None:
     held_out = HeldOut(study, load_processor(str(start)), trainer.accelerator.device)
     writer = writer_of(trainer, study.longest)
     greedy = writer(sample=False)
-    trainer.add_callback(watching_arm(run, held_out, greedy))
-    run.tell(0)
-    trainer.train()
-    run.found |= {
-        "steps": int(trainer.state.global_step),
-        "seconds": round(run.seconds(), 1),
-        "curve": curve(trainer.state.log_history),
-        "machine": _machine(),
-    }
-    if torch.cuda.is_available():
-        run.found["peak_memory_gib"] = round(torch.cuda.max_memory_allocated() / 2**30, 2)
-    write_result(run.out, run.found)
+    if start != trained:
+        trainer.add_callback(watching_arm(run, held_out, greedy))
+        run.tell(0)
+        trainer.train()
+        trainer.save_model(str(trained))
+        run.found |= {
+            "steps": int(trainer.state.global_step),
+            "seconds": round(run.seconds(), 1),
+            "curve": curve(trainer.state.log_history),
+            "machine": _machine(),
+        }
+        if torch.cuda.is_available():
+            run.found["peak_memory_gib"] = round(torch.cuda.max_memory_allocated() / 2**30, 2)
+        write_result(run.out, run.found)
     if arm.get("keep"):
         _keep(run, trainer, work / "kept")
     texts = held_out.answers(greedy, study.test["scenes"])

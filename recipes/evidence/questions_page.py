@@ -33,6 +33,8 @@ LOST: Final = {
     "use it any more."
 }
 """Of each study, what was run and has no result."""
+LOSS: Final = 0.05  # of F1 under the start's, from which references count as unlearned
+CEILING: Final = 0.97  # accuracy above which runs that differ are not looked for
 PAPER: Final = 17.5  # points of accuracy that the paper loses without R_ref
 
 
@@ -223,6 +225,11 @@ def _limits(name: str, found: Trained) -> str:
             f"What the start sees: names in the recorded completions ({count}, three scenes a run) have {' and '.join(kinds)}."
         )
     every = [run for runs in found.runs.values() for run in runs.values()]
+    if (least := min(min(found.mean(arm, "accuracy")) for arm in ARMS)) > CEILING:
+        told.append(
+            f"In every run at least {percent(least)}% is right: R_ref could not have added much, but without it answers did not "
+            "get worse either."
+        )
     if len({run["steps"] for run in every}) > 1:
         told.append("Arms ended by time, at unequal steps.")
     if unknown := [
@@ -273,7 +280,21 @@ def _taught(found: Trained) -> str:
         )
     return (
         "against R_ans alone, the mean F1 of the views (R_ref of `paper`) and R_ref of the default change by: "
-        f"{'; '.join(told)}. Training it was short: {_reward(found)}."
+        f"{'; '.join(told)}. {_unlearned(found)}Training it was short: {_reward(found)}."
+    )
+
+
+def _unlearned(found: Trained) -> str:
+    """Return of which seeds R_ans alone lost references that the start had, and what became of the answers."""
+    had = found.start["final"]["f1"]
+    lost = [seed for seed in found.seeds if found.runs["answers"][seed]["final"]["f1"] < had - LOSS]
+    if not lost:
+        return ""
+    each = [found.runs["answers"][seed]["final"] for seed in lost]
+    return (
+        f"The start has an F1 of {decimals(had)}; R_ans alone unlearns it in {len(lost)} of {len(found.seeds)} seeds "
+        f"({', '.join(decimals(final['f1']) for final in each)}), where "
+        f"{', '.join(percent(final['accuracy']) for final in each)}% of the answers are right: what is not rewarded is not kept. "
     )
 
 

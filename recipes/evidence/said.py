@@ -7,7 +7,17 @@ from dataclasses import replace
 from itertools import combinations
 from typing import TYPE_CHECKING, Final
 
-from recipes.evidence.analysis import MEASURES, RUINED, break_even, correlation, logged, order, trained_ranks, way_gone
+from recipes.evidence.analysis import (
+    FEW,
+    MEASURES,
+    RUINED,
+    break_even,
+    correlation,
+    logged,
+    order,
+    trained_ranks,
+    way_gone,
+)
 from recipes.evidence.claims import code, counted, decimals, interval, percent, points, signed, table
 from recipes.evidence.predict import predicted
 from recipes.evidence.study import HERE, read_study
@@ -320,12 +330,26 @@ def _reason(results: Results, name: str) -> str:
             f"names more at once: it went {signed(way_gone(results, name, 'predictions'))} of the way, `full` "
             f"{signed(way_gone(results, 'full', 'predictions'))}. At the end `full` was said to name more."
         )
+    if name == "paper" and results.difference(name, "start", "predictions").sign <= 0:
+        first = [logged(results.seeds[arm], "reward", last=False) for arm in (name, "full")]
+        named = [results.mean(arm, "predictions").value for arm in (name, "full")]
+        few = results.mean(FEW + name, "predictions").value
+        return (
+            "it rewards further guesses about what is right already, and the audit lets a policy find that at once. Sampled "
+            f"completions hardly hold such guesses: in the first steps they earn {first[0]:.2f}, under `full` {first[1]:.2f}, "
+            f"and in the end {named[0]:.2f} changes are named, under `full` {named[1]:.2f}. On few scenes "
+            f"it was found: {few:.2f} named."
+        )
     level = [other for other in said if abs(said[other]["tacc"] - said[name]["tacc"]) <= LEVEL]
     low, high = min(said[each]["tacc"] for each in level), max(said[each]["tacc"] for each in level)
     other = "start" if name == "full" else "full"
     against = f"trained, it is {points(results.difference(name, other, 'tacc'))} points from {code(other)}"
     if len(level) == 1:
-        return f"it went {signed(way_gone(results, name, 'tacc'))} of the way; {against}."
+        near = sum(results.difference(name, each, "tacc").sign == 0 for each in said if each != name)
+        return (
+            f"it went {signed(way_gone(results, name, 'tacc'))} of the way; {against}, and {near} of the {len(said) - 1} "
+            "other arms are level with it."
+        )
     return (
         f"{len(level)} arms were said to be level ({percent(low)} to {percent(high)}%), and their order is chance; "
         f"{against}. Nothing in the model tells these apart."

@@ -155,7 +155,10 @@ def as_once(folder, seeds, *, missing=(), cut=(), others=None):
     for name in ELEVEN:
         for seed in seeds:
             path = folder / "study" / f"{name}-{seed}.json"
-            if (name, seed) in missing or (path.exists() and others is None):
+            if (name, seed) in missing:
+                path.unlink(missing_ok=True)
+                continue
+            if path.exists() and others is None and (name, seed) not in cut:
                 continue
             run = json.loads((RESULTS / "few" / path.name).read_text("utf-8"))
             if others is not None:

@@ -12,7 +12,7 @@ from recipes.evidence.study import HERE, read_study
 from rewards import ConfigError
 
 KINDS = ("leftmost", "rightmost", "where")
-MEASURES = ("accuracy", "precision", "recall", "informedness", "own", "other", "both", "same")
+MEASURES = ("accuracy", "precision", "recall", "f1", "informedness", "own", "other", "both", "same")
 SCENES = 2000
 
 
@@ -91,6 +91,21 @@ def test_a_start_that_does_not_look_tests_nothing(tmp_path):
     text = questions_page._section("questions", "drawn", found)
     assert "What the start sees: names" in text
     assert "`plain_sum` 0.62 → 0.62" in text
+
+
+def test_what_is_nearly_always_right_and_what_is_unlearned_is_told(tmp_path):
+    write(tmp_path, (0, 1), start=0.9, answers=(0.99, 0.1), plain_sum=(0.99, 0.1), references=(0.99, 0.1))
+    path = tmp_path / "questions" / "answers-1.json"
+    found = json.loads(path.read_text(encoding="utf-8"))
+    found["final"] |= {"f1": 0.4, "accuracy": 0.991}
+    path.write_text(json.dumps(found), encoding="utf-8")
+    text = questions_page._section("questions", "drawn", read_trained("questions", tmp_path))
+    assert "is right: R_ref could not have added much" in text
+    assert "an F1 of 0.50; R_ans alone unlearns it in 1 of 2 seeds (0.40), where 99.1% of the answers are right" in text
+    other = write(tmp_path, (0, 1), start=0.9, answers=(0.9, 0.1), plain_sum=(0.99, 0.1), references=(0.99, 0.1))
+    text = questions_page._section("questions", "drawn", other)
+    assert "could not have added much" not in text
+    assert "unlearns" not in text
 
 
 def test_one_seed_is_said_to_be_one(tmp_path):

@@ -155,7 +155,9 @@ def undrawn(count, side=32):
     return [Undrawn(Picture(scene, "left", final=True), side) for scene in found]
 
 
-def test_undrawn_pictures_are_what_would_have_been_drawn(processors):
+@pytest.mark.parametrize("at_once", [256, 2])
+def test_undrawn_pictures_are_what_would_have_been_drawn(processors, monkeypatch, at_once):
+    monkeypatch.setattr("trainers.fast_collate.AT_ONCE", at_once)
     processor, fast = processors
     given = undrawn(3)
     repeated = [given[0], given[1], given[0], given[2]]

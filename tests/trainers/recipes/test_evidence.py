@@ -226,6 +226,22 @@ def test_two_arms_one_from_the_other(tmp_path, capsys):
     capsys.readouterr()
 
 
+def test_an_arm_whose_last_test_failed_is_tested_and_not_trained_again(tmp_path, monkeypatch, capsys):
+    undisturbed = trained("start", tmp_path / "one")
+    with monkeypatch.context() as failing:
+        failing.setattr(arm_module.changes, "in_full", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            trained("start", tmp_path / "two")
+    before = read_result(tmp_path / "two", "start", 0)
+    assert not before["complete"]
+    monkeypatch.setattr(arm_module, "watching_arm", lambda *_: 1 / 0)  # what trains would need it
+    after = trained("start", tmp_path / "two")
+    assert after["complete"]
+    assert {name: after[name] for name in before} == before | {"complete": True}
+    assert after["final"] == undisturbed["final"]
+    capsys.readouterr()
+
+
 def test_an_arm_ends_in_time_and_leaves_what_it_has(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(arm_module, "WITHIN", 1e9)
     found = trained("start", tmp_path)
