@@ -88,15 +88,16 @@ def without_tags(text: str) -> str:
 
 # `<s>` is none: it is the token with which texts of Llama and Mistral begin.
 _STRUCK = re.compile(
-    r"(?<!~)~~(?![~\s])[^~\n]{1,200}~~(?!~) | <(del|strike)>[^<>\n]{0,200}</\1> | \\(?:[bx]?cancel|sout)\{[^{}\n]{0,200}\}",
+    r"(?<!~)~~(?![~\s])[^~\n]{1,200}~~(?!~) | <(del|strike)>[^<>\n]{0,200}</\1>"
+    r"| \\(?:[bx]?cancel|sout)\{[^{}\n]{0,200}\}",
     re.VERBOSE | re.IGNORECASE,
 )
 
 
 def without_struck(text: str) -> str:
-    """Blank what is struck out, which is not said, so that places in the text stay.
+    r"""Blank what is struck out, which is not said, so that places in the text stay.
 
-    >>> without_struck("~~A~~ B"), without_struck(r"\\cancel{A}B").strip()
+    >>> without_struck("~~A~~ B"), without_struck(r"\cancel{A}B").strip()
     ('      B', 'B')
     """
     if "~~" in text or "\\" in text or "</" in text:

@@ -234,7 +234,7 @@ def _quantity(tree: Any) -> Number:
                 if "{" in token:
                     above, below = (part.strip("}{ \t\r\n") for part in token.partition("{")[2].split("{"))
                 else:  # `\frac12`
-                    above, below = "".join(token.split())[-2:]
+                    above, below = tuple("".join(token.split())[-2:])
                 times = _float(above.rstrip("\\piπ \t") or "1") * (math.pi if above.endswith(("i", "π")) else 1.0)
                 value = (-1.0 if token[0] in "-−–" else 1.0) * times / (_float(below) or math.nan)
             case "PI":

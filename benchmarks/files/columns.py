@@ -261,8 +261,8 @@ def _ends_with_answer(messages: Any) -> bool:
 def _with_groups(columns: Columns, rows: Rows, *, asked: bool) -> Columns:
     """Return columns with the one by which the rows of one prompt are told.
 
-    It is what the user says; else ``prompt_id``; else ``uid``, ``group`` and the like or the id, if it repeats within a step and
-    rows that share it share prompt and target; else the prompt, together with the target and the images.
+    It is what the user says; else ``prompt_id``; else ``uid``, ``group`` and the like or the id, if it repeats
+    within a step and rows that share it share prompt and target; else the prompt, with the target and the images.
     """
     prompt_id = ROLES["group"][0]
     groups = columns.of("group") if "group" in columns.roles else ()
