@@ -297,6 +297,15 @@ def _shape_fault(shape: tuple[str, ...]) -> tuple[str, int, int] | None:
     return code, number, at - starts[number]
 
 
+def _said_by(tag: str) -> tuple[bool, str]:
+    """Return whether a tag, in lower case, closes what it encloses, and its word; that of all channels is one."""
+    name = re.split(r"\s[\w-]+=", tag)[0]
+    words = re.findall(r"[a-z]+", name)
+    if "channel" in words or "unused" in words:
+        return tag in ("<channel|>", "<unused95>") or "final" in words, "channel"
+    return "/" in name or "end" in words, words[-1]
+
+
 def _read_lenient(text: str, fault: Fault, think_prefilled: Prefilled) -> Sections:
     """Follow the tags: an answer counts only while no reasoning is open, and only after the last of it."""
     opened: str | None = None  # by which word reasoning is open
@@ -306,7 +315,7 @@ def _read_lenient(text: str, fault: Fault, think_prefilled: Prefilled) -> Sectio
     block: slice | None = None  # the last complete one since the reasoning
     mentioned = False  # an answer tag stands after the reasoning
     for tag in _lenient()(text):
-        closes, word = tag[0].startswith("</"), tag[0].strip("</>").lower()
+        closes, word = _said_by(tag[0].lower())
         if word != "answer":
             if not closes:
                 first, opened = first or tag, opened or word

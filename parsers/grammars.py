@@ -25,7 +25,7 @@ _MARKS = {
     ":": "：︓﹕꞉∶׃։፥፦",
     ".": "。｡．﹒︒۔।॥።",
     "!": "！﹗", "?": "？﹖؟", "(": "（﹙⟨", ")": "）﹚⟩", "[": "［【〔〖", "]": "］】〕〗", "{": "｛﹛", "}": "｝﹜",
-    '"': "“”„‟«»〝〞＂「」『』《》〈〉", "'": "‘’‚‛‹›＇", "`": "｀", "*": "＊﹡", "#": "＃", "&": "＆", "/": "／",
+    '"': "“”„‟«»〝〞＂「」『』《》〈〉", "'": "‘’‚‛‹›＇", "`": "｀", "*": "＊﹡", "#": "＃", "&": "＆", "/": "／⁄∕",
     "=": "＝", "+": "＋", "~": "～", "$": "＄", "%": "％", "^": "＾", "_": "＿", "|": "｜", "\\": "＼",
     "-": "\u2010\u2011﹣－",
     "—": "\u2012\u2013\u2015\u2e3a\u2e3b﹘〜〰᐀᠆",
@@ -50,6 +50,7 @@ _NAMES = """
     response result s small span start_of_turn strong sub sup table td th think thinking thought tr u ul unk
 """
 _TAGS = frozenset(_NAMES.split())
+_VIEWS = frozenset({"image", "img", "view", "picture", "photo", "frame"})
 _INSTEAD = {
     "<|begin_of_box|>": "(",
     "<|end_of_box|>": ")",
@@ -68,18 +69,40 @@ def without_tags(text: str) -> str:
     >>> without_tags("<B>"), without_tags("<left>"), without_tags("<num>2</num>").strip()
     ('(B)', '<left>', '2')
     """
+    text = without_struck(text)
     if "<" not in text:
         return text
     closed = {name.lower() for name in _CLOSED.findall(text)}
 
     def instead(found: re.Match[str]) -> str:
         tag, name = found[0], found["name"]
+        if name is not None and name.lower() in _VIEWS and tag[-2].isdigit():
+            return f"({tag[1:-1]})"  # `<image 2>`
         if name is not None and name.lower() not in closed and (name.isupper() or name.lower() not in _TAGS):
             return f"({name})" if tag == f"<{name}>" and len(name) == 1 and name.isupper() else tag
         mark = _INSTEAD.get(tag, "")
         return mark.rjust(len(tag)) if mark == "(" else mark.ljust(len(tag))
 
     return _TAG.sub(instead, text)
+
+
+# `<s>` is none: it is the token with which texts of Llama and Mistral begin.
+_STRUCK = re.compile(
+    r"(?<!~)~~(?![~\s])[^~\n]{1,200}~~(?!~) | <(del|strike)>[^<>\n]{0,200}</\1>"
+    r"| \\(?:[bx]?cancel|sout)\{[^{}\n]{0,200}\}",
+    re.VERBOSE | re.IGNORECASE,
+)
+
+
+def without_struck(text: str) -> str:
+    r"""Blank what is struck out, which is not said, so that places in the text stay.
+
+    >>> without_struck("~~A~~ B"), without_struck(r"\cancel{A}B").strip()
+    ('      B', 'B')
+    """
+    if "~~" in text or "\\" in text or "</" in text:
+        return _STRUCK.sub(lambda found: " " * len(found[0]), text)
+    return text
 
 
 def build(grammar: str, *start: str, more: str = "", transformer: Transformer[Any, Any] | None = None) -> Lark:

@@ -279,7 +279,10 @@ def _quantity(tree: Any) -> Number:
                 sign, whole = -1.0 if token[0] in "-−–" else 1.0, "".join(filter(digits.__contains__, token))
                 value = sign * (float(whole or 0) + unicodedata.numeric(token[-1]))
             case "LATEX_FRACTION":
-                above, below = (part.strip("}{ \t\r\n") for part in token.partition("{")[2].split("{"))
+                if "{" in token:
+                    above, below = (part.strip("}{ \t\r\n") for part in token.partition("{")[2].split("{"))
+                else:  # `\frac12`
+                    above, below = tuple("".join(token.split())[-2:])
                 times = _float(above.rstrip("\\piπ \t") or "1") * (math.pi if above.endswith(("i", "π")) else 1.0)
                 value = (-1.0 if token[0] in "-−–" else 1.0) * times / (_float(below) or math.nan)
             case "PI":

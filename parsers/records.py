@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from parsers.first_time import FIRST_TIME
 from parsers.formats import FIELD_KEYS, TVR
-from parsers.grammars import ASCII_LETTERS, ASCII_MARKS, attempt, build, terminals, without_tags
+from parsers.grammars import ASCII_LETTERS, ASCII_MARKS, attempt, build, terminals, without_struck, without_tags
 from parsers.record_grammar import parse_record, record_grammar
 from parsers.types import Fault, Records
 
@@ -248,7 +248,7 @@ def _loose_items(text: str, grammar: RecordGrammar) -> list[Item] | None:
 def _without_noise(text: str, grammar: RecordGrammar) -> str:
     """Blank what says nothing, so that all else stays in its place."""
     latex, fence, wrapper, prefix, conjunction = _noise()
-    text = text.translate(_LINES).translate(ASCII_MARKS)
+    text = without_struck(text.translate(_LINES).translate(ASCII_MARKS))
     text = fence.sub(_blank, latex.sub(_blank, text))
     wrapped = wrapper.match(text)
     if wrapped is not None and text.rstrip().endswith("}"):
@@ -362,7 +362,11 @@ def _mapped(text: str, record_format: RecordFormat) -> tuple[int | str, ...] | F
         keys = [key for key in FIELD_KEYS.get(each.name, (each.name.casefold(),)) if key in given]
         if not keys:
             return Fault(f"missing_{each.name}", f"the {each.name} is missing: the form is {record_format.forms[0]}", 0)
-        value = given[keys[0]]
+        value, *others = dict.fromkeys(
+            given[key].casefold() for key in keys if each.kind != "integer" or given[key][:1].isdigit()
+        ) or (given[keys[0]],)
+        if others:
+            return Fault("not_a_record", f"two values are given for the {each.name}: {value!r} and {others[0]!r}", 0)
         values.append(re.sub(r"\A([0-9]+)\.0+\Z", r"\1", value) if each.kind == "integer" else value)
     read = parse_record(record_format.render(values), record_format)
     return read._replace(offset=0) if isinstance(read, Fault) else read

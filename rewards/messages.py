@@ -275,8 +275,8 @@ def _shorten(value: Any) -> str:
 # <pad> (Gemma 3 and 4); <end_of_utterance> (SmolVLM); </s> <s> (Llama 2, Mistral); [EOS] [PAD]; <end_of_sentence>
 # (MiniMax); <seed:eos> (Seed); <EOS_TOKEN> (Aya); <SPECIAL_12> (Nemotron); [UNUSED_TOKEN_145] (InternLM 2)
 _SPECIAL = re.compile(
-    r"<[|｜][^<>\s]+[|｜]>|<[a-z_]+\|>|</s>|\[(?:EOS|PAD|SEP|UNUSED_TOKEN_\d+)\]"
-    r"|<(?:end_of_(?:turn|utterance|sentence)|(?:seed:)?eos|bos|pad|unk|eod|endoftext|s|EOS_TOKEN|SPECIAL_\d+)>"
+    r"<[|｜][^<>\s]+[|｜]>|<[a-z_]+\|>|</s>|\[(?:EOS|PAD|SEP|PAD\d+|UNUSED_TOKEN_\d+|\|endofturn\|)\]"
+    r"|<(?:end_of_(?:turn|utterance|sentence)|(?:seed:)?eos|bos|pad|unk|eod|eot|eoa|EOS|PAD|EOT|endoftext|end_of_text|end_of_message|endofturn|s|EOS_TOKEN|SPECIAL_\d+)>"
 )
 
 

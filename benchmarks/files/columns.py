@@ -48,9 +48,9 @@ ROLES: dict[str, Names] = {
     "options": ("options",),
     "task": ("task", "extra_info.task", "data_source"),
     "id": ("id", "doc_id", "uid", "custom_id"),
-    "group": ("prompt_id", "uid", "group"),
+    "group": ("prompt_id", "uid", "group", "group_id", "problem_id", "prompt_index"),
     "prompt": ("prompt", "input"),
-    "images": ("images", "image"),
+    "images": ("images", "image", "image_path", "image_paths"),
     "step": ("step", "gen_step"),
     "scene": ("scene", "scene_id"),
     "made_with": ("made_with",),
@@ -270,8 +270,8 @@ def _ends_with_answer(messages: Any) -> bool:
 def _with_groups(columns: Columns, rows: Rows, *, asked: bool) -> Columns:
     """Return columns with the one by which the rows of one prompt are told.
 
-    It is what the user says; else ``prompt_id``; else ``uid``, ``group`` or the id, if it repeats within a step and
-    rows that share it share prompt and target; else the prompt, together with the target and the images.
+    It is what the user says; else ``prompt_id``; else ``uid``, ``group`` and the like or the id, if it repeats
+    within a step and rows that share it share prompt and target; else the prompt, with the target and the images.
     """
     prompt_id = ROLES["group"][0]
     groups = columns.of("group") if "group" in columns.roles else ()
@@ -365,6 +365,20 @@ def _with_content(completion: Any, content: Any) -> Any:
         return completion
     apart = completion.startswith("<think>") and completion.endswith(f"</think>{content}")
     return Rejoined(completion, content) if apart else completion
+
+
+def reasoning_apart(columns: Columns, rows: Rows) -> str | None:
+    """Return a column that may hold the model's reasoning, which nobody reads, or None.
+
+    Servers and frameworks write it under these names, and so do data sets their rationales: only the user knows.
+    """
+    if "reasoning" in columns.roles or "completion" not in columns.roles:
+        return None
+    rejoined = any(isinstance(text, str) and "</think>" in text for text in columns.values("completion", rows))
+    return None if rejoined else next(iter(_candidates(_REASONING, rows)), None)
+
+
+_REASONING = ("reasoning", "thinking", "reasoning_text", "thinking_content", "thought", "thoughts")
 
 
 def single_texts(targets: Sequence[Any]) -> list[Any]:

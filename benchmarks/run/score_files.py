@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self, TypeVar
 import msgspec
 
 from benchmarks.files.blocks import CARRIED, number_of, read_block, row_decoder, spread_attempts
-from benchmarks.files.columns import ROLES, find_columns
+from benchmarks.files.columns import ROLES, find_columns, reasoning_apart
 from benchmarks.files.paths import file_size, find_files, given_twice, missing_shards
-from benchmarks.files.sources import CHUNK_ROWS, Position, column_names, is_stream, read_chunks
+from benchmarks.files.sources import CHUNK_ROWS, BadRow, Position, column_names, is_stream, read_chunks
 from benchmarks.run.executors import Executor
 from benchmarks.run.output import (
     check_unchanged,
@@ -469,6 +469,9 @@ def _head(path: str, reading: Reading) -> _Head:
             columns = reading.find(chunk)
             near = misspelt(tuple(column_names(chunk)))
             unread = [(name, role) for name, role in near if role in reading.hinted and role not in columns.roles]
+            rows = [row for row in chunk.rows if not isinstance(row, BadRow)]
+            apart = reasoning_apart(columns, rows) if reading.hinted else None
+            unread += [] if apart is None else [(apart, "reasoning")]
             return _Head(columns, empty=False, start=number_of(chunk.rows[:_HEAD_ROWS]), unread=unread)
         empty = False
     return _Head(None, empty=empty, start=None)

@@ -566,6 +566,41 @@ def test_leniency_never_answers_from_reasoning(word):
 
 
 @pytest.mark.parametrize(
+    ("opener", "closer"),
+    [
+        ("◁think▷", "◁/think▷"),
+        ("<seed:think>", "</seed:think>"),
+        ("<longcat_think>", "</longcat_think>"),
+        ("[THINK]", "[/THINK]"),
+        ("<think >", "</think >"),
+        ("<think>", "</think\n>"),
+        ('<think type="x">', "</think>"),
+        ("<|think|>", "<|/think|>"),
+        ("<|begin_of_thought|>", "<|end_of_thought|>"),
+        ("<|START_THINKING|>", "<|END_THINKING|>"),
+        ("<|channel|>analysis<|message|>", "<|end|><|start|>assistant<|channel|>final<|message|>"),
+        ("<|channel|>analysis<|message|>", "<|channel|>final <|constrain|>json<|message|>"),
+        ("<|channel>thought\n", "<channel|>"),
+        ("<unused94>thought\n", "<unused95>"),
+    ],
+)
+def test_leniency_knows_the_reasoning_tags_of_other_models(opener, closer):
+    for text in (f"{opener}so <answer>a</answer>", f"{opener}so <answer>a</answer>{closer}", f"{opener}so\nB"):
+        assert parse_completion(text, mode="lenient").answer is None
+    assert parse_completion(f"{opener}A?{closer}B", mode="lenient").answer == "B"
+    found = parse_completion(f"{opener}so <answer>a</answer>{closer}\n<answer>b</answer>", mode="lenient")
+    assert found.answer == "b"
+    assert found.fault is not None
+
+
+@pytest.mark.parametrize(
+    "word", ["[analysis]", "<reasonable>", "<|endoftext|>", "<thinker>", "<channel>", "a < think >= b"]
+)
+def test_other_words_are_no_reasoning(word):
+    assert parse_completion(f"<think>x</think>{word} <answer>b</answer>", mode="lenient").answer == "b"
+
+
+@pytest.mark.parametrize(
     "opener", ["<thinking>", "</tool>", "<reason>", "<|think|>", "<Think>", "<b>", '<think type="x">']
 )
 def test_another_tag_in_place_of_the_opener_is_no_missing_opener(opener):
@@ -621,3 +656,92 @@ def test_any_white_space_is_white_space(space):
     )  # fmt: skip
     assert parse_choice(f"{space}B{space}").letter == "B"
     assert parse_yes_no(f"{space}yes{space}").letter == "yes"
+
+
+# --- What is not said -------------------------------------------------------------------------------------------------
+
+STRUCK = ["~~{}~~", "<del>{}</del>", "<strike>{}</strike>", r"\cancel{{{}}}", r"\xcancel{{{}}}", r"\sout{{{}}}"]
+
+
+@pytest.mark.parametrize("form", STRUCK)
+def test_what_is_struck_out_is_not_said(form):
+    struck = [form.format(each) for each in ("A", "yes", "3 m", "left", "2.color.cyan")]
+    assert parse_choice(struck[0]).letter is None
+    assert parse_yes_no(struck[1]).letter is None
+    assert parse_number(struck[2]).value is None
+    assert not parse_words(struck[3]).text
+    assert not parse_records(struck[4], TVR).items
+    assert parse_choice(f"{struck[0]} B").letter == "B"
+    assert parse_yes_no(f"{struck[1]} no").letter == "no"
+    assert parse_number(f"{struck[2]} 4 m").value == 4.0
+    assert parse_words(f"{struck[3]} right").text == "right"
+    assert parse_records(f"{struck[4]}\n0.shape.cube", TVR).items == ((0, "shape", "cube"),)
+
+
+@pytest.mark.parametrize("text", ["~~~\nB\n~~~", "<s>B</s>", "~~B", "B~~"])
+def test_fences_and_tokens_strike_nothing_out(text):
+    assert parse_choice(text).letter == ("B" if text != "B~~" else parse_choice("B~~").letter)
+
+
+@pytest.mark.parametrize(("key", "letter"), [("wrong", "B"), ("rejected", "C"), ("ruled_out", "D"), ("not", "A")])
+def test_a_letter_under_a_key_that_rejects_it_is_not_chosen(key, letter):
+    assert parse_choice(f'{{"{key}": "{letter}"}}').letter is None
+    other = "A" if letter != "A" else "B"
+    assert parse_choice(f'{{"answer": "{other}", "{key}": "{letter}"}}').letter == other
+    assert parse_choice(f'{{"answer": "{letter}", "{key}": "{letter}"}}').fault.code == "ambiguous"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"index": 2, "attribute": "color", "value": "cyan", "val": "red"}',
+        '{"index": 2, "obj_idx": 3, "attribute": "color", "value": "cyan"}',
+        '[{"index": 2, "attr": "color", "attribute": "size", "value": "cyan"}]',
+    ],
+)
+def test_an_object_with_two_values_for_a_field_is_no_record(text):
+    assert not parse_records(text, TVR).items
+
+
+def test_an_object_may_say_the_same_twice_or_describe_what_it_counts():
+    for more in ('"val": "Cyan"', '"object_id": 2', '"object": "the small cube"'):
+        text = f'{{"index": 2, "attribute": "color", "value": "cyan", {more}}}'
+        assert parse_records(text, TVR).items == ((2, "color", "cyan"),)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "因此，B",
+        "综上所述，B",
+        "La opción correcta es B",
+        "La risposta giusta è B",
+        "Ответ - B",
+        "Đáp án đúng là B",
+        "선택: B",
+    ],
+)
+def test_a_letter_is_announced_in_other_languages(text):
+    assert parse_choice(text).letter == "B"
+
+
+@pytest.mark.parametrize("text", ["Clearly left", "Definitely, left.", "answer - left"])
+def test_words_are_announced_as_letters_are(text):
+    assert parse_words(text).text == "left"
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        (r"\frac12", 0.5),
+        (r"-\frac{3}{4}", -0.75),
+        ("1⁄2", 0.5),
+        ("第2张图中距离为2.8米", 2.8),
+        ("画像2では2.8m", 2.8),
+        ("圖3：2.8 m", 2.8),
+        ("<image 2> 2.8 m", 2.8),
+        ("View (2): 2.8 m", 2.8),
+    ],
+)
+def test_fractions_and_labels_as_they_are_written(text, value):
+    assert parse_number(text).value == pytest.approx(value)

@@ -208,3 +208,34 @@ def test_only_short_triplets_are_remembered():
         text = f"[{'a' * (length - 14)}, ball, left]"
         assert parse_references(text).relations[None][0].object == "ball"
     assert module._cached_triplet.cache_info()[2:] == (8192, 2)
+
+
+KEYS = ["View {}", "view_{}", "image-{}", "{}", "camera_{}", "Photo {}", "view {}, front", "image {} (left)", "图{}", "视图 {}", "frame {}"]  # fmt: skip
+
+
+@pytest.mark.parametrize("key", [*KEYS, "ordinal"])
+@pytest.mark.parametrize("indent", [None, 2])
+def test_keys_of_json_name_views(key, indent):
+    keys = ["first view", "the second image"] if key == "ordinal" else [key.format(1), key.format(2)]
+    text = json.dumps(
+        {keys[0]: [["sofa", "ball", "left"]], keys[1]: [["door", "lamp", "left"]]}, ensure_ascii=False, indent=indent
+    )
+    for written in (text, f"Triplets: {text}", text.replace('"', "'")):
+        found = parse_references(written)
+        assert (found.names(1), found.names(2), found.views) == ({"sofa", "ball"}, {"door", "lamp"}, (1, 2))
+
+
+@pytest.mark.parametrize("key", ["step 1", "view 1 to view 2", "camera", "first", "sofa 1"])
+def test_other_keys_name_no_view(key):
+    assert parse_references(json.dumps({key: [["sofa", "ball", "left"]]})).views == ()
+
+
+def test_the_name_of_an_image_file_is_no_view():
+    assert parse_references('{"image": "1.png", "triplets": [["sofa", "ball", "left"]]}').views == ()
+    assert parse_references('{"image": "1", "triplets": [["sofa", "ball", "left"]]}').views == (1,)
+
+
+@pytest.mark.parametrize("header", ["Triplets (view {}):", "View No {}:", "Let me look at view {}:"])
+def test_more_headers(header):
+    found = parse_references(f"{header.format(1)} [sofa, ball, left]\n{header.format(2)} [door, lamp, left]")
+    assert (found.names(1), found.names(2)) == ({"sofa", "ball"}, {"door", "lamp"})

@@ -427,3 +427,20 @@ def test_messages_that_were_written_as_text_are_messages(tmp_path):
     rows = [{"id": at, "completion": text, "target": "B"} for at, text in enumerate([json.dumps(messages), "B"])]
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     assert score_rewards([str(path)], task="multiview").accuracy.value == 0.0
+
+
+@pytest.mark.parametrize("name", ["reasoning", "thinking", "reasoning_text", "thoughts"])
+def test_a_column_that_may_hold_the_reasoning_is_told(tmp_path, name):
+    """Nobody but the user knows whether it is the model's or the data set's."""
+    path = tmp_path / "a.jsonl"
+    told = f"{path}: the column {name!r} is not read; if it holds the reasoning: --map reasoning={name}"
+    for completion, mapping, notices, correct in (
+        ("<answer>B</answer>", {}, [told], 0.0),
+        ("<answer>B</answer>", {"reasoning": name}, [], 1.0),
+        ("<think>a</think><answer>B</answer>", {}, [], 1.0),
+    ):
+        path.write_text(json.dumps({"completion": completion, "target": "B", name: "It is right."}) + "\n")
+        said = []
+        summary = score_rewards([str(path)], task="multiview", mapping=mapping, on_notice=said.append)
+        assert said == notices
+        assert summary.accuracy.value == correct

@@ -33,7 +33,7 @@ def row(target=CYAN, **columns):
     return {"completion": f"<think>a</think><answer>{CYAN}</answer>", "target": target, **columns}
 
 
-@pytest.mark.parametrize("name", ["uid", "group", "id", "doc_id"])
+@pytest.mark.parametrize("name", ["uid", "group", "group_id", "problem_id", "prompt_index", "id", "doc_id"])
 def test_an_id_that_repeats_within_a_step_tells_prompts(name):
     rows = [{name: "a", "prompt": "p", "step": 1}, {name: "a", "prompt": "p", "step": 1}, {name: "b", "prompt": "p"}]
     block = block_of(*rows, {name: "a", "prompt": "p", "step": 2})
@@ -50,6 +50,12 @@ def test_an_id_whose_rows_are_asked_different_things_is_not_the_prompt(name, dif
     block = block_of(*rows)
     assert groups(block) == [0, 0, 1]
     assert block.group_name == "prompt and target"
+
+
+@pytest.mark.parametrize("name", ["images", "image", "image_path", "image_paths"])
+def test_images_tell_prompts_that_are_worded_alike(name):
+    rows = [{"prompt": "p", name: image} for image in ("1.png", "1.png", "2.png", "2.png")]
+    assert groups(block_of(*rows)) == [0, 0, 1, 1]
 
 
 def test_an_id_that_never_repeats_is_not_the_prompt():
