@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from recipes.evidence.analysis import Results
 
 BATCH: Final = "_batch"
+LONG: Final = "_long"  # five times as many steps
 ENOUGH: Final = 6  # arms for a rank correlation
 TITLES: Final = {"tacc": "TAcc", "ndiff": "NDiff", "predictions": "changes named"}
 SAID: Final = {"audit": "155891a", "table": "57e76cd"}  # the commits of both predictions
@@ -170,7 +171,7 @@ def _missing(group: Results, batch: Results) -> str:
 
 
 def _seconds(results: Results) -> str:
-    found = [run["seconds"] for name, runs in results.seeds.items() if name != "start" for run in runs]
+    found = [run["seconds"] for name in results.predicted for run in results.seeds[name]]
     return f"{min(found):.0f} to {max(found):.0f} seconds an arm on a core, which other work shared at times"
 
 
@@ -179,8 +180,8 @@ def _what_it_shows(group: Results, batch: Results) -> str:
     for results, title in ((group, "GRPO's own advantage"), (batch, "the batch's spread")):
         if "no_incorrect_penalty" in results.predicted:
             lines.append(_collapse(results, title))
-    lines += [_over_prediction(group, batch), _break_even(group, batch), _alarm(group, batch)]
-    return "\n".join(lines)
+    lines += [_over_prediction(group, batch), longer(group, batch), _break_even(group, batch), _alarm(group, batch)]
+    return "\n".join(lines) + f"\n\n{_longer_table(group, batch)}"
 
 
 def _collapse(results: Results, title: str) -> str:
@@ -221,8 +222,50 @@ def _over_prediction(group: Results, batch: Results) -> str:
     )
 
 
-def _reward(results: Results) -> float:
-    return sum(run["final"]["reward"] for run in results.seeds["full"]) / len(results.seeds["full"])
+def longer(group: Results, batch: Results) -> str:
+    """Return what five times as many steps do to the paper's reward and to answers."""
+    told, worse = [], []
+    for results, words in ((group, "GRPO's own advantage"), (batch, "the batch's spread")):
+        earned = [_reward(results, name) for name in ("full", f"full{LONG}")]
+        apart = results.difference(f"full{LONG}", "full", "tacc")
+        worse += [words] if earned[1] > earned[0] and apart.sign < 0 else []
+        named = [results.mean(name, "predictions").value for name in ("full", f"full{LONG}")]
+        told.append(
+            f"with {words} `full` earns {earned[0]:.2f} after {group.runs['full']['steps']} steps and {earned[1]:.2f} after "
+            f"{group.runs[f'full{LONG}']['steps']}, TAcc changes by {points(apart)} points, and {named[0]:.2f} changes named become "
+            f"{named[1]:.2f}"
+        )
+    verdict = f"makes answers worse with {' and '.join(worse)}" if worse else "is not shown to make answers worse"
+    return f"- *Optimized five times longer, the paper's reward {verdict}:* {'; '.join(told)}."
+
+
+def _longer_table(group: Results, batch: Results) -> str:
+    """Return what five times as many steps make of each reward that was trained so."""
+    rows = []
+    for results, words in ((group, "GRPO's own"), (batch, "the batch's")):
+        for name in (name for name in results.seeds if name.endswith(LONG)):
+            short = name.removesuffix(LONG)
+            before = short if short in results.seeds else None
+            rows.append([code(short), words, str(len(results.seeds[name]))])
+            for show, of in (
+                (decimals, _reward),
+                (percent, lambda results, name: results.mean(name, "tacc").value),
+                (decimals, lambda results, name: results.mean(name, "ndiff").value),
+                (decimals, lambda results, name: results.mean(name, "predictions").value),
+            ):
+                first = "–" if before is None else show(of(results, before))
+                rows[-1].append(f"{first} → {show(of(results, name))}")
+    steps = [group.runs[name]["steps"] for name in ("full", f"full{LONG}")]
+    return (
+        f"After {steps[0]} → {steps[1]} steps; the reward is that of the default preset, greedy; `half` has the paper's tiers with "
+        "an incorrect penalty of 5, so that b = 1/2 (`python -m recipes.evidence.run long --study recipes/evidence/cpu.yaml "
+        "--seed 0 1 2 --most 1 --out runs/evidence-cpu`):\n\n"
+        + table(["reward", "advantage", "seeds", "reward of `full`", "TAcc, %", "NDiff", "changes named"], rows)
+    )
+
+
+def _reward(results: Results, name: str = "full") -> float:
+    return sum(run["final"]["reward"] for run in results.seeds[name]) / len(results.seeds[name])
 
 
 def _break_even(group: Results, batch: Results) -> str:
@@ -239,11 +282,7 @@ def _break_even(group: Results, batch: Results) -> str:
 
 def _alarm(group: Results, batch: Results) -> str:
     records = [
-        alarm_record(run)
-        for results in (group, batch)
-        for name, runs in results.seeds.items()
-        if name != "start"
-        for run in runs
+        alarm_record(run) for results in (group, batch) for name in results.predicted for run in results.seeds[name]
     ]
     fell = [record for record in records if record.fell is not None]
     ahead = [record.early for record in fell if record.early is not None]
