@@ -506,3 +506,19 @@ def test_no_adapter_loads_its_framework_or_torch():
     program = f"import sys\n{lines}print([name for name in {frameworks} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_the_example_of_lmms_eval_reads_exported_rows(tmp_path, monkeypatch):
+    """Messages as prompt, paths as images: lmms-eval wants text and images of Pillow."""
+    image = pytest.importorskip("PIL.Image")
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[3] / "examples" / "lmms"))
+    monkeypatch.delitem(sys.modules, "star", raising=False)
+    star = importlib.import_module("star")
+    monkeypatch.delitem(sys.modules, "star")
+    image.new("RGBA", (3, 2)).save(tmp_path / "one.png")
+    row = {"prompt": [{"role": "user", "content": "Which?"}], "images": [str(tmp_path / "one.png")]}
+    assert (star.prompt(row), star.prompt({"prompt": "Which?"})) == ("Which?", "Which?")
+    (found,) = star.images(row)
+    assert (found.mode, found.size) == ("RGB", (3, 2))
+    assert [each.size for each in star.images({"images": [found]})] == [(3, 2)]
+    assert star.images({}) == []
