@@ -125,7 +125,7 @@ def _last_message(messages: Sequence[Any]) -> str:
     while first and (_thinks(messages[first - 1]) or get_field(messages[first - 1], "channel") == "commentary"):
         first -= 1
     if mine:
-        refuse_unread([each for each in messages if _role(each) is None and _get(each, "type") != "message"])
+        refuse_unread([each for each in messages if _role(each) is None and get_field(each, "type") != "message"])
     return _message(messages[last], "".join(map(_thought, filter(_thinks, messages[first:last]))))
 
 
@@ -204,7 +204,7 @@ def refuse_unread(parts: Sequence[Any], read: Collection[str] = _SAID) -> None:
         DataError: a part holds text, and its type is neither one of *read* nor known to be none of what was said.
     """
     for part in parts:
-        kind = _get(part, "type")
+        kind = get_field(part, "type")
         if kind is not None and kind not in read and not _is_other(part) and held_text(part).strip():
             shown = _shorten(part)
             raise DataError(
@@ -214,7 +214,7 @@ def refuse_unread(parts: Sequence[Any], read: Collection[str] = _SAID) -> None:
 
 def _is_other(part: Any) -> bool:
     """Return whether a part is by its type known to be none of what was said."""
-    kind = _get(part, "type")
+    kind = get_field(part, "type")
     return _role(part) is None and isinstance(kind, str) and not _SAYS_NOTHING.isdisjoint(_WORD.findall(kind.lower()))
 
 
@@ -227,7 +227,7 @@ def held_text(value: Any) -> str:
         return value
     if _is_list(value):
         return "".join(map(held_text, value))
-    return next((text for name in _HOLDS_TEXT if _has(value, name) and (text := held_text(_get(value, name)))), "")
+    return next((text for name in _HOLDS_TEXT if _has(value, name) and (text := held_text(get_field(value, name)))), "")
 
 
 def _thought(part: Any) -> str:
