@@ -39,7 +39,7 @@ def show_zoo(*, scenes: int, timed: bool, as_json: bool, no_color: bool) -> None
         echo(f"left out: {', '.join(absent)}; not installed: {packages}; pip install 'star-r1[zoo]'", err=True)
     every = list(entries(found))
     compared = []
-    with step_bar("rewards") as advance:
+    with step_bar("rewards", lines=True) as advance:
         for entry in every:
             compared.append(compare(entry, scenes=scenes, timed=timed))
             advance(len(compared), len(every))
