@@ -393,6 +393,7 @@ _JUDGED = re.compile(
             (?: (?: (?:right|correct|best|valid|possible)\s )? (?:answer|option|choice|one)
               | right | correct | true | possible | plausible | valid | it ) ) )
       | 是?(?:错|錯|不对|不對|不正[确確]|错误|錯誤|有误)的? | [✗✘❌✖] )
+    (?! ["'] \s*+ : )  # the next key of an object: `"A", "wrong": "B"`
     (?= [)\]}`*_$"'”’]{0,8} [^\S\r\n]*+ (?: [.,;:!?)—\r\n] | -\s | \Z | (?i:because|since|as|and|but|so)\b ) )""",
     re.VERBOSE,
 ).match

@@ -28,7 +28,7 @@ _PHRASES = (
     "View 2: the camera moves while",
     "it matches the glass cylinder,",
 )
-_BAD_ANSWERS = ("{0}.color", "the cube turned red", "{0}.texture.rough", "{0}.color.teal", "", "{0} color cyan")
+_BAD_ANSWERS = ("{0}.color", "the cube turned red", "{0}.texture.rough", "{0}.color.teal", "", "{0} is cyan")
 _BAD_TAGS = (
     "<think>{0}",
     "<think>{0}</think>\nThe answer is {1}.",
