@@ -196,6 +196,7 @@ def test_the_headline_is_of_scenes_that_come_once_as_soon_as_a_seed_is_whole(tmp
     assert "**Few scenes.**" not in text
     assert ("Fewer than 3 seeds have run" in text) == (len(seeds) < 3)
     assert ("from the arms of three seeds on few scenes" in text) == (len(seeds) < 3)
+    assert "| few scenes: TAcc, % |" in text
     assert "| few scenes | 3 seeds |" in text
     assert f"| each scene once | {len(seeds)} seed{'s' if len(seeds) > 1 else ''} |" in text
     assert ("run two --seed 2 --out runs/evidence`" in text) == (len(seeds) < 3)
@@ -210,6 +211,7 @@ def test_a_seed_that_is_not_whole_is_left_out_and_told(tmp_path, drawn):
 def test_few_scenes_stay_the_headline_while_an_arm_has_no_run(tmp_path, drawn):
     text = drawn(as_once(tmp_path, (0, 1, 2), missing=[("paper", seed) for seed in range(3)]))
     assert "**Few scenes.**" in text
+    assert "| few scenes: TAcc, % |" not in text
     assert "Of 11 rewards 10 have been trained so" in text
     assert "run two --seed 0 1 2 --only paper --out" in text
 
