@@ -166,8 +166,11 @@ def test_every_exact_answer_earns_the_most_it_can():
 def test_the_command():
     done = CliRunner().invoke(star, ["audit", "--zoo", "--scenes", "4", "--no-cost", "--json"])
     assert done.exit_code == 0, done.output
-    plain = json.loads(done.output)
+    plain = json.loads(done.stdout)
     assert len(plain["rewards"]) == len(ENTRIES)
+    assert done.stderr.splitlines()[-len(ENTRIES) :] == [
+        f"rewards {at}/{len(ENTRIES)}" for at in range(1, len(ENTRIES) + 1)
+    ]
     assert {row["task"] for row in plain["rewards"]} == {"tvr", "reason_rft", "choice", "number"}
     assert all(math.isfinite(row["exact"]) and row["wrong"] < 1 for row in plain["rewards"])
     assert [*plain["maps"]] == ["dr_mv3d.reward", "vagen_cogmap.reward"]
