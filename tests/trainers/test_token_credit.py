@@ -104,7 +104,8 @@ def test_what_cannot_be_spread_is_refused(rl, changes, message):
 
 
 @pytest.mark.parametrize(
-    ("stage", "value", "message"), [("rl", "cells", "it is sequence or spans"), ("sft", "spans", "no advantages")]
+    ("stage", "value", "message"),
+    [("rl", "cells", "it is sequence or spans"), ("sft", "spans", "stage sft makes no use of it")],
 )
 def test_configurations_that_are_wrong(rl, sft, stage, value, message):
     with pytest.raises(ConfigError, match=message):

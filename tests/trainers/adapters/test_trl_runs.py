@@ -89,7 +89,7 @@ def test_a_response_template_costs_no_reward(tmp_path, template):
 
 
 SCRIPT = """
-import json, sys
+import json, os, sys
 from datasets import load_dataset
 from trl import GRPOConfig, GRPOTrainer
 from star_r1 import TaskReward
@@ -101,7 +101,8 @@ trainer = GRPOTrainer(model="model", reward_funcs=rewards, args=config, train_da
 trainer.train()
 if trainer.accelerator.is_main_process:
     print("LOGGED", json.dumps(trainer.state.log_history[0]), flush=True)
-trainer.accelerator.end_training()  # without it torch's threads now and then abort a process that exits
+trainer.accelerator.end_training()
+os._exit(0)  # torch's threads now and then abort a process that ends as usual
 """
 
 
