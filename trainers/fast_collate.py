@@ -170,9 +170,8 @@ class Patches:
             which, (side, samples) = parts.pop("which"), parts.pop("size").tolist()
             solids = Solids(**parts)
             draw = compiled_raycast() if solids.half.is_cuda else raycast
-            pieces = zip(
-                *(field.split(AT_ONCE, dim=-3) for field in solids), strict=True
-            )  # scenes are the third from last
+            # images are the third dimension from last of every field
+            pieces = zip(*(field.split(AT_ONCE, dim=-3) for field in solids), strict=True)
             with torch.no_grad():
                 drawn = torch.cat([draw(Solids(*piece), side, side, samples=samples) for piece in pieces])
                 rows = self.rows(drawn[which])
